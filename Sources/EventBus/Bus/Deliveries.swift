@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// The deliveries of one open subscription. Most programs use ``EventConsumer``, which settles by itself.
+/// The deliveries of one open subscription.
+///
+/// Most programs use ``EventConsumer``, which settles by itself.
 public protocol Deliveries: Sendable {
     /// What is ready, in queue order; waits until there is at least one. To be called by one task at a time.
     ///

@@ -3,7 +3,9 @@
 
 /// How a part of the system is doing: nothing to say, or sentences for the person on call.
 public struct Health: Sendable, Hashable {
-    /// What keeps the part from doing its work; empty when it can. Texts hold no secrets.
+    /// What keeps the part from doing its work; empty when it can.
+    ///
+    /// Texts hold no secrets.
     public var problems: [String]
     /// What is not as it should be although the work goes on.
     public var notes: [String]

@@ -60,7 +60,9 @@ public struct Subscription: Sendable, Hashable {
     public let name: SubscriptionName
     /// The topics to hear; at least one.
     public let patterns: [TopicPattern]
-    /// How many deliveries may be out unsettled, 1 to 2,000. On an ordered subscription it must never be lowered.
+    /// How many deliveries may be out unsettled, 1 to 2,000.
+    ///
+    /// On an ordered subscription it must never be lowered.
     public let prefetch: Int
     /// Whether events of one key are kept in order.
     public let ordering: Ordering

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// What is to become of a delivery. The engine counts; a backend only carries out and stores what it is told.
+/// What is to become of a delivery.
+///
+/// The engine counts; a backend only carries out and stores what it is told.
 public enum Verdict: Sendable, Hashable {
     /// Handled: the subscription forgets the message.
     case done

@@ -14,7 +14,9 @@ public struct RetryPolicy: Sendable, Hashable {
     /// The longest delay.
     public let cap: Duration
 
-    /// Makes a policy. Values out of range are moved into it: at least one attempt, a factor of at least 1, no negative delay.
+    /// Makes a policy.
+    ///
+    /// Values out of range are moved into it: at least one attempt, a factor of at least 1, no negative delay.
     public init(
         attempts: Int = 5,
         firstDelay: Duration = .seconds(1),

@@ -44,7 +44,10 @@ extension Message {
 
     private static func check(_ field: StaticString, _ text: String) throws(BusError) {
         guard text.utf8.count > Limits.shortStringBytes else { return }
-        throw BusError(.invalidMessage, "\(field) has \(text.utf8.count) bytes, the limit is \(Limits.shortStringBytes)")
+        throw BusError(
+            .invalidMessage,
+            "\(field) has \(text.utf8.count) bytes, the limit is \(Limits.shortStringBytes)"
+        )
     }
 
     /// The length of a name that is too long, anywhere in nested tables.

@@ -15,19 +15,27 @@ public struct Message: Sendable, Hashable {
     public var id: String
     /// The routing key.
     public var topic: Topic
-    /// The kind of event; equal to the topic for events published by this package. At most 255 bytes of UTF-8.
+    /// The kind of event; equal to the topic for events published by this package.
+    ///
+    /// At most 255 bytes of UTF-8.
     public var type: String
     /// The version of the event's format.
     public var version: Int
-    /// The context in which the event happened (CloudEvents `source`). At most 255 bytes of UTF-8.
+    /// The context in which the event happened (CloudEvents `source`).
+    ///
+    /// At most 255 bytes of UTF-8.
     public var source: String
     /// When the event happened.
     public var time: Date
-    /// Messages with the same key are kept in order by subscriptions with ``Ordering/perKey``. At most 255 bytes of UTF-8.
+    /// Messages with the same key are kept in order by subscriptions with ``Ordering/perKey``.
+    ///
+    /// At most 255 bytes of UTF-8.
     public var orderingKey: String?
     /// Whether publishing fails while no subscription matches the topic.
     public var requiresSubscriber: Bool
-    /// The body's media type. At most 255 bytes of UTF-8.
+    /// The body's media type.
+    ///
+    /// At most 255 bytes of UTF-8.
     public var contentType: String
     /// Everything else that producers want to say, for example W3C `traceparent`.
     ///

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import Synchronization
+
 #if canImport(FoundationEssentials)
 import FoundationEssentials
 #else
 import Foundation
 #endif
-import Synchronization
 
 /// Stamps from the wall clock and the system's random numbers; ids rise strictly, also within a millisecond.
 final class SystemStampSource: StampSource {
