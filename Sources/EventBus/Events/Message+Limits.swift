@@ -29,7 +29,12 @@ extension Message {
             throw BusError(.invalidMessage, "body has \(self.body.count) bytes, the limit is \(Limits.bodyBytes)")
         }
         guard !self.headers.isEmpty else { return }
-        for name in self.headers.keys { try Message.check("header name", name) }
+        for name in self.headers.keys {
+            try Message.check("header name", name)
+            guard !Message.isReserved(header: name) else {
+                throw BusError(.invalidMessage, "header name \(name) is reserved")
+            }
+        }
         let (bytes, depth) = HeaderValue.table(self.headers).encoded
         if bytes > Limits.headerBytes {
             throw BusError(.invalidMessage, "headers take \(bytes) bytes, the limit is \(Limits.headerBytes)")
@@ -39,6 +44,19 @@ extension Message {
         }
         if let name = Message.overlongName(in: .table(self.headers)) {
             throw BusError(.invalidMessage, "header name has \(name) bytes, the limit is \(Limits.shortStringBytes)")
+        }
+    }
+
+    /// Whether a header belongs to the wire contract or to RabbitMQ itself, so that producers must not set it.
+    ///
+    /// `CC` and `BCC` would route copies elsewhere (RabbitMQ's sender-selected distribution).
+    package static func isReserved(header name: String) -> Bool {
+        switch name {
+        case "x-event-version", "x-ordering-key", "x-attempt", "x-returns", "x-first-failed-at", "x-dead-reason",
+            "x-dead-at", "x-death", "x-delivery-count", "x-acquired-count", "CC", "BCC":
+            true
+        default:
+            name.hasPrefix("cloudEvents_") || name.hasPrefix("x-first-death-") || name.hasPrefix("x-last-death-")
         }
     }
 

@@ -39,7 +39,8 @@ public struct Message: Sendable, Hashable {
     public var contentType: String
     /// Everything else that producers want to say, for example W3C `traceparent`.
     ///
-    /// Names are at most 255 bytes of UTF-8. Names that start with `x-` or `cloudEvents_` are reserved for the wire contract.
+    /// Names are at most 255 bytes of UTF-8. The names of the wire contract (`cloudEvents_…`, `x-attempt` and so on) are
+    /// reserved: they carry the other fields of this type.
     public var headers: [String: HeaderValue]
     /// The event itself, in the format that `contentType` names.
     public var body: [UInt8]
