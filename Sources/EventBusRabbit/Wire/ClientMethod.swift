@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 /// What this client says to a broker.
-enum ClientMethod {
+enum ClientMethod: Sendable {
     case connectionStartOk(properties: [(String, FieldValue)], mechanism: String, response: String)
     case connectionTuneOk(channelMax: UInt16, frameMax: UInt32, heartbeat: UInt16)
     case connectionOpen(virtualHost: String)

@@ -5,7 +5,7 @@ import NIOCore
 
 /// Puts together method, content header and body of one channel.
 struct ContentAssembler {
-    struct Content {
+    struct Content: Sendable {
         let method: ServerMethod
         let properties: Properties
         let headers: HeaderTable

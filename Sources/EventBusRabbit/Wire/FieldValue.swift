@@ -4,7 +4,7 @@
 import NIOCore
 
 /// A value of a field table, in the types that RabbitMQ uses (AMQP 0-9-1 §4.2.5.5 with RabbitMQ's errata).
-indirect enum FieldValue: Hashable {
+indirect enum FieldValue: Hashable, Sendable {
     case bool(Bool)
     case int(Int64)
     case double(Double)

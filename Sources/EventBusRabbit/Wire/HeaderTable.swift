@@ -5,8 +5,8 @@ import NIOCore
 
 /// The headers of a message as they travel: values stay encoded until somebody asks, so that copies keep even what this
 /// library cannot read, and nothing that a producer nests can exhaust a stack.
-struct HeaderTable {
-    struct Entry {
+struct HeaderTable: Sendable {
+    struct Entry: Sendable {
         let name: String
         /// The value with its type octet.
         fileprivate let encoded: ByteBuffer

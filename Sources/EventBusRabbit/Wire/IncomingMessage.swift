@@ -4,7 +4,7 @@
 import NIOCore
 
 /// A message as it came from the broker.
-struct IncomingMessage {
+struct IncomingMessage: Sendable {
     let tag: UInt64
     let redelivered: Bool
     let exchange: String

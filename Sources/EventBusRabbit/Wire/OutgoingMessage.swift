@@ -4,7 +4,7 @@
 import NIOCore
 
 /// A message that is ready to be written.
-struct OutgoingMessage {
+struct OutgoingMessage: Sendable {
     var exchange: String
     var routingKey: String
     var mandatory: Bool

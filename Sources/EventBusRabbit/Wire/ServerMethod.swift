@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 /// What a broker can say to a client; other methods are a protocol error.
-enum ServerMethod: Hashable {
+enum ServerMethod: Hashable, Sendable {
     case connectionStart(mechanisms: String)
     case connectionTune(channelMax: UInt16, frameMax: UInt32, heartbeat: UInt16)
     case connectionOpenOk
