@@ -35,6 +35,7 @@ final class PublishSession: ChannelDelegate {
     private var pending: [UInt64: Pending] = [:]
     private var touched: Set<UInt64> = []
     private var isTimerSet = false
+    private var idleWaiters: [EventLoopPromise<Void>] = []
     private var failure: ConnectionFailure?
 
     init(
@@ -52,8 +53,15 @@ final class PublishSession: ChannelDelegate {
         channel.delegate = self
     }
 
-    /// Whether nobody waits for an outcome.
-    var isIdle: Bool { self.pending.isEmpty }
+    /// Succeeds when nobody waits for an outcome, or when the time is over.
+    func untilIdle(within timeout: TimeAmount) -> EventLoopFuture<Void> {
+        let promise = self.eventLoop.makePromise(of: Void.self)
+        let deadline = self.eventLoop.scheduleTask(in: timeout) { promise.succeed() }
+        promise.futureResult.whenComplete { _ in deadline.cancel() }
+        self.idleWaiters.append(promise)
+        self.report()
+        return promise.futureResult
+    }
 
     /// Takes what waits in the queue.
     func drain() {
@@ -221,5 +229,9 @@ final class PublishSession: ChannelDelegate {
                 report(fresh)
             }
         }
+        guard self.pending.isEmpty else { return }
+        let idleWaiters = self.idleWaiters
+        self.idleWaiters = []
+        for promise in idleWaiters { promise.succeed() }
     }
 }
