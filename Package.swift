@@ -68,7 +68,7 @@ let package = Package(
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ]
         ),
-        .target(name: "Payments", dependencies: ["EventBus", "Persistence"]),
+        .target(name: "Payments", dependencies: ["EventBus", "Persistence", log]),
 
         .testTarget(name: "EventBusTests", dependencies: ["EventBus", "EventBusTesting", log, lifecycle]),
         .testTarget(
