@@ -104,13 +104,16 @@ let package = Package(
     ]
 )
 
+var settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),  // SE-0335
+    .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
+    .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // SE-0461
+    .enableUpcomingFeature("InferIsolatedConformances"),  // SE-0470
+]
+if Context.environment["CI"] != nil {
+    settings.append(.treatAllWarnings(as: .error))  // SE-0480
+}
 for target in package.targets where [.executable, .test, .regular].contains(target.type) {
-    target.swiftSettings =
-        (target.swiftSettings ?? []) + [
-            .enableUpcomingFeature("ExistentialAny"),  // SE-0335
-            .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
-            .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
-            .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // SE-0461
-            .enableUpcomingFeature("InferIsolatedConformances"),  // SE-0470
-        ]
+    target.swiftSettings = (target.swiftSettings ?? []) + settings
 }
