@@ -99,7 +99,8 @@ let package = Package(
                 "Users", "Payments", log, lifecycle,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-            ]
+            ],
+            exclude: ["Foreign"]
         ),
     ]
 )
