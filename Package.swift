@@ -70,7 +70,13 @@ let package = Package(
         ),
         .target(name: "Payments", dependencies: ["EventBus", "Persistence", log]),
 
-        .testTarget(name: "EventBusTests", dependencies: ["EventBus", "EventBusTesting", log, lifecycle]),
+        .testTarget(
+            name: "EventBusTests",
+            dependencies: [
+                "EventBus", "EventBusTesting", log, lifecycle,
+                .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
+            ]
+        ),
         .testTarget(
             name: "EventBusRabbitTests",
             dependencies: [
