@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import DequeModule
+
+/// The deliveries that a consumer holds, and which of them may start now: a pure state machine.
+struct BacklogState: Sendable {
+    /// A delivery with what has happened to it in this scope.
+    struct Job: Sendable {
+        let delivery: Delivery
+        /// The failures so far, those of this scope included.
+        var failures: Failures
+    }
+
+    private enum Key: Hashable, Sendable {
+        case shared(String)
+        case own(UInt64)
+    }
+
+    let ordering: Ordering
+    private var waiting: Deque<Job> = []
+    private(set) var isFinished = false
+
+    // Only for an ordered subscription:
+    private var busy: Set<Key> = []
+    private var asleep: [Key: Duration] = [:]
+
+    init(ordering: Ordering) {
+        self.ordering = ordering
+    }
+
+    /// How many deliveries have not been started or wait for another attempt.
+    var count: Int { self.waiting.count }
+
+    /// When the next sleeping key is due.
+    var nextDue: Duration? { self.asleep.values.min() }
+
+    /// A key that waits for another attempt, for the health report.
+    var sleepingKey: String? {
+        self.asleep.min { $0.value < $1.value }.flatMap { entry in
+            if case .shared(let key) = entry.key { key } else { nil }
+        }
+    }
+
+    mutating func add(_ deliveries: [Delivery]) {
+        self.waiting.append(contentsOf: deliveries.map { Job(delivery: $0, failures: $0.failures) })
+    }
+
+    /// Nothing more will be added; what is here is still worked off.
+    mutating func finish() {
+        self.isFinished = true
+    }
+
+    /// Takes up to `limit` jobs that may start now.
+    mutating func take(limit: Int) -> [Job] {
+        guard self.ordering == .perKey else {
+            let jobs = Array(self.waiting.prefix(limit))
+            self.waiting.removeFirst(jobs.count)
+            return jobs
+        }
+        // What came back may have killed a process, so it runs alone, and so do the others until it is settled.
+        let runsAlone = self.waiting.contains { $0.delivery.returns > 0 }
+        if runsAlone, !self.busy.isEmpty { return [] }
+        var taken: [Int] = []
+        for (index, job) in self.waiting.enumerated() {
+            let key = BacklogState.key(of: job)
+            guard !self.busy.contains(key), self.asleep[key] == nil else { continue }
+            self.busy.insert(key)
+            taken.append(index)
+            if taken.count == (runsAlone ? 1 : limit) { break }
+        }
+        let jobs = taken.map { self.waiting[$0] }
+        for index in taken.reversed() { self.waiting.remove(at: index) }
+        return jobs
+    }
+
+    /// A job has been settled: the next of its key may start.
+    mutating func complete(_ job: Job) {
+        guard self.ordering == .perKey else { return }
+        self.busy.remove(BacklogState.key(of: job))
+    }
+
+    /// A job of an ordered subscription failed: it keeps its place, and its key sleeps until `due`.
+    mutating func hold(_ job: Job, until due: Duration) {
+        let key = BacklogState.key(of: job)
+        self.busy.remove(key)
+        self.asleep[key] = due
+        let place = self.waiting.firstIndex { $0.delivery.id.tag > job.delivery.id.tag } ?? self.waiting.endIndex
+        self.waiting.insert(job, at: place)
+    }
+
+    /// Wakes the keys that are due.
+    mutating func wake(now: Duration) {
+        self.asleep = self.asleep.filter { $0.value > now }
+    }
+
+    private static func key(of job: Job) -> Key {
+        job.delivery.message.orderingKey.map(Key.shared) ?? .own(job.delivery.id.tag)
+    }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// How an ``EventConsumer`` works.
+public struct ConsumerOptions: Sendable, Hashable {
+    /// Whether events of one key are kept in order; it cannot be changed once the subscription exists.
+    public var ordering: Ordering
+    /// How many deliveries may be out unsettled, 1 to 2,000; on an ordered subscription it must never be lowered.
+    public var prefetch: Int
+    /// How many handlers run at the same time, at least 1.
+    public var concurrency: Int
+    /// How often a failing event is tried, and when.
+    ///
+    /// On an ordered subscription no delay is longer than 10 minutes, since the event stays unsettled while it waits and
+    /// RabbitMQ closes a channel on which something is unsettled for 30 minutes (`consumer_timeout`).
+    public var retry: RetryPolicy
+    /// How long one handler may run; then it is cancelled and the attempt has failed.
+    public var timeLimit: Duration
+
+    /// Makes options.
+    public init(
+        ordering: Ordering = .none,
+        prefetch: Int = 64,
+        concurrency: Int = 8,
+        retry: RetryPolicy = .standard,
+        timeLimit: Duration = .seconds(30)
+    ) {
+        self.ordering = ordering
+        self.prefetch = prefetch
+        self.concurrency = max(1, concurrency)
+        self.retry = retry
+        self.timeLimit = timeLimit
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Logging
+
+/// The life of one open subscription: deliveries are pulled into the backlog, workers take them, handle them and settle them.
+struct ConsumerScope: Sendable {
+    let name: SubscriptionName
+    let deliveries: any Deliveries
+    let backlog: Backlog
+    let processor: any DeliveryProcessor
+    let options: ConsumerOptions
+    let timeline: Timeline
+    let status: ConsumerStatus
+    let logger: Logger
+
+    /// Runs until the deliveries end and all that came is handled.
+    ///
+    /// When it throws, running handlers have been cancelled and
+    /// have ended, and what is unsettled goes back with the subscription's scope.
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<self.options.concurrency {
+                group.addTask { try await self.work() }
+            }
+            if self.options.ordering == .perKey {
+                group.addTask { await self.wakeSleepers() }
+            }
+            group.addTask {
+                while let batch = try await self.deliveries.next() { self.backlog.add(batch) }
+                self.backlog.finish()
+            }
+            try await group.waitForAll()
+        }
+        try await self.deliveries.flush()
+    }
+
+    private func work() async throws {
+        while let jobs = await self.backlog.take(limit: self.processor.batch) {
+            try await self.handle(jobs)
+        }
+        try Task.checkCancellation()
+    }
+
+    private func wakeSleepers() async {
+        while !self.backlog.state.isFinished, !Task.isCancelled {
+            await self.backlog.alarm.wait(until: self.backlog.state.nextDue, on: self.timeline)
+            self.backlog.wake(now: self.timeline.now())
+        }
+    }
+
+    private func handle(_ jobs: [Backlog.Job]) async throws {
+        var started: [(job: Backlog.Job, attempt: Int)] = []
+        for job in jobs {
+            // A held delivery that the shutdown finds is left unsettled and goes back.
+            guard let attempt = try await self.holdingWhileAway({ try await self.startNumber(of: job) }) else { return }
+            if attempt <= self.options.retry.attempts {
+                started.append((job, attempt))
+            } else {
+                self.deadLetter(
+                    job,
+                    "\(attempt - 1) attempts were started and none of them ended",
+                    attempts: attempt - 1
+                )
+            }
+        }
+        guard !started.isEmpty else { return }
+        let messages = started.map(\.job.delivery.message)
+        let results = try await self.holdingWhileAway {
+            try await self.processor.process(messages, timeLimit: self.options.timeLimit, on: self.timeline)
+        }
+        guard let results else { return }
+        for ((job, attempt), result) in zip(started, results) {
+            self.settle(job, attempt, result)
+        }
+    }
+
+    private func startNumber(of job: Backlog.Job) async throws -> Int {
+        let delivery = job.delivery
+        // In order, every delivery behind one that kills the process comes back with it, so that returns say only "perhaps started".
+        let returns = self.options.ordering == .perKey ? min(1, delivery.returns) : delivery.returns
+        let start = Start(messageID: delivery.message.id, failures: job.failures.count, returns: returns)
+        return try await self.processor.startNumber(of: start)
+    }
+
+    private func settle(_ job: Backlog.Job, _ attempt: Int, _ result: ProcessingResult) {
+        switch result {
+        case .done:
+            self.deliveries.settle(job.delivery.id, .done)
+            self.backlog.complete(job)
+        case .poison(let reason):
+            self.deadLetter(job, reason, attempts: attempt)
+        case .failed(let error) where attempt >= self.options.retry.attempts:
+            self.deadLetter(job, "\(type(of: error)): \(error)", attempts: attempt)
+        case .failed(let error):
+            self.retry(job, after: error, attempts: attempt)
+        }
+    }
+
+    private func retry(_ job: Backlog.Job, after error: any Error, attempts: Int) {
+        let failures = Failures(count: attempts, firstAt: job.failures.firstAt ?? Stamp.next().time)
+        let delay = self.options.retry.delay(afterFailures: attempts)
+        self.logger.info(
+            "Handling an event failed and is tried again",
+            error: error,
+            metadata: self.metadata(job, attempts)
+        )
+        if self.options.ordering == .perKey {
+            // Moved to a retry queue it would be overtaken: the head keeps its place and its key waits.
+            var held = job
+            held.failures = failures
+            self.backlog.hold(held, until: self.timeline.now() + min(delay, ConsumerScope.longestOrderedDelay))
+        } else {
+            self.deliveries.settle(job.delivery.id, .retry(after: delay, failures))
+            self.backlog.complete(job)
+        }
+    }
+
+    private func deadLetter(_ job: Backlog.Job, _ reason: String, attempts: Int) {
+        let failures = Failures(count: attempts, firstAt: job.failures.firstAt ?? Stamp.next().time)
+        self.logger.warning("An event became a dead letter", metadata: self.metadata(job, attempts))
+        self.deliveries.settle(job.delivery.id, .deadLetter(reason: String(reason.prefix(1000)), failures))
+        self.backlog.complete(job)
+    }
+
+    private static let longestOrderedDelay = Duration.seconds(600)
+
+    private func metadata(_ job: Backlog.Job, _ attempts: Int) -> Logger.Metadata {
+        [
+            "eventbus.subscription": "\(self.name)",
+            "eventbus.topic": "\(job.delivery.message.topic)",
+            "eventbus.message.id": "\(job.delivery.message.id)",
+            "eventbus.attempts": "\(attempts)",
+        ]
+    }
+
+    /// Repeats `body` while the store is away: no attempt is used up, nothing is settled.
+    ///
+    /// `nil` when the shutdown comes first.
+    private func holdingWhileAway<Result>(_ body: () async throws -> Result) async throws -> Result? {
+        var pauses = Pauses(first: .milliseconds(20), longest: .seconds(1))
+        var isHolding = false
+        defer { if isHolding { self.status.endHolding() } }
+        while true {
+            do {
+                return try await body()
+            } catch let away as StoreAway {
+                if !isHolding {
+                    isHolding = true
+                    self.status.beginHolding("\(away.cause)")
+                    self.logger.info(
+                        "The store is away, deliveries are held",
+                        error: away.cause,
+                        metadata: ["eventbus.subscription": "\(self.name)"]
+                    )
+                }
+                if self.status.isShuttingDown { return nil }
+                try await self.timeline.sleep(self.timeline.now() + pauses.next())
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Synchronization
+
+/// Where a consumer stands, for its shutdown and for its health report.
+final class ConsumerStatus: Sendable {
+    private enum Phase: Sendable {
+        case idle
+        case opening
+        case open(any Deliveries, Backlog)
+        case interrupted(reason: String)
+        case ended
+    }
+
+    private struct State: Sendable {
+        var phase = Phase.idle
+        var isShuttingDown = false
+        /// Why workers hold their deliveries, and how many of them do.
+        var holding: (reason: String, workers: Int)?
+    }
+
+    private let state = Mutex(State())
+
+    var isShuttingDown: Bool { self.state.withLock { $0.isShuttingDown } }
+
+    /// Notes the start of `run()`; `false` when it has been called before.
+    func start() -> Bool {
+        self.state.withLock { state in
+            guard case .idle = state.phase else { return false }
+            state.phase = .opening
+            return true
+        }
+    }
+
+    /// Notes that deliveries come; `false` when the consumer is to shut down instead.
+    func open(_ deliveries: any Deliveries, _ backlog: Backlog) -> Bool {
+        self.state.withLock { state in
+            guard !state.isShuttingDown else { return false }
+            state.phase = .open(deliveries, backlog)
+            return true
+        }
+    }
+
+    func interrupt(_ reason: String) {
+        self.state.withLock { $0.phase = .interrupted(reason: reason) }
+    }
+
+    func end() {
+        self.state.withLock { $0.phase = .ended }
+    }
+
+    func beginHolding(_ reason: String) {
+        self.state.withLock { $0.holding = (reason, ($0.holding?.workers ?? 0) + 1) }
+    }
+
+    func endHolding() {
+        self.state.withLock { state in
+            guard let holding = state.holding else { return }
+            state.holding = holding.workers > 1 ? (holding.reason, holding.workers - 1) : nil
+        }
+    }
+
+    /// Stops new deliveries; without an open subscription there is nothing to drain.
+    func shutDown() -> ShutdownResponse {
+        let deliveries: (any Deliveries)? = self.state.withLock { state in
+            state.isShuttingDown = true
+            if case .open(let deliveries, _) = state.phase { return deliveries }
+            return nil
+        }
+        deliveries?.stop()
+        return deliveries == nil ? .cancel : .drains
+    }
+
+    func health(of name: SubscriptionName, prefetch: Int) -> Health {
+        let (phase, holding) = self.state.withLock { ($0.phase, $0.holding) }
+        var health = Health()
+        switch phase {
+        case .idle: health.problems.append("consumer \(name) has not been started")
+        case .opening: health.problems.append("consumer \(name) is not consuming yet")
+        case .interrupted(let reason): health.problems.append("consumer \(name) is not consuming: \(reason)")
+        case .ended: health.problems.append("consumer \(name) has ended")
+        case .open(_, let backlog):
+            let state = backlog.state
+            if let key = state.sleepingKey, state.count >= prefetch {
+                health.problems.append("consumer \(name) is stalled by ordering key \(key)")
+            }
+        }
+        if let holding { health.problems.append("consumer \(name) holds its deliveries: \(holding.reason)") }
+        return health
+    }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// What an ``EventConsumer`` does with deliveries: the part that differs with and without a store.
+package protocol DeliveryProcessor: Sendable {
+    /// The topics that it has handlers for.
+    var topics: [Topic] { get }
+
+    /// A topic with two handlers, if there is one.
+    var ambiguousTopic: Topic? { get }
+
+    /// How many deliveries it takes at a time.
+    var batch: Int { get }
+
+    /// The number of the start that is about to happen, from 1.
+    ///
+    /// - Throws: ``StoreAway``; `CancellationError`.
+    func startNumber(of start: Start) async throws -> Int
+
+    /// Handles messages: one result each, in order.
+    ///
+    /// - Throws: ``StoreAway``, after which nothing of them has happened and all can be handled again; `CancellationError`.
+    func process(_ messages: [Message], timeLimit: Duration, on timeline: Timeline) async throws -> [ProcessingResult]
+}
+
+/// A start of handling a delivery and what is known of earlier ones.
+package struct Start: Sendable {
+    package let messageID: String
+    /// Starts that ended in a failure.
+    package let failures: Int
+    /// Starts that ended without a verdict, as far as the bus can tell.
+    package let returns: Int
+
+    package var isFirst: Bool { self.failures == 0 && self.returns == 0 }
+}
+
+/// What became of one message.
+package enum ProcessingResult: Sendable {
+    case done
+    case failed(any Error)
+    case poison(reason: String)
+
+    package init(_ error: any Error) {
+        self = (error as? PoisonMessage).map { .poison(reason: $0.reason) } ?? .failed(error)
+    }
+}
+
+/// The store cannot be reached: hold what there is, no attempt is used up.
+package struct StoreAway: Error {
+    package let cause: any Error
+
+    package init(_ cause: any Error) {
+        self.cause = cause
+    }
+}
+
+/// Runs plain handlers, one delivery at a time.
+struct PlainProcessor: DeliveryProcessor {
+    let handlers: HandlerTable<Void>
+
+    var topics: [Topic] { self.handlers.topics }
+    var ambiguousTopic: Topic? { self.handlers.ambiguousTopic }
+    var batch: Int { 1 }
+
+    func startNumber(of start: Start) async throws -> Int {
+        start.failures + start.returns + 1
+    }
+
+    func process(
+        _ messages: [Message],
+        timeLimit: Duration,
+        on timeline: Timeline
+    ) async throws -> [ProcessingResult] {
+        var results: [ProcessingResult] = []
+        for message in messages {
+            do {
+                let handler = try self.handlers.handler(for: message)
+                try await withTimeLimit(timeLimit, on: timeline) { try await handler.run(message, ()) }
+                results.append(.done)
+            } catch {
+                try Task.checkCancellation()
+                results.append(ProcessingResult(error))
+            }
+        }
+        return results
+    }
+}

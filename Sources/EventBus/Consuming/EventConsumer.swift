@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+public import Logging
+public import ServiceLifecycle
+
+/// Handles the events of one durable subscription: typed handlers, retries, dead letters, a time limit, a drain at shutdown.
+///
+/// ```swift
+/// let mailer = EventConsumer("mailer.welcome", on: bus) {
+///     On(UserCreated.self) { event in try await mail.welcome(event.email) }
+/// }
+/// try await mailer.run()  // or as a service of a ServiceGroup
+/// ```
+///
+/// A handler that returns has handled the event. One that throws is called again after the delays of the ``RetryPolicy``;
+/// after the last attempt the message becomes a dead letter. A message that no handler can read, or that no handler is
+/// for, becomes a dead letter at once. Attempts are counted durably: at most ``RetryPolicy/attempts`` are started per copy
+/// of a message, those that ended with the process included.
+public struct EventConsumer: Service {
+    private let name: SubscriptionName
+    private let bus: any EventBus
+    private let options: ConsumerOptions
+    private let processor: any DeliveryProcessor
+    private let timeline: Timeline
+    private let logger: Logger
+    private let status = ConsumerStatus()
+
+    /// Makes a consumer with plain handlers.
+    ///
+    /// - Parameters:
+    ///   - name: the subscription; consumers of one name share its messages.
+    ///   - bus: where the events come from.
+    ///   - options: order, prefetch, concurrency, retries, time limit.
+    ///   - clock: measures time limits and delays.
+    ///   - logger: where retries and dead letters are told.
+    ///   - handlers: one `On` per event type.
+    public init(
+        _ name: SubscriptionName,
+        on bus: any EventBus,
+        options: ConsumerOptions = ConsumerOptions(),
+        clock: any Clock<Duration> = ContinuousClock(),
+        logger: Logger = .current,
+        @OnBuilder<Void> _ handlers: () -> [On<Void>]
+    ) {
+        let processor = PlainProcessor(handlers: HandlerTable(handlers()))
+        self.init(name, on: bus, options: options, processor: processor, clock: clock, logger: logger)
+    }
+
+    package init(
+        _ name: SubscriptionName,
+        on bus: any EventBus,
+        options: ConsumerOptions,
+        processor: any DeliveryProcessor,
+        clock: any Clock<Duration>,
+        logger: Logger
+    ) {
+        self.name = name
+        self.bus = bus
+        self.options = options
+        self.processor = processor
+        self.timeline = Timeline(clock)
+        self.logger = logger
+    }
+
+    /// Whether the consumer is consuming, and what keeps it from it.
+    public var health: Health { self.status.health(of: self.name, prefetch: self.options.prefetch) }
+
+    /// Consumes until graceful shutdown or cancellation; an interrupted subscription is opened again.
+    ///
+    /// At graceful shutdown nothing new is taken; what has been taken is handled to its end. Cancellation gives back what
+    /// is not settled.
+    ///
+    /// - Throws: ``BusError`` with code `invalidSubscription` when the options or handlers make no subscription, or when
+    ///   it is called a second time; `CancellationError`.
+    public func run() async throws {
+        if let topic = self.processor.ambiguousTopic {
+            throw BusError(.invalidSubscription, "consumer \(self.name) has two handlers for topic \(topic)")
+        }
+        let subscription = try Subscription(
+            self.name,
+            patterns: self.processor.topics.map(TopicPattern.init),
+            prefetch: self.options.prefetch,
+            ordering: self.options.ordering
+        )
+        guard self.status.start() else {
+            throw BusError(.invalidSubscription, "consumer \(self.name) runs already")
+        }
+        defer { self.status.end() }
+        try await withGracefulShutdown(self.status.shutDown) {
+            try await self.consume(subscription)
+        }
+    }
+
+    private func consume(_ subscription: Subscription) async throws {
+        var pauses = Pauses(first: .milliseconds(50), longest: .seconds(5))
+        while !self.status.isShuttingDown {
+            do {
+                try await self.bus.withDeliveries(to: subscription) { deliveries in
+                    let backlog = Backlog(ordering: subscription.ordering)
+                    guard self.status.open(deliveries, backlog) else { return }
+                    pauses.reset()
+                    let scope = ConsumerScope(
+                        name: self.name,
+                        deliveries: deliveries,
+                        backlog: backlog,
+                        processor: self.processor,
+                        options: self.options,
+                        timeline: self.timeline,
+                        status: self.status,
+                        logger: self.logger
+                    )
+                    try await scope.run()
+                }
+            } catch {
+                try Task.checkCancellation()
+                self.status.interrupt((error as? BusError)?.description ?? "\(type(of: error))")
+                self.logger.info(
+                    "Subscription was interrupted and is opened again",
+                    error: error,
+                    metadata: ["eventbus.subscription": "\(self.name)"]
+                )
+            }
+            guard !self.status.isShuttingDown else { return }
+            try await self.timeline.sleep(self.timeline.now() + pauses.next())
+        }
+    }
+}

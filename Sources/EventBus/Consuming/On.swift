@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// What to do on an event of one type: the handler of an ``EventConsumer``.
+///
+/// A return says that the event is handled, a throw that it is to be tried again. `Scope` is what the handler gets beside
+/// the event: nothing (`Void`), or a transaction in the form that the product `Persistence` adds.
+public struct On<Scope: ~Copyable>: Sendable {
+    package let topic: Topic
+    package let run: @Sendable (Message, borrowing Scope) async throws -> Void
+    /// Whether an error means that what the event asks for is there already.
+    package let isDone: @Sendable (any Error) -> Bool
+
+    package init(
+        topic: Topic,
+        isDone: @escaping @Sendable (any Error) -> Bool = { _ in false },
+        run: @escaping @Sendable (Message, borrowing Scope) async throws -> Void
+    ) {
+        self.topic = topic
+        self.isDone = isDone
+        self.run = run
+    }
+}
+
+extension On where Scope == Void {
+    /// Handles events of a type.
+    ///
+    /// Deliveries can repeat: effects have to be idempotent, for which `message.id` is the key.
+    public init<E: Event>(
+        _ type: E.Type,
+        _ handler: @escaping @Sendable (_ event: E, _ message: Message) async throws -> Void
+    ) {
+        self.init(topic: E.topic) { message, _ in
+            try await handler(try message.decodeOrPoison(E.self), message)
+        }
+    }
+
+    /// Handles events of a type.
+    ///
+    /// Deliveries can repeat: effects have to be idempotent.
+    public init<E: Event>(_ type: E.Type, _ handler: @escaping @Sendable (_ event: E) async throws -> Void) {
+        self.init(type) { event, _ in try await handler(event) }
+    }
+}
+
+/// Lets an ``EventConsumer`` list its handlers one below the other.
+@resultBuilder
+public enum OnBuilder<Scope: ~Copyable> {
+    /// The handlers as a list.
+    public static func buildBlock(_ handlers: On<Scope>...) -> [On<Scope>] { handlers }
+}
+
+/// A message that no number of attempts can handle.
+package struct PoisonMessage: Error {
+    package let reason: String
+}
+
+extension Message {
+    /// Decodes the event; a message that cannot be decoded is poison.
+    package func decodeOrPoison<E: Event>(_ type: E.Type) throws(PoisonMessage) -> E {
+        do {
+            return try self.decode(E.self)
+        } catch {
+            throw PoisonMessage(reason: error.message)
+        }
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// How often a failing event is tried and how long it waits in between.
+///
+/// The delay before attempt *n + 1* is `firstDelay × factor^(n − 1)`, at most `cap`, moved to the nearest rung of the ``RetryLadder``.
+public struct RetryPolicy: Sendable, Hashable {
+    /// How many attempts are started at most, the first included; at least 1.
+    public let attempts: Int
+    /// The delay after the first failure.
+    public let firstDelay: Duration
+    /// By how much each delay is longer than the one before.
+    public let factor: Double
+    /// The longest delay.
+    public let cap: Duration
+
+    /// Makes a policy.
+    ///
+    /// Values out of range are moved into it: at least one attempt, a factor of at least 1, no negative delay.
+    public init(
+        attempts: Int = 5,
+        firstDelay: Duration = .seconds(1),
+        factor: Double = 5,
+        cap: Duration = .seconds(86400)
+    ) {
+        self.attempts = max(1, attempts)
+        self.firstDelay = max(.zero, firstDelay)
+        self.factor = max(1, factor)
+        self.cap = max(.zero, cap)
+    }
+
+    /// Five attempts with 1 s, 5 s, 30 s and 2 min between them.
+    public static let standard = RetryPolicy()
+
+    /// One attempt: what fails is dead-lettered at once.
+    public static let never = RetryPolicy(attempts: 1)
+
+    /// The delay that follows a number of failures, a rung of the ladder.
+    public func delay(afterFailures failures: Int) -> Duration {
+        var delay = self.firstDelay
+        for _ in 1..<max(1, failures) where delay < self.cap { delay = delay * self.factor }
+        return RetryLadder.nearest(to: min(delay, self.cap))
+    }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// What is wrong with a JSON body, in words that name the field but never a value.
+package struct DecodingFault: CustomStringConvertible {
+    package let field: String?
+    package let problem: String
+
+    package init(_ error: any Error) {
+        func path(_ context: DecodingError.Context, _ key: (any CodingKey)? = nil) -> String? {
+            let keys = context.codingPath + (key.map { [$0] } ?? [])
+            return keys.isEmpty ? nil : keys.map(\.stringValue).joined(separator: ".")
+        }
+        switch error as? DecodingError {
+        case .keyNotFound(let key, let context):
+            self.field = path(context, key)
+            self.problem = "is missing"
+        case .typeMismatch(_, let context):
+            self.field = path(context)
+            self.problem = "has the wrong type"
+        case .valueNotFound(_, let context):
+            self.field = path(context)
+            self.problem = "is null"
+        case .dataCorrupted(let context):
+            self.field = path(context)
+            self.problem = context.codingPath.isEmpty ? "is not valid JSON" : "has an invalid value"
+        case nil:
+            self.field = nil
+            self.problem = "cannot be decoded"
+        @unknown default:
+            self.field = nil
+            self.problem = "cannot be decoded"
+        }
+    }
+
+    package var description: String {
+        self.field.map { "field \($0) \(self.problem)" } ?? "the body \(self.problem)"
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// A 128-bit identifier that is written as a lower-case UUID, for example `0198c3f0-7d1e-7a52-8d4f-3f0b6f3a9c11`.
+///
+/// Foundation's `UUID` writes itself in upper case; on the wire ids are lower case, and one program's ids have to
+/// compare equal in another.
+public struct Identifier: Hashable, Sendable {
+    /// The first eight bytes, most significant first.
+    public let high: UInt64
+
+    /// The last eight bytes, most significant first.
+    public let low: UInt64
+
+    /// Makes an identifier of its sixteen bytes, given as two big-endian halves.
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// Reads the 36-character form in either letter case; `nil` when the text is anything else.
+    public init?(_ text: some StringProtocol) {
+        var halves: (UInt64, UInt64) = (0, 0)
+        var digits = 0
+        var position = 0
+        for byte in text.utf8 {
+            defer { position += 1 }
+            if position == 8 || position == 13 || position == 18 || position == 23 {
+                guard byte == UInt8(ascii: "-") else { return nil }
+                continue
+            }
+            guard digits < 32, let value = Identifier.hexValue(of: byte) else { return nil }
+            if digits < 16 { halves.0 = halves.0 << 4 | value } else { halves.1 = halves.1 << 4 | value }
+            digits += 1
+        }
+        guard position == 36, digits == 32 else { return nil }
+        self.init(high: halves.0, low: halves.1)
+    }
+
+    private static func hexValue(of byte: UInt8) -> UInt64? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(byte - UInt8(ascii: "0"))
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt64(byte - UInt8(ascii: "a") + 10)
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt64(byte - UInt8(ascii: "A") + 10)
+        default: nil
+        }
+    }
+}
+
+extension Identifier: CustomStringConvertible {
+    /// The lower-case 36-character form.
+    public var description: String {
+        String(unsafeUninitializedCapacity: 36) { buffer in
+            var position = 0
+            for nibble in 0..<32 {
+                if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 {
+                    buffer[position] = UInt8(ascii: "-")
+                    position += 1
+                }
+                let half = nibble < 16 ? self.high : self.low
+                let value = UInt8(truncatingIfNeeded: half >> UInt64(60 - (nibble & 15) * 4)) & 0xF
+                buffer[position] = value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+                position += 1
+            }
+            return position
+        }
+    }
+}
+
+extension Identifier: Codable {
+    /// Reads the 36-character form.
+    ///
+    /// - Throws: `DecodingError.dataCorrupted` when the text is no UUID.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        guard let identifier = Identifier(try container.decode(String.self)) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "not a UUID")
+        }
+        self = identifier
+    }
+
+    /// Writes the lower-case form.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(self.description)
+    }
+}
+
+extension Identifier: Comparable {
+    /// Orders by bytes; for ids of one ``StampSource`` that is the order in which they were made.
+    public static func < (left: Identifier, right: Identifier) -> Bool {
+        (left.high, left.low) < (right.high, right.low)
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import ServiceLifecycle
+
+/// What a service does with its running work when it is asked to shut down.
+package enum ShutdownResponse: Sendable {
+    /// The work has been told and ends by itself.
+    case drains
+    /// The work waits for something that may never come: cancel it.
+    case cancel
+}
+
+/// Runs `body` to its end and tells it of a graceful shutdown; a `body` that is cancelled for that counts as ended.
+package func withGracefulShutdown(
+    _ onShutdown: @escaping @Sendable () -> ShutdownResponse,
+    _ body: @escaping @Sendable () async throws -> Void
+) async throws {
+    try await withThrowingTaskGroup(of: Bool.self) { group in
+        group.addTask {
+            try await body()
+            return true
+        }
+        group.addTask {
+            try? await gracefulShutdown()
+            return false
+        }
+        var wasCancelledHere = false
+        do {
+            while let hasEnded = try await group.next() {
+                if hasEnded {
+                    group.cancelAll()
+                } else if !Task.isCancelled, onShutdown() == .cancel {
+                    wasCancelledHere = true
+                    group.cancelAll()
+                }
+            }
+        } catch is CancellationError where wasCancelledHere && !Task.isCancelled {
+            return
+        }
+    }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Synchronization
+
+/// A flag that one task at a time waits for: raising it before anybody waits is remembered, waiting lowers it.
+package final class Signal: Sendable {
+    private enum State {
+        case lowered
+        case raised
+        case waiting(CheckedContinuation<Void, Never>)
+    }
+
+    private let state = Mutex(State.lowered)
+
+    package init() {}
+
+    package func raise() {
+        let waiter: CheckedContinuation<Void, Never>? = self.state.withLock { state in
+            if case .waiting(let continuation) = state {
+                state = .lowered
+                return continuation
+            }
+            state = .raised
+            return nil
+        }
+        waiter?.resume()
+    }
+
+    /// Returns when the flag is raised, or at once when the task is cancelled.
+    package func wait() async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let mayPass = self.state.withLock { state in
+                    if case .lowered = state {
+                        state = .waiting(continuation)
+                        return false
+                    }
+                    state = .lowered
+                    return true
+                }
+                if mayPass { continuation.resume() }
+            }
+        } onCancel: {
+            self.raise()
+        }
+    }
+
+    /// Returns when the flag is raised, the time has come, or the task is cancelled, whichever is first.
+    package func wait(until deadline: Duration?, on timeline: Timeline) async {
+        guard let deadline else { return await self.wait() }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await timeline.sleep(deadline) }
+            group.addTask { await self.wait() }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+}
