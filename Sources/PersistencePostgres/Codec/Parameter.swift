@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
+
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 /// A value for a placeholder, in Postgres' binary format, with its type.
@@ -27,8 +29,8 @@ struct Parameter: Sendable, Hashable {
         return Self(type: .text, bytes: bytes)
     }
 
-    static func uuid(_ value: UUID) -> Self {
-        Self(type: .uuid, bytes: withUnsafeBytes(of: value.uuid) { Array($0) })
+    static func uuid(_ value: Identifier) -> Self {
+        Self(type: .uuid, bytes: value.high.networkBytes + value.low.networkBytes)
     }
 
     /// `timestamptz` counts microseconds; what is finer is rounded.

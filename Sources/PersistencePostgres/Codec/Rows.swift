@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
+
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 /// The rows of one result, copied out of libpq's memory into one flat buffer, so that they can cross threads.
@@ -82,12 +84,11 @@ struct Row: Sendable {
         try self.required(column) { String(validating: $0, as: UTF8.self) }
     }
 
-    func uuid(_ column: Int) throws(PostgresError) -> UUID {
+    func uuid(_ column: Int) throws(PostgresError) -> Identifier {
         try self.required(column) { bytes in
-            guard bytes.count == 16 else { return nil }
-            var value = zeroUUID
-            withUnsafeMutableBytes(of: &value) { $0.copyBytes(from: bytes) }
-            return UUID(uuid: value)
+            guard let high = UInt64(networkBytes: bytes.prefix(8)), let low = UInt64(networkBytes: bytes.dropFirst(8))
+            else { return nil }
+            return Identifier(high: high, low: low)
         }
     }
 
@@ -107,6 +108,3 @@ struct Row: Sendable {
         return value
     }
 }
-
-/// Sixteen zero bytes to copy a UUID over.
-private let zeroUUID: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)

@@ -2,11 +2,11 @@
 // Part of swift-event-bus.
 
 #if canImport(Darwin)
-    import Darwin
+import Darwin
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #else
-    import Glibc
+import Glibc
 #endif
 
 /// A plain thread for what blocks: the I/O loop and name lookups must not hold up the cooperative pool.
@@ -20,13 +20,13 @@ enum DetachedThread {
     static func start(_ run: @escaping @Sendable () -> Void) throws(PostgresError) {
         let body = Unmanaged.passRetained(Body(run))
         #if canImport(Darwin)
-            var thread: pthread_t?
-            let status = pthread_create(&thread, nil, { Self.main($0) }, body.toOpaque())
-            if status == 0, let thread { pthread_detach(thread) }
+        var thread: pthread_t?
+        let status = pthread_create(&thread, nil, { Self.main($0) }, body.toOpaque())
+        if status == 0, let thread { pthread_detach(thread) }
         #else
-            var thread = pthread_t()
-            let status = pthread_create(&thread, nil, { $0.flatMap { Self.main($0) } }, body.toOpaque())
-            if status == 0 { pthread_detach(thread) }
+        var thread = pthread_t()
+        let status = pthread_create(&thread, nil, { $0.flatMap { Self.main($0) } }, body.toOpaque())
+        if status == 0 { pthread_detach(thread) }
         #endif
         guard status == 0 else {
             body.release()

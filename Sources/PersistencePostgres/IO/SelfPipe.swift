@@ -2,11 +2,11 @@
 // Part of swift-event-bus.
 
 #if canImport(Darwin)
-    import Darwin
+import Darwin
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #else
-    import Glibc
+import Glibc
 #endif
 
 /// A pipe to oneself: a byte in it ends a `poll` that is under way.

@@ -4,11 +4,11 @@
 import CPostgres
 
 #if canImport(Darwin)
-    import Darwin
+import Darwin
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #else
-    import Glibc
+import Glibc
 #endif
 
 /// A libpq connection and nothing else; freed with its last owner. One thread at a time (PostgreSQL 15 manual, 34.20).
