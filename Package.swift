@@ -28,7 +28,7 @@ let package = Package(
     targets: [
         // The core: events, topics, the bus protocol, consumers, the in-process bus. No NIO, no C.
         .target(name: "EventBus", dependencies: [log, lifecycle, deque]),
-        .target(name: "Persistence", dependencies: ["EventBus", log, lifecycle]),
+        .target(name: "Persistence", dependencies: ["EventBus", log, lifecycle, deque]),
         .target(name: "EventBusTesting", dependencies: ["EventBus", "Persistence", log, lifecycle, deque]),
 
         // Adapters, one per server.
@@ -68,7 +68,7 @@ let package = Package(
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ]
         ),
-        .target(name: "Payments", dependencies: ["EventBus", "Persistence"]),
+        .target(name: "Payments", dependencies: ["EventBus", "Persistence", log]),
 
         .testTarget(name: "EventBusTests", dependencies: ["EventBus", "EventBusTesting", log, lifecycle]),
         .testTarget(
