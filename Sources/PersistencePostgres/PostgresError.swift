@@ -73,6 +73,7 @@ struct SQLState: Sendable, Hashable {
     static let uniqueViolation = Self("23505")
     static let serializationFailure = Self("40001")
     static let deadlockDetected = Self("40P01")
+    static let divisionByZero = Self("22012")
     static let featureNotSupported = Self("0A000")
     static let invalidStatementName = Self("26000")
     static let lockNotAvailable = Self("55P03")
@@ -86,6 +87,12 @@ struct SQLState: Sendable, Hashable {
 
     /// The server's plan for a prepared statement is out of date; prepare it anew.
     var spoilsPreparedStatement: Bool { self == .featureNotSupported || self == .invalidStatementName }
+
+    /// A value has no place in its column: out of range, too long, or not of its alphabet.
+    var isAboutValues: Bool { ["22001", "22003", "22008", "22021", "22P02", "22P05"].contains(self.code) }
+
+    /// A table, a column or a function is missing or of another type, or a column that must have a value has none.
+    var isAboutSchema: Bool { self.code.hasPrefix("42") || self.code == "3F000" || self.code == "23502" }
 
     /// The server is away, starting, ending, out of resources or turned read-only: it has nothing to do with the data.
     var saysUnavailable: Bool {

@@ -35,11 +35,10 @@ struct Parameter: Sendable, Hashable {
 
     /// `timestamptz` counts microseconds; what is finer is rounded.
     static func timestamp(_ value: Date) throws(PostgresError) -> Self {
-        let microseconds = ((value.timeIntervalSince1970 - PostgresType.epoch) * 1_000_000).rounded()
-        guard let whole = Int64(exactly: microseconds) else {
-            throw PostgresError(.invalidValue, detail: "a time out of range")
-        }
-        return Self(type: .timestamptz, bytes: whole.networkBytes)
+        guard let whole = Int64(exactly: (value.timeIntervalSince1970 * 1_000_000).rounded()),
+            case let (sinceEpoch, overflow) = whole.subtractingReportingOverflow(PostgresType.epoch), !overflow
+        else { throw PostgresError(.invalidValue, detail: "a time out of range") }
+        return Self(type: .timestamptz, bytes: sinceEpoch.networkBytes)
     }
 
     /// A one-dimensional array, for `unnest` and `= ANY`; nil elements are NULL.

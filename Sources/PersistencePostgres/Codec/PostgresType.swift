@@ -41,6 +41,6 @@ enum PostgresType: Sendable, Hashable {
         }
     }
 
-    /// 2000-01-01T00:00:00Z in seconds since 1970: where Postgres' clock starts.
-    static let epoch: Double = 946_684_800
+    /// 2000-01-01T00:00:00Z in microseconds since 1970: where Postgres' clock starts.
+    static let epoch: Int64 = 946_684_800_000_000
 }

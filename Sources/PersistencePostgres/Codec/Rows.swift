@@ -94,9 +94,10 @@ struct Row: Sendable {
 
     func timestamp(_ column: Int) throws(PostgresError) -> Date {
         try self.required(column) { bytes in
-            Int64(networkBytes: bytes).map {
-                Date(timeIntervalSince1970: PostgresType.epoch + Double($0) / 1_000_000)
-            }
+            guard let sinceEpoch = Int64(networkBytes: bytes),
+                case let (whole, overflow) = sinceEpoch.addingReportingOverflow(PostgresType.epoch), !overflow
+            else { return nil }
+            return Date(timeIntervalSince1970: Double(whole) / 1_000_000)
         }
     }
 

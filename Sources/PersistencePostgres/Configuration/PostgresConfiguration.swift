@@ -25,6 +25,8 @@ public struct PostgresConfiguration: Sendable, Hashable {
     public var statementTimeout: Duration = .seconds(10)
     /// The server ends a wait for a lock after this time. Default: 4 s.
     public var lockTimeout: Duration = .seconds(4)
+    /// How long the inbox remembers handled messages: longer than a broker can still deliver them again. Default: 30 days.
+    public var inboxRetention: Duration = .seconds(30 * 24 * 3600)
 
     let password: String?
     let parameters: [String: String]

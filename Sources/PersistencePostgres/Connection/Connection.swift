@@ -86,6 +86,11 @@ final class Connection: IOHandler {
         self.thread.wake()
     }
 
+    func abandon() {
+        self.core.withLock { $0.fail(PostgresError(.closed)) }
+        self.serve(now: .now)
+    }
+
     func interest() -> IOInterest { self.core.withLock { $0.interest() } }
 
     func serve(now: ContinuousClock.Instant) {

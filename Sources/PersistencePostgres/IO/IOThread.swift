@@ -25,6 +25,8 @@ struct IOInterest: Sendable {
 protocol IOHandler: AnyObject, Sendable {
     func interest() -> IOInterest
     func serve(now: ContinuousClock.Instant)
+    /// The thread ends: nobody will serve it any more.
+    func abandon()
 }
 
 /// One thread that waits for all connections of a store in `poll(2)`: there are about ten of them, so nothing finer pays.
@@ -71,8 +73,11 @@ final class IOThread: Sendable {
     }
 
     func add(_ handler: any IOHandler) {
-        self.state.withLock { $0.handlers.append(handler) }
-        self.wake()
+        let isStopped = self.state.withLock { state in
+            if !state.isStopping { state.handlers.append(handler) }
+            return state.isStopping
+        }
+        if isStopped { handler.abandon() } else { self.wake() }
     }
 
     func remove(_ handler: any IOHandler) {
@@ -113,6 +118,7 @@ final class IOThread: Sendable {
                 handler.serve(now: now)
             }
         }
+        for handler in self.state.withLock({ $0.handlers }) { handler.abandon() }
         let stopped = self.state.withLock { state in
             state.isRunning = false
             state.handlers = []

@@ -130,6 +130,10 @@ final class ConnectionPool: IOHandler {
         self.update { machine, _ in machine.tick(now: now) }
     }
 
+    func abandon() {
+        self.update { machine, _ in machine.shutDown() }
+    }
+
     private func connectionChanged(_ id: PoolState.ConnectionID, _ event: Connection.Event) {
         let jitter = self.jitter()
         self.change { state, now in
