@@ -14,18 +14,30 @@ public struct PostgresConfiguration: Sendable, Hashable {
     public let user: String
     /// The name of the database.
     public let database: String
-    /// Connections of the pool; they are opened when they are needed. Default: 8. The relay's lock and the migrations
+    /// Connections of the pool; they are opened when they are needed.
+    ///
+    /// Default: 8. The relay's lock and the migrations
     /// use one more each.
     public var maximumConnections = 8
-    /// How long a caller waits for a connection before it gets `unavailable`. Default: 5 s.
+    /// How long a caller waits for a connection before it gets `unavailable`.
+    ///
+    /// Default: 5 s.
     public var waitTimeout: Duration = .seconds(5)
-    /// How long opening one connection may take, name resolution included. Default: 5 s, or `connect_timeout`.
+    /// How long opening one connection may take, name resolution included.
+    ///
+    /// Default: 5 s, or `connect_timeout`.
     public var connectTimeout: Duration = .seconds(5)
-    /// The server ends a statement after this time. Default: 10 s.
+    /// The server ends a statement after this time.
+    ///
+    /// Default: 10 s.
     public var statementTimeout: Duration = .seconds(10)
-    /// The server ends a wait for a lock after this time. Default: 4 s.
+    /// The server ends a wait for a lock after this time.
+    ///
+    /// Default: 4 s.
     public var lockTimeout: Duration = .seconds(4)
-    /// How long the inbox remembers handled messages: longer than a broker can still deliver them again. Default: 30 days.
+    /// How long the inbox remembers handled messages: longer than a broker can still deliver them again.
+    ///
+    /// Default: 30 days.
     public var inboxRetention: Duration = .seconds(30 * 24 * 3600)
 
     let password: String?

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// Says which part of a Postgres URL or setting is wrong. It never holds the password.
+/// Says which part of a Postgres URL or setting is wrong.
+///
+/// It never holds the password.
 public struct PostgresConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What kind of mistake it is.
     public struct Code: Sendable, Hashable, CustomStringConvertible {

@@ -4,7 +4,9 @@
 import Synchronization
 
 extension Connection {
-    /// Opens a connection outside of the pool. Whoever asked for it has to close it.
+    /// Opens a connection outside of the pool.
+    ///
+    /// Whoever asked for it has to close it.
     static func open(
         _ parameters: ConnectionParameters,
         mode: Mode,

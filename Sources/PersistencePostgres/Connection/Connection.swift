@@ -3,7 +3,9 @@
 
 import Synchronization
 
-/// One session with the server. Callers send inline, under its lock; the I/O thread reads and resumes them.
+/// One session with the server.
+///
+/// Callers send inline, under its lock; the I/O thread reads and resumes them.
 final class Connection: IOHandler {
     enum Mode: Sendable {
         /// Prepared statements in segments; see `run(_:)`.
@@ -55,7 +57,9 @@ final class Connection: IOHandler {
         self.thread.wake()
     }
 
-    /// Sends the statements and a Sync in one go. Always answers, and never early: a cancelled task waits like any other,
+    /// Sends the statements and a Sync in one go.
+    ///
+    /// Always answers, and never early: a cancelled task waits like any other,
     /// or the connection would be left in mid-pipeline.
     func run(_ statements: [Statement]) async -> SegmentOutcome {
         await withCheckedContinuation { continuation in

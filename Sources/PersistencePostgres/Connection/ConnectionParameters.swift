@@ -12,14 +12,18 @@ struct ConnectionParameters: Sendable {
         self.settings = settings
     }
 
-    /// With the host's numeric addresses added. Blocks.
+    /// With the host's numeric addresses added.
+    ///
+    /// Blocks.
     func resolved() throws(PostgresError) -> [(String, String)] {
         let host = self.configuration.host
         guard !host.hasPrefix("/") else { return self.keywords(addresses: []) }
         return self.keywords(addresses: try HostLookup.addresses(of: host))
     }
 
-    /// libpq tries the addresses in turn. The name goes along with each, since the certificate is checked against it.
+    /// libpq tries the addresses in turn.
+    ///
+    /// The name goes along with each, since the certificate is checked against it.
     func keywords(addresses: [String]) -> [(String, String)] {
         let configuration = self.configuration
         var keywords = [

@@ -3,7 +3,9 @@
 
 import Persistence
 
-/// The four statements of an entity, made once from its schema. Its names are plain identifiers; the schema has checked.
+/// The four statements of an entity, made once from its schema.
+///
+/// Its names are plain identifiers; the schema has checked.
 struct EntitySQL<Model: Entity>: Sendable {
     let table: String
     let insert: String

@@ -21,7 +21,9 @@ struct IOInterest: Sendable {
     var deadline: ContinuousClock.Instant?
 }
 
-/// Something that the I/O thread serves: a connection, or the pool with its timers. Both calls come from that thread.
+/// Something that the I/O thread serves: a connection, or the pool with its timers.
+///
+/// Both calls come from that thread.
 protocol IOHandler: AnyObject, Sendable {
     func interest() -> IOInterest
     func serve(now: ContinuousClock.Instant)
@@ -30,6 +32,7 @@ protocol IOHandler: AnyObject, Sendable {
 }
 
 /// One thread that waits for all connections of a store in `poll(2)`: there are about ten of them, so nothing finer pays.
+///
 /// Callers send by themselves; the thread reads, decodes and resumes them.
 final class IOThread: Sendable {
     private struct State {

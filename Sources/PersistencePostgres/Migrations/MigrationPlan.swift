@@ -4,7 +4,9 @@
 import Crypto
 import Persistence
 
-/// Which migrations are still to be applied, or why that can't be said. Without I/O.
+/// Which migrations are still to be applied, or why that can't be said.
+///
+/// Without I/O.
 struct MigrationPlan: Sendable {
     struct Applied: Sendable, Hashable {
         let version: Int

@@ -60,7 +60,9 @@ struct Migrator: Sendable {
         }
     }
 
-    /// The step and its note in one transaction. A lock that others hold is asked for again, so that they aren't queued up.
+    /// The step and its note in one transaction.
+    ///
+    /// A lock that others hold is asked for again, so that they aren't queued up.
     private func apply(_ migration: Migration, of owner: String) async throws {
         let name = migration.name.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
         let script = """

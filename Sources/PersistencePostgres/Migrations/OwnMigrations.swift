@@ -3,7 +3,9 @@
 
 import Persistence
 
-/// The tables of the package itself. As with any migrations: never change one, add one.
+/// The tables of the package itself.
+///
+/// As with any migrations: never change one, add one.
 enum OwnMigrations {
     static let all: [Migration] = [
         Migration(

@@ -5,7 +5,9 @@ import EventBus
 import Persistence
 import Synchronization
 
-/// The outbox in the hands of its owner. All goes over the session that holds the lock, so that who has lost it can do nothing.
+/// The outbox in the hands of its owner.
+///
+/// All goes over the session that holds the lock, so that who has lost it can do nothing.
 final class LockedOutbox: OwnedOutbox {
     private let store: PostgresStore
     private let connection: Connection

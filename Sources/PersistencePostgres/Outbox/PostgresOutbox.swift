@@ -10,7 +10,9 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// The outbox of a Postgres store. One process at a time owns it: the one whose session holds an advisory lock.
+/// The outbox of a Postgres store.
+///
+/// One process at a time owns it: the one whose session holds an advisory lock.
 struct PostgresOutbox: Outbox {
     let store: PostgresStore
 

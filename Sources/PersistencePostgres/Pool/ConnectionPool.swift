@@ -3,7 +3,9 @@
 
 import Synchronization
 
-/// The connections of a store, shared by its callers. All of it runs on the I/O thread and in its callers: no tasks.
+/// The connections of a store, shared by its callers.
+///
+/// All of it runs on the I/O thread and in its callers: no tasks.
 final class ConnectionPool: IOHandler {
     typealias Waiter = CheckedContinuation<Result<Lease, PostgresError>, Never>
 

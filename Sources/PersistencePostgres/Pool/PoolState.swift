@@ -3,7 +3,9 @@
 
 import DequeModule
 
-/// Which connections there are, who uses them and who waits for one. Without I/O and without a clock.
+/// Which connections there are, who uses them and who waits for one.
+///
+/// Without I/O and without a clock.
 struct PoolState: Sendable {
     typealias ConnectionID = Int
     typealias RequestID = Int
@@ -126,7 +128,9 @@ struct PoolState: Sendable {
         return actions
     }
 
-    /// A connection is gone, or could not be opened. The jitter is between 0 and 1.
+    /// A connection is gone, or could not be opened.
+    ///
+    /// The jitter is between 0 and 1.
     mutating func closed(_ id: ConnectionID, now: Instant, jitter: Double) -> [Action] {
         guard let slot = self.slots.removeValue(forKey: id) else { return [] }
         var actions: [Action] = []

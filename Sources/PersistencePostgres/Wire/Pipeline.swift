@@ -3,7 +3,9 @@
 
 import DequeModule
 
-/// Which answers are still to come, in order: libpq doesn't say which statement a result belongs to. Without I/O.
+/// Which answers are still to come, in order: libpq doesn't say which statement a result belongs to.
+///
+/// Without I/O.
 ///
 /// Per statement come a result and a NULL; per Sync one result without a NULL. After an error everything up to the Sync
 /// comes as aborted (PostgreSQL 15 manual, 34.5). A script (no pipeline) has any number of results, then a NULL.

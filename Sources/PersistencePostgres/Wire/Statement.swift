@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// One SQL statement with its values. Its text should be a constant: it is prepared once per connection.
+/// One SQL statement with its values.
+///
+/// Its text should be a constant: it is prepared once per connection.
 struct Statement: Sendable, Hashable {
     let sql: String
     let parameters: [Parameter]

@@ -11,7 +11,9 @@ import Musl
 import Glibc
 #endif
 
-/// A libpq connection and nothing else; freed with its last owner. One thread at a time (PostgreSQL 15 manual, 34.20).
+/// A libpq connection and nothing else; freed with its last owner.
+///
+/// One thread at a time (PostgreSQL 15 manual, 34.20).
 struct Wire: ~Copyable {
     /// What `PQconnectPoll` waits for.
     enum Progress: Sendable {
@@ -108,7 +110,9 @@ struct Wire: ~Copyable {
     /// Sends SQL text of any number of commands; not in pipeline mode.
     mutating func sendScript(_ sql: String) -> Bool { PQsendQuery(self.connection, sql) == 1 }
 
-    /// Whether something is left to be sent. A broken connection shows when it is read.
+    /// Whether something is left to be sent.
+    ///
+    /// A broken connection shows when it is read.
     mutating func flush() -> Bool { PQflush(self.connection) == 1 }
 
     mutating func consumeInput() -> Bool { PQconsumeInput(self.connection) == 1 }
