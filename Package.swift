@@ -28,7 +28,7 @@ let package = Package(
     targets: [
         // The core: events, topics, the bus protocol, consumers, the in-process bus. No NIO, no C.
         .target(name: "EventBus", dependencies: [log, lifecycle, deque]),
-        .target(name: "Persistence", dependencies: ["EventBus", log, lifecycle]),
+        .target(name: "Persistence", dependencies: ["EventBus", log, lifecycle, deque]),
         .target(name: "EventBusTesting", dependencies: ["EventBus", "Persistence", log, lifecycle, deque]),
 
         // Adapters, one per server.
@@ -69,9 +69,15 @@ let package = Package(
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ]
         ),
-        .target(name: "Payments", dependencies: ["EventBus", "Persistence"]),
+        .target(name: "Payments", dependencies: ["EventBus", "Persistence", log]),
 
-        .testTarget(name: "EventBusTests", dependencies: ["EventBus", "EventBusTesting", log, lifecycle]),
+        .testTarget(
+            name: "EventBusTests",
+            dependencies: [
+                "EventBus", "EventBusTesting", log, lifecycle,
+                .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
+            ]
+        ),
         .testTarget(
             name: "EventBusRabbitTests",
             dependencies: [
@@ -100,18 +106,22 @@ let package = Package(
                 "Users", "Payments", log, lifecycle,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-            ]
+            ],
+            exclude: ["Foreign"]
         ),
     ]
 )
 
+var settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),  // SE-0335
+    .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
+    .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // SE-0461
+    .enableUpcomingFeature("InferIsolatedConformances"),  // SE-0470
+]
+if Context.environment["CI"] != nil {
+    settings.append(.treatAllWarnings(as: .error))  // SE-0480
+}
 for target in package.targets where [.executable, .test, .regular].contains(target.type) {
-    target.swiftSettings =
-        (target.swiftSettings ?? []) + [
-            .enableUpcomingFeature("ExistentialAny"),  // SE-0335
-            .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
-            .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
-            .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // SE-0461
-            .enableUpcomingFeature("InferIsolatedConformances"),  // SE-0470
-        ]
+    target.swiftSettings = (target.swiftSettings ?? []) + settings
 }

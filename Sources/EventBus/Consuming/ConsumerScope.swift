@@ -50,12 +50,14 @@ struct ConsumerScope: Sendable {
     }
 
     private func handle(_ jobs: [Backlog.Job]) async throws {
-        var started: [(job: Backlog.Job, attempt: Int)] = []
+        var holding = HoldingPauses(name: self.name, timeline: self.timeline, status: self.status, logger: self.logger)
+        defer { holding.end() }
+        var open: [(job: Backlog.Job, attempt: Int)] = []
         for job in jobs {
             // A held delivery that the shutdown finds is left unsettled and goes back.
-            guard let attempt = try await self.holdingWhileAway({ try await self.startNumber(of: job) }) else { return }
+            guard let attempt = try await self.startNumber(of: job, &holding) else { return }
             if attempt <= self.options.retry.attempts {
-                started.append((job, attempt))
+                open.append((job, attempt))
             } else {
                 self.deadLetter(
                     job,
@@ -64,23 +66,40 @@ struct ConsumerScope: Sendable {
                 )
             }
         }
-        guard !started.isEmpty else { return }
-        let messages = started.map(\.job.delivery.message)
-        let results = try await self.holdingWhileAway {
-            try await self.processor.process(messages, timeLimit: self.options.timeLimit, on: self.timeline)
-        }
-        guard let results else { return }
-        for ((job, attempt), result) in zip(started, results) {
-            self.settle(job, attempt, result)
+        while !open.isEmpty {
+            let results = try await self.processor.process(
+                open.map(\.job.delivery.message),
+                timeLimit: self.options.timeLimit,
+                on: self.timeline
+            )
+            var away: [(job: Backlog.Job, attempt: Int)] = []
+            var cause: (any Error)?
+            for ((job, attempt), result) in zip(open, results) {
+                if case .away(let error) = result {
+                    away.append((job, attempt))
+                    cause = error
+                } else {
+                    self.settle(job, attempt, result)
+                }
+            }
+            open = away
+            if let cause, try await !holding.pause(cause) { return }
         }
     }
 
-    private func startNumber(of job: Backlog.Job) async throws -> Int {
+    /// The number of the start that is about to happen; `nil` when the shutdown comes before the store is back.
+    private func startNumber(of job: Backlog.Job, _ holding: inout HoldingPauses) async throws -> Int? {
         let delivery = job.delivery
         // In order, every delivery behind one that kills the process comes back with it, so that returns say only "perhaps started".
         let returns = self.options.ordering == .perKey ? min(1, delivery.returns) : delivery.returns
         let start = Start(messageID: delivery.message.id, failures: job.failures.count, returns: returns)
-        return try await self.processor.startNumber(of: start)
+        while true {
+            do {
+                return try await self.processor.startNumber(of: start)
+            } catch let away as StoreAway {
+                guard try await holding.pause(away.cause) else { return nil }
+            }
+        }
     }
 
     private func settle(_ job: Backlog.Job, _ attempt: Int, _ result: ProcessingResult) {
@@ -88,6 +107,8 @@ struct ConsumerScope: Sendable {
         case .done:
             self.deliveries.settle(job.delivery.id, .done)
             self.backlog.complete(job)
+        case .away:
+            break
         case .poison(let reason):
             self.deadLetter(job, reason, attempts: attempt)
         case .failed(let error) where attempt >= self.options.retry.attempts:
@@ -132,31 +153,5 @@ struct ConsumerScope: Sendable {
             "eventbus.message.id": "\(job.delivery.message.id)",
             "eventbus.attempts": "\(attempts)",
         ]
-    }
-
-    /// Repeats `body` while the store is away: no attempt is used up, nothing is settled.
-    ///
-    /// `nil` when the shutdown comes first.
-    private func holdingWhileAway<Result>(_ body: () async throws -> Result) async throws -> Result? {
-        var pauses = Pauses(first: .milliseconds(20), longest: .seconds(1))
-        var isHolding = false
-        defer { if isHolding { self.status.endHolding() } }
-        while true {
-            do {
-                return try await body()
-            } catch let away as StoreAway {
-                if !isHolding {
-                    isHolding = true
-                    self.status.beginHolding("\(away.cause)")
-                    self.logger.info(
-                        "The store is away, deliveries are held",
-                        error: away.cause,
-                        metadata: ["eventbus.subscription": "\(self.name)"]
-                    )
-                }
-                if self.status.isShuttingDown { return nil }
-                try await self.timeline.sleep(self.timeline.now() + pauses.next())
-            }
-        }
     }
 }

@@ -17,9 +17,7 @@ package protocol DeliveryProcessor: Sendable {
     /// - Throws: ``StoreAway``; `CancellationError`.
     func startNumber(of start: Start) async throws -> Int
 
-    /// Handles messages: one result each, in order.
-    ///
-    /// - Throws: ``StoreAway``, after which nothing of them has happened and all can be handled again; `CancellationError`.
+    /// Handles messages: one result each, in order. Throws only `CancellationError`.
     func process(_ messages: [Message], timeLimit: Duration, on timeline: Timeline) async throws -> [ProcessingResult]
 }
 
@@ -39,13 +37,15 @@ package enum ProcessingResult: Sendable {
     case done
     case failed(any Error)
     case poison(reason: String)
+    /// The store could not be reached: the same start can be made again.
+    case away(any Error)
 
     package init(_ error: any Error) {
         self = (error as? PoisonMessage).map { .poison(reason: $0.reason) } ?? .failed(error)
     }
 }
 
-/// The store cannot be reached: hold what there is, no attempt is used up.
+/// The store cannot be reached, so that it is not known how many starts there have been.
 package struct StoreAway: Error {
     package let cause: any Error
 

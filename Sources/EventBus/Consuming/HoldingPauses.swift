@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Logging
+
+/// The pauses of a worker that holds its deliveries while the store is away: nothing is settled, no attempt is used up.
+struct HoldingPauses {
+    let name: SubscriptionName
+    let timeline: Timeline
+    let status: ConsumerStatus
+    let logger: Logger
+    private var pauses = Pauses(first: .milliseconds(20), longest: .seconds(1))
+    private var isHolding = false
+
+    init(name: SubscriptionName, timeline: Timeline, status: ConsumerStatus, logger: Logger) {
+        self.name = name
+        self.timeline = timeline
+        self.status = status
+        self.logger = logger
+    }
+
+    /// Waits before the store is asked again; `false` when the consumer shuts down instead.
+    mutating func pause(_ cause: any Error) async throws -> Bool {
+        if !self.isHolding {
+            self.isHolding = true
+            self.status.beginHolding("\(cause)")
+            self.logger.info(
+                "The store is away, deliveries are held",
+                error: cause,
+                metadata: ["eventbus.subscription": "\(self.name)"]
+            )
+        }
+        guard !self.status.isShuttingDown else { return false }
+        try await self.timeline.sleep(self.timeline.now() + self.pauses.next())
+        return true
+    }
+
+    mutating func end() {
+        if self.isHolding { self.status.endHolding() }
+    }
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// RFC 9562 §5.7 with the counter of §6.2 method 1: 48 bits of milliseconds, 12 bits of counter, 62 random bits.
+package struct UUIDv7Generator: Sendable {
+    private var lastMilliseconds: UInt64 = 0
+    private var counter: UInt64 = 0
+
+    package init() {}
+
+    /// The next id and the millisecond that it carries, which is never earlier than that of the id before.
+    package mutating func next(milliseconds: UInt64, random: UInt64) -> (id: Identifier, milliseconds: UInt64) {
+        if milliseconds > self.lastMilliseconds {
+            self.lastMilliseconds = milliseconds
+            self.counter = 0
+        } else if self.counter < 0xFFF {
+            self.counter += 1
+        } else {
+            // The counter is used up: borrow from the next millisecond rather than repeat or go back.
+            self.lastMilliseconds += 1
+            self.counter = 0
+        }
+        let high = (self.lastMilliseconds & 0xFFFF_FFFF_FFFF) << 16 | 0x7000 | self.counter
+        let low = 0x8000_0000_0000_0000 | random >> 2
+        return (Identifier(high: high, low: low), self.lastMilliseconds)
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import DequeModule
+import Synchronization
+
+/// A number that only rises, and tasks that wait for it to pass the value they have seen: no waiter can miss a rise.
+package final class Level: Sendable {
+    private struct State: Sendable {
+        var value: UInt64 = 0
+        var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+        var lastWaiter: UInt64 = 0
+        var cancelled: Set<UInt64> = []
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    package var value: UInt64 { self.state.withLock { $0.value } }
+
+    package func raise() {
+        let waiters = self.state.withLock { state in
+            state.value += 1
+            defer { state.waiters = [:] }
+            return state.waiters
+        }
+        for waiter in waiters.values { waiter.resume() }
+    }
+
+    /// Returns the value once it is above `level`; throws `CancellationError`.
+    package func wait(above level: UInt64) async throws -> UInt64 {
+        let id = self.state.withLock { state in
+            state.lastWaiter += 1
+            return state.lastWaiter
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let mustWait = self.state.withLock { state in
+                    guard state.cancelled.remove(id) == nil, state.value <= level else { return false }
+                    state.waiters[id] = continuation
+                    return true
+                }
+                if !mustWait { continuation.resume() }
+            }
+        } onCancel: {
+            let waiter = self.state.withLock { state in
+                if state.waiters[id] == nil { state.cancelled.insert(id) }
+                return state.waiters.removeValue(forKey: id)
+            }
+            waiter?.resume()
+        }
+        self.state.withLock { _ = $0.cancelled.remove(id) }
+        try Task.checkCancellation()
+        return self.value
+    }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+public import Persistence
+
+extension Payments {
+    /// The module's tables, for a store that keeps them in a database.
+    public static let migrations: [Migration] = [
+        Migration(
+            1,
+            "accounts",
+            sql: """
+                CREATE TABLE accounts (
+                    id uuid PRIMARY KEY,
+                    owner uuid NOT NULL,
+                    currency text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+                    balance bigint NOT NULL,
+                    created_at timestamptz NOT NULL
+                );
+                CREATE UNIQUE INDEX accounts_owner_key ON accounts (owner);
+                """
+        )
+    ]
+}

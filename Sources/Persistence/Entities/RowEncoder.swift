@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+extension EntitySchema {
+    /// The model's values in the order of the columns.
+    ///
+    /// - Throws: ``RepositoryError`` with code `invalidValue` for a value that no store can hold, `schemaMismatch` when
+    ///   the model's coding keys and the columns do not fit together.
+    package func row(of model: Model) throws(RepositoryError) -> [ColumnValue] {
+        let storage = RowStorage()
+        do {
+            try model.encode(to: RowEncoder(storage: storage, column: nil))
+        } catch {
+            throw error as? RepositoryError
+                ?? RepositoryError(.invalidValue, "\(Model.self) cannot be encoded", cause: error)
+        }
+        var row: [ColumnValue] = []
+        row.reserveCapacity(self.columns.count)
+        for column in self.columns {
+            row.append(try self.checked(storage.values.removeValue(forKey: column.name) ?? .null, column))
+        }
+        if let name = storage.values.keys.min() {
+            throw RepositoryError(.schemaMismatch, "\(self.table) has no column for the coding key \(name)")
+        }
+        return row
+    }
+
+    private func checked(_ value: ColumnValue, _ column: Column) throws(RepositoryError) -> ColumnValue {
+        switch (value, column.kind) {
+        case (.text(let text), .text) where text.utf8.contains(0):
+            // Postgres cannot store it (SQLSTATE 22021), so no store does.
+            throw RepositoryError(.invalidValue, "\(self.table).\(column.name): text must not contain NUL")
+        case (.timestamp(let date), .timestamp):
+            return .timestamp(RowEncoder.wholeMicroseconds(date))
+        case (.int(let number), .double):
+            return .double(Double(number))
+        case (let value, let kind) where value.kind == nil || value.kind == kind:
+            return value
+        default:
+            throw RepositoryError(
+                .schemaMismatch,
+                "\(self.table).\(column.name) holds \(column.kind), not what the model has"
+            )
+        }
+    }
+}
+
+/// Collects a model's values by coding key.
+private final class RowStorage {
+    var values: [String: ColumnValue] = [:]
+}
+
+/// Encodes a flat model: each property is one column.
+private struct RowEncoder: Encoder {
+    let storage: RowStorage
+    let column: String?
+    var codingPath: [any CodingKey] { [] }
+    var userInfo: [CodingUserInfoKey: Any] { [:] }
+
+    static func wholeMicroseconds(_ date: Date) -> Date {
+        Date(timeIntervalSince1970: (date.timeIntervalSince1970 * 1_000_000).rounded() / 1_000_000)
+    }
+
+    func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
+        KeyedEncodingContainer(RowContainer<Key>(storage: self.storage, isNested: self.column != nil))
+    }
+
+    func unkeyedContainer() -> any UnkeyedEncodingContainer {
+        UnsupportedContainer(column: self.column ?? "")
+    }
+
+    func singleValueContainer() -> any SingleValueEncodingContainer {
+        ValueContainer(storage: self.storage, column: self.column ?? "")
+    }
+}
+
+private func unsupported(_ column: String) -> RepositoryError {
+    RepositoryError(.schemaMismatch, "\(column) has a type that no column can hold")
+}
+
+private struct RowContainer<Key: CodingKey>: KeyedEncodingContainerProtocol {
+    let storage: RowStorage
+    let isNested: Bool
+    var codingPath: [any CodingKey] { [] }
+
+    mutating func encodeNil(forKey key: Key) throws { self.storage.values[key.stringValue] = .null }
+
+    mutating func encode<T: Encodable>(_ value: T, forKey key: Key) throws {
+        guard !self.isNested else { throw unsupported(key.stringValue) }
+        try ValueContainer(storage: self.storage, column: key.stringValue).encode(value)
+    }
+
+    mutating func nestedContainer<Nested: CodingKey>(
+        keyedBy type: Nested.Type,
+        forKey key: Key
+    ) -> KeyedEncodingContainer<Nested> {
+        KeyedEncodingContainer(RowContainer<Nested>(storage: self.storage, isNested: true))
+    }
+
+    mutating func nestedUnkeyedContainer(forKey key: Key) -> any UnkeyedEncodingContainer {
+        UnsupportedContainer(column: key.stringValue)
+    }
+
+    mutating func superEncoder() -> any Encoder { RowEncoder(storage: self.storage, column: "super") }
+
+    mutating func superEncoder(forKey key: Key) -> any Encoder {
+        RowEncoder(storage: self.storage, column: key.stringValue)
+    }
+}
+
+private struct ValueContainer: SingleValueEncodingContainer {
+    let storage: RowStorage
+    let column: String
+    var codingPath: [any CodingKey] { [] }
+
+    func encodeNil() throws { self.storage.values[self.column] = .null }
+
+    func encode<T: Encodable>(_ value: T) throws {
+        switch value {
+        case let value as Identifier: self.storage.values[self.column] = .uuid(value)
+        case let value as String: self.storage.values[self.column] = .text(value)
+        case let value as Bool: self.storage.values[self.column] = .bool(value)
+        case let value as Double: self.storage.values[self.column] = .double(value)
+        case let value as Float: self.storage.values[self.column] = .double(Double(value))
+        case let value as Date: self.storage.values[self.column] = .timestamp(value)
+        case let value as [UInt8]: self.storage.values[self.column] = .bytes(value)
+        case let value as Data: self.storage.values[self.column] = .bytes([UInt8](value))
+        case let value as any BinaryInteger:
+            guard let number = Int64(exactly: value) else {
+                throw RepositoryError(.invalidValue, "\(self.column) does not fit into 64 bits")
+            }
+            self.storage.values[self.column] = .int(number)
+        default:
+            try value.encode(to: RowEncoder(storage: self.storage, column: self.column))
+        }
+    }
+}
+
+private struct UnsupportedContainer: UnkeyedEncodingContainer {
+    let column: String
+    var codingPath: [any CodingKey] { [] }
+    var count: Int { 0 }
+
+    mutating func encodeNil() throws { throw unsupported(self.column) }
+    mutating func encode<T: Encodable>(_ value: T) throws { throw unsupported(self.column) }
+
+    mutating func nestedContainer<Nested: CodingKey>(keyedBy type: Nested.Type) -> KeyedEncodingContainer<Nested> {
+        KeyedEncodingContainer(RowContainer<Nested>(storage: RowStorage(), isNested: true))
+    }
+
+    mutating func nestedUnkeyedContainer() -> any UnkeyedEncodingContainer { self }
+    mutating func superEncoder() -> any Encoder { RowEncoder(storage: RowStorage(), column: self.column) }
+}

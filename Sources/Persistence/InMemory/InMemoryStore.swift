@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+public import EventBus
+import Synchronization
+
+/// A store within the process, for tests and for programs that need no database.
+///
+/// Conflicts, atomicity, poisoned transactions and refused values are those of the Postgres store, and the same conformance
+/// suite holds for both. What it cannot do is outlive the process.
+public final class InMemoryStore: Store {
+    private let storage = InMemoryStorage()
+
+    /// Makes an empty store.
+    public init() {}
+
+    /// The events that have been committed and are not yet on the bus.
+    public var outbox: any Outbox { InMemoryOutbox(storage: self.storage) }
+
+    /// Runs `body` and commits what it has collected; see ``Store/transaction(_:)``.
+    public func transaction<Result: Sendable>(
+        _ body: (borrowing Transaction) async throws -> Result
+    ) async throws -> Result {
+        try Task.checkCancellation()
+        let context = InMemoryTransaction(storage: self.storage)
+        defer { context.end() }
+        let result: Result
+        do {
+            result = try await body(Transaction(context))
+        } catch {
+            throw context.failure ?? error
+        }
+        let published = try context.commit()
+        if published { self.storage.level.raise() }
+        return result
+    }
+
+    /// The entities of a type in this store.
+    public func repository<Model: Entity>(for model: Model.Type) -> any Repository<Model> {
+        InMemoryRepository<Model>(storage: self.storage)
+    }
+
+    /// Claims one more start of handling a message; see ``Store/claimStart(of:by:)``.
+    public func claimStart(of messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Int {
+        self.storage.tables.withLock { $0.claimStart(Tables.InboxKey(consumer: consumer, messageID: messageID)) }
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import DequeModule
+import EventBus
+
+/// The outbox rows of an in-memory store, in order of insertion.
+struct OutboxTable: Sendable {
+    private var rows: Deque<OutboxRow> = []
+    private var lastID: OutboxRow.ID = 0
+
+    var oldest: Message? { self.rows.first?.message }
+    var count: Int { self.rows.count }
+
+    mutating func append(_ message: Message) {
+        self.lastID += 1
+        self.rows.append(OutboxRow(id: self.lastID, message: message))
+    }
+
+    mutating func removeLast() {
+        self.rows.removeLast()
+        self.lastID -= 1
+    }
+
+    mutating func remove(_ ids: [OutboxRow.ID]) {
+        for id in ids {
+            // Published rows are near the front.
+            if let index = self.rows.firstIndex(where: { $0.id == id }) { self.rows.remove(at: index) }
+        }
+    }
+
+    /// The next rows to publish: of rows with one ordering key only the oldest.
+    func next(limit: Int, except held: HeldRows) -> [OutboxRow] {
+        var keys: Set<String> = []
+        var next: [OutboxRow] = []
+        for row in self.rows {
+            if next.count == limit { break }
+            if let key = row.message.orderingKey, !keys.insert(key).inserted { continue }
+            if held.topics.contains(row.message.topic) || held.rows.contains(row.id) { continue }
+            next.append(row)
+        }
+        return next
+    }
+}

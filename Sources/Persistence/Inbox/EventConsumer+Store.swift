@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+public import EventBus
+public import Logging
+
+extension EventConsumer {
+    /// Makes a consumer whose handlers change a store: exactly one effect per event.
+    ///
+    /// The note that an event has been handled (inbox), the handler's writes and the events that it publishes (outbox)
+    /// commit in one transaction; only then is the delivery settled. While the store is away the consumer holds what it
+    /// has and uses up no attempt. At most ``RetryPolicy/attempts`` attempts are started per message, also over crashes.
+    /// Effects outside the store may happen more than once.
+    ///
+    /// - Parameters:
+    ///   - name: the subscription; consumers of one name share its messages.
+    ///   - bus: where the events come from.
+    ///   - store: where inbox, effects and outbox are kept.
+    ///   - batch: how many deliveries may share a transaction, at least 1. When one of them fails, each is handled by
+    ///     itself, so that handlers may run again; the time limit then holds for the transaction.
+    ///   - options: order, prefetch, concurrency, retries, time limit.
+    ///   - clock: measures time limits and delays.
+    ///   - logger: where retries and dead letters are told.
+    ///   - handlers: one `On` per event type.
+    public init(
+        _ name: SubscriptionName,
+        on bus: any EventBus,
+        store: any Store,
+        batch: Int = 1,
+        options: ConsumerOptions = ConsumerOptions(),
+        clock: any Clock<Duration> = ContinuousClock(),
+        logger: Logger = .current,
+        @OnBuilder<Transaction> _ handlers: () -> [On<Transaction>]
+    ) {
+        let processor = StoreProcessor(
+            consumer: name,
+            store: store,
+            handlers: HandlerTable(handlers()),
+            batch: max(1, batch)
+        )
+        self.init(name, on: bus, options: options, processor: processor, clock: clock, logger: logger)
+    }
+}
+
+extension On where Scope == Transaction {
+    /// Handles events of a type within a transaction.
+    public init<E: Event>(
+        _ type: E.Type,
+        _ handler: @escaping @Sendable (_ event: E, _ transaction: borrowing Transaction) async throws -> Void
+    ) {
+        self.init(topic: E.topic) { message, transaction in
+            try await handler(try message.decodeOrPoison(E.self), transaction)
+        }
+    }
+
+    /// Handles events of a type within a transaction; a conflict on a key says that the effect is there already.
+    ///
+    /// For events about one thing that can arrive under different message ids, from different producers: the second one is
+    /// done, nothing of its transaction remains.
+    public init<E: Event, Model>(
+        _ type: E.Type,
+        doneOn key: UniqueKey<Model>,
+        _ handler: @escaping @Sendable (_ event: E, _ transaction: borrowing Transaction) async throws -> Void
+    ) {
+        self.init(
+            topic: E.topic,
+            isDone: { ($0 as? RepositoryError)?.isConflict(on: key) == true },
+            run: { message, transaction in try await handler(try message.decodeOrPoison(E.self), transaction) }
+        )
+    }
+}

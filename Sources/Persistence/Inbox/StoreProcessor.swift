@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+
+/// Handles deliveries in transactions of a store: inbox row, effects and outbox rows commit together.
+struct StoreProcessor: DeliveryProcessor {
+    let consumer: SubscriptionName
+    let store: any Store
+    let handlers: HandlerTable<Transaction>
+    let batch: Int
+
+    var topics: [Topic] { self.handlers.topics }
+    var ambiguousTopic: Topic? { self.handlers.ambiguousTopic }
+
+    /// The first start is free; each later one is claimed in the store before it happens, so that no crash hides it.
+    func startNumber(of start: Start) async throws -> Int {
+        guard !start.isFirst else { return 1 }
+        do {
+            return 1 + (try await self.store.claimStart(of: start.messageID, by: self.consumer))
+        } catch {
+            try Task.checkCancellation()
+            throw StoreAway(error)
+        }
+    }
+
+    func process(
+        _ messages: [Message],
+        timeLimit: Duration,
+        on timeline: Timeline
+    ) async throws -> [ProcessingResult] {
+        do {
+            try await self.handle(messages, timeLimit, timeline)
+            return messages.map { _ in .done }
+        } catch {
+            try Task.checkCancellation()
+            if (error as? RepositoryError)?.isTransient == true { return messages.map { _ in .away(error) } }
+            guard messages.count > 1 else { return [self.result(of: messages[0], error)] }
+        }
+        // One of them failed and took the others along: handle each by itself.
+        var results: [ProcessingResult] = []
+        for message in messages {
+            results += try await self.process([message], timeLimit: timeLimit, on: timeline)
+        }
+        return results
+    }
+
+    private func handle(_ messages: [Message], _ timeLimit: Duration, _ timeline: Timeline) async throws {
+        // What cannot be handled at all needs no transaction.
+        let work = try messages.map { (message: $0, handler: try self.handlers.handler(for: $0)) }
+        try await withTimeLimit(timeLimit, on: timeline) {
+            try await self.store.transaction { transaction in
+                let fresh = try await transaction.markHandled(work.map(\.message.id), by: self.consumer)
+                for (item, isFresh) in zip(work, fresh) where isFresh {
+                    try await item.handler.run(item.message, transaction)
+                }
+            }
+        }
+    }
+
+    private func result(of message: Message, _ error: any Error) -> ProcessingResult {
+        if let handler = try? self.handlers.handler(for: message), handler.isDone(error) { return .done }
+        return ProcessingResult(error)
+    }
+}

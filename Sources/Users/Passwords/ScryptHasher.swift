@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Crypto
+import CryptoExtras
+import Dispatch
+import EventBus
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// scrypt (RFC 7914) with a random salt of 16 bytes and a hash of 32 bytes.
+///
+/// Hashing takes a core for tens of milliseconds and tens of MiB; it runs on threads of its own, never on the cooperative
+/// pool, a few at a time, and up to ``maximumWaiting`` callers wait.
+public struct ScryptHasher: PasswordHasher {
+    /// How many callers may wait for a hash.
+    public static let maximumWaiting = 1024
+
+    private let parameters: ScryptHash.Parameters
+    private let turnstile: Turnstile
+    private let queue = DispatchQueue(label: "users.password-hashing", attributes: .concurrent)
+
+    /// Makes a hasher.
+    ///
+    /// The defaults need 32 MiB a hash and are those that OWASP's password storage guide names for that memory.
+    ///
+    /// - Parameters:
+    ///   - costExponent: the binary logarithm of scrypt's N, 1 to 20.
+    ///   - blockSize: scrypt's r, 1 to 16.
+    ///   - parallelism: scrypt's p, 1 to 16.
+    ///   - concurrency: how many hashes are computed at the same time, at least 1.
+    public init(costExponent: Int = 15, blockSize: Int = 8, parallelism: Int = 3, concurrency: Int = 2) {
+        self.parameters = ScryptHash.Parameters(
+            costExponent: min(20, max(1, costExponent)),
+            blockSize: min(16, max(1, blockSize)),
+            parallelism: min(16, max(1, parallelism))
+        )
+        self.turnstile = Turnstile(width: max(1, concurrency), maximumWaiting: Self.maximumWaiting)
+    }
+
+    /// A hash with a fresh salt; see ``PasswordHasher/hash(_:)``.
+    public func hash(_ password: String) async throws -> String {
+        let parameters = self.parameters
+        return try await self.offPool {
+            var generator = SystemRandomNumberGenerator()
+            let salt = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+            return try ScryptHash.derive(password, salt: salt, parameters).description
+        }
+    }
+
+    /// Compares in constant time; see ``PasswordHasher/verify(_:against:)``.
+    public func verify(_ password: String, against hash: String) async throws -> Bool {
+        guard let expected = ScryptHash(hash) else { return false }
+        return try await self.offPool {
+            try ScryptHash.derive(password, salt: expected.salt, expected.parameters).key == expected.key
+        }
+    }
+
+    private func offPool<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+        do {
+            return try await self.turnstile.withTurn {
+                try await withCheckedThrowingContinuation { continuation in
+                    self.queue.async { continuation.resume(with: Result { try work() }) }
+                }
+            }
+        } catch is Turnstile.Full {
+            throw HasherOverloaded()
+        }
+    }
+}
+
+/// A scrypt hash in PHC string form: `$scrypt$ln=15,r=8,p=3$<salt>$<hash>`, Base64 without padding.
+struct ScryptHash: Sendable, CustomStringConvertible {
+    struct Parameters: Sendable, Equatable {
+        let costExponent: Int
+        let blockSize: Int
+        let parallelism: Int
+    }
+
+    let parameters: Parameters
+    let salt: [UInt8]
+    /// Compares in constant time.
+    let key: SymmetricKey
+
+    static func derive(_ password: String, salt: [UInt8], _ parameters: Parameters) throws -> ScryptHash {
+        let key = try KDF.Scrypt.deriveKey(
+            from: Array(password.utf8),
+            salt: salt,
+            outputByteCount: 32,
+            rounds: 1 << parameters.costExponent,
+            blockSize: parameters.blockSize,
+            parallelism: parameters.parallelism
+        )
+        return ScryptHash(parameters: parameters, salt: salt, key: key)
+    }
+
+    private init(parameters: Parameters, salt: [UInt8], key: SymmetricKey) {
+        self.parameters = parameters
+        self.salt = salt
+        self.key = key
+    }
+
+    init?(_ text: String) {
+        let parts = text.split(separator: "$", omittingEmptySubsequences: false)
+        guard parts.count == 5, parts[0].isEmpty, parts[1] == "scrypt",
+            let parameters = ScryptHash.parameters(parts[2]),
+            let salt = ScryptHash.bytes(parts[3]),
+            let key = ScryptHash.bytes(parts[4]), key.count == 32
+        else { return nil }
+        self.init(parameters: parameters, salt: salt, key: SymmetricKey(data: key))
+    }
+
+    var description: String {
+        let numbers = self.parameters
+        let key = self.key.withUnsafeBytes { ScryptHash.text(Array($0)) }
+        let head = "$scrypt$ln=\(numbers.costExponent),r=\(numbers.blockSize),p=\(numbers.parallelism)"
+        return "\(head)$\(ScryptHash.text(self.salt))$\(key)"
+    }
+
+    private static func parameters(_ text: Substring) -> Parameters? {
+        let numbers = text.split(separator: ",").map { $0.split(separator: "=", maxSplits: 1) }
+        guard numbers.count == 3, zip(numbers, ["ln", "r", "p"]).allSatisfy({ $0.count == 2 && $0[0] == $1 }),
+            let costExponent = Int(numbers[0][1]), (1...20).contains(costExponent),
+            let blockSize = Int(numbers[1][1]), (1...16).contains(blockSize),
+            let parallelism = Int(numbers[2][1]), (1...16).contains(parallelism)
+        else { return nil }
+        return Parameters(costExponent: costExponent, blockSize: blockSize, parallelism: parallelism)
+    }
+
+    private static func text(_ bytes: [UInt8]) -> String {
+        String(Data(bytes).base64EncodedString().prefix { $0 != "=" })
+    }
+
+    private static func bytes(_ text: Substring) -> [UInt8]? {
+        let padding = String(repeating: "=", count: (4 - text.utf8.count % 4) % 4)
+        return Data(base64Encoded: text + padding).map { [UInt8]($0) }
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// Why somebody could not register; never holds what was typed.
+public struct RegistrationError: Error, Sendable, Hashable {
+    /// The kind of failure.
+    public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// The code's name, stable over releases.
+        public let description: String
+
+        private init(_ name: String) { self.description = name }
+
+        /// Values break a rule.
+        public static let invalid = Code("invalid")
+        /// Values belong to another user.
+        public static let taken = Code("taken")
+    }
+
+    /// A field and what is wrong with it.
+    public struct Violation: Sendable, Hashable {
+        /// The field.
+        public let field: RegistrationField
+        /// What is wrong, to be read after the field's name.
+        public let problem: String
+
+        /// Makes a violation.
+        public init(_ field: RegistrationField, _ problem: String) {
+            self.field = field
+            self.problem = problem
+        }
+    }
+
+    /// The kind of failure.
+    public let code: Code
+    /// All that is wrong.
+    public let violations: [Violation]
+
+    /// Values that break a rule.
+    public static func invalid(_ violations: [Violation]) -> RegistrationError {
+        RegistrationError(code: .invalid, violations: violations)
+    }
+
+    /// Values that belong to another user, in any letter case.
+    public static func taken(_ fields: [RegistrationField]) -> RegistrationError {
+        RegistrationError(code: .taken, violations: fields.map { Violation($0, "is taken") })
+    }
+}
+
+extension RegistrationError: CustomStringConvertible {
+    /// The code and the fields.
+    public var description: String {
+        "\(self.code): " + self.violations.map { "\($0.field.rawValue) \($0.problem)" }.joined(separator: ", ")
+    }
+}

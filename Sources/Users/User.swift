@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+public import EventBus
+public import Persistence
+
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
+public import Foundation
+#endif
+
+/// A registered user.
+public struct User: Entity {
+    /// No two users have one name, in any letter case.
+    public static let byUsername = UniqueKey<User>("users_username_key", on: "username", ignoringCase: true)
+    /// No two users have one e-mail address, in any letter case.
+    public static let byEmail = UniqueKey<User>("users_email_key", on: "email", ignoringCase: true)
+
+    /// The table `users`.
+    public static let schema = EntitySchema<User>(
+        table: "users",
+        columns: [.uuid("id"), .text("username"), .text("email"), .text("password_hash"), .timestamp("created_at")],
+        uniqueKeys: [byUsername, byEmail]
+    )
+
+    /// Identifies the user for ever.
+    public let id: Identifier
+    /// The name as the user wrote it.
+    public let username: String
+    /// The e-mail address as the user wrote it.
+    public let email: String
+    /// The password's hash in PHC string form; never leaves the module's store.
+    let passwordHash: String
+    /// When the user registered.
+    public let createdAt: Date
+
+    enum CodingKeys: String, CodingKey {
+        case id, username, email
+        case passwordHash = "password_hash"
+        case createdAt = "created_at"
+    }
+}
+
+extension User: CustomStringConvertible {
+    /// The id; nothing that belongs to the person.
+    public var description: String { "user \(self.id)" }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+public import Persistence
+
+/// Registers users: stores them and tells the world.
+///
+/// The module knows a store and nothing else; what becomes of `user.created` is not its business.
+public struct Users: Sendable {
+    private let store: any Store
+    private let users: any Repository<User>
+    private let hasher: any PasswordHasher
+
+    /// Makes the service.
+    ///
+    /// - Parameters:
+    ///   - store: where users and the outbox are kept.
+    ///   - hasher: how passwords are hashed; tests inject a cheap one.
+    public init(store: any Store, hasher: any PasswordHasher = ScryptHasher()) {
+        self.store = store
+        self.users = store.repository(for: User.self)
+        self.hasher = hasher
+    }
+
+    /// Stores a new user and publishes `user.created` in the same commit.
+    ///
+    /// - Throws: ``RegistrationError`` when values break a rule or a name is taken, in any letter case;
+    ///   `RepositoryError` when the store cannot be reached; ``HasherOverloaded``; `CancellationError`.
+    public func register(_ registration: Registration) async throws -> User {
+        try registration.validate()
+        // A taken name is refused before the costly hashing. Races are decided by the unique keys below.
+        try await self.refuseTaken(registration)
+        let hash = try await self.hasher.hash(registration.password)
+        let stamp = Stamp.next()
+        let user = User(
+            id: stamp.id,
+            username: registration.username,
+            email: registration.email,
+            passwordHash: hash,
+            createdAt: stamp.time
+        )
+        do {
+            try await self.store.transaction { transaction in
+                try self.users.insert(user, in: transaction)
+                try transaction.publish(UserCreated(user))
+            }
+        } catch let error as RepositoryError {
+            if error.isConflict(on: User.byUsername) { throw RegistrationError.taken([.username]) }
+            if error.isConflict(on: User.byEmail) { throw RegistrationError.taken([.email]) }
+            throw error
+        }
+        return user
+    }
+
+    private func refuseTaken(_ registration: Registration) async throws {
+        let byUsername = try await self.users.find(by: User.byUsername, registration.username)
+        let byEmail = try await self.users.find(by: User.byEmail, registration.email)
+        let taken: [Registration.Field] = (byUsername == nil ? [] : [.username]) + (byEmail == nil ? [] : [.email])
+        if !taken.isEmpty { throw RegistrationError.taken(taken) }
+    }
+}
