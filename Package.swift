@@ -81,9 +81,10 @@ let package = Package(
         .testTarget(
             name: "EventBusRabbitTests",
             dependencies: [
-                "EventBus", "EventBusRabbit", "CRabbitMQ", log,
+                "EventBus", "EventBusRabbit", "EventBusTesting", log, lifecycle,
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]
         ),
         .testTarget(
