@@ -96,7 +96,10 @@ func running(_ stores: PostgresStore..., body: @escaping @Sendable () async thro
             }
         }
         group.addTask {
-            for store in stores { try await store.waitUntilReady() }
+            for store in stores {
+                let isReady = try await eventually(within: .seconds(30)) { store.health.isReady }
+                #expect(isReady)
+            }
             try await body()
             return true
         }
