@@ -77,7 +77,7 @@ extension Servers {
         }
         try await eventually(within: .seconds(30), "empty outboxes") {
             try await self.number(
-                "SELECT (SELECT count(*) FROM users.outbox) + (SELECT count(*) FROM payments.outbox)"
+                "SELECT (SELECT count(*) FROM users.eventbus_outbox) + (SELECT count(*) FROM payments.eventbus_outbox)"
             ) == 0
         }
         let owners = Set(try await self.query("SELECT owner FROM payments.accounts"))

@@ -143,7 +143,7 @@ struct TwoServicesTests {
                 try await users.untilReady()
                 let ids = try await Registrations(services: [users], prefix: "f", count: 20).run()
                 #expect(ids.count == 20)
-                #expect(try await servers.number("SELECT count(*) FROM users.outbox") == 20)
+                #expect(try await servers.number("SELECT count(*) FROM users.eventbus_outbox") == 20)
                 try await ServiceProcess.with(.payments, on: servers) { _ in
                     try await servers.everyUserHasOneAccount(ids)
                 }

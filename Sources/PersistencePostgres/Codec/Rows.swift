@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// The rows of one result, copied out of libpq's memory into one flat buffer, so that they can cross threads.
+struct Rows: Sendable {
+    private(set) var count = 0
+    let columnCount: Int
+    private var bytes: [UInt8] = []
+    private var cells: [Range<Int>?] = []
+
+    init(columnCount: Int) {
+        self.columnCount = columnCount
+    }
+
+    mutating func reserve(bytes: Int, rows: Int) {
+        self.bytes.reserveCapacity(bytes)
+        self.cells.reserveCapacity(rows * self.columnCount)
+    }
+
+    /// Appends the next cell, row by row; nil is NULL.
+    mutating func append(_ cell: UnsafeRawBufferPointer?) {
+        guard let cell else { return self.cells.append(nil) }
+        let start = self.bytes.count
+        self.bytes.append(contentsOf: cell)
+        self.cells.append(start..<self.bytes.count)
+    }
+
+    mutating func endRow() { self.count += 1 }
+
+    subscript(row: Int) -> Row { Row(rows: self, index: row) }
+
+    fileprivate func cell(_ row: Int, _ column: Int) -> ArraySlice<UInt8>? {
+        self.cells[row * self.columnCount + column].map { self.bytes[$0] }
+    }
+}
+
+extension Rows: Sequence {
+    func makeIterator() -> AnyIterator<Row> {
+        var next = 0
+        return AnyIterator {
+            guard next < self.count else { return nil }
+            defer { next += 1 }
+            return self[next]
+        }
+    }
+}
+
+/// One row; each accessor throws when the cell isn't of the type, and the plain ones when it is NULL.
+struct Row: Sendable {
+    fileprivate let rows: Rows
+    fileprivate let index: Int
+
+    private static let unexpected = PostgresError(.unexpectedData, detail: "a cell has another type")
+
+    func bytes(_ column: Int) -> [UInt8]? { self.rows.cell(self.index, column).map { Array($0) } }
+
+    func isNull(_ column: Int) -> Bool { self.rows.cell(self.index, column) == nil }
+
+    func int8(_ column: Int) throws(PostgresError) -> Int64 {
+        try self.required(column) { Int64(networkBytes: $0) }
+    }
+
+    func int4(_ column: Int) throws(PostgresError) -> Int32 {
+        try self.required(column) { Int32(networkBytes: $0) }
+    }
+
+    func bool(_ column: Int) throws(PostgresError) -> Bool {
+        try self.required(column) { $0.count == 1 ? $0.first == 1 : nil }
+    }
+
+    func double(_ column: Int) throws(PostgresError) -> Double {
+        try self.required(column) { UInt64(networkBytes: $0).map(Double.init(bitPattern:)) }
+    }
+
+    func text(_ column: Int) throws(PostgresError) -> String {
+        try self.required(column) { String(validating: $0, as: UTF8.self) }
+    }
+
+    func uuid(_ column: Int) throws(PostgresError) -> Identifier {
+        try self.required(column) { bytes in
+            guard let high = UInt64(networkBytes: bytes.prefix(8)), let low = UInt64(networkBytes: bytes.dropFirst(8))
+            else { return nil }
+            return Identifier(high: high, low: low)
+        }
+    }
+
+    func timestamp(_ column: Int) throws(PostgresError) -> Date {
+        try self.required(column) { bytes in
+            guard let sinceEpoch = Int64(networkBytes: bytes),
+                case let (whole, overflow) = sinceEpoch.addingReportingOverflow(PostgresType.epoch), !overflow
+            else { return nil }
+            return Date(timeIntervalSince1970: Double(whole) / 1_000_000)
+        }
+    }
+
+    private func required<Value>(
+        _ column: Int,
+        _ decode: (ArraySlice<UInt8>) -> Value?
+    ) throws(PostgresError) -> Value {
+        guard let cell = self.rows.cell(self.index, column), let value = decode(cell) else { throw Self.unexpected }
+        return value
+    }
+}

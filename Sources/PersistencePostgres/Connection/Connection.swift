@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Synchronization
+
+/// One session with the server.
+///
+/// Callers send inline, under its lock; the I/O thread reads and resumes them.
+final class Connection: IOHandler {
+    enum Mode: Sendable {
+        /// Prepared statements in segments; see `run(_:)`.
+        case pipeline
+        /// SQL texts of several commands; see `run(script:)`.
+        case script
+    }
+
+    enum Event: Sendable {
+        case opened
+        /// It could not be opened, or it is gone; sent once, as the last event.
+        case closed(PostgresError)
+    }
+
+    private let core: Mutex<ConnectionCore>
+    private let thread: IOThread
+    private let onEvent: @Sendable (Event) -> Void
+
+    init(
+        mode: Mode,
+        timeouts: ConnectionCore.Timeouts,
+        on thread: IOThread,
+        onEvent: @escaping @Sendable (Event) -> Void
+    ) {
+        self.core = Mutex(ConnectionCore(mode: mode, timeouts: timeouts))
+        self.thread = thread
+        self.onEvent = onEvent
+    }
+
+    /// Begins to connect: the name is resolved on a helper thread, the rest happens on the I/O thread.
+    func open(_ parameters: ConnectionParameters) {
+        self.core.withLock { $0.beginResolving(now: .now) }
+        self.thread.add(self)
+        do {
+            try DetachedThread.start { self.connect(parameters) }
+        } catch {
+            self.core.withLock { $0.fail(error) }
+            self.thread.wake()
+        }
+    }
+
+    private func connect(_ parameters: ConnectionParameters) {
+        do {
+            let keywords = try parameters.resolved()
+            self.core.withLock { $0.beginConnecting(keywords) }
+        } catch {
+            self.core.withLock { $0.fail(error) }
+        }
+        self.thread.wake()
+    }
+
+    /// Sends the statements and a Sync in one go.
+    ///
+    /// Always answers, and never early: a cancelled task waits like any other,
+    /// or the connection would be left in mid-pipeline.
+    func run(_ statements: [Statement]) async -> SegmentOutcome {
+        await withCheckedContinuation { continuation in
+            self.perform { $0.send(statements, to: continuation, now: .now) }
+        }
+    }
+
+    /// Sends SQL text with the simple protocol.
+    func run(script: String) async -> SegmentOutcome {
+        await withCheckedContinuation { continuation in
+            self.perform { $0.send(script: script, to: continuation, now: .now) }
+        }
+    }
+
+    private func perform(_ send: (inout ConnectionCore) -> ConnectionCore.Sent) {
+        switch self.core.withLock({ send(&$0) }) {
+        case .entirely: break
+        case .partly: self.thread.wake()
+        case .refused(let continuation):
+            self.thread.wake()
+            continuation.resume(returning: .notSent)
+        }
+    }
+
+    /// Ends the session; whoever still waits for an answer gets `lost`.
+    func close() {
+        self.core.withLock { $0.fail(PostgresError(.closed)) }
+        self.thread.wake()
+    }
+
+    func abandon() {
+        self.core.withLock { $0.fail(PostgresError(.closed)) }
+        self.serve(now: .now)
+    }
+
+    func interest() -> IOInterest { self.core.withLock { $0.interest() } }
+
+    func serve(now: ContinuousClock.Instant) {
+        let effects = self.core.withLock { $0.serve(now: now) }
+        if case .closed = effects.event { self.thread.remove(self) }
+        for (continuation, outcome) in effects.resumptions { continuation.resume(returning: outcome) }
+        if let event = effects.event { self.onEvent(event) }
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Persistence
+
+/// The entities of one type in a Postgres store.
+struct PostgresRepository<Model: Entity>: Repository {
+    private let store: PostgresStore
+    private let schema = Model.schema
+    private let sql: EntitySQL<Model>
+
+    init(store: PostgresStore) {
+        self.store = store
+        self.sql = EntitySQL(schema: Model.schema, namespace: store.schema.name)
+    }
+
+    func find(_ id: Model.ID) async throws(RepositoryError) -> Model? {
+        guard let statement = self.sql.find(id.columnValue) else { return nil }
+        return try self.model(try await self.store.read(statement))
+    }
+
+    func find(
+        by key: UniqueKey<Model>,
+        _ value: some ColumnConvertible & Sendable
+    ) async throws(RepositoryError) -> Model? {
+        guard let statement = self.sql.find(by: key, value.columnValue) else { return nil }
+        return try self.model(try await self.store.read(statement))
+    }
+
+    func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
+        let context = try self.context(transaction)
+        let statement = self.sql.find(id.columnValue)
+        return try self.model(try await context.read(statement, from: self.sql.table))
+    }
+
+    func find(
+        by key: UniqueKey<Model>,
+        _ value: some ColumnConvertible & Sendable,
+        in transaction: borrowing Transaction
+    ) async throws(RepositoryError) -> Model? {
+        let context = try self.context(transaction)
+        let statement = self.sql.find(by: key, value.columnValue)
+        return try self.model(try await context.read(statement, from: self.sql.table))
+    }
+
+    func insert(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) {
+        let context = try self.context(transaction)
+        let statement = Statement(self.sql.insert, try self.parameters(model))
+        try context.collect(PostgresWrite(statement, table: self.sql.table))
+    }
+
+    func update(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) {
+        let context = try self.context(transaction)
+        let statement = Statement(self.sql.update, try self.parameters(model))
+        try context.collect(PostgresWrite(statement, table: self.sql.table, mustTouchRow: true))
+    }
+
+    private func context(_ transaction: borrowing Transaction) throws(RepositoryError) -> PostgresTransaction {
+        let context = try transaction.context(as: PostgresTransaction.self)
+        guard context.store === self.store else {
+            throw RepositoryError(.foreignTransaction, "the transaction belongs to another store")
+        }
+        return context
+    }
+
+    private func parameters(_ model: Model) throws(RepositoryError) -> [Parameter] {
+        let row = try self.schema.row(of: model)
+        do {
+            var parameters: [Parameter] = []
+            parameters.reserveCapacity(row.count)
+            for (value, column) in zip(row, self.schema.columns) {
+                parameters.append(try Parameter(value, for: column))
+            }
+            return parameters
+        } catch {
+            throw RepositoryError(error)
+        }
+    }
+
+    private func model(_ rows: Rows?) throws(RepositoryError) -> Model? {
+        guard let rows, rows.count > 0 else { return nil }
+        var values: [ColumnValue] = []
+        values.reserveCapacity(self.schema.columns.count)
+        do {
+            for (index, column) in self.schema.columns.enumerated() {
+                values.append(try rows[0].value(index, of: column))
+            }
+        } catch {
+            throw RepositoryError(error)
+        }
+        return try self.schema.model(of: values)
+    }
+}

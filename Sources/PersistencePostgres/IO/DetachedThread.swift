@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
+/// A plain thread for what blocks: the I/O loop and name lookups must not hold up the cooperative pool.
+enum DetachedThread {
+    private final class Body: Sendable {
+        let run: @Sendable () -> Void
+
+        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+    }
+
+    static func start(_ run: @escaping @Sendable () -> Void) throws(PostgresError) {
+        let body = Unmanaged.passRetained(Body(run))
+        #if canImport(Darwin)
+        var thread: pthread_t?
+        let status = pthread_create(&thread, nil, { Self.main($0) }, body.toOpaque())
+        if status == 0, let thread { pthread_detach(thread) }
+        #else
+        var thread = pthread_t()
+        let status = pthread_create(&thread, nil, { $0.flatMap { Self.main($0) } }, body.toOpaque())
+        if status == 0 { pthread_detach(thread) }
+        #endif
+        guard status == 0 else {
+            body.release()
+            throw PostgresError(.unavailable, detail: "no thread can be started (\(status))")
+        }
+    }
+
+    private static func main(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+        Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+        return nil
+    }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Synchronization
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
+/// What an `IOHandler` waits for.
+struct IOInterest: Sendable {
+    var descriptor: Int32 = -1
+    var wantsRead = false
+    var wantsWrite = false
+    /// Serve it at once, whatever the descriptor says: libpq may have read input while it was sending.
+    var isDue = false
+    var deadline: ContinuousClock.Instant?
+}
+
+/// Something that the I/O thread serves: a connection, or the pool with its timers.
+///
+/// Both calls come from that thread.
+protocol IOHandler: AnyObject, Sendable {
+    func interest() -> IOInterest
+    func serve(now: ContinuousClock.Instant)
+    /// The thread ends: nobody will serve it any more.
+    func abandon()
+}
+
+/// One thread that waits for all connections of a store in `poll(2)`: there are about ten of them, so nothing finer pays.
+///
+/// Callers send by themselves; the thread reads, decodes and resumes them.
+final class IOThread: Sendable {
+    private struct State {
+        var handlers: [any IOHandler] = []
+        var isStopping = false
+        var isRunning = false
+        var stopped: [CheckedContinuation<Void, Never>] = []
+    }
+
+    /// Deadlines that a sender sets without waking the thread are noticed within this time.
+    private static let longestWait: Duration = .seconds(1)
+
+    private let state = Mutex(State())
+    private let pipe: SelfPipe
+    private let isWakePending = Atomic(false)
+
+    init() throws(PostgresError) {
+        self.pipe = try SelfPipe()
+    }
+
+    func start() throws(PostgresError) {
+        self.state.withLock { $0.isRunning = true }
+        do {
+            try DetachedThread.start { self.loop() }
+        } catch {
+            self.state.withLock { $0.isRunning = false }
+            throw error
+        }
+    }
+
+    /// Returns when the thread has left its loop; handlers are served no more.
+    func stop() async {
+        await withCheckedContinuation { continuation in
+            let isRunning = self.state.withLock { state in
+                state.isStopping = true
+                if state.isRunning { state.stopped.append(continuation) }
+                return state.isRunning
+            }
+            if isRunning { self.wake() } else { continuation.resume() }
+        }
+    }
+
+    func add(_ handler: any IOHandler) {
+        let isStopped = self.state.withLock { state in
+            if !state.isStopping { state.handlers.append(handler) }
+            return state.isStopping
+        }
+        if isStopped { handler.abandon() } else { self.wake() }
+    }
+
+    func remove(_ handler: any IOHandler) {
+        self.state.withLock { state in state.handlers.removeAll { $0 === handler } }
+    }
+
+    /// Makes the thread ask every handler anew what it waits for.
+    func wake() {
+        guard !self.isWakePending.exchange(true, ordering: .sequentiallyConsistent) else { return }
+        self.pipe.wake()
+    }
+
+    private func loop() {
+        let clock = ContinuousClock()
+        var descriptors: [pollfd] = []
+        while true {
+            let (handlers, isStopping) = self.state.withLock { ($0.handlers, $0.isStopping) }
+            if isStopping { break }
+            let interests = handlers.map { $0.interest() }
+            descriptors.removeAll(keepingCapacity: true)
+            descriptors.append(pollfd(fd: self.pipe.reader, events: Int16(POLLIN), revents: 0))
+            for interest in interests {
+                let events = (interest.wantsRead ? POLLIN : 0) | (interest.wantsWrite ? POLLOUT : 0)
+                descriptors.append(pollfd(fd: interest.descriptor, events: Int16(events), revents: 0))
+            }
+            let timeout = Self.milliseconds(until: interests, now: clock.now)
+            _ = poll(&descriptors, nfds_t(descriptors.count), timeout)
+            if descriptors[0].revents != 0 {
+                self.pipe.drain()
+                // Only after the byte is gone, or a wake-up in between would be taken for one that is still to come.
+                self.isWakePending.store(false, ordering: .sequentiallyConsistent)
+            }
+            let now = clock.now
+            for (index, handler) in handlers.enumerated() {
+                let interest = interests[index]
+                let isLate = interest.deadline.map { $0 <= now } ?? false
+                guard interest.isDue || isLate || descriptors[index + 1].revents != 0 else { continue }
+                handler.serve(now: now)
+            }
+        }
+        for handler in self.state.withLock({ $0.handlers }) { handler.abandon() }
+        let stopped = self.state.withLock { state in
+            state.isRunning = false
+            state.handlers = []
+            return state.stopped
+        }
+        for continuation in stopped { continuation.resume() }
+    }
+
+    private static func milliseconds(until interests: [IOInterest], now: ContinuousClock.Instant) -> Int32 {
+        var wait = Self.longestWait
+        for interest in interests {
+            if interest.isDue { return 0 }
+            if let deadline = interest.deadline { wait = min(wait, now.duration(to: deadline)) }
+        }
+        guard wait > .zero else { return 0 }
+        let (seconds, attoseconds) = wait.components
+        // Rounded up, so that the deadline has passed when poll returns.
+        return Int32(seconds) * 1000 + Int32(attoseconds / 1_000_000_000_000_000) + 1
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+
+/// The statements on the inbox and on the claims of starts.
+struct InboxRows: Sendable {
+    private let insert: String
+    private let claimSQL: String
+    private let cleanups: [String]
+
+    /// Rows that one clean-up statement removes at most, so that none holds locks for long.
+    static let cleanupChunk = 5000
+
+    init(schema: SchemaName) {
+        let inbox = schema.table("inbox")
+        let claims = schema.table("claims")
+        // Sorted, so that two batches with ids in common wait for each other instead of dead-locking.
+        self.insert = """
+            INSERT INTO \(inbox) (consumer, message_id) \
+            SELECT $1, u.id FROM unnest($2) AS u(id) ORDER BY u.id \
+            ON CONFLICT DO NOTHING RETURNING message_id
+            """
+        self.claimSQL = """
+            INSERT INTO \(claims) AS c (consumer, message_id, starts) VALUES ($1, $2, 1) \
+            ON CONFLICT (consumer, message_id) DO UPDATE SET starts = c.starts + 1, claimed_at = now() \
+            RETURNING starts
+            """
+        self.cleanups = [(inbox, "handled_at"), (claims, "claimed_at")].map { table, column in
+            """
+            DELETE FROM \(table) WHERE ctid = ANY(ARRAY(SELECT ctid FROM \(table) \
+            WHERE \(column) < now() - $1 * interval '1 second' LIMIT \(Self.cleanupChunk)))
+            """
+        }
+    }
+
+    /// Inserts the ids; returns those that were new.
+    func mark(_ ids: [String], by consumer: SubscriptionName) throws(PostgresError) -> Statement {
+        var elements: [Parameter] = []
+        for id in Set(ids) { elements.append(try .text(id)) }
+        return Statement(self.insert, [try .text(consumer.description), .array(of: .text, elements)])
+    }
+
+    /// Counts one more start and returns how many there are.
+    func claim(_ id: String, by consumer: SubscriptionName) throws(PostgresError) -> Statement {
+        Statement(self.claimSQL, [try .text(consumer.description), try .text(id)])
+    }
+
+    /// Statements that each remove some rows older than the age.
+    func cleanUp(olderThan age: Duration) -> [Statement] {
+        self.cleanups.map { Statement($0, [.double(Double(age.components.seconds))]) }
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+extension OutboxRows {
+    /// Which rows to publish next, at a cost that doesn't depend on how many wait.
+    ///
+    /// Per topic that isn't held (found by skipping through the index), the oldest rows up to a window are looked at; a row
+    /// with an ordering key counts only if no older row has that key. When a window is full and yet too few rows are
+    /// eligible, few keys have very many rows. Then the heads of some keys are taken directly, walking over the keys
+    /// from where the last walk ended, so that rows of other keys aren't stuck behind such a key.
+    ///
+    /// $1 limit, $2 held topics, $3 held rows, $4 key after which to walk, $5 window. There is always one row at least,
+    /// maybe with nothing but the last key of the walk.
+    static func next(_ table: String, list: String) -> String {
+        """
+        WITH RECURSIVE topics AS (
+            (SELECT topic FROM \(table) ORDER BY topic LIMIT 1)
+            UNION ALL
+            SELECT (SELECT o.topic FROM \(table) o WHERE o.topic > t.topic ORDER BY o.topic LIMIT 1)
+            FROM topics t WHERE t.topic IS NOT NULL
+        ), scanned AS MATERIALIZED (
+            SELECT s.id, s.ordering_key FROM topics t CROSS JOIN LATERAL (
+                SELECT o.id, o.ordering_key FROM \(table) o WHERE o.topic = t.topic ORDER BY o.id LIMIT $5
+            ) s
+            WHERE t.topic IS NOT NULL AND t.topic <> ALL($2)
+        ), eligible AS MATERIALIZED (
+            SELECT s.id FROM scanned s
+            WHERE s.id <> ALL($3) AND (s.ordering_key IS NULL OR NOT EXISTS (
+                SELECT 1 FROM \(table) e WHERE e.ordering_key = s.ordering_key AND e.id < s.id
+            ))
+            ORDER BY s.id LIMIT $1
+        ), walked AS (
+            (SELECT o.ordering_key, o.id, o.topic, 1::bigint AS step FROM \(table) o
+            WHERE o.ordering_key > $4
+                AND (SELECT count(*) FROM eligible) < $1 AND (SELECT count(*) FROM scanned) >= $5
+            ORDER BY o.ordering_key, o.id LIMIT 1)
+            UNION ALL
+            SELECT n.ordering_key, n.id, n.topic, w.step + 1 FROM walked w CROSS JOIN LATERAL (
+                SELECT o.ordering_key, o.id, o.topic FROM \(table) o
+                WHERE o.ordering_key > w.ordering_key ORDER BY o.ordering_key, o.id LIMIT 1
+            ) n
+            WHERE w.step < $1
+        ), chosen AS MATERIALIZED (
+            SELECT c.id FROM (
+                SELECT id FROM eligible
+                UNION
+                SELECT id FROM walked WHERE topic <> ALL($2) AND id <> ALL($3)
+            ) c ORDER BY c.id LIMIT $1
+        )
+        SELECT (SELECT max(ordering_key) FROM walked), o.id, \(list)
+        FROM (SELECT 1) AS once LEFT JOIN (chosen c JOIN \(table) o ON o.id = c.id) ON true ORDER BY o.id
+        """
+    }
+}

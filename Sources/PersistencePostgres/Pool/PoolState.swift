@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import DequeModule
+
+/// Which connections there are, who uses them and who waits for one.
+///
+/// Without I/O and without a clock.
+struct PoolState: Sendable {
+    typealias ConnectionID = Int
+    typealias RequestID = Int
+    typealias Instant = ContinuousClock.Instant
+
+    enum Use: Sendable {
+        /// For one segment; others queue behind it on the same connection.
+        case shared
+        /// For a transaction of several round trips; nobody else sends meanwhile.
+        case exclusive
+    }
+
+    enum Action: Sendable, Equatable {
+        case open(ConnectionID)
+        case close(ConnectionID)
+        case deliver(RequestID, ConnectionID)
+        case fail(RequestID, PostgresError.Code)
+        /// Nothing is open any longer and nothing will be.
+        case finished
+    }
+
+    struct Limits: Sendable {
+        var maximumConnections: Int
+        var waitTimeout: Duration
+        var firstPause: Duration = .milliseconds(100)
+        var longestPause: Duration = .seconds(5)
+    }
+
+    private enum Slot {
+        case opening
+        case open(segments: Int, isExclusive: Bool)
+    }
+
+    private struct Request {
+        let id: RequestID
+        let use: Use
+        let deadline: Instant
+    }
+
+    private enum Phase {
+        case running, closing, closed
+    }
+
+    /// The server can't be reached or takes no more sessions.
+    private struct Outage {
+        var attempts: Int
+        var retryAt: Instant
+    }
+
+    private let limits: Limits
+    private var phase = Phase.running
+    private var slots: [ConnectionID: Slot] = [:]
+    private var requests: Deque<Request> = []
+    private var nextConnection: ConnectionID = 0
+    private var nextRequest: RequestID = 0
+    private var outage: Outage?
+
+    init(limits: Limits) { self.limits = limits }
+
+    /// Whether no connection is open and the last try has failed: callers are refused at once.
+    var isDown: Bool { self.outage != nil && self.openCount == 0 }
+    /// Whether a connection is open.
+    var isUp: Bool { self.openCount > 0 }
+
+    /// When `tick` has something to do.
+    var deadline: Instant? {
+        let request = self.requests.lazy.map(\.deadline).min()
+        guard self.phase == .running, self.openingCount == 0, let outage = self.outage else { return request }
+        return request.map { min($0, outage.retryAt) } ?? outage.retryAt
+    }
+
+    // MARK: Callers
+
+    /// Opens the first connection, so that an outage is known before somebody asks.
+    mutating func start(now: Instant) -> [Action] {
+        var actions: [Action] = []
+        if self.slots.isEmpty { self.open(&actions) }
+        return actions
+    }
+
+    mutating func request(_ use: Use, now: Instant) -> (RequestID, [Action]) {
+        let id = self.nextRequest
+        self.nextRequest += 1
+        guard self.phase == .running else { return (id, [.fail(id, .closed)]) }
+        guard !self.isDown else { return (id, [.fail(id, .unavailable)]) }
+        self.requests.append(Request(id: id, use: use, deadline: now + self.limits.waitTimeout))
+        var actions: [Action] = []
+        self.dispatch(now: now, &actions)
+        return (id, actions)
+    }
+
+    mutating func cancel(_ id: RequestID) -> [Action] {
+        guard let index = self.requests.firstIndex(where: { $0.id == id }) else { return [] }
+        self.requests.remove(at: index)
+        return [.fail(id, .cancelled)]
+    }
+
+    mutating func release(_ id: ConnectionID, _ use: Use, isReusable: Bool, now: Instant) -> [Action] {
+        guard case .open(let segments, let isExclusive) = self.slots[id] else { return [] }
+        switch use {
+        case .shared: self.slots[id] = .open(segments: segments - 1, isExclusive: isExclusive)
+        case .exclusive: self.slots[id] = .open(segments: segments, isExclusive: false)
+        }
+        guard isReusable else { return [.close(id)] }
+        var actions: [Action] = []
+        if self.phase == .closing { self.closeIdle(&actions) }
+        self.dispatch(now: now, &actions)
+        return actions
+    }
+
+    // MARK: Connections
+
+    mutating func opened(_ id: ConnectionID, now: Instant) -> [Action] {
+        guard self.slots[id] != nil else { return [.close(id)] }
+        self.slots[id] = .open(segments: 0, isExclusive: false)
+        self.outage = nil
+        var actions: [Action] = []
+        if self.phase == .closing { self.closeIdle(&actions) }
+        self.dispatch(now: now, &actions)
+        return actions
+    }
+
+    /// A connection is gone, or could not be opened.
+    ///
+    /// The jitter is between 0 and 1.
+    mutating func closed(_ id: ConnectionID, now: Instant, jitter: Double) -> [Action] {
+        guard let slot = self.slots.removeValue(forKey: id) else { return [] }
+        var actions: [Action] = []
+        if case .opening = slot, self.phase == .running {
+            let attempts = (self.outage?.attempts ?? 0) + 1
+            self.outage = Outage(attempts: attempts, retryAt: now + self.pause(attempts, jitter))
+            if self.openCount == 0 {
+                actions += self.requests.map { .fail($0.id, .unavailable) }
+                self.requests.removeAll()
+            }
+        }
+        self.dispatch(now: now, &actions)
+        // Look at once whether the server is still there, so that the next caller is served or refused without waiting.
+        if self.phase == .running, self.slots.isEmpty, self.outage == nil { self.open(&actions) }
+        self.finishIfEmpty(&actions)
+        return actions
+    }
+
+    mutating func tick(now: Instant) -> [Action] {
+        var actions: [Action] = []
+        self.requests.removeAll { request in
+            guard request.deadline <= now else { return false }
+            actions.append(.fail(request.id, .waitTimedOut))
+            return true
+        }
+        if self.phase == .running, let outage = self.outage, outage.retryAt <= now, self.openingCount == 0 {
+            self.open(&actions)
+        }
+        return actions
+    }
+
+    /// Refuses new callers; connections close as they are given back.
+    mutating func shutDown() -> [Action] {
+        guard self.phase == .running else { return [] }
+        self.phase = .closing
+        var actions: [Action] = self.requests.map { .fail($0.id, .closed) }
+        self.requests.removeAll()
+        self.closeIdle(&actions)
+        self.finishIfEmpty(&actions)
+        return actions
+    }
+
+    /// Closes what has not been given back in time.
+    mutating func closeAll() -> [Action] {
+        self.slots.keys.sorted().map { .close($0) }
+    }
+
+    // MARK: Inside
+
+    private var openingCount: Int { self.slots.values.count { if case .opening = $0 { true } else { false } } }
+    private var openCount: Int { self.slots.count - self.openingCount }
+
+    private mutating func dispatch(now: Instant, _ actions: inout [Action]) {
+        guard self.phase == .running else { return }
+        var waiting: Deque<Request> = []
+        while let request = self.requests.popFirst() {
+            guard let id = self.take(for: request.use) else {
+                waiting.append(request)
+                continue
+            }
+            actions.append(.deliver(request.id, id))
+        }
+        self.requests = waiting
+        let mayOpen = self.outage.map { $0.retryAt <= now } ?? true
+        let wanted = max(self.requests.count, self.isCrowded ? 1 : 0)
+        while mayOpen, self.openingCount < wanted, self.slots.count < self.limits.maximumConnections {
+            self.open(&actions)
+        }
+    }
+
+    /// Every connection has work: one more would let segments run side by side.
+    private var isCrowded: Bool {
+        !self.slots.isEmpty
+            && self.slots.values.allSatisfy { slot in
+                guard case .open(let segments, let isExclusive) = slot else { return false }
+                return segments > 0 || isExclusive
+            }
+    }
+
+    private mutating func take(for use: Use) -> ConnectionID? {
+        var best: (id: ConnectionID, segments: Int)?
+        for (id, slot) in self.slots {
+            guard case .open(let segments, isExclusive: false) = slot else { continue }
+            if let best, (best.segments, best.id) < (segments, id) { continue }
+            best = (id, segments)
+        }
+        guard let best else { return nil }
+        switch use {
+        case .shared: self.slots[best.id] = .open(segments: best.segments + 1, isExclusive: false)
+        case .exclusive:
+            // A new connection is better than one with a queue, as long as there may be one.
+            guard best.segments == 0 || self.slots.count >= self.limits.maximumConnections || self.outage != nil
+            else { return nil }
+            self.slots[best.id] = .open(segments: best.segments, isExclusive: true)
+        }
+        return best.id
+    }
+
+    private mutating func open(_ actions: inout [Action]) {
+        let id = self.nextConnection
+        self.nextConnection += 1
+        self.slots[id] = .opening
+        actions.append(.open(id))
+    }
+
+    private mutating func closeIdle(_ actions: inout [Action]) {
+        for id in self.slots.keys.sorted() {
+            if case .open(let segments, let isExclusive) = self.slots[id], segments > 0 || isExclusive { continue }
+            actions.append(.close(id))
+        }
+    }
+
+    private mutating func finishIfEmpty(_ actions: inout [Action]) {
+        guard self.phase == .closing, self.slots.isEmpty else { return }
+        self.phase = .closed
+        actions.append(.finished)
+    }
+
+    private func pause(_ attempts: Int, _ jitter: Double) -> Duration {
+        var pause = self.limits.firstPause
+        for _ in 1..<max(2, attempts) where attempts > 1 && pause < self.limits.longestPause { pause *= 2 }
+        return min(pause, self.limits.longestPause) * (0.5 + jitter / 2)
+    }
+}

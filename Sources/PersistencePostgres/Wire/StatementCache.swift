@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// Which statements a connection has prepared, and under which names.
+struct StatementCache: Sendable {
+    private var names: [String: String] = [:]
+    private var counter = 0
+
+    /// The name under which the text is prepared, or nil.
+    func name(of sql: String) -> String? { self.names[sql] }
+
+    /// A fresh name; names aren't used twice, so a stale statement on the server is never mistaken for the new one.
+    mutating func add(_ sql: String) -> String {
+        self.counter += 1
+        let name = "s\(self.counter)"
+        self.names[sql] = name
+        return name
+    }
+
+    mutating func forget(name: String) {
+        guard let sql = self.names.first(where: { $0.value == name })?.key else { return }
+        self.names[sql] = nil
+    }
+
+    mutating func forget(sql: String) { self.names[sql] = nil }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import CPostgres
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
+/// A libpq connection and nothing else; freed with its last owner.
+///
+/// One thread at a time (PostgreSQL 15 manual, 34.20).
+struct Wire: ~Copyable {
+    /// What `PQconnectPoll` waits for.
+    enum Progress: Sendable {
+        case reading, writing, connected, failed
+    }
+
+    private let connection: OpaquePointer
+
+    /// Begins to connect; the parameters should hold a numeric address, or libpq resolves the name here and now.
+    init?(parameters: [(String, String)]) {
+        let keywords = parameters.map { strdup($0.0) }
+        let values = parameters.map { strdup($0.1) }
+        defer { for text in keywords + values { free(text) } }
+        let started = (keywords.map { UnsafePointer($0) } + [nil]).withUnsafeBufferPointer { keywords in
+            (values.map { UnsafePointer($0) } + [nil]).withUnsafeBufferPointer { values in
+                keywords.baseAddress.flatMap { keywords in
+                    values.baseAddress.flatMap { PQconnectStartParams(keywords, $0, 0) }
+                }
+            }
+        }
+        guard let started else { return nil }
+        self.connection = started
+        // libpq would print notices on stderr.
+        _ = PQsetNoticeReceiver(started, { _, _ in }, nil)
+    }
+
+    deinit { PQfinish(self.connection) }
+
+    var isBad: Bool { PQstatus(self.connection) == CONNECTION_BAD }
+    /// May change while it connects.
+    var descriptor: Int32 { PQsocket(self.connection) }
+    var usesTLS: Bool { PQsslInUse(self.connection) == 1 }
+    /// May hold names of hosts and roles; never a password.
+    var errorMessage: String { String(cString: PQerrorMessage(self.connection)) }
+
+    mutating func connect() -> Progress {
+        switch PQconnectPoll(self.connection) {
+        case PGRES_POLLING_READING: .reading
+        case PGRES_POLLING_WRITING: .writing
+        case PGRES_POLLING_OK: .connected
+        default: .failed
+        }
+    }
+
+    mutating func enterNonBlocking(pipeline: Bool) -> Bool {
+        guard PQsetnonblocking(self.connection, 1) == 0 else { return false }
+        return pipeline ? PQenterPipelineMode(self.connection) == 1 : true
+    }
+
+    mutating func prepare(_ statement: Statement, as name: String) -> Bool {
+        let types = statement.parameters.map { $0.type.oid }
+        return PQsendPrepare(self.connection, name, statement.sql, Int32(types.count), types) == 1
+    }
+
+    mutating func execute(_ name: String, _ parameters: [Parameter]) -> Bool {
+        guard !parameters.isEmpty else {
+            return PQsendQueryPrepared(self.connection, name, 0, nil, nil, nil, 1) == 1
+        }
+        // libpq copies the values at once, so they only have to stay where they are for the length of this call; one
+        // flat buffer is the way to promise that for any number of them.
+        let lengths = parameters.map { Int32($0.bytes?.count ?? 0) }
+        let formats = [Int32](repeating: 1, count: parameters.count)
+        var flat: [UInt8] = []
+        flat.reserveCapacity(lengths.reduce(1) { $0 + Int($1) })
+        for parameter in parameters { flat += parameter.bytes ?? [] }
+        flat.append(0)
+        return flat.withUnsafeBytes { buffer in
+            var offset = 0
+            var values: [UnsafePointer<CChar>?] = []
+            values.reserveCapacity(parameters.count)
+            for parameter in parameters {
+                guard let bytes = parameter.bytes else {
+                    values.append(nil)
+                    continue
+                }
+                values.append(buffer.baseAddress?.advanced(by: offset).assumingMemoryBound(to: CChar.self))
+                offset += bytes.count
+            }
+            return PQsendQueryPrepared(
+                self.connection,
+                name,
+                Int32(parameters.count),
+                values,
+                lengths,
+                formats,
+                1
+            ) == 1
+        }
+    }
+
+    /// Sends Sync, and in libpq 15 everything before it.
+    mutating func sync() -> Bool { PQpipelineSync(self.connection) == 1 }
+
+    /// Sends SQL text of any number of commands; not in pipeline mode.
+    mutating func sendScript(_ sql: String) -> Bool { PQsendQuery(self.connection, sql) == 1 }
+
+    /// Whether something is left to be sent.
+    ///
+    /// A broken connection shows when it is read.
+    mutating func flush() -> Bool { PQflush(self.connection) == 1 }
+
+    mutating func consumeInput() -> Bool { PQconsumeInput(self.connection) == 1 }
+
+    /// Whether `nextResult` would block.
+    var isBusy: Bool { PQisBusy(self.connection) == 1 }
+
+    /// nil ends the results of one command.
+    mutating func nextResult() -> WireResult? {
+        guard let result = PQgetResult(self.connection) else { return nil }
+        defer { PQclear(result) }
+        return WireResult(reading: result)
+    }
+}
