@@ -78,7 +78,7 @@ struct OutboxTests {
                     for number in 100..<110 { try transaction.publish(Greeted(number: number, key: "key\(number)")) }
                 }
                 try await store.outbox.withOwnership { outbox in
-                    // The window is four times the limit, so that none of the other keys is in it.
+                    // The window is twice the limit, so that none of the other keys is in it.
                     let rows = try await outbox.exchange(published: [], limit: 5, except: HeldRows())
                     #expect(rows.map(\.number) == [0, 100, 101, 102, 103])
                     // With all of these held the walk goes on behind them, until every key has had its turn.
