@@ -49,6 +49,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Crypto", package: "swift-crypto"),
             ]
         ),
         .target(
@@ -70,13 +71,20 @@ let package = Package(
         ),
         .target(name: "Payments", dependencies: ["EventBus", "Persistence", log]),
 
-        .testTarget(name: "EventBusTests", dependencies: ["EventBus", "EventBusTesting", log, lifecycle]),
+        .testTarget(
+            name: "EventBusTests",
+            dependencies: [
+                "EventBus", "EventBusTesting", log, lifecycle,
+                .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
+            ]
+        ),
         .testTarget(
             name: "EventBusRabbitTests",
             dependencies: [
-                "EventBus", "EventBusRabbit", "CRabbitMQ", log,
+                "EventBus", "EventBusRabbit", "EventBusTesting", log, lifecycle,
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]
         ),
         .testTarget(
@@ -99,18 +107,22 @@ let package = Package(
                 "Users", "Payments", log, lifecycle,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-            ]
+            ],
+            exclude: ["Foreign"]
         ),
     ]
 )
 
+var settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),  // SE-0335
+    .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
+    .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // SE-0461
+    .enableUpcomingFeature("InferIsolatedConformances"),  // SE-0470
+]
+if Context.environment["CI"] != nil {
+    settings.append(.treatAllWarnings(as: .error))  // SE-0480
+}
 for target in package.targets where [.executable, .test, .regular].contains(target.type) {
-    target.swiftSettings =
-        (target.swiftSettings ?? []) + [
-            .enableUpcomingFeature("ExistentialAny"),  // SE-0335
-            .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
-            .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
-            .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // SE-0461
-            .enableUpcomingFeature("InferIsolatedConformances"),  // SE-0470
-        ]
+    target.swiftSettings = (target.swiftSettings ?? []) + settings
 }

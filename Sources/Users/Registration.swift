@@ -3,15 +3,8 @@
 
 /// What somebody who wants to register has typed.
 public struct Registration: Sendable {
-    /// A field of the form, named as in its JSON.
-    public enum Field: String, Sendable, Hashable, CaseIterable {
-        /// The name that others see.
-        case username
-        /// Where the user gets mail.
-        case email
-        /// The secret.
-        case password
-    }
+    /// A field of the form.
+    public typealias Field = RegistrationField
 
     /// 3 to 64 ASCII letters, digits, `.`, `_` and `-`.
     public let username: String

@@ -19,12 +19,12 @@ public struct RegistrationError: Error, Sendable, Hashable {
     /// A field and what is wrong with it.
     public struct Violation: Sendable, Hashable {
         /// The field.
-        public let field: Registration.Field
+        public let field: RegistrationField
         /// What is wrong, to be read after the field's name.
         public let problem: String
 
         /// Makes a violation.
-        public init(_ field: Registration.Field, _ problem: String) {
+        public init(_ field: RegistrationField, _ problem: String) {
             self.field = field
             self.problem = problem
         }
@@ -41,7 +41,7 @@ public struct RegistrationError: Error, Sendable, Hashable {
     }
 
     /// Values that belong to another user, in any letter case.
-    public static func taken(_ fields: [Registration.Field]) -> RegistrationError {
+    public static func taken(_ fields: [RegistrationField]) -> RegistrationError {
         RegistrationError(code: .taken, violations: fields.map { Violation($0, "is taken") })
     }
 }

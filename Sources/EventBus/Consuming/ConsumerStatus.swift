@@ -22,6 +22,9 @@ final class ConsumerStatus: Sendable {
 
     private let state = Mutex(State())
 
+    /// Rises each time the subscription is opened.
+    let opened = Level()
+
     var isShuttingDown: Bool { self.state.withLock { $0.isShuttingDown } }
 
     /// Notes the start of `run()`; `false` when it has been called before.
@@ -35,11 +38,13 @@ final class ConsumerStatus: Sendable {
 
     /// Notes that deliveries come; `false` when the consumer is to shut down instead.
     func open(_ deliveries: any Deliveries, _ backlog: Backlog) -> Bool {
-        self.state.withLock { state in
+        let isOpen = self.state.withLock { state in
             guard !state.isShuttingDown else { return false }
             state.phase = .open(deliveries, backlog)
             return true
         }
+        if isOpen { self.opened.raise() }
+        return isOpen
     }
 
     func interrupt(_ reason: String) {

@@ -66,6 +66,13 @@ public struct EventConsumer: Service {
     /// Whether the consumer is consuming, and what keeps it from it.
     public var health: Health { self.status.health(of: self.name, prefetch: self.options.prefetch) }
 
+    /// Returns once the subscription has been opened, so that events published from now on are kept for it.
+    ///
+    /// - Throws: `CancellationError`.
+    public func untilConsuming() async throws {
+        _ = try await self.status.opened.wait(above: 0)
+    }
+
     /// Consumes until graceful shutdown or cancellation; an interrupted subscription is opened again.
     ///
     /// At graceful shutdown nothing new is taken; what has been taken is handled to its end. Cancellation gives back what

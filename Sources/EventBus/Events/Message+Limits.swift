@@ -52,7 +52,7 @@ extension Message {
     /// `CC` and `BCC` would route copies elsewhere (RabbitMQ's sender-selected distribution).
     package static func isReserved(header name: String) -> Bool {
         switch name {
-        case "x-event-version", "x-ordering-key", "x-attempt", "x-returns", "x-first-failed-at", "x-dead-reason",
+        case "x-event-version", "x-ordering-key", "x-topic", "x-attempt", "x-returns", "x-first-failed-at", "x-dead-reason",
             "x-dead-at", "x-death", "x-delivery-count", "x-acquired-count", "CC", "BCC":
             true
         default:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import Synchronization
+
 #if canImport(FoundationEssentials)
 public import FoundationEssentials
 #else
@@ -43,4 +45,16 @@ public struct Stamp: Sendable, Hashable {
 public protocol StampSource: Sendable {
     /// A stamp that no earlier call has returned.
     func next() -> Stamp
+}
+
+/// Stamps from the wall clock and the system's random numbers; ids rise strictly, also within a millisecond.
+private final class SystemStampSource: StampSource {
+    private let generator = Mutex(UUIDv7Generator())
+
+    func next() -> Stamp {
+        let milliseconds = UInt64(max(0, Date().timeIntervalSince1970 * 1000))
+        let random = UInt64.random(in: .min ... .max)
+        let (id, time) = self.generator.withLock { $0.next(milliseconds: milliseconds, random: random) }
+        return Stamp(id: id, time: Date(timeIntervalSince1970: Double(time) / 1000))
+    }
 }

@@ -10,34 +10,23 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// What the readers of an in-memory outbox share: who owns it, and how often something was added.
-final class InMemoryOutbox: Sendable {
-    let level = Level()
-    let ownership = Turnstile()
-
-    func raiseLevel() {
-        self.level.raise()
-    }
-}
-
 /// The outbox of an in-memory store.
-struct StoreOutbox: Outbox, OwnedOutbox {
-    let store: InMemoryStore
-    let shared: InMemoryOutbox
+struct InMemoryOutbox: Outbox, OwnedOutbox {
+    let storage: InMemoryStorage
 
-    var commitLevel: UInt64 { self.shared.level.value }
+    var commitLevel: UInt64 { self.storage.level.value }
     var pollInterval: Duration? { nil }
 
     func commits(after level: UInt64) async throws -> UInt64 {
-        try await self.shared.level.wait(above: level)
+        try await self.storage.level.wait(above: level)
     }
 
     func withOwnership(_ body: (any OwnedOutbox) async throws -> Void) async throws {
-        try await self.shared.ownership.withTurn { try await body(self) }
+        try await self.storage.ownership.withTurn { try await body(self) }
     }
 
     func oldest() async throws(RepositoryError) -> Date? {
-        self.store.tables.withLock { $0.outbox.oldest?.time }
+        self.storage.tables.withLock { $0.outbox.oldest?.time }
     }
 
     func exchange(
@@ -45,7 +34,7 @@ struct StoreOutbox: Outbox, OwnedOutbox {
         limit: Int,
         except held: HeldRows
     ) async throws(RepositoryError) -> [OutboxRow] {
-        self.store.tables.withLock { tables in
+        self.storage.tables.withLock { tables in
             tables.removeFromOutbox(published)
             return tables.outbox.next(limit: limit, except: held)
         }

@@ -5,14 +5,14 @@ import Synchronization
 
 /// The entities of one type in an in-memory store.
 struct InMemoryRepository<Model: Entity>: Repository {
-    let store: InMemoryStore
+    let storage: InMemoryStorage
 
     private var schema: EntitySchema<Model> { Model.schema }
 
     func find(_ id: Model.ID) async throws(RepositoryError) -> Model? {
         let table = self.schema.table
         let value = id.columnValue
-        return try self.model(self.store.tables.withLock { $0.row(table, value) })
+        return try self.model(self.storage.tables.withLock { $0.row(table, value) })
     }
 
     func find(
@@ -21,7 +21,7 @@ struct InMemoryRepository<Model: Entity>: Repository {
     ) async throws(RepositoryError) -> Model? {
         let table = self.schema.table
         let value = key.normalized(value.columnValue)
-        return try self.model(self.store.tables.withLock { $0.row(table, by: key.name, value) })
+        return try self.model(self.storage.tables.withLock { $0.row(table, by: key.name, value) })
     }
 
     func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
@@ -50,7 +50,7 @@ struct InMemoryRepository<Model: Entity>: Repository {
 
     private func context(_ transaction: borrowing Transaction) throws(RepositoryError) -> InMemoryTransaction {
         let context = try transaction.context(as: InMemoryTransaction.self)
-        guard context.store === self.store else {
+        guard context.storage === self.storage else {
             throw RepositoryError(.foreignTransaction, "the transaction belongs to another store")
         }
         return context

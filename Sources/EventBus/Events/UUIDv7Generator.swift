@@ -1,26 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import Synchronization
-
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
-
-/// Stamps from the wall clock and the system's random numbers; ids rise strictly, also within a millisecond.
-final class SystemStampSource: StampSource {
-    private let generator = Mutex(UUIDv7Generator())
-
-    func next() -> Stamp {
-        let milliseconds = UInt64(max(0, Date().timeIntervalSince1970 * 1000))
-        let random = UInt64.random(in: .min ... .max)
-        let (id, time) = self.generator.withLock { $0.next(milliseconds: milliseconds, random: random) }
-        return Stamp(id: id, time: Date(timeIntervalSince1970: Double(time) / 1000))
-    }
-}
-
 /// RFC 9562 §5.7 with the counter of §6.2 method 1: 48 bits of milliseconds, 12 bits of counter, 62 random bits.
 package struct UUIDv7Generator: Sendable {
     private var lastMilliseconds: UInt64 = 0

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import Synchronization
+
+extension EventBusConformance {
+    static let returning: [Case] = [
+        Case("what is unsettled when a scope ends comes back and says so") { scene in
+            let subscription = try scene.subscription()
+            try await scene.open(subscription) { inbox in
+                try await scene.publish("m1")
+                _ = try await inbox.take("m1")
+            }
+            try await scene.open(subscription) { inbox in
+                let delivery = try await inbox.take("m1")[0]
+                try expect("returns", delivery.returns, 1)
+                try expect("redelivered", delivery.isRedelivered)
+                try expect("failures", delivery.failures, Failures())
+                inbox.settle(delivery, .done)
+                try await inbox.flush()
+            }
+            let fence = try await scene.expectNothing(subscription)
+            try expect("returns of a fresh message", fence.returns, 0)
+        },
+        Case("what came back stands in front, in its old order") { scene in
+            let subscription = try scene.subscription(prefetch: 3)
+            try await scene.declare(subscription)
+            try await scene.publish("m1", "m2", "m3", "m4", "m5")
+            try await scene.open(subscription) { inbox in _ = try await inbox.take("m1", "m2", "m3") }
+            try await scene.open(subscription) { inbox in
+                for label in ["m1", "m2", "m3"] { inbox.settle(try await inbox.take(label), .done) }
+                inbox.settle(try await inbox.take("m4", "m5"), .done)
+                try await inbox.flush()
+            }
+            try await scene.expectNothing(subscription)
+        },
+        Case("a message that came back is handed out alone") { scene in
+            let subscription = try scene.subscription()
+            try await scene.declare(subscription)
+            try await scene.publish("m1", "m2")
+            try await scene.open(subscription) { inbox in _ = try await inbox.take("m1", "m2") }
+            try await scene.publish("m3", "m4")
+            try await scene.open(subscription) { inbox in
+                inbox.settle(try await inbox.takeAlone("m1"), .done)
+                let second = try await inbox.takeAlone("m2")
+                let isSettled = Mutex(false)
+                async let next = { (try await inbox.next(), isSettled.withLock { $0 }) }()
+                try await scene.publish("m5")
+                isSettled.withLock { $0 = true }
+                inbox.settle(second, .done)
+                let (batch, wasSettled) = try await next
+                try expect("nothing else is handed out before m2 is settled", wasSettled)
+                try expect("delivery", inbox.labels(batch).first, "m3")
+                inbox.settle(batch, .done)
+                inbox.settle(try await inbox.take(count: 3 - batch.count), .done)
+                try await inbox.flush()
+            }
+            try await scene.expectNothing(subscription)
+        },
+        Case("what came back waits until everything else that is out is settled") { scene in
+            let subscription = try scene.subscription(prefetch: 1)
+            try await scene.open(subscription) { busy in
+                try await scene.publish("m1")
+                let held = try await busy.take("m1")[0]
+                try await scene.open(subscription) { dying in
+                    try await scene.publish("m2")
+                    _ = try await dying.take("m2")
+                }
+                let isSettled = Mutex(false)
+                async let next = { (try await busy.takeAlone("m2"), isSettled.withLock { $0 }) }()
+                isSettled.withLock { $0 = true }
+                busy.settle(held, .done)
+                let (returned, wasSettled) = try await next
+                try expect("nothing else is out when m2 comes back", wasSettled)
+                busy.settle(returned, .done)
+                try await busy.flush()
+            }
+            try await scene.expectNothing(subscription)
+        },
+        Case("each start of a message that kills counts, and none of its neighbours is charged") { scene in
+            let subscription = try scene.subscription()
+            try await scene.declare(subscription)
+            try await scene.publish("killer", "m1", "m2")
+            try await scene.open(subscription) { inbox in _ = try await inbox.take("killer", "m1", "m2") }
+            for crash in 1...3 {
+                try await scene.open(subscription) { inbox in
+                    try expect("returns of the killer", try await inbox.takeAlone("killer").returns, crash)
+                }
+            }
+            try await scene.open(subscription) { inbox in
+                let killer = try await inbox.takeAlone("killer")
+                try expect("returns of the killer", killer.returns, 4)
+                inbox.settle(killer, .deadLetter(reason: "kills", Failures(count: 4)))
+                for label in ["m1", "m2"] {
+                    let innocent = try await inbox.takeAlone(label)
+                    try expect("returns of \(label)", innocent.returns, 1)
+                    inbox.settle(innocent, .done)
+                }
+                try await inbox.flush()
+            }
+            _ = try await scene.deadLetters(of: subscription, "killer")
+            try await scene.expectNothing(subscription)
+        },
+        Case("messages that nobody had taken are charged with at most one return") { scene in
+            let subscription = try scene.subscription()
+            try await scene.open(subscription) { inbox in
+                try await scene.publish("taken")
+                _ = try await inbox.take("taken")
+                try await scene.publish("m1", "m2")
+            }
+            try await scene.open(subscription) { inbox in _ = try await inbox.takeAlone("taken") }
+            try await scene.open(subscription) { inbox in
+                let taken = try await inbox.takeAlone("taken")
+                try expect("returns", taken.returns, 2)
+                inbox.settle(taken, .done)
+                for label in ["m1", "m2"] {
+                    let delivery = try await inbox.take(label)[0]
+                    try expect("returns of \(label) are at most 1, not \(delivery.returns)", delivery.returns <= 1)
+                    inbox.settle(delivery, .done)
+                }
+                try await inbox.flush()
+            }
+        },
+        Case("what one consumer gives back another gets") { scene in
+            let subscription = try scene.subscription(prefetch: 1)
+            try await scene.open(subscription) { survivor in
+                let (kept, lost) = try await scene.open(subscription) { dying in
+                    try await scene.publish("m1", "m2")
+                    return (try await survivor.take(count: 1), try await dying.take(count: 1))
+                }
+                survivor.settle(kept, .done)
+                let again = try await survivor.take(count: 1)
+                try expect("deliveries", survivor.labels(again), survivor.labels(lost))
+                try expect("returns", again.map(\.returns), [1])
+                survivor.settle(again, .done)
+                try await survivor.flush()
+            }
+            try await scene.expectNothing(subscription)
+        },
+        Case("nothing is lost or doubled over many scopes that end early") { scene in
+            let subscription = try scene.subscription(prefetch: 7)
+            try await scene.declare(subscription)
+            let labels = (0..<40).map { "m\($0)" }
+            try await scene.publish(labels.map { try scene.message($0) })
+            var done: [String] = []
+            while done.count < labels.count {
+                try await scene.open(subscription) { inbox in
+                    let batch = try await inbox.next()
+                    inbox.settle(batch.prefix(2), .done)
+                    try await inbox.flush()
+                    done += inbox.labels(Array(batch.prefix(2)))
+                }
+            }
+            try expect("handled once each", done.sorted(), labels.sorted())
+            try await scene.expectNothing(subscription)
+        },
+    ]
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+public import EventBus
+
+/// What ``EventBusConformance`` needs of a backend: a bus, a look at its dead letters, and a way to let time pass.
+///
+/// Each case makes names of its own, so several can run on one broker at the same time.
+public protocol EventBusHarness: Sendable {
+    /// The bus to examine.
+    var bus: any EventBus { get }
+
+    /// The clock that the bus's delayed retries follow.
+    var clock: any Clock<Duration> { get }
+
+    /// Lets time pass for the bus.
+    ///
+    /// The default sleeps on ``clock``; with a virtual clock it has to be moved.
+    func pass(_ duration: Duration) async throws
+
+    /// The dead letters of a subscription, oldest first, as soon as there are at least `count`.
+    func deadLetters(of subscription: SubscriptionName, atLeast count: Int) async throws -> [DeadLetter]
+
+    /// Removes what a case has left behind on a broker; called once at the end of each case.
+    ///
+    /// The default does nothing.
+    func remove(_ subscriptions: [SubscriptionName]) async
+}
+
+extension EventBusHarness {
+    /// Sleeps on ``clock``.
+    public func pass(_ duration: Duration) async throws {
+        try await self.clock.sleep(for: duration)
+    }
+
+    /// Does nothing.
+    public func remove(_ subscriptions: [SubscriptionName]) async {}
+}
+
+/// A bus does not do what the contract says.
+public struct ConformanceFailure: Error, CustomStringConvertible {
+    /// What was expected and what was seen.
+    public let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import Synchronization
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// One run of a case: names that no other run uses, messages known by short labels, and the steps that cases are made of.
+final class Scene: Sendable {
+    private struct State: Sendable {
+        var subscriptions: Set<SubscriptionName> = []
+        var lastStep: String?
+    }
+
+    let harness: any EventBusHarness
+    /// One topic word that is unique to this run.
+    let word = "c-\(Stamp.next().id)"
+    private let state = Mutex(State())
+
+    init(_ harness: any EventBusHarness) {
+        self.harness = harness
+    }
+
+    var subscriptions: [SubscriptionName] { self.state.withLock { Array($0.subscriptions) } }
+
+    /// What the case did last, for the report of one that hangs.
+    var lastStep: String? { self.state.withLock { $0.lastStep } }
+
+    func note(_ step: String) {
+        self.state.withLock { $0.lastStep = step }
+    }
+
+    // MARK: Names
+
+    /// A topic of this run.
+    func topic(_ suffix: String = "event") throws -> Topic {
+        try Topic("\(self.word).\(suffix)")
+    }
+
+    /// A subscription of this run.
+    ///
+    /// - Parameter patterns: what to hear, where `@` stands for the run's own word.
+    func subscription(
+        _ suffix: String = "main",
+        patterns: [String] = ["@.event"],
+        prefetch: Int = 64,
+        ordering: Ordering = .none
+    ) throws -> Subscription {
+        let name = try SubscriptionName("\(self.word).\(suffix)")
+        self.state.withLock { _ = $0.subscriptions.insert(name) }
+        let patterns = try patterns.map { try TopicPattern($0.replacing("@", with: self.word)) }
+        return try Subscription(name, patterns: patterns, prefetch: prefetch, ordering: ordering)
+    }
+
+    // MARK: Messages
+
+    /// A message that is known by its label.
+    func message(
+        _ label: String,
+        on topic: Topic? = nil,
+        key: String? = nil,
+        requiresSubscriber: Bool = true
+    ) throws -> Message {
+        Message(
+            id: "\(self.word)/\(label)",
+            topic: try topic ?? self.topic(),
+            source: "/conformance",
+            time: Date(timeIntervalSince1970: 1_767_225_600.125),
+            orderingKey: key,
+            requiresSubscriber: requiresSubscriber,
+            body: [UInt8](label.utf8)
+        )
+    }
+
+    func label(of message: Message) -> String {
+        message.id.hasPrefix(self.word + "/") ? String(message.id.dropFirst(self.word.utf8.count + 1)) : message.id
+    }
+
+    /// Publishes messages in one call; each has to be confirmed.
+    func publish(_ messages: [Message]) async throws {
+        self.note("publish \(messages.map { self.label(of: $0) })")
+        let outcomes = await self.harness.bus.publish(messages)
+        try expect(
+            "outcomes of publishing \(messages.map { self.label(of: $0) })",
+            outcomes.map(\.name),
+            messages.map { _ in "confirmed" }
+        )
+    }
+
+    /// Publishes messages known by labels to ``topic(_:)``.
+    func publish(_ labels: String..., key: String? = nil) async throws {
+        try await self.publish(labels.map { try self.message($0, key: key) })
+    }
+
+    // MARK: Scopes
+
+    /// Makes a subscription exist.
+    func declare(_ subscriptions: Subscription...) async throws {
+        for subscription in subscriptions { try await self.open(subscription) { _ in } }
+    }
+
+    /// Opens a scope; what `body` leaves unsettled goes back.
+    func open<Value>(_ subscription: Subscription, _ body: (Inbox) async throws -> Value) async throws -> Value {
+        self.note("open \(subscription.name)")
+        var value: Value?
+        try await self.harness.bus.withDeliveries(to: subscription) { deliveries in
+            value = try await body(Inbox(deliveries, scene: self))
+            self.note("end a scope of \(subscription.name)")
+        }
+        guard let value else { throw ConformanceFailure("withDeliveries returned without having called its body") }
+        return value
+    }
+
+    /// Publishes one more message and expects it to be all that arrives: nothing else was there.
+    ///
+    /// - Returns: the delivery of that message.
+    @discardableResult
+    func expectNothing(_ subscription: Subscription, but label: String = "fence") async throws -> Delivery {
+        try await self.open(subscription) { inbox in
+            try await self.publish(label)
+            let deliveries = try await inbox.take(label)
+            inbox.settle(deliveries, .done)
+            try await inbox.flush()
+            return deliveries[0]
+        }
+    }
+
+    /// The dead letters of a subscription, which are to be those with the given labels.
+    func deadLetters(of subscription: Subscription, _ labels: String...) async throws -> [DeadLetter] {
+        self.note("wait for dead letters \(labels)")
+        let letters = try await self.harness.deadLetters(of: subscription.name, atLeast: labels.count)
+        try expect("dead letters", letters.map { self.label(of: $0.message) }, labels)
+        return letters
+    }
+}
+
+/// Throws unless two values are equal.
+func expect<Value: Equatable>(_ what: String, _ seen: Value, _ expected: Value) throws {
+    guard seen != expected else { return }
+    throw ConformanceFailure("\(what): expected \(expected), got \(seen)")
+}
+
+/// Throws unless a condition holds.
+func expect(_ what: String, _ condition: Bool) throws {
+    guard !condition else { return }
+    throw ConformanceFailure("expected: \(what)")
+}
+
+extension PublishOutcome {
+    /// The outcome as a word, with the error's code when it was not sent.
+    var name: String {
+        switch self {
+        case .confirmed: "confirmed"
+        case .unroutable: "unroutable"
+        case .refused(let reason): "refused(\(reason))"
+        case .unknown: "unknown"
+        case .notSent(let error): "notSent(\(error.code))"
+        }
+    }
+}

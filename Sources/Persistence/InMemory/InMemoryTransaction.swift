@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import Synchronization
+
+/// A transaction of an in-memory store: the writes that it has collected, and its first error.
+final class InMemoryTransaction: TransactionContext {
+    private struct State: Sendable {
+        var writes: [Tables.Write] = []
+        var failure: RepositoryError?
+        var hasEnded = false
+    }
+
+    let storage: InMemoryStorage
+    private let state = Mutex(State())
+
+    init(storage: InMemoryStorage) {
+        self.storage = storage
+    }
+
+    /// The error that has poisoned the transaction.
+    var failure: RepositoryError? { self.state.withLock { $0.failure } }
+
+    func publish(_ message: Message) throws(RepositoryError) {
+        try self.collect(.publish(message))
+    }
+
+    func collect(_ write: Tables.Write) throws(RepositoryError) {
+        try self.state.withLock { state throws(RepositoryError) in
+            try InMemoryTransaction.checkOpen(state)
+            state.writes.append(write)
+        }
+    }
+
+    /// Reads with the collected writes in place; the first write that fails poisons the transaction.
+    func read<Result: Sendable>(_ read: @Sendable (inout Tables) -> Result) throws(RepositoryError) -> Result {
+        try self.state.withLock { state throws(RepositoryError) in
+            try InMemoryTransaction.checkOpen(state)
+            do throws(RepositoryError) {
+                let writes = state.writes
+                return try self.storage.tables.withLock { tables throws(RepositoryError) in
+                    try tables.reading(after: writes, read)
+                }
+            } catch {
+                state.failure = error
+                throw error
+            }
+        }
+    }
+
+    func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool] {
+        var fresh: [Bool] = []
+        for id in ids {
+            let key = Tables.InboxKey(consumer: consumer, messageID: id)
+            let isNew = try self.read { !$0.isHandled(key) }
+            if isNew { try self.collect(.markHandled(key)) }
+            fresh.append(isNew)
+        }
+        return fresh
+    }
+
+    /// Applies what was collected; says whether events were among it.
+    func commit() throws(RepositoryError) -> Bool {
+        try self.state.withLock { state throws(RepositoryError) in
+            try InMemoryTransaction.checkOpen(state)
+            let writes = state.writes
+            try self.storage.tables.withLock { tables throws(RepositoryError) in try tables.commit(writes) }
+            state.hasEnded = true
+            return writes.contains { if case .publish = $0 { true } else { false } }
+        }
+    }
+
+    func end() {
+        self.state.withLock { $0.hasEnded = true }
+    }
+
+    private static func checkOpen(_ state: State) throws(RepositoryError) {
+        if state.hasEnded { throw RepositoryError(.transactionEnded, "the transaction's scope has ended") }
+        if let failure = state.failure { throw failure }
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBusTesting
+import Foundation
+import Testing
+
+/// A crowd that registers over HTTP, with the patience of real clients: what fails for now is tried again.
+struct Registrations: Sendable {
+    let services: [ServiceProcess]
+    let prefix: String
+    let count: Int
+
+    /// Registers everybody; `meanwhile` runs beside it once a third has been registered.
+    ///
+    /// - Returns: the ids of those who got `201`.
+    func run(meanwhile disturb: @escaping @Sendable () async throws -> Void = {}) async throws -> Set<String> {
+        let clients = 16
+        let third = AsyncStream.makeStream(of: Void.self)
+        let progress = Progress(mark: self.count / 3) { third.continuation.finish() }
+        return try await withThrowingTaskGroup(of: [String].self) { group in
+            for client in 0..<clients {
+                group.addTask {
+                    var ids: [String] = []
+                    for number in stride(from: client, to: self.count, by: clients) {
+                        if let id = try await self.register(number) { ids.append(id) }
+                        progress.step()
+                    }
+                    return ids
+                }
+            }
+            group.addTask {
+                for await _ in third.stream {}
+                try await disturb()
+                return []
+            }
+            return try await group.reduce(into: Set<String>()) { $0.formUnion($1) }
+        }
+    }
+
+    /// `nil` when an attempt whose answer was lost had registered the user after all.
+    private func register(_ number: Int) async throws -> String? {
+        let service = self.services[number % self.services.count]
+        let answer = try await eventually(within: .seconds(90), "user \(number) to be registered") {
+            let answer = try await service.register("\(self.prefix)\(number)")
+            return answer.status == 503 || answer.status == 500 ? nil : answer
+        }
+        if answer.status == 409 { return nil }
+        #expect(answer.status == 201, "\(String(decoding: answer.body, as: UTF8.self))")
+        return try answer.text("id")
+    }
+}
+
+/// Counts steps and says when a mark is reached.
+private final class Progress: Sendable {
+    private let steps = AtomicCounter()
+    private let mark: Int
+    private let reached: @Sendable () -> Void
+
+    init(mark: Int, _ reached: @escaping @Sendable () -> Void) {
+        self.mark = mark
+        self.reached = reached
+    }
+
+    func step() {
+        if self.steps.increment() == self.mark { self.reached() }
+    }
+}
+
+extension Servers {
+    /// Waits until every user has an account, and checks that nobody has two and that nothing was left behind.
+    func everyUserHasOneAccount(_ registered: Set<String>) async throws {
+        let users = try await self.number("SELECT count(*) FROM users.users")
+        #expect(users >= registered.count)
+        try await eventually(within: .seconds(90), "\(users) accounts") {
+            try await self.number("SELECT count(*) FROM payments.accounts") == users
+        }
+        try await eventually(within: .seconds(30), "empty outboxes") {
+            try await self.number(
+                "SELECT (SELECT count(*) FROM users.eventbus_outbox) + (SELECT count(*) FROM payments.eventbus_outbox)"
+            ) == 0
+        }
+        let owners = Set(try await self.query("SELECT owner FROM payments.accounts"))
+        #expect(owners == Set(try await self.query("SELECT id FROM users.users")))
+        #expect(registered.isSubset(of: owners), "a user who got 201 has no account")
+        #expect(try await self.messages(in: "payments.accounts.dead") == 0)
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Foundation
+import Testing
+
+/// The real servers that the environment names, and a part of them that belongs to one test.
+///
+/// `scripts/test --integration` starts them and sets the variables; without them the tests that need servers are skipped.
+struct Servers: Sendable {
+    let rabbitURL: String
+    let databaseURL: String
+    let virtualHost: String
+    let database: String
+
+    static let isAvailable = ["RABBITMQ_URL", "DATABASE_URL", "INFRA"].allSatisfy { value(of: $0) != nil }
+    static let areServicesBuilt = isAvailable && value(of: "EXAMPLES_BIN") != nil
+    static let reasonForSkipping: Comment = "needs servers: run scripts/test --integration"
+
+    /// Makes a virtual host and a database for one test and removes them afterwards.
+    static func withFresh(_ body: (Servers) async throws -> Void) async throws {
+        let name = "t" + UUID().uuidString.lowercased().filter { $0 != "-" }.prefix(12)
+        let user = try #require(URLComponents(string: try require("RABBITMQ_URL"))?.user)
+        try await Self.rabbitmqctl("add_vhost", name)
+        try await Self.rabbitmqctl("set_permissions", "-p", name, user, ".*", ".*", ".*")
+        try await Self.sql("CREATE DATABASE \(name)", in: "postgres")
+        let servers = Servers(
+            rabbitURL: try Self.replacingPath(of: try require("RABBITMQ_URL"), by: name),
+            databaseURL: try Self.replacingPath(of: try require("DATABASE_URL"), by: name),
+            virtualHost: name,
+            database: name
+        )
+        do {
+            try await body(servers)
+        } catch {
+            try? await servers.remove()
+            throw error
+        }
+        try await servers.remove()
+    }
+
+    /// The rows of a query, columns separated by `|`.
+    func query(_ sql: String) async throws -> [String] {
+        try await Self.sql(sql, in: self.database).split(separator: "\n").map(String.init)
+    }
+
+    /// The one number that a query returns.
+    func number(_ sql: String) async throws -> Int {
+        try #require(Int(try await self.query(sql).first ?? ""))
+    }
+
+    /// How many messages are in a queue.
+    func messages(in queue: String) async throws -> Int {
+        let text = try await Self.rabbitmqctl("list_queues", "-q", "-p", self.virtualHost, "name", "messages")
+        for line in text.split(separator: "\n") {
+            let fields = line.split(separator: "\t")
+            if fields.count == 2, fields[0] == queue { return try #require(Int(fields[1])) }
+        }
+        return 0
+    }
+
+    static func infra(_ arguments: String...) async throws {
+        try await Command.run([try require("INFRA")] + arguments)
+    }
+
+    @discardableResult
+    private static func rabbitmqctl(_ arguments: String...) async throws -> String {
+        try await Command.run([try require("INFRA"), "rabbitmqctl"] + arguments)
+    }
+
+    @discardableResult
+    private static func sql(_ sql: String, in database: String) async throws -> String {
+        try await Command.run([try require("INFRA"), "psql", "-X", "-q", "-At", "-d", database, "-c", sql])
+    }
+
+    private func remove() async throws {
+        try await Self.rabbitmqctl("delete_vhost", self.virtualHost)
+        try await Self.sql("DROP DATABASE IF EXISTS \(self.database) WITH (FORCE)", in: "postgres")
+    }
+
+    private static func value(of name: String) -> String? { ProcessInfo.processInfo.environment[name] }
+
+    static func require(_ name: String) throws -> String {
+        try #require(Self.value(of: name), "\(name) is set by scripts/test --integration")
+    }
+
+    private static func replacingPath(of url: String, by name: String) throws -> String {
+        var components = try #require(URLComponents(string: url))
+        components.path = "/" + name
+        return try #require(components.string)
+    }
+}
