@@ -93,7 +93,7 @@ let package = Package(
         ),
         .testTarget(
             name: "PersistencePostgresTests",
-            dependencies: ["EventBus", "Persistence", "PersistencePostgres", log]
+            dependencies: ["EventBus", "EventBusTesting", "Persistence", "PersistencePostgres", log, lifecycle]
         ),
         .testTarget(name: "UsersTests", dependencies: ["EventBus", "Persistence", "EventBusTesting", "Users"]),
         .testTarget(

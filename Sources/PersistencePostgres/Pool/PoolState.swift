@@ -109,7 +109,13 @@ struct PoolState: Sendable {
         case .shared: self.slots[id] = .open(segments: segments - 1, isExclusive: isExclusive)
         case .exclusive: self.slots[id] = .open(segments: segments, isExclusive: false)
         }
-        guard isReusable else { return [.close(id)] }
+        guard isReusable else {
+            // Nobody gets it any more until it has gone.
+            if case .open(let segments, _) = self.slots[id] {
+                self.slots[id] = .open(segments: segments, isExclusive: true)
+            }
+            return [.close(id)]
+        }
         var actions: [Action] = []
         if self.phase == .closing { self.closeIdle(&actions) }
         self.dispatch(now: now, &actions)
@@ -202,7 +208,9 @@ struct PoolState: Sendable {
         }
     }
 
-    /// The connection with least to do. Crowded: it has work already, so that one more would let segments run side by side.
+    /// The connection with least to do.
+    ///
+    /// Crowded: it has work already, so that one more would let segments run side by side.
     private mutating func take(for use: Use, _ isCrowded: inout Bool) -> ConnectionID? {
         var best: (id: ConnectionID, segments: Int)?
         for (id, slot) in self.slots {

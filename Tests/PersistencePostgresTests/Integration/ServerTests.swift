@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusTesting
 import Foundation
 import Persistence
 import Testing
@@ -18,8 +19,7 @@ struct ServerTests {
                 let person = Person("a@example.org")
                 try await store.transaction { try people.insert(person, in: $0) }
                 try Server.run("crash")
-                let isNoticed = try await eventually { !store.health.isReady }
-                #expect(isNoticed)
+                try await eventually(within: .seconds(10), "the outage to be noticed") { !store.health.isReady }
                 let began = ContinuousClock.now
                 for _ in 0..<100 {
                     let error = await #expect(throws: RepositoryError.self) { try await people.find(person.id) }
@@ -27,8 +27,7 @@ struct ServerTests {
                 }
                 #expect(ContinuousClock.now - began < .seconds(1))
                 try Server.run("start")
-                let isBack = try await eventually(within: .seconds(20)) { store.health.isReady }
-                #expect(isBack)
+                try await eventually(within: .seconds(20), "the store to be ready again") { store.health.isReady }
                 #expect(try await people.find(person.id) == person)
             }
         }
@@ -63,8 +62,7 @@ struct ServerTests {
                 }
                 try Server.run("start")
                 #expect(!committed.isEmpty)
-                let isBack = try await eventually(within: .seconds(20)) { store.health.isReady }
-                #expect(isBack)
+                try await eventually(within: .seconds(20), "the store to be ready again") { store.health.isReady }
                 for person in committed { #expect(try await people.find(person.id) == person) }
             }
         }

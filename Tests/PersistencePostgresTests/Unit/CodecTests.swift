@@ -53,7 +53,15 @@ import Testing
 
     @Test func valuesComeBack() throws {
         let id = Stamp.next().id
-        let row = self.row(.uuid(id), .int8(.min), .double(-0.1), .bool(false), .bytes([0, 255]), try .text("ü"), .null(.text))
+        let row = self.row(
+            .uuid(id),
+            .int8(.min),
+            .double(-0.1),
+            .bool(false),
+            .bytes([0, 255]),
+            try .text("ü"),
+            .null(.text)
+        )
         #expect(try row.uuid(0) == id)
         #expect(try row.int8(1) == .min)
         #expect(try row.double(2) == -0.1)

@@ -46,7 +46,9 @@ import Testing
         _ = self.request(.exclusive)
         self.opened(0)
         #expect(self.pool.release(0, .exclusive, isReusable: false, now: self.start) == [.close(0)])
-        #expect(self.pool.closed(0, now: self.start, jitter: 1) == [.open(1)])
+        #expect(self.request(.shared) == [.open(1)])
+        #expect(self.pool.closed(0, now: self.start, jitter: 1) == [])
+        #expect(self.pool.opened(1, now: self.start) == [.deliver(1, 1)])
     }
 
     @Test mutating func whoWaitsTooLongIsRefused() {

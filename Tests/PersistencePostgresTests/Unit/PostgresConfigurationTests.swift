@@ -7,7 +7,8 @@ import Testing
 
 @Suite struct PostgresConfigurationTests {
     @Test func aFullURLIsReadPartByPart() throws {
-        let url = "postgresql://us%20er:p%40ss%3Aw%2Frd@[::1]:5433/da%74a?sslmode=verify-full&sslrootcert=%2Fca.crt&connect_timeout=7"
+        let url =
+            "postgresql://us%20er:p%40ss%3Aw%2Frd@[::1]:5433/da%74a?sslmode=verify-full&sslrootcert=%2Fca.crt&connect_timeout=7"
         let configuration = try PostgresConfiguration(url: url)
         #expect(configuration.host == "::1")
         #expect(configuration.port == 5433)
@@ -76,7 +77,9 @@ import Testing
     }
 
     @Test func eachAddressGoesWithTheNameThatTheCertificateIsCheckedAgainst() throws {
-        let configuration = try PostgresConfiguration(url: "postgres://user@db/app?options=-c%20jit%3Doff&keepalives_idle=1")
+        let configuration = try PostgresConfiguration(
+            url: "postgres://user@db/app?options=-c%20jit%3Doff&keepalives_idle=1"
+        )
         let parameters = ConnectionParameters(configuration, settings: [("search_path", "a b\\c")])
         let keywords = Dictionary(parameters.keywords(addresses: ["10.0.0.1", "::1"])) { first, _ in first }
         #expect(keywords["host"] == "db,db")
