@@ -3,8 +3,8 @@
 
 public import EventBus
 public import Logging
-public import NIOCore
 import NIOConcurrencyHelpers
+public import NIOCore
 public import NIOPosix
 public import ServiceLifecycle
 
@@ -109,7 +109,7 @@ public final class RabbitEventBus: EventBus, Service {
             let (deliveries, session) = try await self.consume(subscription, on: connection)
             let result = await Result { try await body(deliveries) }
             // Verdicts that have been given hold, however the scope ends.
-            try? await connection.eventLoop.flatSubmit { session.value.flush(within: .seconds(5)) }.get()
+            try? await connection.eventLoop.flatSubmit { session.value.finish() }.get()
             try result.get()
         } catch {
             await connection.close()

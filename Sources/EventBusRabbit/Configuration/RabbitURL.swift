@@ -45,7 +45,9 @@ struct RabbitURL {
 
     private mutating func readVirtualHost(_ text: Substring) throws(BusError) {
         guard !text.isEmpty else { return }
-        guard !text.contains("/") else { throw RabbitURL.problem("has a virtual host with '/', which must be written as %2F") }
+        guard !text.contains("/") else {
+            throw RabbitURL.problem("has a virtual host with '/', which must be written as %2F")
+        }
         self.virtualHost = try RabbitURL.decode(text, "virtual host")
         guard self.virtualHost.utf8.count <= 255 else { throw RabbitURL.problem("has a virtual host above 255 bytes") }
     }
@@ -78,7 +80,9 @@ struct RabbitURL {
             portText = after.isEmpty ? nil : after.dropFirst()
         } else {
             let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-            guard parts.count <= 2 else { throw RabbitURL.problem("has an IPv6 address without brackets, or two ports") }
+            guard parts.count <= 2 else {
+                throw RabbitURL.problem("has an IPv6 address without brackets, or two ports")
+            }
             if let host = parts.first, !host.isEmpty { self.host = try RabbitURL.decode(host, "host") }
             portText = parts.count == 2 ? parts[1] : nil
         }
@@ -154,7 +158,8 @@ struct RabbitURL {
                 bytes.append(byte)
                 continue
             }
-            guard let high = rest.popFirst().flatMap(RabbitURL.digit), let low = rest.popFirst().flatMap(RabbitURL.digit)
+            guard let high = rest.popFirst().flatMap(RabbitURL.digit),
+                let low = rest.popFirst().flatMap(RabbitURL.digit)
             else {
                 throw RabbitURL.problem("has a '%' without two hexadecimal digits in its \(name)")
             }

@@ -33,6 +33,7 @@ final class ConsumeSession: ChannelDelegate {
     private var backoff = Backoff()
     private var flushes: [EventLoopPromise<Void>] = []
     private var isFlushScheduled = false
+    private var isEnding = false
     private var failure: BusError?
 
     init(
@@ -78,13 +79,23 @@ final class ConsumeSession: ChannelDelegate {
         if let failure = self.failure { return self.eventLoop.makeFailedFuture(failure) }
         let promise = self.eventLoop.makePromise(of: Void.self)
         self.flushes.append(promise)
-        let error = BusError(.unavailable, "RabbitMQ: copies for retry or dead-letter queues could not be confirmed in time")
+        let error = BusError(
+            .unavailable,
+            "RabbitMQ: copies for retry or dead-letter queues could not be confirmed in time"
+        )
         let deadline = self.eventLoop.scheduleTask(in: timeout) {
             promise.fail(error)
         }
         promise.futureResult.whenComplete { _ in deadline.cancel() }
         self.finishFlushes()
         return promise.futureResult
+    }
+
+    /// The scope ends: carries out what is settled and begins nothing new.
+    func finish() -> EventLoopFuture<Void> {
+        self.isEnding = true
+        self.gate.stop()
+        return self.flush(within: .seconds(5))
     }
 
     /// Verdicts wait, or the consumer has been stopped.
@@ -114,7 +125,9 @@ final class ConsumeSession: ChannelDelegate {
     }
 
     func received(_ content: ContentAssembler.Content) {
-        guard case .basicDeliver(let tag, let redelivered, let exchange, let routingKey) = content.method else { return }
+        guard case .basicDeliver(let tag, let redelivered, let exchange, let routingKey) = content.method else {
+            return
+        }
         let message = IncomingMessage(
             tag: tag,
             redelivered: redelivered,
@@ -126,7 +139,10 @@ final class ConsumeSession: ChannelDelegate {
         )
         guard self.hold(message) else { return }
         if self.hasSolo, message.returnsHere > 0 {
+            // At the scope's end it goes back with all the others.
+            guard !self.isEnding else { return }
             // It may have killed a process: it has to run alone.
+            self.gate.moveBegan()
             self.copy(MessageCopy.solo(message, of: self.subscription.name), for: tag, isMove: true)
         } else {
             self.gate.arrived(tag)
@@ -235,7 +251,7 @@ final class ConsumeSession: ChannelDelegate {
     }
 
     private func finishFlushes() {
-        guard !self.flushes.isEmpty, self.copies.values.allSatisfy(\.isMove) else { return }
+        guard !self.flushes.isEmpty, self.copies.isEmpty else { return }
         let flushes = self.flushes
         self.flushes = []
         for promise in flushes { promise.succeed() }
@@ -299,7 +315,7 @@ extension ConsumeSession {
                 continue
             }
             self.backoff.reset()
-            if self.copies.removeValue(forKey: tag)?.isMove == true { self.gate.soloWaits() }
+            if self.copies.removeValue(forKey: tag)?.isMove == true { self.gate.moveEnded() }
             self.forget(tag)
         }
         if let problem { self.sendAgainLater(problem) }

@@ -25,6 +25,10 @@ struct SoloGate {
     private var phase = Phase.open
     private var ready: Deque<UInt64> = []
     private var out: Set<UInt64> = []
+    /// Messages on their way to the solo queue.
+    private var moves = 0
+    /// Something may have come to the solo queue since the last fetch was sent.
+    private var isFetchStale = false
     private(set) var isStopped = false
 
     /// Whether nothing is out.
@@ -40,7 +44,20 @@ struct SoloGate {
 
     /// A message waits in the solo queue.
     mutating func soloWaits() {
+        self.isFetchStale = true
         if self.phase == .open { self.phase = .draining }
+    }
+
+    /// A message is being moved to the solo queue: it stood in front of what is ready, so that nothing may overtake it.
+    mutating func moveBegan() {
+        self.moves += 1
+        self.soloWaits()
+    }
+
+    /// A message has arrived in the solo queue.
+    mutating func moveEnded() {
+        self.moves -= 1
+        self.soloWaits()
     }
 
     /// The fetch has brought a message, or found the queue empty.
@@ -50,7 +67,7 @@ struct SoloGate {
             self.phase = .alone
             self.out.insert(tag)
         } else {
-            self.phase = .open
+            self.phase = self.isFetchStale ? .draining : .open
         }
     }
 
@@ -77,8 +94,9 @@ struct SoloGate {
             self.ready = []
             self.out.formUnion(tags)
             return .handOut(tags)
-        case .draining where self.out.isEmpty:
+        case .draining where self.out.isEmpty && self.moves == 0:
             self.phase = .fetching
+            self.isFetchStale = false
             return .fetch
         default:
             return .none

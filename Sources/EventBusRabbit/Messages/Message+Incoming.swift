@@ -42,7 +42,10 @@ extension IncomingMessage {
 
     /// The attempts that have failed.
     var failures: Failures {
-        Failures(count: self.count(HeaderName.attempt), firstAt: self.text(HeaderName.firstFailedAt).flatMap(EventCoding.date))
+        Failures(
+            count: self.count(HeaderName.attempt),
+            firstAt: self.text(HeaderName.firstFailedAt).flatMap(EventCoding.date)
+        )
     }
 
     /// The message as handlers see it; what a foreign producer has left out is filled in.

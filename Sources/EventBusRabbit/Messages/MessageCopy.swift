@@ -103,6 +103,10 @@ enum MessageCopy {
     private static func cut(_ text: String, to limit: Int = maximumReasonBytes) -> String {
         guard text.utf8.count > limit else { return text }
         var length = 0
-        return String(text.unicodeScalars.prefix { length += $0.utf8.count; return length <= limit })
+        return String(
+            text.unicodeScalars.prefix {
+                length += $0.utf8.count; return length <= limit
+            }
+        )
     }
 }

@@ -17,6 +17,13 @@ struct Broker: Sendable {
     /// A shell command that runs `rabbitmqctl` with the arguments that follow.
     static let control = ProcessInfo.processInfo.environment["RABBITMQ_CONTROL"]
 
+    /// A shell command that kills the broker with SIGKILL and starts it again, and returns when it answers.
+    static let restart = ProcessInfo.processInfo.environment["RABBITMQ_RESTART"]
+
+    static let tlsPort = ProcessInfo.processInfo.environment["RABBITMQ_TLS_PORT"]
+    static let authority = ProcessInfo.processInfo.environment["RABBITMQ_TLS_CA"] ?? ""
+    static let otherAuthority = ProcessInfo.processInfo.environment["RABBITMQ_TLS_OTHER_CA"] ?? ""
+
     static func configuration() throws -> RabbitConfiguration {
         try RabbitConfiguration(url: Broker.url ?? "amqp://localhost")
     }
