@@ -15,7 +15,7 @@ struct ObservedStore: Store {
         _ body: (borrowing Transaction) async throws -> Result
     ) async throws -> Result {
         let (result, context) = try await self.base.transaction { transaction in
-            let context = ObservedTransaction(base: transaction.context)
+            let context = ObservedTransaction(base: transaction.context, teller: self.teller)
             return (try await body(Transaction(context)), context)
         }
         let notes = context.notes
@@ -45,10 +45,12 @@ final class ObservedTransaction: TransactionContext {
     }
 
     let base: any TransactionContext
+    private let teller: Storyteller
     private let state = Mutex(Notes())
 
-    init(base: any TransactionContext) {
+    init(base: any TransactionContext, teller: Storyteller) {
         self.base = base
+        self.teller = teller
     }
 
     var notes: Notes { self.state.withLock { $0 } }
@@ -63,6 +65,7 @@ final class ObservedTransaction: TransactionContext {
             notes.writes.append(.outbox(message.topic))
             notes.key = message.orderingKey
         }
+        if let key = message.orderingKey { self.teller.expect(key: key) }
     }
 
     func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool] {

@@ -59,6 +59,14 @@ final class Storyteller: Sendable {
         return self.state.withLock { $0.telling?.number == number }
     }
 
+    /// Notes that what happens to messages with an ordering key follows from the current task's request.
+    func expect(key: String) {
+        let own = Self.ownJourney
+        self.state.withLock { state in
+            if own == state.telling?.number { state.telling?.journey.learn(key: key) }
+        }
+    }
+
     /// Tells a step if it belongs to the journey under way.
     ///
     /// - Parameter key: the ordering key of the message it happened to.
@@ -67,8 +75,10 @@ final class Storyteller: Sendable {
         // Written under the lock, so that lines come in the order of the steps.
         let isOver = self.state.withLock { state in
             guard var telling = state.telling else { return false }
-            guard telling.journey.note(step, key: key, isOwnTask: own == telling.number) else { return false }
-            self.write(self.script.line(for: step, after: telling.began.duration(to: .now)))
+            let moment = Journey.Moment(step: step, time: telling.began.duration(to: .now))
+            for moment in telling.journey.note(moment, key: key, isOwnTask: own == telling.number) {
+                self.write(self.script.line(for: moment.step, after: moment.time))
+            }
             state.telling = telling.journey.isOver ? nil : telling
             return telling.journey.isOver
         }
