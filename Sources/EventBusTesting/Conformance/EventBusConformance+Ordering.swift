@@ -31,9 +31,7 @@ extension EventBusConformance {
                         try await scene.open(subscription) { standby in
                             isOpen.raise()
                             let returned = try await standby.take("m2", "m3", "m4", "m5")
-                            // The fourth may have been pushed to the first consumer when m1 was settled.
                             try expect("returns", returned.prefix(3).map(\.returns), [1, 1, 1])
-                            try expect("at most one return of m5", returned[3].returns <= 1)
                             standby.settle(returned, .done)
                             standby.settle(try await standby.take("m6"), .done)
                             try await standby.flush()
