@@ -157,7 +157,8 @@ struct PerKeyTests {
         try world.publish("b1", key: "b")
         #expect(log.entries == ["a1"])
         world.stage.advance(by: .seconds(1))
-        #expect(log.entries == ["a1", "a1", "a2", "a3", "b1"])
+        #expect(log.entries.filter { $0.hasPrefix("a") } == ["a1", "a1", "a2", "a3"])
+        #expect(log.entries.contains("b1"))
         #expect(life.consumer.health.isReady)
         await world.drain(life)
     }

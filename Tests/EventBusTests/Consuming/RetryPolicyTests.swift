@@ -24,7 +24,7 @@ struct RetryPolicyTests {
     @Test(arguments: [
         (RetryPolicy.standard, [1, 5, 30, 120, 600, 3600, 21_600, 86_400, 86_400]),
         (RetryPolicy(firstDelay: .seconds(1), factor: 1), [1, 1, 1]),
-        (RetryPolicy(firstDelay: .seconds(30), factor: 10, cap: .seconds(600)), [30, 600, 600, 600]),
+        (RetryPolicy(firstDelay: .seconds(30), factor: 10, cap: .seconds(600)), [30, 120, 600, 600]),
         (RetryPolicy(firstDelay: .zero, factor: 10), [1, 1, 1]),
         (RetryPolicy(firstDelay: .seconds(100), cap: .seconds(10)), [5, 5]),
         (RetryPolicy(firstDelay: .seconds(1), factor: 1e300), [1, 86_400, 86_400]),

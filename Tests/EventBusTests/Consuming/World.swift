@@ -65,7 +65,7 @@ final class World: Sendable {
 
     func publish(_ messages: [Message]) throws {
         let outcomes = try self.stage.run { [bus] in await bus.publish(messages) }
-        #expect(outcomes.allSatisfy(\.isConfirmed))
+        #expect(outcomes.allSatisfy { $0.isConfirmed })
         self.stage.settle()
     }
 

@@ -89,9 +89,23 @@ struct EventCodingTests {
         #expect(abs(date.timeIntervalSince1970 - seconds) < 0.001)
     }
 
-    @Test(arguments: ["", "yesterday", "2026-01-01", "1767225600", "2026-13-01T00:00:00Z", "2026-01-01T25:00:00Z"])
+    @Test(arguments: [
+        "", "yesterday", "2026-01-01", "1767225600", "2026-13-01T00:00:00Z", "2026-01-01T00:00:00Zx",
+        "2026-02-30T00:00:00Z",
+    ])
     func anythingElseIsNoTime(text: String) {
         #expect(EventCoding.date(from: text) == nil)
+    }
+
+    @Test func everyMillisecondIsWrittenAsItIs() {
+        for milliseconds in stride(from: 0, to: 1000, by: 1) {
+            let date = Date(timeIntervalSince1970: 1_767_225_600 + Double(milliseconds) / 1000)
+            let digits = String(1000 + milliseconds).dropFirst()
+            let expected = milliseconds == 0 ? "2026-01-01T00:00:00Z" : "2026-01-01T00:00:00.\(digits)Z"
+            guard EventCoding.text(of: date) != expected else { continue }
+            Issue.record("\(expected) is written as \(EventCoding.text(of: date))")
+            return
+        }
     }
 
     private func body(_ text: String, version: Int = 2) -> Message {

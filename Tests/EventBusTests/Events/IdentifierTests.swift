@@ -86,9 +86,11 @@ struct IdentifierTests {
             default: break
             }
             let (id, time) = generator.next(milliseconds: clock, random: random.next())
-            #expect(last < id && lastTime <= time)
-            #expect(id.high >> 12 & 0xF == 7 && id.low >> 62 == 2)
-            #expect(id.high >> 16 == time)
+            let isWellFormed = id.high >> 12 & 0xF == 7 && id.low >> 62 == 2 && id.high >> 16 == time
+            guard isWellFormed, last < id, lastTime <= time else {
+                Issue.record("\(id) of \(time) follows \(last) of \(lastTime)")
+                return
+            }
             (last, lastTime) = (id, time)
         }
     }

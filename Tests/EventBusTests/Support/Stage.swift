@@ -31,7 +31,7 @@ final class Stage: TaskExecutor {
 
     /// Runs all jobs, and those that they make ready, until every task waits or has ended.
     func settle() {
-        while let job = self.jobs.withLock({ $0.popFirst() }) {
+        while let job = self.state.withLock({ $0.jobs.popFirst() }) {
             job.runSynchronously(on: self.asUnownedTaskExecutor())
         }
     }
