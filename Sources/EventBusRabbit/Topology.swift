@@ -4,7 +4,9 @@
 import EventBus
 import NIOCore
 
-/// The exchange and queues of the wire contract. Their arguments are frozen: RabbitMQ refuses to declare a queue again with others.
+/// The exchange and queues of the wire contract.
+///
+/// Their arguments are frozen: RabbitMQ refuses to declare a queue again with others.
 enum Topology {
     static let exchange = "events"
 

@@ -24,7 +24,9 @@ struct Reply: Sendable {
     let content: ContentAssembler.Content?
 }
 
-/// One AMQP channel: requests are answered in order, everything else goes to the delegate. Confined to the event loop.
+/// One AMQP channel: requests are answered in order, everything else goes to the delegate.
+///
+/// Confined to the event loop.
 final class AMQPChannel {
     let number: UInt16
     var assembler: ContentAssembler

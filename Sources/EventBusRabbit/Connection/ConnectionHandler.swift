@@ -3,7 +3,9 @@
 
 import NIOCore
 
-/// AMQP on a NIO channel: frames in, frames out, heartbeats, requests and their answers. Confined to the event loop.
+/// AMQP on a NIO channel: frames in, frames out, heartbeats, requests and their answers.
+///
+/// Confined to the event loop.
 final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

@@ -6,35 +6,37 @@ import EventBus
 import Logging
 import NIOCore
 
-/// The consumer of one open subscription: takes what the broker delivers, carries out verdicts. Confined to the event loop.
+/// The consumer of one open subscription: takes what the broker delivers, carries out verdicts.
+///
+/// Confined to the event loop.
 final class ConsumeSession: ChannelDelegate {
     /// A copy that has to be confirmed before its original is acknowledged.
-    private struct Copy {
+    struct Copy {
         let message: OutgoingMessage
         /// To the solo queue, without a verdict.
         let isMove: Bool
     }
 
-    private let subscription: Subscription
+    let subscription: Subscription
     private let deliveries: RabbitDeliveries
-    private let copyQueue: PublishQueue
+    let copyQueue: PublishQueue
     private let channel: AMQPChannel
     private let handler: ConnectionHandler
-    private let eventLoop: any EventLoop
+    let eventLoop: any EventLoop
     private let configuration: RabbitConfiguration
-    private let logger: Logger
+    let logger: Logger
 
     private var held: [UInt64: IncomingMessage] = [:]
     private var acknowledgements = Acknowledgements()
-    private var gate = SoloGate()
-    private var copies: [UInt64: Copy] = [:]
-    private var unsentCopies: [UInt64] = []
-    private var failedCopies: [UInt64] = []
-    private var backoff = Backoff()
+    var gate = SoloGate()
+    var copies: [UInt64: Copy] = [:]
+    var unsentCopies: [UInt64] = []
+    var failedCopies: [UInt64] = []
+    var backoff = Backoff()
     private var flushes: [EventLoopPromise<Void>] = []
     private var isFlushScheduled = false
     private var isEnding = false
-    private var failure: BusError?
+    var failure: BusError?
 
     init(
         _ subscription: Subscription,
@@ -143,9 +145,9 @@ final class ConsumeSession: ChannelDelegate {
             guard !self.isEnding else { return }
             // It may have killed a process: it has to run alone.
             self.gate.moveBegan()
-            self.copy(MessageCopy.solo(message, of: self.subscription.name), for: tag, isMove: true)
+            self.copy(MessageCopy.solo(message, of: self.subscription.name), for: message.tag, isMove: true)
         } else {
-            self.gate.arrived(tag)
+            self.gate.arrived(message.tag)
         }
     }
 
@@ -204,12 +206,12 @@ final class ConsumeSession: ChannelDelegate {
         }
     }
 
-    private func forget(_ tag: UInt64) {
+    func forget(_ tag: UInt64) {
         self.held[tag] = nil
         self.acknowledgements.settle(tag)
     }
 
-    private func step() {
+    func step() {
         guard self.failure == nil else { return }
         switch self.gate.next() {
         case .none: break
@@ -224,33 +226,23 @@ final class ConsumeSession: ChannelDelegate {
     }
 
     private func fetched(_ content: ContentAssembler.Content?) {
-        guard let content, case .basicGetOk(let tag, let redelivered, let exchange, let routingKey) = content.method
-        else {
+        guard let message = content.flatMap(IncomingMessage.init) else {
             self.gate.fetched(nil)
             return self.step()
         }
-        let message = IncomingMessage(
-            tag: tag,
-            redelivered: redelivered,
-            exchange: exchange,
-            routingKey: routingKey,
-            properties: content.properties,
-            headers: content.headers,
-            body: content.body
-        )
         guard self.hold(message) else { return }
-        self.gate.fetched(tag)
+        self.gate.fetched(message.tag)
         self.deliveries.offer([RabbitDeliveries.Arrival(message: message)])
     }
 
-    private func writeAcknowledgements() {
+    func writeAcknowledgements() {
         for ack in self.acknowledgements.flush() {
             self.handler.send(.basicAck(tag: ack.tag, multiple: ack.multiple), on: self.channel.number)
         }
         self.handler.flush()
     }
 
-    private func finishFlushes() {
+    func finishFlushes() {
         guard !self.flushes.isEmpty, self.copies.isEmpty else { return }
         let flushes = self.flushes
         self.flushes = []
@@ -275,71 +267,6 @@ final class ConsumeSession: ChannelDelegate {
                 }
                 self.scheduleSoloCheck()
             }
-        }
-    }
-}
-
-// MARK: - Copies
-
-extension ConsumeSession {
-    private func copy(_ message: OutgoingMessage, for tag: UInt64, isMove: Bool = false) {
-        self.copies[tag] = Copy(message: message, isMove: isMove)
-        self.unsentCopies.append(tag)
-    }
-
-    /// Hands copies to the publishing connection, so that an alarm of the broker cannot stop acknowledgements.
-    private func sendCopies() {
-        guard !self.unsentCopies.isEmpty else { return }
-        let tags = self.unsentCopies.filter { self.copies[$0] != nil }
-        self.unsentCopies = []
-        let session = NIOLoopBound(self, eventLoop: self.eventLoop)
-        let eventLoop = self.eventLoop
-        let batch = PublishBatch(
-            messages: tags.compactMap { self.copies[$0]?.message },
-            sink: .each { outcomes in
-                eventLoop.execute {
-                    session.value.copied(outcomes.map { (tags[$0.index], $0.outcome) })
-                }
-            }
-        )
-        self.copyQueue.submit(batch)
-    }
-
-    private func copied(_ outcomes: [(tag: UInt64, outcome: PublishOutcome)]) {
-        guard self.failure == nil else { return }
-        var problem: PublishOutcome?
-        for (tag, outcome) in outcomes {
-            guard outcome.isConfirmed else {
-                problem = outcome
-                self.failedCopies.append(tag)
-                continue
-            }
-            self.backoff.reset()
-            if self.copies.removeValue(forKey: tag)?.isMove == true { self.gate.moveEnded() }
-            self.forget(tag)
-        }
-        if let problem { self.sendAgainLater(problem) }
-        self.writeAcknowledgements()
-        self.finishFlushes()
-        self.step()
-    }
-
-    private func sendAgainLater(_ outcome: PublishOutcome) {
-        let pause = self.backoff.next()
-        self.logger.info(
-            "A copy for a retry, solo or dead-letter queue was not confirmed and is sent again",
-            metadata: [
-                "eventbus.subscription": "\(self.subscription.name)",
-                "eventbus.outcome": "\(outcome)",
-                "eventbus.pause": "\(pause)",
-            ]
-        )
-        let tags = self.failedCopies
-        self.failedCopies = []
-        _ = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(pause)) {
-            guard self.failure == nil else { return }
-            self.unsentCopies += tags
-            self.sendCopies()
         }
     }
 }

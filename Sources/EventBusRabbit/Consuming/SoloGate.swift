@@ -3,7 +3,9 @@
 
 import DequeModule
 
-/// What may be handed out now: everything that is ready, or one message that has to run alone. A pure state machine.
+/// What may be handed out now: everything that is ready, or one message that has to run alone.
+///
+/// A pure state machine.
 ///
 /// While a message waits in the solo queue nothing new is handed out; when all that is out is settled, it is fetched and
 /// handed out alone. That goes on until the solo queue is empty.

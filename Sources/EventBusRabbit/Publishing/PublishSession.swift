@@ -5,7 +5,9 @@ import DequeModule
 import EventBus
 import NIOCore
 
-/// Writes the batches of a ``PublishQueue`` to one channel and hands out the broker's answers. Confined to the event loop.
+/// Writes the batches of a ``PublishQueue`` to one channel and hands out the broker's answers.
+///
+/// Confined to the event loop.
 final class PublishSession: ChannelDelegate {
     /// How much may be on its way unanswered.
     static let maximumOutstanding = 4096

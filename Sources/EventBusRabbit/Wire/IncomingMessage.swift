@@ -13,3 +13,24 @@ struct IncomingMessage: Sendable {
     let headers: HeaderTable
     let body: ByteBuffer
 }
+
+extension IncomingMessage {
+    /// What has been delivered or fetched; `nil` for a message that was returned.
+    init?(_ content: ContentAssembler.Content) {
+        switch content.method {
+        case .basicDeliver(let tag, let redelivered, let exchange, let routingKey),
+            .basicGetOk(let tag, let redelivered, let exchange, let routingKey):
+            self.init(
+                tag: tag,
+                redelivered: redelivered,
+                exchange: exchange,
+                routingKey: routingKey,
+                properties: content.properties,
+                headers: content.headers,
+                body: content.body
+            )
+        default:
+            return nil
+        }
+    }
+}

@@ -203,6 +203,35 @@ struct RabbitBrokerTests {
         #expect(error.code == .closed)
     }
 
+    @Test(
+        "During an alarm publishing ends honestly in time, and goes on afterwards",
+        .enabled(if: Broker.control != nil)
+    )
+    func alarm() async throws {
+        let control = try #require(Broker.control)
+        var configuration = try Broker.configuration()
+        configuration.confirmTimeout = .seconds(2)
+        try await Broker.withBus(configuration) { bus in
+            let message = self.message("nobody.listens")
+            #expect(await bus.publish([message])[0].isUnroutable)
+            let alarm = try await Broker.shell("\(control) set_vm_memory_high_watermark 0")
+            #expect(alarm == 0)
+            // The broker tells of the alarm only after the first message, which it does not read any further.
+            let outcomes = [await bus.publish([message])[0], await bus.publish([message])[0]]
+            let status = try await Broker.shell("\(control) set_vm_memory_high_watermark 0.4")
+            #expect(status == 0)
+            for outcome in outcomes {
+                switch outcome {
+                case .unknown, .notSent: break
+                default: Issue.record("\(outcome)")
+                }
+            }
+            try await eventually(within: .seconds(20), "the bus to publish again") {
+                await bus.publish([message])[0].isUnroutable
+            }
+        }
+    }
+
     @Test("A cut of all connections is survived without a loss", .enabled(if: Broker.control != nil))
     func recovery() async throws {
         let control = try #require(Broker.control)

@@ -70,20 +70,8 @@ struct Broker: Sendable {
             var messages: [IncomingMessage] = []
             while true {
                 let reply = try await connection.call(.basicGet(queue: queue), on: channel)
-                guard let content = reply.content,
-                    case .basicGetOk(let tag, let redelivered, let exchange, let routingKey) = content.method
-                else { return messages }
-                messages.append(
-                    IncomingMessage(
-                        tag: tag,
-                        redelivered: redelivered,
-                        exchange: exchange,
-                        routingKey: routingKey,
-                        properties: content.properties,
-                        headers: content.headers,
-                        body: content.body
-                    )
-                )
+                guard let message = reply.content.flatMap(IncomingMessage.init) else { return messages }
+                messages.append(message)
             }
         }
     }
