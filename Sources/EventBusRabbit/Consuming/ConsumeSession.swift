@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import DequeModule
+import EventBus
+import Logging
+import NIOCore
+
+/// The consumer of one open subscription: takes what the broker delivers, carries out verdicts. Confined to the event loop.
+final class ConsumeSession: ChannelDelegate {
+    /// A copy that has to be confirmed before its original is acknowledged.
+    private struct Copy {
+        let message: OutgoingMessage
+        /// To the solo queue, without a verdict.
+        let isMove: Bool
+    }
+
+    private let subscription: Subscription
+    private let deliveries: RabbitDeliveries
+    private let copyQueue: PublishQueue
+    private let channel: AMQPChannel
+    private let handler: ConnectionHandler
+    private let eventLoop: any EventLoop
+    private let configuration: RabbitConfiguration
+    private let logger: Logger
+
+    private var held: [UInt64: IncomingMessage] = [:]
+    private var acknowledgements = Acknowledgements()
+    private var gate = SoloGate()
+    private var copies: [UInt64: Copy] = [:]
+    private var unsentCopies: [UInt64] = []
+    private var failedCopies: [UInt64] = []
+    private var backoff = Backoff()
+    private var flushes: [EventLoopPromise<Void>] = []
+    private var isFlushScheduled = false
+    private var isEnding = false
+    private var failure: BusError?
+
+    init(
+        _ subscription: Subscription,
+        _ deliveries: RabbitDeliveries,
+        copies: PublishQueue,
+        _ channel: AMQPChannel,
+        _ handler: ConnectionHandler,
+        _ eventLoop: any EventLoop,
+        _ configuration: RabbitConfiguration,
+        _ logger: Logger
+    ) {
+        self.subscription = subscription
+        self.deliveries = deliveries
+        self.copyQueue = copies
+        self.channel = channel
+        self.handler = handler
+        self.eventLoop = eventLoop
+        self.configuration = configuration
+        self.logger = logger
+        channel.delegate = self
+        // What an earlier instance has left to run alone comes first.
+        if self.hasSolo { self.gate.soloWaits() }
+    }
+
+    private var hasSolo: Bool { self.subscription.ordering == .none }
+
+    /// How many verdicts are worth a write of their own.
+    private var patience: Int { max(1, min(200, self.subscription.prefetch / 4)) }
+
+    /// The broker has accepted the consumer.
+    func started() {
+        self.step()
+        self.scheduleSoloCheck()
+    }
+
+    /// Carries out all verdicts so far.
+    ///
+    /// Succeeds when acknowledgements are written and copies confirmed.
+    func flush(within timeout: TimeAmount) -> EventLoopFuture<Void> {
+        self.collect()
+        self.writeAcknowledgements()
+        if let failure = self.failure { return self.eventLoop.makeFailedFuture(failure) }
+        let promise = self.eventLoop.makePromise(of: Void.self)
+        self.flushes.append(promise)
+        let error = BusError(
+            .unavailable,
+            "RabbitMQ: copies for retry or dead-letter queues could not be confirmed in time"
+        )
+        let deadline = self.eventLoop.scheduleTask(in: timeout) {
+            promise.fail(error)
+        }
+        promise.futureResult.whenComplete { _ in deadline.cancel() }
+        self.finishFlushes()
+        return promise.futureResult
+    }
+
+    /// The scope ends: carries out what is settled and begins nothing new.
+    func finish() -> EventLoopFuture<Void> {
+        self.isEnding = true
+        self.gate.stop()
+        return self.flush(within: .seconds(5))
+    }
+
+    /// Verdicts wait, or the consumer has been stopped.
+    func woken() {
+        self.collect()
+        if self.gate.isIdle || self.acknowledgements.settledCount >= self.patience {
+            self.writeAcknowledgements()
+        } else if self.acknowledgements.settledCount > 0, !self.isFlushScheduled {
+            self.isFlushScheduled = true
+            for (tag, verdict) in self.deliveries.take(patience: self.patience) { self.carryOut(verdict, on: tag) }
+            _ = self.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(2)) {
+                self.isFlushScheduled = false
+                self.collect()
+                self.writeAcknowledgements()
+            }
+        }
+    }
+
+    // MARK: ChannelDelegate
+
+    func received(_ method: ServerMethod) {
+        guard case .basicCancel = method else { return }
+        self.writeAcknowledgements()
+        self.handler.fail(
+            ConnectionFailure(.cancelled, "the broker cancelled the consumer of \(self.subscription.name)")
+        )
+    }
+
+    func received(_ content: ContentAssembler.Content) {
+        guard case .basicDeliver(let tag, let redelivered, let exchange, let routingKey) = content.method else {
+            return
+        }
+        let message = IncomingMessage(
+            tag: tag,
+            redelivered: redelivered,
+            exchange: exchange,
+            routingKey: routingKey,
+            properties: content.properties,
+            headers: content.headers,
+            body: content.body
+        )
+        guard self.hold(message) else { return }
+        if self.hasSolo, message.returnsHere > 0 {
+            // At the scope's end it goes back with all the others.
+            guard !self.isEnding else { return }
+            // It may have killed a process: it has to run alone.
+            self.gate.moveBegan()
+            self.copy(MessageCopy.solo(message, of: self.subscription.name), for: tag, isMove: true)
+        } else {
+            self.gate.arrived(tag)
+        }
+    }
+
+    func readCompleted() {
+        guard self.failure == nil else { return }
+        self.collect()
+        self.writeAcknowledgements()
+    }
+
+    func writabilityChanged() {}
+
+    func blockedChanged(_ isBlocked: Bool) {}
+
+    func closed(_ failure: ConnectionFailure) {
+        let error = failure.busError(.connectionLost)
+        self.failure = error
+        self.held = [:]
+        self.copies = [:]
+        self.deliveries.fail(error)
+        let flushes = self.flushes
+        self.flushes = []
+        for promise in flushes { promise.fail(error) }
+    }
+
+    // MARK: Steps
+
+    /// Notes a message as delivered; tags rise by one.
+    private func hold(_ message: IncomingMessage) -> Bool {
+        guard self.failure == nil else { return false }
+        guard self.acknowledgements.delivered(message.tag) else {
+            self.handler.fail(ConnectionFailure(.malformed, "unexpected delivery tag \(message.tag)"))
+            return false
+        }
+        self.held[message.tag] = message
+        return true
+    }
+
+    private func collect() {
+        for (tag, verdict) in self.deliveries.take(patience: nil) { self.carryOut(verdict, on: tag) }
+        if self.deliveries.isStopped { self.gate.stop() }
+        self.sendCopies()
+        self.step()
+    }
+
+    private func carryOut(_ verdict: Verdict, on tag: UInt64) {
+        guard let message = self.held[tag], self.gate.settled(tag) else { return }
+        let name = self.subscription.name
+        switch verdict {
+        case .done:
+            self.forget(tag)
+        case .retry(let delay, let failures):
+            self.copy(MessageCopy.retry(message, of: name, after: delay, failures), for: tag)
+        case .deadLetter(let reason, let failures):
+            let copy = MessageCopy.dead(message, of: name, reason: reason, failures, at: Stamp.next().time)
+            self.copy(copy, for: tag)
+        }
+    }
+
+    private func forget(_ tag: UInt64) {
+        self.held[tag] = nil
+        self.acknowledgements.settle(tag)
+    }
+
+    private func step() {
+        guard self.failure == nil else { return }
+        switch self.gate.next() {
+        case .none: break
+        case .handOut(let tags):
+            self.deliveries.offer(tags.compactMap { self.held[$0] }.map(RabbitDeliveries.Arrival.init))
+        case .fetch:
+            self.writeAcknowledgements()
+            self.handler.call(.basicGet(queue: Topology.solo(self.subscription.name)), on: self.channel)
+                .assumeIsolated()
+                .whenSuccess { self.fetched($0.content) }
+        }
+    }
+
+    private func fetched(_ content: ContentAssembler.Content?) {
+        guard let content, case .basicGetOk(let tag, let redelivered, let exchange, let routingKey) = content.method
+        else {
+            self.gate.fetched(nil)
+            return self.step()
+        }
+        let message = IncomingMessage(
+            tag: tag,
+            redelivered: redelivered,
+            exchange: exchange,
+            routingKey: routingKey,
+            properties: content.properties,
+            headers: content.headers,
+            body: content.body
+        )
+        guard self.hold(message) else { return }
+        self.gate.fetched(tag)
+        self.deliveries.offer([RabbitDeliveries.Arrival(message: message)])
+    }
+
+    private func writeAcknowledgements() {
+        for ack in self.acknowledgements.flush() {
+            self.handler.send(.basicAck(tag: ack.tag, multiple: ack.multiple), on: self.channel.number)
+        }
+        self.handler.flush()
+    }
+
+    private func finishFlushes() {
+        guard !self.flushes.isEmpty, self.copies.isEmpty else { return }
+        let flushes = self.flushes
+        self.flushes = []
+        for promise in flushes { promise.succeed() }
+    }
+
+    /// Another instance may have left something to run alone: a look at the count is cheap and disturbs nobody.
+    private func scheduleSoloCheck() {
+        guard self.hasSolo, self.failure == nil else { return }
+        _ = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(self.configuration.soloInterval)) {
+            guard self.failure == nil, !self.gate.isStopped else { return }
+            guard self.gate.isOpen else { return self.scheduleSoloCheck() }
+            let count = ClientMethod.queueDeclare(
+                name: Topology.solo(self.subscription.name),
+                passive: true,
+                arguments: []
+            )
+            self.handler.call(count, on: self.channel).assumeIsolated().whenSuccess { reply in
+                if case .queueDeclareOk(let messages) = reply.method, messages > 0 {
+                    self.gate.soloWaits()
+                    self.step()
+                }
+                self.scheduleSoloCheck()
+            }
+        }
+    }
+}
+
+// MARK: - Copies
+
+extension ConsumeSession {
+    private func copy(_ message: OutgoingMessage, for tag: UInt64, isMove: Bool = false) {
+        self.copies[tag] = Copy(message: message, isMove: isMove)
+        self.unsentCopies.append(tag)
+    }
+
+    /// Hands copies to the publishing connection, so that an alarm of the broker cannot stop acknowledgements.
+    private func sendCopies() {
+        guard !self.unsentCopies.isEmpty else { return }
+        let tags = self.unsentCopies.filter { self.copies[$0] != nil }
+        self.unsentCopies = []
+        let session = NIOLoopBound(self, eventLoop: self.eventLoop)
+        let eventLoop = self.eventLoop
+        let batch = PublishBatch(
+            messages: tags.compactMap { self.copies[$0]?.message },
+            sink: .each { outcomes in
+                eventLoop.execute {
+                    session.value.copied(outcomes.map { (tags[$0.index], $0.outcome) })
+                }
+            }
+        )
+        self.copyQueue.submit(batch)
+    }
+
+    private func copied(_ outcomes: [(tag: UInt64, outcome: PublishOutcome)]) {
+        guard self.failure == nil else { return }
+        var problem: PublishOutcome?
+        for (tag, outcome) in outcomes {
+            guard outcome.isConfirmed else {
+                problem = outcome
+                self.failedCopies.append(tag)
+                continue
+            }
+            self.backoff.reset()
+            if self.copies.removeValue(forKey: tag)?.isMove == true { self.gate.moveEnded() }
+            self.forget(tag)
+        }
+        if let problem { self.sendAgainLater(problem) }
+        self.writeAcknowledgements()
+        self.finishFlushes()
+        self.step()
+    }
+
+    private func sendAgainLater(_ outcome: PublishOutcome) {
+        let pause = self.backoff.next()
+        self.logger.info(
+            "A copy for a retry, solo or dead-letter queue was not confirmed and is sent again",
+            metadata: [
+                "eventbus.subscription": "\(self.subscription.name)",
+                "eventbus.outcome": "\(outcome)",
+                "eventbus.pause": "\(pause)",
+            ]
+        )
+        let tags = self.failedCopies
+        self.failedCopies = []
+        _ = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(pause)) {
+            guard self.failure == nil else { return }
+            self.unsentCopies += tags
+            self.sendCopies()
+        }
+    }
+}
