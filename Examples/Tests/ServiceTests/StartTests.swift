@@ -68,7 +68,7 @@ struct StartTests {
         let process = try ServiceProcess(service, environment: environment)
         let client = HTTPClient(ServerConfiguration(port: port))
         try await eventually(within: .seconds(20), "\(service) to answer") {
-            try? await client.send("GET", "/healthz").status == 200
+            try await client.send("GET", "/healthz").status == 200
         }
         let readiness = try await client.send("GET", "/readyz")
         #expect(readiness.status == 503)

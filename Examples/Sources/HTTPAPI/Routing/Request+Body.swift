@@ -26,10 +26,13 @@ extension Request {
             throw Problem.bodyTooLarge
         }
         let body = try await self.body.collect(upTo: Request.maximumBodySize)
-        // The decoder also reads UTF-16 and UTF-32, which is not JSON between systems (RFC 8259 §8.1) and holds NUL bytes.
-        guard !body.readableBytesView.contains(0) else { throw Problem(.badRequest, "The body is not JSON in UTF-8.") }
+        // The decoder would also read UTF-16 and UTF-32, which are full of NUL bytes and no JSON between systems (RFC 8259 §8.1).
+        let bytes = body.readableBytesView
+        guard !bytes.contains(0), String(validating: bytes, as: UTF8.self) != nil else {
+            throw Problem(.badRequest, "The body is not JSON in UTF-8.")
+        }
         do {
-            return try JSONDecoder().decode(Value.self, from: Data(body.readableBytesView))
+            return try JSONDecoder().decode(Value.self, from: Data(bytes))
         } catch let problem as Problem {
             throw problem
         } catch DecodingError.typeMismatch {
