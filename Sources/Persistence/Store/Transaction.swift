@@ -7,7 +7,7 @@ public import EventBus
 ///
 /// The compiler forbids letting it escape.
 public struct Transaction: ~Copyable, Sendable {
-    private let context: any TransactionContext
+    package let context: any TransactionContext
 
     /// Makes a transaction of a store's own state; only for store implementations.
     public init(_ context: any TransactionContext) {
@@ -35,7 +35,10 @@ public struct Transaction: ~Copyable, Sendable {
     }
 
     /// Notes that the consumer has handled messages; see ``TransactionContext/markHandled(_:by:)``.
-    borrowing func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool] {
+    package borrowing func markHandled(
+        _ ids: [String],
+        by consumer: SubscriptionName
+    ) async throws(RepositoryError) -> [Bool] {
         try await self.context.markHandled(ids, by: consumer)
     }
 }
