@@ -89,7 +89,10 @@ let package = Package(
         ),
         .testTarget(
             name: "PersistenceTests",
-            dependencies: ["EventBus", "Persistence", "EventBusTesting", log, lifecycle]
+            dependencies: [
+                "EventBus", "Persistence", "EventBusTesting", log, lifecycle,
+                .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
+            ]
         ),
         .testTarget(
             name: "PersistencePostgresTests",

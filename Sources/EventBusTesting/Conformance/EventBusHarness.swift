@@ -36,13 +36,3 @@ extension EventBusHarness {
     /// Does nothing.
     public func remove(_ subscriptions: [SubscriptionName]) async {}
 }
-
-/// A bus does not do what the contract says.
-public struct ConformanceFailure: Error, CustomStringConvertible {
-    /// What was expected and what was seen.
-    public let description: String
-
-    init(_ description: String) {
-        self.description = description
-    }
-}

@@ -139,18 +139,6 @@ final class Scene: Sendable {
     }
 }
 
-/// Throws unless two values are equal.
-func expect<Value: Equatable>(_ what: String, _ seen: Value, _ expected: Value) throws {
-    guard seen != expected else { return }
-    throw ConformanceFailure("\(what): expected \(expected), got \(seen)")
-}
-
-/// Throws unless a condition holds.
-func expect(_ what: String, _ condition: Bool) throws {
-    guard !condition else { return }
-    throw ConformanceFailure("expected: \(what)")
-}
-
 extension PublishOutcome {
     /// The outcome as a word, with the error's code when it was not sent.
     var name: String {

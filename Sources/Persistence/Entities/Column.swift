@@ -57,6 +57,8 @@ public struct Column: Sendable, Hashable {
 }
 
 /// A value in a column.
+///
+/// As in a database, and other than for `String`, texts are equal when their bytes are: not if they merely look alike.
 public enum ColumnValue: Sendable, Hashable {
     /// No value.
     case null
@@ -86,6 +88,38 @@ public enum ColumnValue: Sendable, Hashable {
         case .bool: .bool
         case .timestamp: .timestamp
         case .bytes: .bytes
+        }
+    }
+}
+
+extension ColumnValue {
+    /// Whether a database would take the values for the same.
+    public static func == (left: ColumnValue, right: ColumnValue) -> Bool {
+        switch (left, right) {
+        case (.null, .null): true
+        case (.uuid(let left), .uuid(let right)): left == right
+        case (.text(let left), .text(let right)): ExactText(left) == ExactText(right)
+        case (.int(let left), .int(let right)): left == right
+        case (.double(let left), .double(let right)): left == right
+        case (.bool(let left), .bool(let right)): left == right
+        case (.timestamp(let left), .timestamp(let right)): left == right
+        case (.bytes(let left), .bytes(let right)): left == right
+        default: false
+        }
+    }
+
+    /// Feeds the kind and the value.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(self.kind)
+        switch self {
+        case .null: break
+        case .uuid(let value): hasher.combine(value)
+        case .text(let value): hasher.combine(ExactText(value))
+        case .int(let value): hasher.combine(value)
+        case .double(let value): hasher.combine(value)
+        case .bool(let value): hasher.combine(value)
+        case .timestamp(let value): hasher.combine(value)
+        case .bytes(let value): hasher.combine(value)
         }
     }
 }

@@ -35,11 +35,13 @@ extension EntitySchema {
 
     private func checked(_ value: ColumnValue, _ column: Column) throws(RepositoryError) -> ColumnValue {
         switch (value, column.kind) {
-        case (.text(let text), .text) where text.utf8.contains(0):
-            // Postgres cannot store it (SQLSTATE 22021), so no store does.
+        case (.text(let text), .text) where !ExactText(text).isStorable:
             throw RepositoryError(.invalidValue, "\(self.table).\(column.name): text must not contain NUL")
         case (.timestamp(let date), .timestamp):
-            return .timestamp(RowEncoder.wholeMicroseconds(date))
+            guard let date = RowEncoder.wholeMicroseconds(date) else {
+                throw RepositoryError(.invalidValue, "\(self.table).\(column.name): the time is out of range")
+            }
+            return .timestamp(date)
         case (.int(let number), .double):
             return .double(Double(number))
         case (let value, let kind) where value.kind == nil || value.kind == kind:
@@ -65,8 +67,13 @@ private struct RowEncoder: Encoder {
     var codingPath: [any CodingKey] { [] }
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
-    static func wholeMicroseconds(_ date: Date) -> Date {
-        Date(timeIntervalSince1970: (date.timeIntervalSince1970 * 1_000_000).rounded() / 1_000_000)
+    /// From 4714 BC to the year 294276, what a Postgres `timestamptz` can hold (PostgreSQL 15 manual, 8.5).
+    private static let storableSeconds = -210_866_803_200.0..<9_224_318_016_000.0
+
+    /// `nil` for a time that no store can hold.
+    static func wholeMicroseconds(_ date: Date) -> Date? {
+        let seconds = (date.timeIntervalSince1970 * 1_000_000).rounded() / 1_000_000
+        return RowEncoder.storableSeconds.contains(seconds) ? Date(timeIntervalSince1970: seconds) : nil
     }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {

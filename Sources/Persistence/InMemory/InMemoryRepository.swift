@@ -41,11 +41,11 @@ struct InMemoryRepository<Model: Entity>: Repository {
     }
 
     func insert(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) {
-        try self.context(transaction).collect(.insert(try self.write(model)))
+        try self.context(transaction).collect { () throws(RepositoryError) in .insert(try self.write(model)) }
     }
 
     func update(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) {
-        try self.context(transaction).collect(.update(try self.write(model)))
+        try self.context(transaction).collect { () throws(RepositoryError) in .update(try self.write(model)) }
     }
 
     private func context(_ transaction: borrowing Transaction) throws(RepositoryError) -> InMemoryTransaction {

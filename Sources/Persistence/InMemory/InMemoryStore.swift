@@ -27,6 +27,7 @@ public final class InMemoryStore: Store {
         let result: Result
         do {
             result = try await body(Transaction(context))
+            try Task.checkCancellation()
         } catch {
             throw context.failure ?? error
         }
@@ -42,6 +43,7 @@ public final class InMemoryStore: Store {
 
     /// Claims one more start of handling a message; see ``Store/claimStart(of:by:)``.
     public func claimStart(of messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Int {
-        self.storage.tables.withLock { $0.claimStart(Tables.InboxKey(consumer: consumer, messageID: messageID)) }
+        let key = try Tables.InboxKey(messageID, by: consumer)
+        return self.storage.tables.withLock { $0.claimStart(key) }
     }
 }

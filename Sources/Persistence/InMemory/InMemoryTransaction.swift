@@ -23,13 +23,22 @@ final class InMemoryTransaction: TransactionContext {
     var failure: RepositoryError? { self.state.withLock { $0.failure } }
 
     func publish(_ message: Message) throws(RepositoryError) {
-        try self.collect(.publish(message))
+        try self.collect { () throws(RepositoryError) in
+            try message.checkStorable()
+            return .publish(message)
+        }
     }
 
-    func collect(_ write: Tables.Write) throws(RepositoryError) {
+    /// Collects a write; one that cannot be made poisons the transaction like one that fails.
+    func collect(_ write: () throws(RepositoryError) -> Tables.Write) throws(RepositoryError) {
         try self.state.withLock { state throws(RepositoryError) in
             try InMemoryTransaction.checkOpen(state)
-            state.writes.append(write)
+            do throws(RepositoryError) {
+                state.writes.append(try write())
+            } catch {
+                state.failure = error
+                throw error
+            }
         }
     }
 
@@ -52,9 +61,9 @@ final class InMemoryTransaction: TransactionContext {
     func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool] {
         var fresh: [Bool] = []
         for id in ids {
-            let key = Tables.InboxKey(consumer: consumer, messageID: id)
+            let key = try Tables.InboxKey(id, by: consumer)
             let isNew = try self.read { !$0.isHandled(key) }
-            if isNew { try self.collect(.markHandled(key)) }
+            if isNew { try self.collect { .markHandled(key) } }
             fresh.append(isNew)
         }
         return fresh

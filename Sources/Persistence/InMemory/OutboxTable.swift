@@ -31,11 +31,11 @@ struct OutboxTable: Sendable {
 
     /// The next rows to publish: of rows with one ordering key only the oldest.
     func next(limit: Int, except held: HeldRows) -> [OutboxRow] {
-        var keys: Set<String> = []
+        var keys: Set<ExactText> = []
         var next: [OutboxRow] = []
         for row in self.rows {
-            if next.count == limit { break }
-            if let key = row.message.orderingKey, !keys.insert(key).inserted { continue }
+            if next.count >= limit { break }
+            if let key = row.message.orderingKey, !keys.insert(ExactText(key)).inserted { continue }
             if held.topics.contains(row.message.topic) || held.rows.contains(row.id) { continue }
             next.append(row)
         }

@@ -34,7 +34,15 @@ struct Tables: Sendable {
 
     struct InboxKey: Hashable, Sendable {
         let consumer: SubscriptionName
-        let messageID: String
+        let messageID: ExactText
+
+        init(_ messageID: String, by consumer: SubscriptionName) throws(RepositoryError) {
+            self.consumer = consumer
+            self.messageID = ExactText(messageID)
+            guard self.messageID.isStorable else {
+                throw RepositoryError(.invalidValue, "a message id must not contain NUL")
+            }
+        }
     }
 
     private struct Table: Sendable {

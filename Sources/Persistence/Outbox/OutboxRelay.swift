@@ -78,15 +78,16 @@ public struct OutboxRelay: Service {
         while true {
             let level = self.outbox.commitLevel
             let isLast = self.status.isShuttingDown
+            let now = self.timeline.now()
             let rows = try await outbox.exchange(
                 published: published,
                 limit: isLast ? 0 : self.batch,
-                except: holds.held(now: self.timeline.now())
+                except: holds.held(now: now)
             )
             guard !isLast else { return }
             published = []
             if rows.isEmpty {
-                try await self.waitForWork(after: level, until: holds.nextDue)
+                try await self.waitForWork(after: level, until: holds.nextDue(after: now))
                 continue
             }
             let outcomes = await self.bus.publish(rows.map(\.message))

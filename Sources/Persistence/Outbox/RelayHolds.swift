@@ -28,9 +28,11 @@ struct RelayHolds: Sendable {
     /// How many rows the bus has refused.
     var refusedRows: Int { self.rows.count }
 
-    /// When the next hold ends.
-    var nextDue: Duration? {
-        (self.topics.values.map(\.due) + self.rows.values.map(\.due)).min()
+    /// When the next of the holds ends that count at `now`.
+    ///
+    /// Holds that are over are kept for the length of the next one, and are no reason to wake up.
+    func nextDue(after now: Duration) -> Duration? {
+        (self.topics.values.map(\.due) + self.rows.values.map(\.due)).filter { $0 > now }.min()
     }
 
     /// What must not be published now.

@@ -57,7 +57,7 @@ final class RelayStatus: Sendable {
     var health: Health {
         let state = self.state.withLock { $0 }
         var health = Health()
-        if let problem = state.storeProblem { health.problems.append("the outbox cannot be read: \(problem)") }
+        if let problem = state.storeProblem { health.notes.append("the outbox cannot be read: \(problem)") }
         if let problem = state.busProblem { health.notes.append("events wait for the bus: \(problem)") }
         for topic in state.unroutable { health.notes.append("events of topic \(topic) wait for a subscriber") }
         if state.refusedRows > 0 {

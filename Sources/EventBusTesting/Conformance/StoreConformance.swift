@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+public import Persistence
+
+/// The contract of `Store`, `Repository`, `Transaction` and `Outbox` in executable form, the same for every backend.
+///
+/// ```swift
+/// @Test(arguments: StoreConformance.cases)
+/// func conforms(_ testCase: StoreConformance.Case) async throws {
+///     try await testCase.run(on: MyHarness())
+/// }
+/// ```
+///
+/// No case relies on timing. Up to 16 transactions run at the same time, of which two hold what they have read.
+public enum StoreConformance {
+    /// One rule of the contract.
+    public struct Case: Sendable, CustomStringConvertible {
+        /// The rule.
+        public let description: String
+        private let body: @Sendable (StoreScene) async throws -> Void
+
+        init(_ description: String, _ body: @escaping @Sendable (StoreScene) async throws -> Void) {
+            self.description = description
+            self.body = body
+        }
+
+        /// Checks the rule.
+        ///
+        /// - Throws: ``ConformanceFailure`` when the store breaks the rule, also when the case has not ended after a
+        ///   minute; what the store throws.
+        public func run(on harness: any StoreHarness) async throws {
+            let scene = StoreScene(harness)
+            do {
+                try await withTimeLimit(.seconds(60), on: Timeline(ContinuousClock())) { try await self.body(scene) }
+            } catch let limit as TimeLimitExceeded {
+                throw ConformanceFailure("the case has not ended within \(limit.limit)")
+            }
+        }
+    }
+
+    /// The tables that the suite needs, as SQL for Postgres.
+    ///
+    /// A store of another kind makes them of ``Specimen``'s schema.
+    public static let migrations: [Migration] = [Specimen.migration]
+
+    /// All rules.
+    public static let cases: [Case] =
+        Self.entities + Self.values + Self.conflicts + Self.poisoning + Self.isolation + Self.scopes
+        + Self.publishing + Self.relaying + Self.ownership + Self.handling + Self.claiming
+}

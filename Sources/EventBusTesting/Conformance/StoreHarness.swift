@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+public import Persistence
+
+/// What ``StoreConformance`` needs of a backend: two empty stores with the tables of ``StoreConformance/migrations``.
+///
+/// Each case needs fresh stores, or ones whose tables, outbox and inbox have been emptied.
+public protocol StoreHarness: Sendable {
+    /// The store to examine.
+    var store: any Store { get }
+
+    /// Another store of the same kind that shares nothing with the first.
+    var otherStore: any Store { get }
+}
