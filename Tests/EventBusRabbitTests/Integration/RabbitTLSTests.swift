@@ -2,18 +2,20 @@
 // Part of swift-event-bus.
 
 import EventBus
+import Foundation
 import NIOPosix
 import Testing
 
 @testable import EventBusRabbit
 
 extension RabbitIntegration {
-    /// Needs a broker with TLS whose certificate names only `localhost`: its port, the authority that has signed the certificate,
+    /// Needs a broker with TLS whose certificate names only `localhost`: `RABBITMQ_TLS_URL`, the authority that has signed the certificate,
     /// and another authority.
-    @Suite("RabbitMQ over TLS", .enabled(if: Broker.tlsPort != nil), .timeLimit(.minutes(1)))
+    @Suite("RabbitMQ over TLS", .enabled(if: Broker.tlsURL != nil), .timeLimit(.minutes(1)))
     struct RabbitTLSTests {
         private func connect(_ host: String, _ query: String) async throws {
-            let configuration = try RabbitConfiguration(url: "amqps://\(host):\(Broker.tlsPort ?? "")/?\(query)")
+            let url = try #require(Broker.tlsURL).replacingOccurrences(of: "@localhost", with: "@\(host)")
+            let configuration = try RabbitConfiguration(url: "\(url)?\(query)")
             let connection = try await RabbitConnection.open(
                 configuration,
                 name: "test",
