@@ -82,6 +82,11 @@ struct ConnectionCore: ~Copyable {
 
     mutating func send(_ statements: [Statement], to waiter: Waiter, now: ContinuousClock.Instant) -> Sent {
         guard self.mode == .pipeline, self.canSend else { return .refused(waiter) }
+        if self.pipeline.isEmpty, self.wire?.hasEnded() == true {
+            // Nothing has been sent yet, so that another session can be taken without doubt about the outcome.
+            self.fail(PostgresError(.connectionLost, detail: "the server has ended the session"))
+            return .refused(waiter)
+        }
         var entries: [Pipeline.Entry] = []
         entries.reserveCapacity(statements.count + 1)
         var size = 0

@@ -86,8 +86,8 @@ final class ConnectionPool: IOHandler {
     /// Sends statements on whichever connection has least to do, as one implicit transaction.
     func run(_ statements: [Statement]) async throws(PostgresError) -> SegmentOutcome {
         var outcome = SegmentOutcome.notSent
-        // A connection can break between loan and use; and a stale plan is seen only once per statement.
-        for _ in 0..<3 {
+        // All connections can have ended while they were idle; and a stale plan is seen only once per statement.
+        for _ in 0..<self.attempts {
             let lease = try await self.lease(.shared)
             outcome = await lease.connection.run(statements)
             if case .notSent = outcome {

@@ -117,6 +117,16 @@ struct Wire: ~Copyable {
 
     mutating func consumeInput() -> Bool { PQconsumeInput(self.connection) == 1 }
 
+    /// Looks whether a session on which nothing is due has been ended by the server.
+    mutating func hasEnded() -> Bool {
+        var readable = pollfd(fd: self.descriptor, events: Int16(POLLIN), revents: 0)
+        guard poll(&readable, 1, 0) != 0 else { return false }
+        // The server's farewell is read first; the end of the stream shows after it.
+        guard self.consumeInput() else { return true }
+        _ = self.isBusy
+        return !self.consumeInput() || self.isBad
+    }
+
     /// Whether `nextResult` would block.
     var isBusy: Bool { PQisBusy(self.connection) == 1 }
 

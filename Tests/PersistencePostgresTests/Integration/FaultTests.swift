@@ -92,7 +92,10 @@ struct FaultTests {
                 for round in 0..<3 {
                     try await store.transaction { try people.insert(Person("p\(round)@example.org"), in: $0) }
                     try await Self.terminate(schema)
-                    try await eventually(within: .seconds(10), "the store to be ready again") { store.health.isReady }
+                    try await eventually(within: .seconds(10), "the sessions to be gone") {
+                        let count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '\(schema.name)'"
+                        return try await Database.execute(count) == [["0"]]
+                    }
                 }
             }
         }

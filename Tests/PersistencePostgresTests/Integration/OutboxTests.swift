@@ -147,8 +147,10 @@ struct OutboxTests {
                     }
                     let key = UInt64(bitPattern: first.schema.lock("outbox"))
                     try await eventually(within: .seconds(10), "the other session to wait") {
-                        let count =
-                            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%try_advisory%' AND datname = 'bus'"
+                        let count = """
+                            SELECT count(*) FROM pg_stat_activity
+                            WHERE query LIKE 'SELECT pg_try_advisory%' AND datname = current_database()
+                            """
                         return try await Database.execute(count)[0][0] != "0"
                     }
                     let holders = """
