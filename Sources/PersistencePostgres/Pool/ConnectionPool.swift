@@ -31,6 +31,7 @@ final class ConnectionPool: IOHandler {
     private let thread: IOThread
     private let jitter: @Sendable () -> Double
     private let logger: Logger
+    private let attempts: Int
 
     init(
         _ parameters: ConnectionParameters,
@@ -46,6 +47,7 @@ final class ConnectionPool: IOHandler {
         self.thread = thread
         self.jitter = jitter
         self.logger = logger
+        self.attempts = limits.maximumConnections + 2
     }
 
     /// Why the last connection could not be opened or was lost; nil while all is well.
