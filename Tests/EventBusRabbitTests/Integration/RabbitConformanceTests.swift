@@ -7,28 +7,30 @@ import Testing
 
 @testable import EventBusRabbit
 
-@Suite("RabbitMQ keeps the contract", .enabled(if: Broker.url != nil), .serialized)
-struct RabbitConformanceTests {
-    private struct Harness: EventBusHarness {
-        let bus: any EventBus
-        let clock: any Clock<Duration> = ContinuousClock()
+extension RabbitIntegration {
+    @Suite("RabbitMQ keeps the contract", .enabled(if: Broker.url != nil), .serialized)
+    struct RabbitConformanceTests {
+        private struct Harness: EventBusHarness {
+            let bus: any EventBus
+            let clock: any Clock<Duration> = ContinuousClock()
 
-        func deadLetters(of subscription: SubscriptionName, atLeast count: Int) async throws -> [DeadLetter] {
-            try await eventually(within: .seconds(20), "\(count) dead letters") {
-                let letters = try await Broker.peek(Topology.dead(subscription)).map(\.deadLetter)
-                return letters.count >= count ? letters : nil
+            func deadLetters(of subscription: SubscriptionName, atLeast count: Int) async throws -> [DeadLetter] {
+                try await eventually(within: .seconds(20), "\(count) dead letters") {
+                    let letters = try await Broker.peek(Topology.dead(subscription)).map(\.deadLetter)
+                    return letters.count >= count ? letters : nil
+                }
+            }
+
+            func remove(_ subscriptions: [SubscriptionName]) async {
+                for subscription in subscriptions { try? await Broker.delete(subscription) }
             }
         }
 
-        func remove(_ subscriptions: [SubscriptionName]) async {
-            for subscription in subscriptions { try? await Broker.delete(subscription) }
-        }
-    }
-
-    @Test(arguments: EventBusConformance.cases)
-    func conforms(_ testCase: EventBusConformance.Case) async throws {
-        try await Broker.withBus { bus in
-            try await testCase.run(on: Harness(bus: bus))
+        @Test(arguments: EventBusConformance.cases)
+        func conforms(_ testCase: EventBusConformance.Case) async throws {
+            try await Broker.withBus { bus in
+                try await testCase.run(on: Harness(bus: bus))
+            }
         }
     }
 }

@@ -14,15 +14,18 @@ import NIOPosix
 struct Broker: Sendable {
     static let url = ProcessInfo.processInfo.environment["RABBITMQ_URL"]
 
+    /// The script that controls the servers, from a shell; set by `scripts/test --integration`.
+    private static let infra = ProcessInfo.processInfo.environment["INFRA"].map { "'\($0)'" }
+
     /// A shell command that runs `rabbitmqctl` with the arguments that follow.
-    static let control = ProcessInfo.processInfo.environment["RABBITMQ_CONTROL"]
+    static let control = infra.map { "\($0) rabbitmqctl" }
 
     /// A shell command that kills the broker with SIGKILL and starts it again, and returns when it answers.
-    static let restart = ProcessInfo.processInfo.environment["RABBITMQ_RESTART"]
+    static let restart = infra.map { "\($0) kill rabbit && \($0) start rabbit" }
 
-    static let tlsPort = ProcessInfo.processInfo.environment["RABBITMQ_TLS_PORT"]
-    static let authority = ProcessInfo.processInfo.environment["RABBITMQ_TLS_CA"] ?? ""
-    static let otherAuthority = ProcessInfo.processInfo.environment["RABBITMQ_TLS_OTHER_CA"] ?? ""
+    static let tlsURL = ProcessInfo.processInfo.environment["RABBITMQ_TLS_URL"]
+    static let authority = ProcessInfo.processInfo.environment["TLS_AUTHORITY"] ?? ""
+    static let otherAuthority = ProcessInfo.processInfo.environment["TLS_OTHER_AUTHORITY"] ?? ""
 
     static func configuration() throws -> RabbitConfiguration {
         try RabbitConfiguration(url: Broker.url ?? "amqp://localhost")

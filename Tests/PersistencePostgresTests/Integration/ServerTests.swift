@@ -9,8 +9,12 @@ import Testing
 
 @testable import PersistencePostgres
 
-/// Stops and starts the server, so it has to run alone: `DATABASE_CONTROL` is a program that takes `crash` or `start`.
-@Suite(.serialized, .enabled(if: Server.control != nil, "DATABASE_CONTROL is not set"), .timeLimit(.minutes(2)))
+/// Stops and starts the server, so it has to run alone: `scripts/test --integration` runs all tests one by one.
+@Suite(
+    .serialized,
+    .enabled(if: Server.control != nil, "needs servers: run scripts/test --integration"),
+    .timeLimit(.minutes(2))
+)
 struct ServerTests {
     @Test func callersFailFastWhileTheServerIsAwayAndRecoverByThemselves() async throws {
         try await TestSchema.with { schema in
@@ -18,7 +22,7 @@ struct ServerTests {
                 let people = store.repository(for: Person.self)
                 let person = Person("a@example.org")
                 try await store.transaction { try people.insert(person, in: $0) }
-                try Server.run("crash")
+                try Server.run("stop")
                 try await eventually(within: .seconds(10), "the outage to be noticed") { !store.health.isReady }
                 let began = ContinuousClock.now
                 for _ in 0..<100 {
@@ -57,7 +61,7 @@ struct ServerTests {
                         }
                     }
                     try await Task.sleep(for: .milliseconds(500))
-                    try Server.run("crash")
+                    try Server.run("stop")
                     return try await group.reduce(into: []) { $0 += $1 }
                 }
                 try Server.run("start")
@@ -71,12 +75,12 @@ struct ServerTests {
 
 /// The server as something to be switched off.
 enum Server {
-    static let control = ProcessInfo.processInfo.environment["DATABASE_CONTROL"]
+    static let control = ProcessInfo.processInfo.environment["INFRA"]
 
     static func run(_ command: String) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try #require(self.control))
-        process.arguments = [command]
+        process.arguments = [command, "postgres"]
         process.standardOutput = FileHandle.nullDevice
         try process.run()
         process.waitUntilExit()

@@ -6,9 +6,8 @@ import Testing
 
 @testable import PersistencePostgres
 
-/// A server whose certificate is for `localhost` only: `DATABASE_TLS_URL` has `sslmode=verify-full` and the right CA, and
-/// `DATABASE_TLS_WRONG_CA` is another CA's file.
-@Suite(.enabled(if: TLSServer.url != nil, "DATABASE_TLS_URL is not set"), .timeLimit(.minutes(1)))
+/// A server whose certificate is for `localhost` only, the authority that has signed it, and another authority.
+@Suite(.enabled(if: TLSServer.isAvailable, "needs servers: run scripts/test --integration"), .timeLimit(.minutes(1)))
 struct TLSTests {
     private func connect(_ url: String) async throws -> Int {
         let configuration = try PostgresConfiguration(url: url)
@@ -34,25 +33,29 @@ struct TLSTests {
     }
 
     @Test func theRightNameAndAuthorityAreAccepted() async throws {
-        #expect(try await self.connect(try #require(TLSServer.url)) == 6_000_000)
+        #expect(try await self.connect(try TLSServer.url(host: "localhost", TLSServer.authority)) == 6_000_000)
     }
 
     @Test func anotherNameIsRefused() async throws {
-        let url = try #require(TLSServer.url).replacingOccurrences(of: "@localhost", with: "@127.0.0.1")
+        let url = try TLSServer.url(host: "127.0.0.1", TLSServer.authority)
         await #expect(throws: PostgresError.self) { try await self.connect(url) }
     }
 
-    @Test(.enabled(if: TLSServer.wrongCA != nil, "DATABASE_TLS_WRONG_CA is not set"))
-    func anotherAuthorityIsRefused() async throws {
-        let parts = try #require(TLSServer.url).components(separatedBy: "sslrootcert=")
-        let rest = parts[1].components(separatedBy: "&").dropFirst().map { "&" + $0 }.joined()
-        let url = parts[0] + "sslrootcert=" + (try #require(TLSServer.wrongCA)) + rest
+    @Test func anotherAuthorityIsRefused() async throws {
+        let url = try TLSServer.url(host: "localhost", TLSServer.otherAuthority)
         await #expect(throws: PostgresError.self) { try await self.connect(url) }
     }
 }
 
-/// Where that server is.
-enum TLSServer {
-    static let url = ProcessInfo.processInfo.environment["DATABASE_TLS_URL"]
-    static let wrongCA = ProcessInfo.processInfo.environment["DATABASE_TLS_WRONG_CA"]
+/// Where that server is; set by `scripts/test --integration`.
+private enum TLSServer {
+    private static let url = ProcessInfo.processInfo.environment["DATABASE_TLS_URL"]
+    static let authority = ProcessInfo.processInfo.environment["TLS_AUTHORITY"]
+    static let otherAuthority = ProcessInfo.processInfo.environment["TLS_OTHER_AUTHORITY"]
+    static let isAvailable = url != nil && authority != nil && otherAuthority != nil
+
+    static func url(host: String, _ authority: String?) throws -> String {
+        let url = try #require(self.url).replacingOccurrences(of: "@localhost", with: "@\(host)")
+        return "\(url)?sslmode=verify-full&sslrootcert=\(try #require(authority))"
+    }
 }
