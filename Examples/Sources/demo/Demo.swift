@@ -78,7 +78,6 @@ struct Demo: Sendable {
     /// - Throws: ``ConfigurationError`` when the port cannot be used; what went wrong with the sample.
     func run() async throws {
         self.teller.say(self.script.bold("Users and Payments in one process") + ", on the in-process bus and stores")
-        self.teller.say()
         let sample = ServiceGroupConfiguration.ServiceConfiguration(
             service: self.sample,
             successTerminationBehavior: self.once ? .gracefullyShutdownGroup : .ignore

@@ -71,6 +71,27 @@ struct RegistrationTests {
         }
     }
 
+    @Test("the answer and the event tell the same time, to the millisecond")
+    func sameTime() async throws {
+        let store = InMemoryStore()
+        let times = try await Application(responder: Router.api(store: store).buildResponder()).test(.router) {
+            client in
+            var times: [String] = []
+            for number in 0..<100 {
+                times.append(try #require(try await client.register("user\(number)").json["created_at"] as? String))
+            }
+            return times
+        }
+        try await store.outbox.withOwnership { outbox in
+            let rows = try await outbox.exchange(published: [], limit: 100, except: HeldRows())
+            let events = try rows.map { row in
+                let event = try JSONSerialization.jsonObject(with: Data(row.message.body)) as? [String: String]
+                return try #require(event?["created_at"])
+            }
+            #expect(events == times)
+        }
+    }
+
     @Test("an overloaded hasher is 503 with Retry-After")
     func overloaded() async throws {
         let router = Router.api(hasher: FailingHasher(error: HasherOverloaded()))

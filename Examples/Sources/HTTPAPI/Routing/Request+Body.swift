@@ -22,12 +22,12 @@ extension Request {
         guard self.hasJSONContentType else {
             throw Problem(.unsupportedMediaType, "The content type must be application/json.")
         }
-        if let length = self.headers[.contentLength].flatMap({ Int($0) }), length > Request.maximumBodySize {
-            throw Problem.bodyTooLarge
-        }
-        let body = try await self.body.collect(upTo: Request.maximumBodySize)
-        // The decoder would also read UTF-16 and UTF-32, which are full of NUL bytes and no JSON between systems (RFC 8259 §8.1).
+        let body = try await self.beginningOfBody()
         let bytes = body.readableBytesView
+        // Brackets without end are no JSON for anybody, however many there are.
+        guard !JSONNesting.isTooDeep(bytes) else { throw Problem(.badRequest, "The body is nested too deeply.") }
+        guard bytes.count <= Request.maximumBodySize else { throw Problem.bodyTooLarge }
+        // The decoder would also read UTF-16 and UTF-32, which are full of NUL bytes and no JSON between systems (RFC 8259 §8.1).
         guard !bytes.contains(0), String(validating: bytes, as: UTF8.self) != nil else {
             throw Problem(.badRequest, "The body is not JSON in UTF-8.")
         }
@@ -40,6 +40,16 @@ extension Request {
         } catch {
             throw Problem(.badRequest, "The body is not JSON in UTF-8.")
         }
+    }
+
+    /// The body, or of one that is too large so much that this can be seen.
+    private func beginningOfBody() async throws -> ByteBuffer {
+        var beginning = ByteBuffer()
+        for try await var part in self.body {
+            beginning.writeBuffer(&part)
+            if beginning.readableBytes > Request.maximumBodySize { break }
+        }
+        return beginning
     }
 
     /// `application/json`, in any letter case and with any parameters (RFC 9110 §8.3.1).

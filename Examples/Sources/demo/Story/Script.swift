@@ -17,7 +17,9 @@ struct Script: Sendable {
     /// One step, in one line or two.
     func line(for step: Step, after time: Duration) -> String {
         let (title, text, detail) = self.words(for: step)
-        let head = "\(Script.milliseconds(time))  \(self.bold(Script.pad(title, to: 9)))  \(text)"
+        let isFirst = if case .requested = step { true } else { false }
+        let head =
+            (isFirst ? "\n" : "") + "\(Script.milliseconds(time))  \(self.bold(Script.pad(title, to: 9)))  \(text)"
         guard let detail else { return head }
         return head + "\n" + String(repeating: " ", count: 25) + self.faint(detail)
     }
