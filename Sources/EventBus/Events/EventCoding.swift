@@ -42,8 +42,7 @@ package enum EventCoding {
 
     /// Reads a time with or without a fraction, in UTC or with an offset.
     package static func date(from text: String) -> Date? {
-        (try? Date(text, strategy: Date.ISO8601FormatStyle()))
-            ?? (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+        RFC3339.date(from: text)
     }
 }
 

@@ -83,6 +83,10 @@ struct EventCodingTests {
         ("2026-01-01T00:00:00Z", 1_767_225_600), ("2026-01-01T00:00:00.5Z", 1_767_225_600.5),
         ("2026-01-01T00:00:00.123Z", 1_767_225_600.123), ("2026-01-01T00:00:00.123456Z", 1_767_225_600.123456),
         ("2026-01-01T01:00:00+01:00", 1_767_225_600), ("2025-12-31T19:30:00.250-04:30", 1_767_225_600.25),
+        ("2026-01-01t00:00:00z", 1_767_225_600), ("2016-12-31T23:59:60Z", 1_483_228_800),
+        ("2026-01-01T00:00:00.1234567890123456789Z", 1_767_225_600.123), ("1970-01-01T00:00:00Z", 0),
+        ("1969-12-31T23:59:59.5Z", -0.5), ("2000-02-29T12:00:00Z", 951_825_600),
+        ("9999-12-31T23:59:59Z", 253_402_300_799),
     ])
     func timesAreReadWithAndWithoutFractionAndOffset(text: String, seconds: Double) throws {
         let date = try #require(EventCoding.date(from: text))
@@ -91,7 +95,12 @@ struct EventCodingTests {
 
     @Test(arguments: [
         "", "yesterday", "2026-01-01", "1767225600", "2026-13-01T00:00:00Z", "2026-01-01T00:00:00Zx",
-        "2026-02-30T00:00:00Z",
+        "2026-02-30T00:00:00Z", "2025-02-29T00:00:00Z", "1900-02-29T00:00:00Z",
+        "2026-00-01T00:00:00Z", "2026-01-00T00:00:00Z", "2026-04-31T00:00:00Z", "2026-01-01T24:00:00Z",
+        "2026-01-01T00:60:00Z", "2026-01-01T00:00:61Z", "2026-01-01T00:00:00", "2026-01-01 00:00:00Z",
+        "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+1:00", "2026-01-01T00:00:00+24:00", "2026-01-01T00:00Z",
+        " 2026-01-01T00:00:00Z", "26-01-01T00:00:00Z", "2026-1-1T00:00:00Z", "٢026-01-01T00:00:00Z",
+        "2026-01-01T00:00:00+01:0",
     ])
     func anythingElseIsNoTime(text: String) {
         #expect(EventCoding.date(from: text) == nil)
@@ -104,6 +113,16 @@ struct EventCodingTests {
             let expected = milliseconds == 0 ? "2026-01-01T00:00:00Z" : "2026-01-01T00:00:00.\(digits)Z"
             guard EventCoding.text(of: date) != expected else { continue }
             Issue.record("\(expected) is written as \(EventCoding.text(of: date))")
+            return
+        }
+    }
+
+    @Test func daysOfEightCenturiesAreReadAsTheyAreWritten() {
+        // From 1600 on: Foundation writes the Julian calendar before 1582.
+        for day in stride(from: -135_140, to: 157_000, by: 13) {
+            let date = Date(timeIntervalSince1970: Double(day) * 86400 + 43_200)
+            guard EventCoding.date(from: EventCoding.text(of: date)) != date else { continue }
+            Issue.record("\(EventCoding.text(of: date)) is not read as \(date)")
             return
         }
     }
