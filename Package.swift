@@ -49,6 +49,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Crypto", package: "swift-crypto"),
             ]
         ),
         .target(
@@ -80,9 +81,10 @@ let package = Package(
         .testTarget(
             name: "EventBusRabbitTests",
             dependencies: [
-                "EventBus", "EventBusRabbit", "CRabbitMQ", log,
+                "EventBus", "EventBusRabbit", "EventBusTesting", log, lifecycle,
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]
         ),
         .testTarget(
@@ -94,7 +96,7 @@ let package = Package(
         ),
         .testTarget(
             name: "PersistencePostgresTests",
-            dependencies: ["EventBus", "Persistence", "PersistencePostgres", log]
+            dependencies: ["EventBus", "EventBusTesting", "Persistence", "PersistencePostgres", log, lifecycle]
         ),
         .testTarget(name: "UsersTests", dependencies: ["EventBus", "Persistence", "EventBusTesting", "Users"]),
         .testTarget(

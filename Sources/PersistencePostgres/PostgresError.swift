@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import Logging
+
 /// What went wrong between this process and the server.
 struct PostgresError: Error, Sendable, CustomStringConvertible {
     enum Code: Sendable, Hashable {
@@ -35,6 +37,12 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
 
     init(_ failure: ServerFailure) {
         self.init(.server, failure: failure)
+    }
+
+    /// For a log: what libpq says of a connection names hosts and roles, never a password or data.
+    var metadata: Logger.Metadata {
+        guard self.code == .unavailable || self.code == .connectionLost, !self.detail.isEmpty else { return [:] }
+        return ["postgres.detail": "\(self.detail)"]
     }
 
     var description: String {

@@ -24,6 +24,8 @@ struct BacklogState: Sendable {
     // Only for an ordered subscription:
     private var busy: Set<Key> = []
     private var asleep: [Key: Duration] = [:]
+    /// Whether a delivery that came back is running.
+    private var isSolo = false
 
     init(ordering: Ordering) {
         self.ordering = ordering
@@ -59,6 +61,7 @@ struct BacklogState: Sendable {
             return jobs
         }
         // What came back may have killed a process, so it runs alone, and so do the others until it is settled.
+        guard !self.isSolo else { return [] }
         let runsAlone = self.waiting.contains { $0.delivery.returns > 0 }
         if runsAlone, !self.busy.isEmpty { return [] }
         var taken: [Int] = []
@@ -71,19 +74,20 @@ struct BacklogState: Sendable {
         }
         let jobs = taken.map { self.waiting[$0] }
         for index in taken.reversed() { self.waiting.remove(at: index) }
+        self.isSolo = jobs.contains { $0.delivery.returns > 0 }
         return jobs
     }
 
     /// A job has been settled: the next of its key may start.
     mutating func complete(_ job: Job) {
         guard self.ordering == .perKey else { return }
-        self.busy.remove(BacklogState.key(of: job))
+        self.release(BacklogState.key(of: job))
     }
 
     /// A job of an ordered subscription failed: it keeps its place, and its key sleeps until `due`.
     mutating func hold(_ job: Job, until due: Duration) {
         let key = BacklogState.key(of: job)
-        self.busy.remove(key)
+        self.release(key)
         self.asleep[key] = due
         let place = self.waiting.firstIndex { $0.delivery.id.tag > job.delivery.id.tag } ?? self.waiting.endIndex
         self.waiting.insert(job, at: place)
@@ -92,6 +96,12 @@ struct BacklogState: Sendable {
     /// Wakes the keys that are due.
     mutating func wake(now: Duration) {
         self.asleep = self.asleep.filter { $0.value > now }
+    }
+
+    /// Notes that the only job of a key has ended; one that ran alone was the only one of all.
+    private mutating func release(_ key: Key) {
+        self.busy.remove(key)
+        if self.busy.isEmpty { self.isSolo = false }
     }
 
     private static func key(of job: Job) -> Key {

@@ -30,7 +30,8 @@ struct ConsumerScope: Sendable {
                 while let batch = try await self.deliveries.next() { self.backlog.add(batch) }
                 self.backlog.finish()
             }
-            try await group.waitForAll()
+            // Not `waitForAll`, which would wait for workers that wait for deliveries that no longer come.
+            while try await group.next() != nil {}
         }
         try await self.deliveries.flush()
     }

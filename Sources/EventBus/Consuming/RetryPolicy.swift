@@ -16,7 +16,7 @@ public struct RetryPolicy: Sendable, Hashable {
 
     /// Makes a policy.
     ///
-    /// Values out of range are moved into it: at least one attempt, a factor of at least 1, no negative delay.
+    /// Values out of range are moved into it: at least one attempt, a factor of 1 to 10⁹, no negative delay.
     public init(
         attempts: Int = 5,
         firstDelay: Duration = .seconds(1),
@@ -25,7 +25,7 @@ public struct RetryPolicy: Sendable, Hashable {
     ) {
         self.attempts = max(1, attempts)
         self.firstDelay = max(.zero, firstDelay)
-        self.factor = max(1, factor)
+        self.factor = min(max(1, factor), 1e9)
         self.cap = max(.zero, cap)
     }
 
@@ -37,8 +37,10 @@ public struct RetryPolicy: Sendable, Hashable {
 
     /// The delay that follows a number of failures, a rung of the ladder.
     public func delay(afterFailures failures: Int) -> Duration {
-        var delay = self.firstDelay
-        for _ in 1..<max(1, failures) where delay < self.cap { delay = delay * self.factor }
-        return RetryLadder.nearest(to: min(delay, self.cap))
+        // In floating point, since a great factor soon leaves the range of `Duration`.
+        var seconds = self.firstDelay / .seconds(1)
+        let longest = min(self.cap / .seconds(1), 86400)
+        for _ in 1..<max(1, failures) where seconds < longest { seconds *= self.factor }
+        return RetryLadder.nearest(to: .seconds(min(seconds, longest)))
     }
 }

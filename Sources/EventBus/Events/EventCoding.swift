@@ -35,7 +35,8 @@ package enum EventCoding {
     package static func text(of date: Date) -> String {
         let milliseconds = (date.timeIntervalSince1970 * 1000).rounded()
         let isWhole = milliseconds.truncatingRemainder(dividingBy: 1000) == 0
-        return Date(timeIntervalSince1970: milliseconds / 1000)
+        // The formatter cuts off, so a value that falls short of its millisecond by a rounding error would lose it.
+        return Date(timeIntervalSince1970: (milliseconds + 0.25) / 1000)
             .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: !isWhole))
     }
 

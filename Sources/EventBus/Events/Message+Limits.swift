@@ -45,6 +45,10 @@ extension Message {
         if let name = Message.overlongName(in: .table(self.headers)) {
             throw BusError(.invalidMessage, "header name has \(name) bytes, the limit is \(Limits.shortStringBytes)")
         }
+        if Message.hasInfinity(.table(self.headers)) {
+            // RabbitMQ's decoder cannot read one and closes the connection.
+            throw BusError(.invalidMessage, "a header is an infinite number or none")
+        }
     }
 
     /// Whether a header belongs to the wire contract or to RabbitMQ itself, so that producers must not set it.
@@ -52,7 +56,8 @@ extension Message {
     /// `CC` and `BCC` would route copies elsewhere (RabbitMQ's sender-selected distribution).
     package static func isReserved(header name: String) -> Bool {
         switch name {
-        case "x-event-version", "x-ordering-key", "x-attempt", "x-returns", "x-first-failed-at", "x-dead-reason",
+        case "x-event-version", "x-ordering-key", "x-topic", "x-attempt", "x-returns", "x-first-failed-at",
+            "x-dead-reason",
             "x-dead-at", "x-death", "x-delivery-count", "x-acquired-count", "CC", "BCC":
             true
         default:
@@ -66,6 +71,16 @@ extension Message {
             .invalidMessage,
             "\(field) has \(text.utf8.count) bytes, the limit is \(Limits.shortStringBytes)"
         )
+    }
+
+    /// Whether a number that is not finite stands anywhere in a value.
+    private static func hasInfinity(_ value: HeaderValue) -> Bool {
+        switch value {
+        case .double(let number): !number.isFinite
+        case .array(let values): values.contains(where: Message.hasInfinity)
+        case .table(let entries): entries.values.contains(where: Message.hasInfinity)
+        default: false
+        }
     }
 
     /// The length of a name that is too long, anywhere in nested tables.

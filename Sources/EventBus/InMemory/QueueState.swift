@@ -106,6 +106,8 @@ struct QueueState: Sendable {
             let due = now + RetryLadder.nearest(to: delay)
             let place = self.delayed.firstIndex { $0.due > due } ?? self.delayed.endIndex
             self.delayed.insert((due, Entry(message: entry.message, failures: failures)), at: place)
+            // Whoever waits has to wait no longer than until then: the one that failed may be gone by that time.
+            if place == self.delayed.startIndex { return self.push() + self.consumers.map(\.id) }
         case .deadLetter(let reason, let failures):
             self.deadLetters.append(
                 DeadLetter(message: entry.message, reason: reason, failures: failures, deadAt: stamp().time)
@@ -124,7 +126,10 @@ struct QueueState: Sendable {
         }
         guard let index = self.index(of: id) else { return (.detached, wake) }
         guard !self.consumers[index].isStopped else { return (.stopped, wake) }
+        let hadSolo = !self.solo.isEmpty
         let deliveries = self.handOut(to: index)
+        // Others were held back only as long as something had to run alone.
+        if hadSolo, self.solo.isEmpty { wake += self.consumers.filter { $0.buffered > 0 }.map(\.id) }
         if !deliveries.isEmpty { return (.deliveries(deliveries), wake) }
         return (.wait(until: self.delayed.first?.due), wake)
     }

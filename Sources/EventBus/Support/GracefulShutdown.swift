@@ -25,12 +25,14 @@ package func withGracefulShutdown(
             try? await gracefulShutdown()
             return false
         }
+        var hasEnded = false
         var wasCancelledHere = false
         do {
-            while let hasEnded = try await group.next() {
-                if hasEnded {
+            while let isBody = try await group.next() {
+                if isBody {
+                    hasEnded = true
                     group.cancelAll()
-                } else if !Task.isCancelled, onShutdown() == .cancel {
+                } else if !hasEnded, !Task.isCancelled, onShutdown() == .cancel {
                     wasCancelledHere = true
                     group.cancelAll()
                 }

@@ -121,22 +121,25 @@ extension EventBusConformance {
         Case("a retry that one consumer asked for reaches another that waits") { scene in
             let subscription = try scene.subscription(prefetch: 1)
             try await scene.open(subscription) { waiting in
-                async let next = waiting.next()
                 try await scene.publish("m1")
-                let first = try await next
+                let first = try await waiting.take("m1")
+                let isWaiting = Signal()
+                async let again = {
+                    await isWaiting.wait()
+                    return try await waiting.take("m2")
+                }()
                 try await scene.open(subscription) { leaving in
                     try await scene.publish("m2")
                     let second = try await leaving.take("m2")[0]
                     waiting.settle(first, .done)
                     try await waiting.flush()
-                    async let again = waiting.take("m2")
+                    isWaiting.raise()
                     leaving.settle(second, .retry(after: .seconds(1), Failures(count: 1)))
-                    leaving.deliveries.stop()
                     try await leaving.flush()
-                    try await scene.harness.pass(.seconds(1))
-                    waiting.settle(try await again, .done)
-                    try await waiting.flush()
                 }
+                try await scene.harness.pass(.seconds(1))
+                waiting.settle(try await again, .done)
+                try await waiting.flush()
             }
         },
         Case("retries with one delay come back in the order of their verdicts") { scene in

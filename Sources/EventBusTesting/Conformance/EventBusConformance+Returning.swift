@@ -141,7 +141,7 @@ extension EventBusConformance {
         Case("nothing is lost or doubled over many scopes that end early") { scene in
             let subscription = try scene.subscription(prefetch: 7)
             try await scene.declare(subscription)
-            let labels = (0..<40).map { "m\($0)" }
+            let labels = (0..<20).map { "m\($0)" }
             try await scene.publish(labels.map { try scene.message($0) })
             var done: [String] = []
             while done.count < labels.count {

@@ -7,7 +7,8 @@ public import EventBus
 ///
 /// The compiler forbids letting it escape.
 public struct Transaction: ~Copyable, Sendable {
-    package let context: any TransactionContext
+    /// The store's own state as it is; only for stores that wrap another one, to observe it or to make it fail.
+    public let context: any TransactionContext
 
     /// Makes a transaction of a store's own state; only for store implementations.
     public init(_ context: any TransactionContext) {
@@ -35,10 +36,7 @@ public struct Transaction: ~Copyable, Sendable {
     }
 
     /// Notes that the consumer has handled messages; see ``TransactionContext/markHandled(_:by:)``.
-    package borrowing func markHandled(
-        _ ids: [String],
-        by consumer: SubscriptionName
-    ) async throws(RepositoryError) -> [Bool] {
+    borrowing func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool] {
         try await self.context.markHandled(ids, by: consumer)
     }
 }

@@ -92,13 +92,13 @@ final class Connection: IOHandler {
 
     func abandon() {
         self.core.withLock { $0.fail(PostgresError(.closed)) }
-        self.serve(now: .now)
+        self.serve(now: .now, isReadable: false)
     }
 
     func interest() -> IOInterest { self.core.withLock { $0.interest() } }
 
-    func serve(now: ContinuousClock.Instant) {
-        let effects = self.core.withLock { $0.serve(now: now) }
+    func serve(now: ContinuousClock.Instant, isReadable: Bool) {
+        let effects = self.core.withLock { $0.serve(now: now, isReadable: isReadable) }
         if case .closed = effects.event { self.thread.remove(self) }
         for (continuation, outcome) in effects.resumptions { continuation.resume(returning: outcome) }
         if let event = effects.event { self.onEvent(event) }

@@ -166,14 +166,14 @@ struct ConnectionCore: ~Copyable {
         return interest
     }
 
-    mutating func serve(now: ContinuousClock.Instant) -> Effects {
+    mutating func serve(now: ContinuousClock.Instant, isReadable: Bool) -> Effects {
         var effects = Effects()
         self.isDue = false
         if self.failure == nil {
             switch self.phase {
             case .resolving(let deadline): self.expire(deadline, now: now)
             case .connecting(_, let deadline): self.proceed(deadline: deadline, now: now, &effects)
-            case .open: self.read(now: now, &effects)
+            case .open: self.read(now: now, isReadable: isReadable, &effects)
             case .closed: break
             }
         }
@@ -206,9 +206,8 @@ struct ConnectionCore: ~Copyable {
         }
     }
 
-    private mutating func read(now: ContinuousClock.Instant, _ effects: inout Effects) {
+    private mutating func read(now: ContinuousClock.Instant, isReadable: Bool, _ effects: inout Effects) {
         let isAlive = self.wire?.consumeInput() == true
-        let before = self.pipeline.count
         self.receive(&effects)
         // With nothing awaited this lets libpq look at notices and changed settings.
         if self.pipeline.isEmpty { _ = self.wire?.isBusy }
@@ -216,11 +215,11 @@ struct ConnectionCore: ~Copyable {
             return self.fail(PostgresError(.connectionLost, detail: self.wire?.errorMessage ?? ""))
         }
         self.needsFlush = self.wire?.flush() == true
-        self.noteProgress(completed: before - self.pipeline.count, now: now)
+        self.noteProgress(isReadable, now: now)
     }
 
-    private mutating func noteProgress(completed: Int, now: ContinuousClock.Instant) {
-        guard completed == 0, !self.pipeline.isEmpty, let limit = self.timeouts.response else {
+    private mutating func noteProgress(_ hasArrived: Bool, now: ContinuousClock.Instant) {
+        guard !hasArrived, !self.pipeline.isEmpty, let limit = self.timeouts.response else {
             self.lastProgress = now
             return
         }

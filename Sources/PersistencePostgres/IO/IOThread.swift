@@ -26,7 +26,7 @@ struct IOInterest: Sendable {
 /// Both calls come from that thread.
 protocol IOHandler: AnyObject, Sendable {
     func interest() -> IOInterest
-    func serve(now: ContinuousClock.Instant)
+    func serve(now: ContinuousClock.Instant, isReadable: Bool)
     /// The thread ends: nobody will serve it any more.
     func abandon()
 }
@@ -117,8 +117,9 @@ final class IOThread: Sendable {
             for (index, handler) in handlers.enumerated() {
                 let interest = interests[index]
                 let isLate = interest.deadline.map { $0 <= now } ?? false
-                guard interest.isDue || isLate || descriptors[index + 1].revents != 0 else { continue }
-                handler.serve(now: now)
+                let events = descriptors[index + 1].revents
+                guard interest.isDue || isLate || events != 0 else { continue }
+                handler.serve(now: now, isReadable: events & Int16(POLLIN) != 0)
             }
         }
         for handler in self.state.withLock({ $0.handlers }) { handler.abandon() }

@@ -29,7 +29,8 @@ enum OwnMigrations {
                     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
                     autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off
                 );
-                CREATE INDEX eventbus_outbox_topic ON eventbus_outbox (topic, id);
+                CREATE INDEX eventbus_outbox_plain ON eventbus_outbox (topic, id) WHERE ordering_key IS NULL;
+                CREATE INDEX eventbus_outbox_keyed ON eventbus_outbox (topic, id) WHERE ordering_key IS NOT NULL;
                 CREATE INDEX eventbus_outbox_key ON eventbus_outbox (ordering_key, id)
                     WHERE ordering_key IS NOT NULL;
                 CREATE TABLE eventbus_inbox (

@@ -71,7 +71,7 @@ struct OutboxRows: Sendable {
             self.nextSQL,
             [
                 .int8(Int64(limit)), .array(of: .text, topics), .array(of: .int8, held.rows.map { .int8($0) }),
-                try .text(key), .int8(Int64(limit * 4 + held.rows.count)),
+                try .text(key), .int8(Int64(limit * 2 + held.rows.count)),
             ]
         )
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import Logging
 import Synchronization
 
 /// The connections of a store, shared by its callers.
@@ -29,12 +30,14 @@ final class ConnectionPool: IOHandler {
     private let timeouts: ConnectionCore.Timeouts
     private let thread: IOThread
     private let jitter: @Sendable () -> Double
+    private let logger: Logger
 
     init(
         _ parameters: ConnectionParameters,
         limits: PoolState.Limits,
         timeouts: ConnectionCore.Timeouts,
         on thread: IOThread,
+        logger: Logger,
         jitter: @escaping @Sendable () -> Double = { .random(in: 0..<1) }
     ) {
         self.state = Mutex(State(machine: PoolState(limits: limits)))
@@ -42,6 +45,7 @@ final class ConnectionPool: IOHandler {
         self.timeouts = timeouts
         self.thread = thread
         self.jitter = jitter
+        self.logger = logger
     }
 
     /// Why the last connection could not be opened or was lost; nil while all is well.
@@ -86,9 +90,12 @@ final class ConnectionPool: IOHandler {
         for _ in 0..<3 {
             let lease = try await self.lease(.shared)
             outcome = await lease.connection.run(statements)
+            if case .notSent = outcome {
+                self.release(lease, .shared, isReusable: false)
+                continue
+            }
             self.release(lease, .shared)
             switch outcome {
-            case .notSent: continue
             case .failed(let failure, _) where failure.state.spoilsPreparedStatement: continue
             default: return outcome
             }
@@ -128,7 +135,7 @@ final class ConnectionPool: IOHandler {
 
     func interest() -> IOInterest { IOInterest(deadline: self.state.withLock { $0.machine.deadline }) }
 
-    func serve(now: ContinuousClock.Instant) {
+    func serve(now: ContinuousClock.Instant, isReadable: Bool) {
         self.update { machine, _ in machine.tick(now: now) }
     }
 
@@ -138,6 +145,9 @@ final class ConnectionPool: IOHandler {
 
     private func connectionChanged(_ id: PoolState.ConnectionID, _ event: Connection.Event) {
         let jitter = self.jitter()
+        if case .closed(let error) = event, error.code != .closed {
+            self.logger.info("A database connection failed", error: error, metadata: error.metadata)
+        }
         self.change { state, now in
             switch event {
             case .opened:

@@ -109,7 +109,13 @@ struct PoolState: Sendable {
         case .shared: self.slots[id] = .open(segments: segments - 1, isExclusive: isExclusive)
         case .exclusive: self.slots[id] = .open(segments: segments, isExclusive: false)
         }
-        guard isReusable else { return [.close(id)] }
+        guard isReusable else {
+            // Nobody gets it any more until it has gone.
+            if case .open(let segments, _) = self.slots[id] {
+                self.slots[id] = .open(segments: segments, isExclusive: true)
+            }
+            return [.close(id)]
+        }
         var actions: [Action] = []
         if self.phase == .closing { self.closeIdle(&actions) }
         self.dispatch(now: now, &actions)
@@ -186,8 +192,9 @@ struct PoolState: Sendable {
     private mutating func dispatch(now: Instant, _ actions: inout [Action]) {
         guard self.phase == .running else { return }
         var waiting: Deque<Request> = []
+        var isCrowded = false
         while let request = self.requests.popFirst() {
-            guard let id = self.take(for: request.use) else {
+            guard let id = self.take(for: request.use, &isCrowded) else {
                 waiting.append(request)
                 continue
             }
@@ -195,22 +202,16 @@ struct PoolState: Sendable {
         }
         self.requests = waiting
         let mayOpen = self.outage.map { $0.retryAt <= now } ?? true
-        let wanted = max(self.requests.count, self.isCrowded ? 1 : 0)
+        let wanted = max(self.requests.count, isCrowded ? 1 : 0)
         while mayOpen, self.openingCount < wanted, self.slots.count < self.limits.maximumConnections {
             self.open(&actions)
         }
     }
 
-    /// Every connection has work: one more would let segments run side by side.
-    private var isCrowded: Bool {
-        !self.slots.isEmpty
-            && self.slots.values.allSatisfy { slot in
-                guard case .open(let segments, let isExclusive) = slot else { return false }
-                return segments > 0 || isExclusive
-            }
-    }
-
-    private mutating func take(for use: Use) -> ConnectionID? {
+    /// The connection with least to do.
+    ///
+    /// Crowded: it has work already, so that one more would let segments run side by side.
+    private mutating func take(for use: Use, _ isCrowded: inout Bool) -> ConnectionID? {
         var best: (id: ConnectionID, segments: Int)?
         for (id, slot) in self.slots {
             guard case .open(let segments, isExclusive: false) = slot else { continue }
@@ -219,7 +220,9 @@ struct PoolState: Sendable {
         }
         guard let best else { return nil }
         switch use {
-        case .shared: self.slots[best.id] = .open(segments: best.segments + 1, isExclusive: false)
+        case .shared:
+            isCrowded = isCrowded || best.segments > 0
+            self.slots[best.id] = .open(segments: best.segments + 1, isExclusive: false)
         case .exclusive:
             // A new connection is better than one with a queue, as long as there may be one.
             guard best.segments == 0 || self.slots.count >= self.limits.maximumConnections || self.outage != nil

@@ -68,7 +68,8 @@ public final class PostgresStore: Store, Service {
                 waitTimeout: configuration.waitTimeout
             ),
             timeouts: configuration.timeouts,
-            on: self.thread
+            on: self.thread,
+            logger: logger
         )
     }
 
@@ -162,7 +163,8 @@ public final class PostgresStore: Store, Service {
             } catch let error as RepositoryError where error.isTransient {
                 try Task.checkCancellation()
                 self.status.withLock { $0 = .migrating(problem: error.message) }
-                self.logger.info("The database cannot be reached yet", error: error)
+                let detail = (error.cause as? PostgresError)?.metadata
+                self.logger.info("The database cannot be reached yet", error: error, metadata: detail)
                 try await Task.sleep(for: pause)
                 pause = min(pause * 2, .seconds(5))
             }

@@ -13,13 +13,11 @@ struct System: Sendable {
     let bus: any EventBus
     let users: Users
     let payments: Payments
-    private let infrastructure: [any Service]
     private let services: [any Service]
     private let opened: AsyncStream<AccountOpened>
 
-    init(bus: any EventBus, userStore: any Store, paymentStore: any Store, infrastructure: [any Service] = []) {
+    init(bus: any EventBus, userStore: any Store, paymentStore: any Store) {
         self.bus = bus
-        self.infrastructure = infrastructure
         self.users = Users(store: userStore, hasher: CheapHasher())
         self.payments = Payments(store: paymentStore)
         let (stream, continuation) = AsyncStream.makeStream(of: AccountOpened.self)
@@ -35,32 +33,13 @@ struct System: Sendable {
 
     /// Runs relays and consumers while `body` does its part, then shuts them down gracefully.
     func whileRunning(_ body: () async throws -> Void) async throws {
-        try await System.running(self.infrastructure) {
-            // Nobody has to listen to opened accounts, so the ear has to be there before the first of them.
-            let ear = try Subscription(System.ear, patterns: [TopicPattern(AccountOpened.topic)])
-            try await self.bus.withDeliveries(to: ear) { _ in }
-            try await System.running(self.services, body)
-        }
+        // Nobody has to listen to opened accounts, so the ear has to be there before the first of them.
+        let ear = try Subscription(System.ear, patterns: [TopicPattern(AccountOpened.topic)])
+        try await self.bus.withDeliveries(to: ear) { _ in }
+        try await whileRunningServices(self.services, body)
     }
 
     private static let ear: SubscriptionName = "test.opened"
-
-    private static func running(_ services: [any Service], _ body: () async throws -> Void) async throws {
-        let group = ServiceGroup(
-            configuration: .init(services: services.map { .init(service: $0) }, logger: Logger(label: "test"))
-        )
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
-            do {
-                try await body()
-            } catch {
-                tasks.cancelAll()
-                throw error
-            }
-            await group.triggerGracefulShutdown()
-            try await tasks.waitForAll()
-        }
-    }
 
     func nextOpenedAccount() async throws -> AccountOpened {
         for await event in self.opened { return event }
@@ -90,5 +69,23 @@ extension Registration {
     static func sample(_ number: Int = 0, username: String? = nil) -> Registration {
         let name = username ?? "user\(number)"
         return Registration(username: name, email: "user\(number)@example.org", password: "correct horse \(number)")
+    }
+}
+
+/// Runs services while `body` does its part, then shuts them down gracefully.
+func whileRunningServices(_ services: [any Service], _ body: () async throws -> Void) async throws {
+    let group = ServiceGroup(
+        configuration: .init(services: services.map { .init(service: $0) }, logger: Logger(label: "test"))
+    )
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+        tasks.addTask { try await group.run() }
+        do {
+            try await body()
+        } catch {
+            tasks.cancelAll()
+            throw error
+        }
+        await group.triggerGracefulShutdown()
+        try await tasks.waitForAll()
     }
 }

@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusTesting
 import Foundation
 import Persistence
 import Testing
@@ -96,7 +97,9 @@ func running(_ stores: PostgresStore..., body: @escaping @Sendable () async thro
             }
         }
         group.addTask {
-            for store in stores { try await store.waitUntilReady() }
+            for store in stores {
+                try await eventually(within: .seconds(30), "the store to be ready") { store.health.isReady }
+            }
             try await body()
             return true
         }
@@ -104,14 +107,4 @@ func running(_ stores: PostgresStore..., body: @escaping @Sendable () async thro
             if isBody { group.cancelAll() }
         }
     }
-}
-
-/// Waits for something that another session brings about.
-func eventually(within limit: Duration = .seconds(10), _ condition: () async throws -> Bool) async throws -> Bool {
-    let deadline = ContinuousClock.now + limit
-    while ContinuousClock.now < deadline {
-        if try await condition() { return true }
-        try await Task.sleep(for: .milliseconds(10))
-    }
-    return false
 }

@@ -1,0 +1,99 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+func library(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-event-bus") }
+
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+
+let package = Package(
+    name: "swift-event-bus-examples",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "demo", targets: ["demo"]),
+        .executable(name: "user-service", targets: ["user-service"]),
+        .executable(name: "payment-service", targets: ["payment-service"]),
+    ],
+    dependencies: [
+        .package(name: "swift-event-bus", path: ".."),
+        // Without their traits neither needs more of Foundation than FoundationEssentials.
+        .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0", traits: []),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    ],
+    targets: [
+        // What the executables share: the HTTP API over the domain modules, configuration, start and shutdown.
+        .target(
+            name: "HTTPAPI",
+            dependencies: [
+                library("EventBus"), library("Persistence"), library("Users"), library("Payments"),
+                configuration, hummingbird, httpTypes, lifecycle, log, nioCore, nioHTTP, nioPosix, signals,
+            ]
+        ),
+
+        // Both modules in one process: builds and runs without librabbitmq and libpq.
+        .executableTarget(
+            name: "demo",
+            dependencies: [
+                "HTTPAPI", library("EventBus"), library("Persistence"), library("Users"), library("Payments"),
+                configuration, hummingbird, lifecycle, log,
+            ]
+        ),
+
+        // One module per process, on RabbitMQ and Postgres.
+        .executableTarget(
+            name: "user-service",
+            dependencies: [
+                "HTTPAPI", library("EventBus"), library("EventBusRabbit"), library("Persistence"),
+                library("PersistencePostgres"), library("Users"), configuration, lifecycle, log,
+            ]
+        ),
+        .executableTarget(
+            name: "payment-service",
+            dependencies: [
+                "HTTPAPI", library("EventBus"), library("EventBusRabbit"), library("Persistence"),
+                library("PersistencePostgres"), library("Payments"), configuration, lifecycle, log,
+            ]
+        ),
+
+        .testTarget(
+            name: "HTTPAPITests",
+            dependencies: [
+                "HTTPAPI", library("EventBus"), library("Persistence"), library("Users"), library("Payments"),
+                configuration, httpTypes, hummingbird, hummingbirdTesting, log, nioCore,
+            ]
+        ),
+        .testTarget(
+            name: "DemoTests",
+            dependencies: ["HTTPAPI", "demo", library("EventBus"), library("Persistence"), library("Users"), log]
+        ),
+        .testTarget(
+            name: "ServiceTests",
+            dependencies: [
+                "HTTPAPI", "user-service", "payment-service", library("EventBusTesting"), nioCore, nioPosix,
+            ]
+        ),
+    ]
+)
+
+for target in package.targets where [.executable, .test, .regular].contains(target.type) {
+    target.swiftSettings =
+        (target.swiftSettings ?? []) + [
+            .enableUpcomingFeature("ExistentialAny"),  // SE-0335
+            .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
+            .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
+            .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // SE-0461
+            .enableUpcomingFeature("InferIsolatedConformances"),  // SE-0470
+        ]
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+public import EventBus
+
+/// Whether a service can do its work, put together from the health of its parts.
+public struct Readiness: Sendable {
+    /// Reports how one part is doing.
+    public typealias Part = @Sendable () -> Health
+
+    private let required: [Part]
+    private let others: [Part]
+
+    /// Makes a readiness.
+    ///
+    /// - Parameters:
+    ///   - required: the parts without which the service cannot do its work.
+    ///   - others: the parts whose problems only delay something.
+    public init(requires required: [Part], notes others: [Part] = []) {
+        self.required = required
+        self.others = others
+    }
+
+    /// The problems of the parts that are required; what is wrong elsewhere as notes.
+    public var health: Health {
+        var health = Health()
+        for part in self.required.map({ $0() }) {
+            health.problems += part.problems
+            health.notes += part.notes
+        }
+        for part in self.others.map({ $0() }) { health.notes += part.problems + part.notes }
+        return health
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import NIOCore
+import NIOPosix
+
+/// A client for the process's own server: one request per connection, small answers.
+public struct HTTPClient: Sendable {
+    /// What the server answered.
+    public struct Answer: Sendable, Hashable {
+        /// The status code.
+        public let status: Int
+        /// The body as text.
+        public let body: String
+    }
+
+    /// The server did not answer as it should.
+    public struct Failure: Error, CustomStringConvertible {
+        /// What happened.
+        public let description: String
+    }
+
+    private let host: String
+    private let port: Int
+    private let timeLimit: Duration
+
+    /// Makes a client.
+    ///
+    /// - Parameters:
+    ///   - configuration: where the server listens; where that is every interface, loopback is used.
+    ///   - timeLimit: how long an answer may take.
+    public init(_ configuration: ServerConfiguration, timeLimit: Duration = .seconds(30)) {
+        switch configuration.host {
+        case "0.0.0.0": self.host = "127.0.0.1"
+        case "::": self.host = "::1"
+        default: self.host = configuration.host
+        }
+        self.port = configuration.port
+        self.timeLimit = timeLimit
+    }
+
+    /// Sends a request and reads the answer.
+    ///
+    /// - Parameters:
+    ///   - method: the method.
+    ///   - path: the path.
+    ///   - json: a body.
+    /// - Throws: ``Failure``; an error of the connection; `CancellationError`.
+    public func send(_ method: String, _ path: String, json: String? = nil) async throws -> Answer {
+        let body = json ?? ""
+        let head = [
+            "\(method) \(path) HTTP/1.1", "Host: localhost", "Connection: close",
+            "Content-Type: application/json", "Content-Length: \(body.utf8.count)",
+        ]
+        let request = head.joined(separator: "\r\n") + "\r\n\r\n" + body
+        return try await withThrowingTaskGroup(of: Answer.self) { group in
+            group.addTask { try await self.exchange(request) }
+            group.addTask {
+                try await Task.sleep(for: self.timeLimit)
+                throw Failure(description: "no answer within \(self.timeLimit)")
+            }
+            defer { group.cancelAll() }
+            guard let answer = try await group.next() else { throw CancellationError() }
+            return answer
+        }
+    }
+
+    private func exchange(_ request: String) async throws -> Answer {
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: self.host, port: self.port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        return try await channel.executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: request))
+            var received = ByteBuffer()
+            for try await var part in inbound {
+                received.writeBuffer(&part)
+                guard received.readableBytes <= 1 << 20 else { throw Failure(description: "the answer is too long") }
+            }
+            return try HTTPClient.parse(String(buffer: received))
+        }
+    }
+
+    /// Reads a status line, skips the head and takes the rest as the body (RFC 9112 §2.1).
+    static func parse(_ text: String) throws(Failure) -> Answer {
+        let words = text.prefix(64).split(separator: " ", maxSplits: 2)
+        guard words.count >= 2, words[0].hasPrefix("HTTP/1."), let status = Int(words[1]),
+            let end = text.firstRange(of: "\r\n\r\n")
+        else { throw Failure(description: "the answer is not HTTP/1.1") }
+        return Answer(status: status, body: String(text[end.upperBound...]))
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+public import Hummingbird
+public import Logging
+import NIOCore
+public import ServiceLifecycle
+
+/// An HTTP server as the last service of a group: the first to be shut down.
+public struct HTTPServer: Service {
+    /// How long answers may take after shutdown has begun, so that a client that stalls leaves time for the other services.
+    static let drainTime = Duration.seconds(10)
+
+    private let application: Application<RouterResponder<BasicRequestContext>>
+    private let configuration: ServerConfiguration
+
+    /// Makes a server; it listens from `run()` on.
+    ///
+    /// - Parameters:
+    ///   - router: what answers.
+    ///   - configuration: where to listen.
+    ///   - logger: where failures are told.
+    ///   - onListening: called with the port once connections are accepted.
+    public init(
+        _ router: Router<BasicRequestContext>,
+        _ configuration: ServerConfiguration,
+        logger: Logger,
+        onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.application = Application(
+            responder: router.buildResponder(),
+            server: .http1(configuration: .init(idleTimeout: .seconds(60))),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port),
+                backlog: 1024
+            ),
+            onServerRunning: { channel in onListening(channel.localAddress?.port ?? configuration.port) },
+            logger: logger
+        )
+    }
+
+    /// Serves until graceful shutdown, then answers what has been accepted.
+    ///
+    /// - Throws: ``ConfigurationError`` when the address cannot be listened on.
+    public func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.serve() }
+            group.addTask {
+                try await gracefulShutdown()
+                try await Task.sleep(for: HTTPServer.drainTime)
+            }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func serve() async throws {
+        do {
+            try await self.application.run()
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            let address = "\(self.configuration.host):\(self.configuration.port)"
+            throw ConfigurationError("HTTP_HOST, HTTP_PORT", "cannot be used: listening on \(address) failed: \(error)")
+        }
+    }
+}

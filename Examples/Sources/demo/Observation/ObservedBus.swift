@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+
+/// A bus that tells what is published on it and what is received from it.
+struct ObservedBus: EventBus {
+    let base: any EventBus
+    let teller: Storyteller
+
+    func publish(_ messages: [Message]) async -> [PublishOutcome] {
+        for message in messages {
+            let body = String(decoding: message.body, as: UTF8.self)
+            self.teller.tell(.published(message.topic, body: body), key: message.orderingKey)
+        }
+        let outcomes = await self.base.publish(messages)
+        for (message, outcome) in zip(messages, outcomes) {
+            let acknowledgement: Step.Acknowledgement =
+                switch outcome {
+                case .confirmed: .confirmed
+                case .unroutable: .unroutable
+                default: .failed(outcome.error(for: message.topic)?.description ?? "")
+                }
+            self.teller.tell(.acknowledged(message.topic, acknowledgement), key: message.orderingKey)
+        }
+        return outcomes
+    }
+
+    func withDeliveries(
+        to subscription: Subscription,
+        _ body: (any Deliveries) async throws -> Void
+    ) async throws {
+        try await self.base.withDeliveries(to: subscription) { deliveries in
+            try await body(
+                ObservedDeliveries(base: deliveries, subscription: subscription.name, teller: self.teller)
+            )
+        }
+    }
+}
+
+/// Deliveries that tell what is received.
+struct ObservedDeliveries: Deliveries {
+    let base: any Deliveries
+    let subscription: SubscriptionName
+    let teller: Storyteller
+
+    func next() async throws -> [Delivery]? {
+        let deliveries = try await self.base.next()
+        for delivery in deliveries ?? [] {
+            let step = Step.received(delivery.message.topic, subscription: self.subscription)
+            self.teller.tell(step, key: delivery.message.orderingKey)
+        }
+        return deliveries
+    }
+
+    func settle(_ delivery: Delivery.ID, _ verdict: Verdict) {
+        self.base.settle(delivery, verdict)
+    }
+
+    func stop() {
+        self.base.stop()
+    }
+
+    func flush() async throws {
+        try await self.base.flush()
+    }
+}

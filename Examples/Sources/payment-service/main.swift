@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import HTTPAPI
+
+let program = Program(
+    "payment-service",
+    help: """
+        payment-service [--healthcheck]
+
+        Opens a payment account for each user.created from RabbitMQ: GET /api/accounts/{user_id}. Accounts are kept in
+        Postgres.
+
+          --healthcheck  ask a running instance for /healthz and exit with 0 or 1
+          --help         this text
+
+          RABBITMQ_URL   amqp://user:password@host:5672/%2F, required
+          DATABASE_URL   postgres://user:password@host:5432/database, required
+          HTTP_HOST      the interface to listen on (127.0.0.1)
+          HTTP_PORT      the port to listen on (8080)
+          LOG_LEVEL      trace, debug, info, notice, warning, error or critical (info)
+        """,
+    options: ["--healthcheck"]
+)
+
+await program.main { options in
+    let settings = Settings.environment
+    if options.contains("--healthcheck") {
+        try await ServerConfiguration(settings, defaultPort: 8080).checkHealth()
+    } else {
+        try await PaymentService(settings).run()
+    }
+}

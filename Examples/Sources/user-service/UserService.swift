@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusRabbit
+import HTTPAPI
+import Hummingbird
+import Logging
+import Persistence
+import PersistencePostgres
+import ServiceLifecycle
+import Users
+
+/// The module Users as a process of its own: registration over HTTP, users in Postgres, events to RabbitMQ.
+///
+/// Any number of instances may run; one of them relays events at a time.
+struct UserService: Sendable {
+    private let services: [any Service]
+    private let logger: Logger
+
+    /// Reads the settings and wires the parts; nothing is connected before ``run()``.
+    ///
+    /// - Throws: ``ConfigurationError``.
+    init(_ settings: Settings) throws {
+        let server = try ServerConfiguration(settings, defaultPort: 8000)
+        let logger = server.logger("user-service")
+        let rabbit = try settings.secret("RABBITMQ_URL", like: "amqp://user:password@host:5672/%2F") { url in
+            try RabbitConfiguration(url: url)
+        }
+        let postgres = try settings.secret("DATABASE_URL", like: "postgres://user:password@host:5432/database") { url in
+            try PostgresConfiguration(url: url)
+        }
+        let hasher = try ScryptHasher(settings, logger: logger)
+
+        let store = try PostgresStore(postgres, schema: "users", migrations: Users.migrations, logger: logger)
+        let bus = RabbitEventBus(rabbit, logger: logger)
+        let relay = OutboxRelay(from: store, to: bus, logger: logger)
+        // Without a broker people can still register: their events wait in the outbox.
+        let readiness = Readiness(requires: [{ store.health }], notes: [{ bus.health }, { relay.health }])
+        let router = Router(
+            serving: RegistrationAPI(Users(store: store, hasher: hasher)).endpoints + HealthAPI(readiness).endpoints
+        )
+        self.services = [store, bus, relay, HTTPServer(router, server, logger: logger)]
+        self.logger = logger
+    }
+
+    /// Serves until SIGTERM or SIGINT.
+    func run() async throws {
+        try await Program.run(self.services, logger: self.logger)
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Foundation
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import NIOCore
+
+/// What an API answered, with its JSON taken apart.
+struct Answer: Sendable {
+    let status: Int
+    let headers: HTTPFields
+    let text: String
+
+    init(_ response: TestResponse) {
+        self.status = response.status.code
+        self.headers = response.headers
+        self.text = String(buffer: response.body)
+    }
+
+    var json: [String: Any] {
+        (try? JSONSerialization.jsonObject(with: Data(self.text.utf8)) as? [String: Any]) ?? [:]
+    }
+
+    /// The fields that a problem names, in order.
+    var faultyFields: [String] {
+        (self.json["errors"] as? [[String: String]] ?? []).compactMap { $0["field"] }
+    }
+}
+
+extension Router where Context == BasicRequestContext {
+    /// Sends one request straight to the router.
+    func answer(
+        _ method: HTTPRequest.Method,
+        _ path: String,
+        _ body: [UInt8]? = nil,
+        contentType: String? = "application/json"
+    ) async throws -> Answer {
+        try await Application(responder: self.buildResponder()).test(.router) { client in
+            try await client.answer(method, path, body, contentType: contentType)
+        }
+    }
+}
+
+extension TestClientProtocol {
+    func answer(
+        _ method: HTTPRequest.Method,
+        _ path: String,
+        _ body: [UInt8]? = nil,
+        contentType: String? = "application/json"
+    ) async throws -> Answer {
+        var headers: HTTPFields = [:]
+        if body != nil, let contentType { headers[.contentType] = contentType }
+        let buffer = body.map { ByteBuffer(bytes: $0) }
+        return Answer(try await self.execute(uri: path, method: method, headers: headers, body: buffer) { $0 })
+    }
+
+    func register(_ username: String, email: String? = nil) async throws -> Answer {
+        let email = email ?? "\(username)@example.org"
+        let body = #"{"username":"\#(username)","email":"\#(email)","password":"correct horse"}"#
+        return try await self.answer(.post, "/api/users/register/", Array(body.utf8))
+    }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+
+/// The parts of an AMQP URL (https://www.rabbitmq.com/docs/uri-spec); its errors never hold a value of the URL.
+struct RabbitURL {
+    private(set) var host = "localhost"
+    private(set) var port = 5672
+    private(set) var virtualHost = "/"
+    private(set) var login = RabbitConfiguration.Login.password(user: "guest", password: "guest")
+    private(set) var tls: RabbitConfiguration.TLS?
+    private(set) var heartbeat: Int?
+    private(set) var connectionTimeout: Int?
+
+    init(_ url: String) throws(BusError) {
+        guard let separator = url.firstRange(of: "://") else {
+            throw RabbitURL.problem("has no scheme: amqp:// or amqps://")
+        }
+        switch url[..<separator.lowerBound].lowercased() {
+        case "amqp": break
+        case "amqps":
+            self.port = 5671
+            self.tls = RabbitConfiguration.TLS()
+        default: throw RabbitURL.problem("has a scheme that is neither amqp nor amqps")
+        }
+        var rest = url[separator.upperBound...]
+        guard !rest.contains("#") else { throw RabbitURL.problem("has a fragment; '#' must be written as %23") }
+        var query: Substring = ""
+        if let mark = rest.firstIndex(of: "?") {
+            query = rest[rest.index(after: mark)...]
+            rest = rest[..<mark]
+        }
+        if let slash = rest.firstIndex(of: "/") {
+            try self.readVirtualHost(rest[rest.index(after: slash)...])
+            rest = rest[..<slash]
+        }
+        if let at = rest.lastIndex(of: "@") {
+            try self.readUser(rest[..<at])
+            rest = rest[rest.index(after: at)...]
+        }
+        try self.readHost(rest)
+        try self.readQuery(query)
+    }
+
+    private mutating func readVirtualHost(_ text: Substring) throws(BusError) {
+        guard !text.isEmpty else { return }
+        guard !text.contains("/") else {
+            throw RabbitURL.problem("has a virtual host with '/', which must be written as %2F")
+        }
+        self.virtualHost = try RabbitURL.decode(text, "virtual host")
+        guard self.virtualHost.utf8.count <= 255 else { throw RabbitURL.problem("has a virtual host above 255 bytes") }
+    }
+
+    private mutating func readUser(_ text: Substring) throws(BusError) {
+        let colon = text.firstIndex(of: ":")
+        let user = try RabbitURL.decode(text[..<(colon ?? text.endIndex)], "user")
+        let password = try colon.map { (colon) throws(BusError) in
+            try RabbitURL.decode(text[text.index(after: colon)...], "password")
+        }
+        guard !user.isEmpty else { throw RabbitURL.problem("has an empty user") }
+        // RFC 4616 separates the fields with NUL.
+        guard !user.utf8.contains(0), password?.utf8.contains(0) != true else {
+            throw RabbitURL.problem("has a NUL in user or password")
+        }
+        guard user.utf8.count + (password?.utf8.count ?? 0) < 2048 else {
+            throw RabbitURL.problem("has user and password above 2,048 bytes")
+        }
+        self.login = .password(user: user, password: password ?? "")
+    }
+
+    private mutating func readHost(_ text: Substring) throws(BusError) {
+        var portText: Substring?
+        if text.hasPrefix("[") {
+            guard let end = text.firstIndex(of: "]") else { throw RabbitURL.problem("has '[' without ']'") }
+            self.host = String(text[text.index(after: text.startIndex)..<end])
+            let after = text[text.index(after: end)...]
+            guard after.isEmpty || after.hasPrefix(":") else { throw RabbitURL.problem("has text after ']'") }
+            guard self.host.contains(":") else { throw RabbitURL.problem("has no IPv6 address in brackets") }
+            portText = after.isEmpty ? nil : after.dropFirst()
+        } else {
+            let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+            guard parts.count <= 2 else {
+                throw RabbitURL.problem("has an IPv6 address without brackets, or two ports")
+            }
+            if let host = parts.first, !host.isEmpty { self.host = try RabbitURL.decode(host, "host") }
+            portText = parts.count == 2 ? parts[1] : nil
+        }
+        guard !self.host.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
+            throw RabbitURL.problem("has a host with white space")
+        }
+        guard let portText else { return }
+        self.port = try RabbitURL.number(portText, "port", 1...65535)
+    }
+
+    private mutating func readQuery(_ text: Substring) throws(BusError) {
+        for pair in text.split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let value = try RabbitURL.decode(parts.count == 2 ? parts[1] : "", "query parameter")
+            switch parts[0] {
+            case "heartbeat": self.heartbeat = try RabbitURL.number(value[...], "heartbeat", 1...600)
+            case "connection_timeout":
+                self.connectionTimeout = try RabbitURL.number(value[...], "connection_timeout", 1...600_000)
+            case "cacertfile": try self.changeTLS("cacertfile") { $0.authorities = value }
+            case "certfile": try self.changeTLS("certfile") { $0.certificate = value }
+            case "keyfile": try self.changeTLS("keyfile") { $0.key = value }
+            case "server_name_indication": try self.changeTLS("server_name_indication") { $0.serverName = value }
+            case "verify":
+                guard value == "verify_peer" else {
+                    throw RabbitURL.problem("wants the broker's certificate unchecked, which is not possible")
+                }
+            case "auth_mechanism":
+                switch value.lowercased() {
+                case "plain": break
+                case "external": self.login = .certificate
+                default: throw RabbitURL.problem("has an auth_mechanism that is neither plain nor external")
+                }
+            default:
+                throw RabbitURL.problem("has an unknown query parameter")
+            }
+        }
+        guard (self.tls?.certificate == nil) == (self.tls?.key == nil) else {
+            throw RabbitURL.problem("has only one of certfile and keyfile")
+        }
+        guard self.login != .certificate || self.tls?.certificate != nil else {
+            throw RabbitURL.problem("has auth_mechanism external without certfile and keyfile")
+        }
+    }
+
+    private mutating func changeTLS(
+        _ name: String,
+        _ change: (inout RabbitConfiguration.TLS) -> Void
+    ) throws(BusError) {
+        guard var tls = self.tls else { throw RabbitURL.problem("has \(name) although the scheme is amqp") }
+        change(&tls)
+        self.tls = tls
+    }
+
+    private static func number(
+        _ text: Substring,
+        _ name: String,
+        _ range: ClosedRange<Int>
+    ) throws(BusError) -> Int {
+        guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let number = Int(text),
+            range.contains(number)
+        else {
+            throw RabbitURL.problem("has a \(name) that is no number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    /// Undoes percent-encoding (RFC 3986 §2.1).
+    private static func decode(_ text: Substring, _ name: String) throws(BusError) -> String {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let high = rest.popFirst().flatMap(RabbitURL.digit),
+                let low = rest.popFirst().flatMap(RabbitURL.digit)
+            else {
+                throw RabbitURL.problem("has a '%' without two hexadecimal digits in its \(name)")
+            }
+            bytes.append(high << 4 | low)
+        }
+        guard let decoded = String(validating: bytes, as: UTF8.self) else {
+            throw RabbitURL.problem("has a \(name) that is no UTF-8")
+        }
+        return decoded
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
+    private static func problem(_ text: String) -> BusError {
+        BusError(.invalidConfiguration, "RabbitMQ URL \(text)")
+    }
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import NIOCore
+
+/// AMQP on a NIO channel: frames in, frames out, heartbeats, requests and their answers.
+///
+/// Confined to the event loop.
+final class ConnectionHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// How long the broker may take to answer a request.
+    static let replyTimeout = TimeAmount.seconds(20)
+    /// The largest body a broker can be set up to take by default (RabbitMQ 3); a larger one ends the connection.
+    static let maximumIncomingBody = 128 * 1024 * 1024
+
+    private var state: ConnectionState
+    private var decoder = FrameDecoder()
+    private let pool = CodecPool()
+    private var channels: [UInt16: AMQPChannel] = [:]
+    private var heartbeats: Heartbeats?
+    private var outbox = ByteBuffer()
+    private var context: ChannelHandlerContext?
+    private let opened: EventLoopPromise<ConnectionState.Limits>
+    private var isReading = false
+
+    private(set) var isBlocked = false
+    private(set) var blockedReason: String?
+    private(set) var frameMax = Frame.minimumSize
+    /// Told whenever the broker stops or resumes taking messages.
+    var onBlocked: ((_ reason: String?) -> Void)?
+
+    init(_ wishes: ConnectionState.Wishes, opened: EventLoopPromise<ConnectionState.Limits>) {
+        self.state = ConnectionState(wishes)
+        self.opened = opened
+    }
+
+    /// Why the connection has ended; `nil` while it has not.
+    var failure: ConnectionFailure? { self.state.failure }
+
+    var isWritable: Bool { self.context?.channel.isWritable ?? false }
+
+    // MARK: What the pipeline says
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { self.greet() }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.perform(self.state.lost())
+        self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        self.greet()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.perform(self.state.lost())
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.perform(self.state.failed(ConnectionFailure(.unreachable, "\(error)")))
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        for channel in self.channels.values { channel.delegate?.writabilityChanged() }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        self.isReading = true
+        self.heartbeats?.read(now: context.eventLoop.now)
+        self.decoder.append(self.unwrapInboundIn(data))
+        do {
+            while self.failure == nil, let frame = try self.decoder.next() { try self.received(frame) }
+        } catch {
+            self.perform(self.state.failed(ConnectionFailure(.malformed, "\(error)")))
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        for channel in self.channels.values { channel.delegate?.readCompleted() }
+        self.isReading = false
+        self.flush()
+    }
+
+    // MARK: What the sessions want
+
+    /// Opens the next free channel.
+    func openChannel() throws(ConnectionFailure) -> AMQPChannel {
+        if let failure = self.failure { throw failure }
+        var number: UInt16 = 1
+        while self.channels[number] != nil { number += 1 }
+        let channel = AMQPChannel(number: number, maximumBody: ConnectionHandler.maximumIncomingBody)
+        self.channels[number] = channel
+        return channel
+    }
+
+    /// Sends a request; the answer comes in time, or the connection is given up.
+    func call(_ method: ClientMethod, on channel: AMQPChannel) -> EventLoopFuture<Reply> {
+        guard let context = self.context else {
+            return self.opened.futureResult.eventLoop.makeFailedFuture(
+                self.failure ?? ConnectionFailure(.lost, "connection was lost")
+            )
+        }
+        if let failure = channel.failure ?? self.failure { return context.eventLoop.makeFailedFuture(failure) }
+        let promise = context.eventLoop.makePromise(of: Reply.self)
+        channel.expectReply(promise)
+        self.send(method, on: channel.number)
+        self.flush()
+        let timeout = context.eventLoop.assumeIsolated().scheduleTask(in: ConnectionHandler.replyTimeout) {
+            self.perform(self.state.failed(ConnectionFailure(.silent, "the broker did not answer a request")))
+        }
+        promise.futureResult.assumeIsolated().whenComplete { _ in timeout.cancel() }
+        return promise.futureResult
+    }
+
+    /// Appends frames to what is sent next; see ``flush()``.
+    func write<Result>(_ body: (inout ByteBuffer) throws(WireError) -> Result) throws(WireError) -> Result {
+        try body(&self.outbox)
+    }
+
+    func send(_ method: ClientMethod, on channel: UInt16) {
+        guard self.failure == nil else { return }
+        do {
+            try FrameEncoder.method(method, channel: channel, into: &self.outbox)
+        } catch {
+            self.perform(self.state.failed(ConnectionFailure(.malformed, "\(error)")))
+        }
+    }
+
+    /// Hands what has been appended to the socket; within a read that happens once at its end.
+    func flush() {
+        guard !self.isReading, self.outbox.readableBytes > 0, let context = self.context else { return }
+        // Appending to a buffer that is still in the pipeline would copy it.
+        let bytes = self.outbox
+        self.outbox = ByteBuffer()
+        self.heartbeats?.wrote(now: context.eventLoop.now)
+        context.writeAndFlush(self.wrapOutboundOut(bytes), promise: nil)
+    }
+
+    /// Ends the connection in good order, or at once if the broker does not answer.
+    func close() {
+        self.perform(self.state.close())
+        self.flush()
+        _ = self.context?.eventLoop.assumeIsolated().scheduleTask(in: .seconds(5)) {
+            self.perform(self.state.failed(ConnectionFailure(.closed, "connection was closed")))
+        }
+    }
+
+    /// Gives the connection up.
+    func fail(_ failure: ConnectionFailure) {
+        self.perform(self.state.failed(failure))
+    }
+
+    // MARK: Steps
+
+    private func greet() {
+        self.context.map {
+            $0.writeAndFlush(self.wrapOutboundOut(ByteBuffer(bytes: [65, 77, 81, 80, 0, 0, 9, 1])), promise: nil)
+        }
+    }
+
+    private func received(_ frame: Frame) throws {
+        if frame.kind == .heartbeat { return }
+        if frame.channel == 0 {
+            guard frame.kind == .method else { throw WireError(.unexpectedFrame, "content on channel 0") }
+            self.perform(self.state.received(try MethodDecoder.decode(frame.payload, pool: self.pool)))
+            return
+        }
+        // What was under way on a channel that has been closed is of no interest.
+        guard let channel = self.channels[frame.channel] else { return }
+        switch frame.kind {
+        case .method:
+            let method = try MethodDecoder.decode(frame.payload, pool: self.pool)
+            if method.hasContent { try channel.assembler.begin(method) } else { self.received(method, on: channel) }
+        case .header:
+            try channel.assembler.header(frame.payload, pool: self.pool).map(channel.received)
+        default:
+            try channel.assembler.body(frame.payload).map(channel.received)
+        }
+    }
+
+    private func received(_ method: ServerMethod, on channel: AMQPChannel) {
+        switch method {
+        case .channelClose(let code, let text):
+            self.send(.channelCloseOk, on: channel.number)
+            self.channels[channel.number] = nil
+            channel.close(ConnectionFailure(.channelClosed(code), "\(code) \(text)"))
+        case .channelFlow(let active):
+            self.send(.channelFlowOk(active: active), on: channel.number)
+        case .channelCloseOk:
+            self.channels[channel.number] = nil
+            channel.received(method)
+            channel.close(ConnectionFailure(.closed, "channel was closed"))
+        default:
+            channel.received(method)
+        }
+    }
+
+    private func perform(_ action: ConnectionState.Action) {
+        switch action {
+        case .none: break
+        case .send(let methods):
+            for method in methods { self.send(method, on: 0) }
+        case .tune(let limits, let methods):
+            self.frameMax = limits.frameMax
+            self.decoder.maximumPayload = limits.frameMax - Frame.overhead
+            for method in methods { self.send(method, on: 0) }
+            self.startHeartbeats(.seconds(Int64(limits.heartbeat)))
+        case .opened(let limits):
+            self.opened.succeed(limits)
+        case .blocked(let reason):
+            self.setBlocked(reason)
+        case .unblocked:
+            self.setBlocked(nil)
+        case .fail(let failure, let goodbye):
+            self.end(failure, goodbye)
+        }
+    }
+
+    private func setBlocked(_ reason: String?) {
+        self.isBlocked = reason != nil
+        self.blockedReason = reason
+        self.onBlocked?(reason)
+        for channel in self.channels.values { channel.delegate?.blockedChanged(self.isBlocked) }
+    }
+
+    private func startHeartbeats(_ interval: TimeAmount) {
+        guard let context = self.context else { return }
+        self.heartbeats = Heartbeats(interval: interval, now: context.eventLoop.now)
+        self.scheduleHeartbeat()
+    }
+
+    private func scheduleHeartbeat() {
+        guard let context = self.context, let period = self.heartbeats?.period, self.failure == nil else { return }
+        _ = context.eventLoop.assumeIsolated().scheduleTask(in: period) {
+            switch self.heartbeats?.tick(now: context.eventLoop.now) {
+            case .send where self.failure == nil:
+                FrameEncoder.heartbeat(into: &self.outbox)
+                self.flush()
+            case .giveUp:
+                self.fail(ConnectionFailure(.silent, "nothing came from the broker for two heartbeats"))
+            default:
+                break
+            }
+            self.scheduleHeartbeat()
+        }
+    }
+
+    private func end(_ failure: ConnectionFailure, _ goodbye: ClientMethod?) {
+        if let goodbye, let context = self.context {
+            var bytes = self.outbox
+            self.outbox = ByteBuffer()
+            // A method without fields or with a short text always fits.
+            try? FrameEncoder.method(goodbye, channel: 0, into: &bytes)
+            context.writeAndFlush(self.wrapOutboundOut(bytes), promise: nil)
+        }
+        self.opened.fail(failure)
+        let channels = self.channels
+        self.channels = [:]
+        self.onBlocked = nil
+        for channel in channels.values { channel.close(failure) }
+        self.context?.close(promise: nil)
+    }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// The life of a connection from the first greeting to the last (AMQP 0-9-1 §2.2.4): a pure state machine.
+struct ConnectionState {
+    /// What both sides have agreed on.
+    struct Limits: Hashable {
+        var channelMax: UInt16
+        /// The largest frame in bytes, its overhead included.
+        var frameMax: Int
+        /// In seconds.
+        var heartbeat: UInt16
+    }
+
+    /// What this side wants.
+    struct Wishes {
+        var login: RabbitConfiguration.Login
+        var virtualHost: String
+        var connectionName: String
+        /// In seconds.
+        var heartbeat: UInt16
+        /// In bytes.
+        var frameMax = 131_072
+    }
+
+    enum Phase: Hashable {
+        case awaitingStart
+        case awaitingTune
+        case awaitingOpen(Limits)
+        case running(Limits)
+        case closing
+        case closed(ConnectionFailure)
+    }
+
+    enum Action {
+        case none
+        case send([ClientMethod])
+        /// Adopt the limits, then send.
+        case tune(Limits, [ClientMethod])
+        case opened(Limits)
+        case blocked(reason: String)
+        case unblocked
+        /// Tell everyone, send what is to be sent, close the socket.
+        case fail(ConnectionFailure, ClientMethod?)
+    }
+
+    private(set) var phase = Phase.awaitingStart
+    private let wishes: Wishes
+
+    init(_ wishes: Wishes) {
+        self.wishes = wishes
+    }
+
+    var isRunning: Bool {
+        if case .running = self.phase { true } else { false }
+    }
+
+    /// Why the connection has ended; `nil` while it has not.
+    var failure: ConnectionFailure? {
+        if case .closed(let failure) = self.phase { failure } else { nil }
+    }
+
+    /// The broker has sent a method on channel 0.
+    mutating func received(_ method: ServerMethod) -> Action {
+        switch (self.phase, method) {
+        case (.closed, _):
+            return .none
+        case (.closing, .connectionCloseOk):
+            return self.fail(ConnectionFailure(.closed, "connection was closed"), nil)
+        case (_, .connectionClose(let code, let text)):
+            return self.fail(ConnectionFailure(.closedByBroker(code), "\(code) \(text)"), .connectionCloseOk)
+        case (.closing, _):
+            return .none
+        case (.awaitingStart, .connectionStart(let mechanisms)):
+            return self.start(mechanisms)
+        case (.awaitingTune, .connectionTune(let channelMax, let frameMax, let heartbeat)):
+            return self.tune(channelMax, frameMax, heartbeat)
+        case (.awaitingOpen(let limits), .connectionOpenOk):
+            self.phase = .running(limits)
+            return .opened(limits)
+        case (.running, .connectionBlocked(let reason)):
+            return .blocked(reason: reason)
+        case (.running, .connectionUnblocked):
+            return .unblocked
+        default:
+            return self.failed(ConnectionFailure(.malformed, "unexpected method in the connection's handshake"))
+        }
+    }
+
+    /// This side wants to end the connection.
+    mutating func close() -> Action {
+        switch self.phase {
+        case .running:
+            self.phase = .closing
+            return .send([.connectionClose(code: 200, text: "done")])
+        case .closing, .closed:
+            return .none
+        default:
+            return self.fail(ConnectionFailure(.closed, "connection was closed"), nil)
+        }
+    }
+
+    /// This side gives the connection up: the peer is told why if it still listens.
+    mutating func failed(_ failure: ConnectionFailure) -> Action {
+        if case .closed = self.phase { return .none }
+        let goodbye: ClientMethod? =
+            self.isRunning && failure.code == .malformed ? .connectionClose(code: 501, text: "malformed") : nil
+        return self.fail(failure, goodbye)
+    }
+
+    /// The socket is closed.
+    mutating func lost() -> Action {
+        switch self.phase {
+        case .closed: return .none
+        case .closing: return self.fail(ConnectionFailure(.closed, "connection was closed"), nil)
+        // RabbitMQ closes the socket without a word when it refuses a login of a client that cannot take a reply.
+        case .awaitingTune: return self.fail(ConnectionFailure(.lost, "connection was closed during the login"), nil)
+        default: return self.fail(ConnectionFailure(.lost, "connection was lost"), nil)
+        }
+    }
+
+    private mutating func fail(_ failure: ConnectionFailure, _ method: ClientMethod?) -> Action {
+        self.phase = .closed(failure)
+        return .fail(failure, method)
+    }
+
+    private mutating func start(_ mechanisms: String) -> Action {
+        let (mechanism, response) =
+            switch self.wishes.login {
+            case .password(let user, let password): ("PLAIN", "\0\(user)\0\(password)")
+            case .certificate: ("EXTERNAL", "")
+            }
+        guard mechanisms.split(separator: " ").contains(mechanism[...]) else {
+            return self.failed(ConnectionFailure(.malformed, "broker does not offer the login mechanism \(mechanism)"))
+        }
+        self.phase = .awaitingTune
+        let capabilities: [(String, FieldValue)] = [
+            "authentication_failure_close", "basic.nack", "connection.blocked", "consumer_cancel_notify",
+            "publisher_confirms",
+        ].map { ($0, .bool(true)) }
+        let properties: [(String, FieldValue)] = [
+            ("product", .string("swift-event-bus")),
+            ("connection_name", .string(self.wishes.connectionName)),
+            ("capabilities", .table(capabilities)),
+        ]
+        return .send([.connectionStartOk(properties: properties, mechanism: mechanism, response: response)])
+    }
+
+    private mutating func tune(_ channelMax: UInt16, _ frameMax: UInt32, _ heartbeat: UInt16) -> Action {
+        let limits = Limits(
+            channelMax: channelMax == 0 ? 2047 : min(channelMax, 2047),
+            frameMax: frameMax == 0 ? self.wishes.frameMax : min(Int(frameMax), self.wishes.frameMax),
+            // 0 would switch heartbeats off for both sides: this side's wish stands.
+            heartbeat: heartbeat == 0 ? self.wishes.heartbeat : min(heartbeat, self.wishes.heartbeat)
+        )
+        guard limits.frameMax >= Frame.minimumSize else {
+            return self.failed(ConnectionFailure(.malformed, "broker wants frames of \(frameMax) bytes"))
+        }
+        self.phase = .awaitingOpen(limits)
+        let tuneOk = ClientMethod.connectionTuneOk(
+            channelMax: limits.channelMax,
+            frameMax: UInt32(limits.frameMax),
+            heartbeat: limits.heartbeat
+        )
+        return .tune(limits, [tuneOk, .connectionOpen(virtualHost: self.wishes.virtualHost)])
+    }
+}

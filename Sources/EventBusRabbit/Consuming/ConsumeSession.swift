@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import DequeModule
+import EventBus
+import Logging
+import NIOCore
+
+/// The consumer of one open subscription: takes what the broker delivers, carries out verdicts.
+///
+/// Confined to the event loop.
+final class ConsumeSession: ChannelDelegate {
+    /// A copy that has to be confirmed before its original is acknowledged.
+    struct Copy {
+        let message: OutgoingMessage
+        /// To the solo queue, without a verdict.
+        let isMove: Bool
+    }
+
+    let subscription: Subscription
+    private let deliveries: RabbitDeliveries
+    let copyQueue: PublishQueue
+    private let channel: AMQPChannel
+    private let handler: ConnectionHandler
+    let eventLoop: any EventLoop
+    private let configuration: RabbitConfiguration
+    let logger: Logger
+
+    private var held: [UInt64: IncomingMessage] = [:]
+    private var acknowledgements = Acknowledgements()
+    var gate = SoloGate()
+    var copies: [UInt64: Copy] = [:]
+    var unsentCopies: [UInt64] = []
+    var failedCopies: [UInt64] = []
+    var backoff = Backoff()
+    private var flushes: [EventLoopPromise<Void>] = []
+    private var isFlushScheduled = false
+    private var isEnding = false
+    var failure: BusError?
+
+    init(
+        _ subscription: Subscription,
+        _ deliveries: RabbitDeliveries,
+        copies: PublishQueue,
+        _ channel: AMQPChannel,
+        _ handler: ConnectionHandler,
+        _ eventLoop: any EventLoop,
+        _ configuration: RabbitConfiguration,
+        _ logger: Logger
+    ) {
+        self.subscription = subscription
+        self.deliveries = deliveries
+        self.copyQueue = copies
+        self.channel = channel
+        self.handler = handler
+        self.eventLoop = eventLoop
+        self.configuration = configuration
+        self.logger = logger
+        channel.delegate = self
+        // What an earlier instance has left to run alone comes first.
+        if self.hasSolo { self.gate.soloWaits() }
+    }
+
+    private var hasSolo: Bool { self.subscription.ordering == .none }
+
+    /// How many verdicts are worth a write of their own.
+    private var patience: Int { max(1, min(200, self.subscription.prefetch / 4)) }
+
+    /// The broker has accepted the consumer.
+    func started() {
+        self.step()
+        self.scheduleSoloCheck()
+    }
+
+    /// Carries out all verdicts so far.
+    ///
+    /// Succeeds when acknowledgements are written and copies confirmed.
+    func flush(within timeout: TimeAmount) -> EventLoopFuture<Void> {
+        self.collect()
+        self.writeAcknowledgements()
+        if let failure = self.failure { return self.eventLoop.makeFailedFuture(failure) }
+        let promise = self.eventLoop.makePromise(of: Void.self)
+        self.flushes.append(promise)
+        let error = BusError(
+            .unavailable,
+            "RabbitMQ: copies for retry or dead-letter queues could not be confirmed in time"
+        )
+        let deadline = self.eventLoop.scheduleTask(in: timeout) {
+            promise.fail(error)
+        }
+        promise.futureResult.whenComplete { _ in deadline.cancel() }
+        self.finishFlushes()
+        return promise.futureResult
+    }
+
+    /// The scope ends: carries out what is settled and begins nothing new.
+    func finish() -> EventLoopFuture<Void> {
+        self.isEnding = true
+        self.gate.stop()
+        return self.flush(within: .seconds(5))
+    }
+
+    /// Verdicts wait, or the consumer has been stopped.
+    func woken() {
+        self.collect()
+        if self.gate.isIdle || self.acknowledgements.settledCount >= self.patience {
+            self.writeAcknowledgements()
+        } else if self.acknowledgements.settledCount > 0, !self.isFlushScheduled {
+            self.isFlushScheduled = true
+            for (tag, verdict) in self.deliveries.take(patience: self.patience) { self.carryOut(verdict, on: tag) }
+            _ = self.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(2)) {
+                self.isFlushScheduled = false
+                self.collect()
+                self.writeAcknowledgements()
+            }
+        }
+    }
+
+    // MARK: ChannelDelegate
+
+    func received(_ method: ServerMethod) {
+        guard case .basicCancel = method else { return }
+        self.writeAcknowledgements()
+        self.handler.fail(
+            ConnectionFailure(.cancelled, "the broker cancelled the consumer of \(self.subscription.name)")
+        )
+    }
+
+    func received(_ content: ContentAssembler.Content) {
+        guard case .basicDeliver(let tag, let redelivered, let exchange, let routingKey) = content.method else {
+            return
+        }
+        let message = IncomingMessage(
+            tag: tag,
+            redelivered: redelivered,
+            exchange: exchange,
+            routingKey: routingKey,
+            properties: content.properties,
+            headers: content.headers,
+            body: content.body
+        )
+        guard self.hold(message) else { return }
+        if self.hasSolo, message.returnsHere > 0 {
+            // At the scope's end it goes back with all the others.
+            guard !self.isEnding else { return }
+            // It may have killed a process: it has to run alone.
+            self.gate.moveBegan()
+            self.copy(MessageCopy.solo(message, of: self.subscription.name), for: message.tag, isMove: true)
+        } else {
+            self.gate.arrived(message.tag)
+        }
+    }
+
+    func readCompleted() {
+        guard self.failure == nil else { return }
+        self.collect()
+        self.writeAcknowledgements()
+    }
+
+    func writabilityChanged() {}
+
+    func blockedChanged(_ isBlocked: Bool) {}
+
+    func closed(_ failure: ConnectionFailure) {
+        let error = failure.busError(.connectionLost)
+        self.failure = error
+        self.held = [:]
+        self.copies = [:]
+        self.deliveries.fail(error)
+        let flushes = self.flushes
+        self.flushes = []
+        for promise in flushes { promise.fail(error) }
+    }
+
+    // MARK: Steps
+
+    /// Notes a message as delivered; tags rise by one.
+    private func hold(_ message: IncomingMessage) -> Bool {
+        guard self.failure == nil else { return false }
+        guard self.acknowledgements.delivered(message.tag) else {
+            self.handler.fail(ConnectionFailure(.malformed, "unexpected delivery tag \(message.tag)"))
+            return false
+        }
+        self.held[message.tag] = message
+        return true
+    }
+
+    private func collect() {
+        for (tag, verdict) in self.deliveries.take(patience: nil) { self.carryOut(verdict, on: tag) }
+        if self.deliveries.isStopped { self.gate.stop() }
+        self.sendCopies()
+        self.step()
+    }
+
+    private func carryOut(_ verdict: Verdict, on tag: UInt64) {
+        guard let message = self.held[tag], self.gate.settled(tag) else { return }
+        let name = self.subscription.name
+        switch verdict {
+        case .done:
+            self.forget(tag)
+        case .retry(let delay, let failures):
+            self.copy(MessageCopy.retry(message, of: name, after: delay, failures), for: tag)
+        case .deadLetter(let reason, let failures):
+            let copy = MessageCopy.dead(message, of: name, reason: reason, failures, at: Stamp.next().time)
+            self.copy(copy, for: tag)
+        }
+    }
+
+    func forget(_ tag: UInt64) {
+        self.held[tag] = nil
+        self.acknowledgements.settle(tag)
+    }
+
+    func step() {
+        guard self.failure == nil else { return }
+        switch self.gate.next() {
+        case .none: break
+        case .handOut(let tags):
+            self.deliveries.offer(tags.compactMap { self.held[$0] }.map(RabbitDeliveries.Arrival.init))
+        case .fetch:
+            self.writeAcknowledgements()
+            self.handler.call(.basicGet(queue: Topology.solo(self.subscription.name)), on: self.channel)
+                .assumeIsolated()
+                .whenSuccess { self.fetched($0.content) }
+        }
+    }
+
+    private func fetched(_ content: ContentAssembler.Content?) {
+        guard let message = content.flatMap(IncomingMessage.init) else {
+            self.gate.fetched(nil)
+            return self.step()
+        }
+        guard self.hold(message) else { return }
+        self.gate.fetched(message.tag)
+        self.deliveries.offer([RabbitDeliveries.Arrival(message: message)])
+    }
+
+    func writeAcknowledgements() {
+        for ack in self.acknowledgements.flush() {
+            self.handler.send(.basicAck(tag: ack.tag, multiple: ack.multiple), on: self.channel.number)
+        }
+        self.handler.flush()
+    }
+
+    func finishFlushes() {
+        guard !self.flushes.isEmpty, self.copies.isEmpty else { return }
+        let flushes = self.flushes
+        self.flushes = []
+        for promise in flushes { promise.succeed() }
+    }
+
+    /// Another instance may have left something to run alone: a look at the count is cheap and disturbs nobody.
+    private func scheduleSoloCheck() {
+        guard self.hasSolo, self.failure == nil else { return }
+        _ = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(self.configuration.soloInterval)) {
+            guard self.failure == nil, !self.gate.isStopped else { return }
+            guard self.gate.isOpen else { return self.scheduleSoloCheck() }
+            let count = ClientMethod.queueDeclare(
+                name: Topology.solo(self.subscription.name),
+                passive: true,
+                arguments: []
+            )
+            self.handler.call(count, on: self.channel).assumeIsolated().whenSuccess { reply in
+                if case .queueDeclareOk(let messages) = reply.method, messages > 0 {
+                    self.gate.soloWaits()
+                    self.step()
+                }
+                self.scheduleSoloCheck()
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import NIOCore
+import Synchronization
+
+/// What passes between the tasks of a consumer and the event loop: deliveries one way, verdicts the other.
+final class RabbitDeliveries: Deliveries {
+    /// A delivery that may be handed out.
+    struct Arrival: Sendable {
+        let message: IncomingMessage
+
+        func delivery(_ generation: UInt64) -> Delivery {
+            Delivery(
+                id: Delivery.ID(generation: generation, tag: self.message.tag),
+                message: self.message.message(),
+                failures: self.message.failures,
+                returns: self.message.returnsBefore + self.message.returnsHere
+            )
+        }
+    }
+
+    private typealias Waiter = CheckedContinuation<[Arrival]?, any Error>
+
+    private struct State {
+        var arrivals: [Arrival] = []
+        var waiter: Waiter?
+        var verdicts: [(tag: UInt64, verdict: Verdict)] = []
+        var isStopped = false
+        var failure: BusError?
+        /// The loop knows that something is to be collected.
+        var isWoken = false
+        /// The loop will come by itself unless this many verdicts wait.
+        var patience: Int?
+        var wake: (@Sendable () -> Void)?
+        var flush: (@Sendable () -> EventLoopFuture<Void>)?
+    }
+
+    let generation: UInt64
+    private let state = Mutex(State())
+
+    init(generation: UInt64) {
+        self.generation = generation
+    }
+
+    // MARK: For the consumer's tasks
+
+    func next() async throws -> [Delivery]? {
+        let arrivals = try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (waiter: Waiter) in
+                let (earlier, result) = self.state.withLock { state -> (Waiter?, Result<[Arrival]?, any Error>?) in
+                    if Task.isCancelled { return (nil, .failure(CancellationError())) }
+                    if let failure = state.failure { return (nil, .failure(failure)) }
+                    if state.isStopped { return (nil, .success(nil)) }
+                    guard state.arrivals.isEmpty else {
+                        defer { state.arrivals = [] }
+                        return (nil, .success(state.arrivals))
+                    }
+                    defer { state.waiter = waiter }
+                    return (state.waiter, nil)
+                }
+                // Only one task may wait; a second one takes over.
+                earlier?.resume(throwing: CancellationError())
+                if let result { waiter.resume(with: result) }
+            }
+        } onCancel: {
+            self.takeWaiter { _ in }?.resume(throwing: CancellationError())
+        }
+        return arrivals?.map { $0.delivery(self.generation) }
+    }
+
+    func settle(_ delivery: Delivery.ID, _ verdict: Verdict) {
+        guard delivery.generation == self.generation else { return }
+        let wake = self.state.withLock { state -> (@Sendable () -> Void)? in
+            guard state.failure == nil else { return nil }
+            state.verdicts.append((delivery.tag, verdict))
+            let isImpatient = state.patience.map { state.verdicts.count >= $0 } ?? true
+            guard !state.isWoken, isImpatient else { return nil }
+            state.isWoken = true
+            return state.wake
+        }
+        wake?()
+    }
+
+    func stop() {
+        self.takeWaiter { $0.isStopped = true }?.resume(returning: nil)
+        self.state.withLock { $0.wake }?()
+    }
+
+    func flush() async throws {
+        try Task.checkCancellation()
+        guard let flush = self.state.withLock({ $0.flush }) else {
+            throw self.failure ?? BusError(.connectionLost, "RabbitMQ: the subscription is not open")
+        }
+        try await flush().get()
+    }
+
+    // MARK: For the event loop
+
+    var isStopped: Bool { self.state.withLock { $0.isStopped } }
+
+    var failure: BusError? { self.state.withLock { $0.failure } }
+
+    func attach(wake: @escaping @Sendable () -> Void, flush: @escaping @Sendable () -> EventLoopFuture<Void>) {
+        self.state.withLock {
+            $0.wake = wake
+            $0.flush = flush
+        }
+    }
+
+    func offer(_ arrivals: [Arrival]) {
+        let (waiter, taken) = self.state.withLock { state -> (Waiter?, [Arrival]) in
+            state.arrivals += arrivals
+            guard let waiter = state.waiter else { return (nil, []) }
+            defer { state.arrivals = [] }
+            state.waiter = nil
+            return (waiter, state.arrivals)
+        }
+        waiter?.resume(returning: taken)
+    }
+
+    /// All verdicts so far; until the next call nobody is woken for fewer than `patience`.
+    func take(patience: Int?) -> [(tag: UInt64, verdict: Verdict)] {
+        self.state.withLock { state in
+            state.isWoken = false
+            state.patience = patience
+            defer { state.verdicts = [] }
+            return state.verdicts
+        }
+    }
+
+    /// Nothing more comes, and verdicts are of no use.
+    func fail(_ error: BusError) {
+        let waiter = self.takeWaiter { state in
+            state.failure = state.failure ?? error
+            state.wake = nil
+            state.flush = nil
+            state.verdicts = []
+            state.arrivals = []
+        }
+        waiter?.resume(throwing: error)
+    }
+
+    private func takeWaiter(_ change: (inout sending State) -> Void) -> Waiter? {
+        self.state.withLock { state in
+            change(&state)
+            defer { state.waiter = nil }
+            return state.waiter
+        }
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import DequeModule
+
+/// What may be handed out now: everything that is ready, or one message that has to run alone.
+///
+/// A pure state machine.
+///
+/// While a message waits in the solo queue nothing new is handed out; when all that is out is settled, it is fetched and
+/// handed out alone. That goes on until the solo queue is empty.
+struct SoloGate {
+    private enum Phase: Hashable {
+        case open
+        case draining
+        case fetching
+        case alone
+    }
+
+    enum Step: Hashable {
+        case none
+        case handOut([UInt64])
+        /// Fetch one message from the solo queue.
+        case fetch
+    }
+
+    private var phase = Phase.open
+    private var ready: Deque<UInt64> = []
+    private var out: Set<UInt64> = []
+    /// Messages on their way to the solo queue.
+    private var moves = 0
+    /// Something may have come to the solo queue since the last fetch was sent.
+    private var isFetchStale = false
+    private(set) var isStopped = false
+
+    /// Whether nothing is out.
+    var isIdle: Bool { self.out.isEmpty }
+
+    /// Whether it is known that something waits to run alone.
+    var isOpen: Bool { self.phase == .open }
+
+    /// A message of the subscription's queue has come.
+    mutating func arrived(_ tag: UInt64) {
+        self.ready.append(tag)
+    }
+
+    /// A message waits in the solo queue.
+    mutating func soloWaits() {
+        self.isFetchStale = true
+        if self.phase == .open { self.phase = .draining }
+    }
+
+    /// A message is being moved to the solo queue: it stood in front of what is ready, so that nothing may overtake it.
+    mutating func moveBegan() {
+        self.moves += 1
+        self.soloWaits()
+    }
+
+    /// A message has arrived in the solo queue.
+    mutating func moveEnded() {
+        self.moves -= 1
+        self.soloWaits()
+    }
+
+    /// The fetch has brought a message, or found the queue empty.
+    mutating func fetched(_ tag: UInt64?) {
+        guard self.phase == .fetching else { return }
+        if let tag {
+            self.phase = .alone
+            self.out.insert(tag)
+        } else {
+            self.phase = self.isFetchStale ? .draining : .open
+        }
+    }
+
+    /// A delivery has its verdict.
+    ///
+    /// - Returns: whether it was out.
+    mutating func settled(_ tag: UInt64) -> Bool {
+        guard self.out.remove(tag) != nil else { return false }
+        if self.phase == .alone { self.phase = .draining }
+        return true
+    }
+
+    /// Nothing new is handed out from now on.
+    mutating func stop() {
+        self.isStopped = true
+    }
+
+    mutating func next() -> Step {
+        guard !self.isStopped else { return .none }
+        switch self.phase {
+        case .open:
+            guard !self.ready.isEmpty else { return .none }
+            let tags = Array(self.ready)
+            self.ready = []
+            self.out.formUnion(tags)
+            return .handOut(tags)
+        case .draining where self.out.isEmpty && self.moves == 0:
+            self.phase = .fetching
+            self.isFetchStale = false
+            return .fetch
+        default:
+            return .none
+        }
+    }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import DequeModule
+import NIOCore
+
+/// Which messages of a channel wait for the broker's answer (RabbitMQ, publisher confirms): a pure state machine.
+///
+/// Tags count from 1 in the order of writing. A mandatory message that no queue takes is returned before it is acknowledged;
+/// a return has no tag, so it is matched by message id.
+struct Confirms {
+    /// Who waits: a batch and a place in it.
+    struct Slot: Hashable, Sendable {
+        let batch: UInt64
+        let index: Int
+    }
+
+    enum Answer: Hashable {
+        case confirmed
+        case unroutable
+        case refused
+        case unknown
+    }
+
+    struct Resolution: Hashable {
+        let slot: Slot
+        let answer: Answer
+    }
+
+    private struct Entry {
+        let slot: Slot
+        let messageID: String?
+        let size: Int
+        var deadline: NIODeadline
+        var isReturned = false
+        var isAnswered = false
+        /// The waiter has been told that the outcome is unknown; the broker's answer is still to come.
+        var isAbandoned = false
+    }
+
+    private var entries: Deque<Entry> = []
+    private var firstTag: UInt64 = 1
+    /// Returns come in the order of publishing: where the next is looked for.
+    private var returnHint: UInt64 = 1
+
+    /// How many messages wait for the broker's answer, and their bytes.
+    private(set) var outstanding = 0
+    private(set) var outstandingBytes = 0
+
+    /// When the oldest waiter has waited long enough.
+    var nextDeadline: NIODeadline? { self.entries.first { !$0.isAnswered && !$0.isAbandoned }?.deadline }
+
+    /// A message has been written.
+    mutating func published(_ slot: Slot, messageID: String?, size: Int, deadline: NIODeadline) {
+        self.entries.append(Entry(slot: slot, messageID: messageID, size: size, deadline: deadline))
+        self.outstanding += 1
+        self.outstandingBytes += size
+    }
+
+    /// A message came back since no queue took it.
+    mutating func returned(messageID: String?) {
+        let start = self.returnHint > self.firstTag ? Int(self.returnHint - self.firstTag) : 0
+        let indices = Array(start..<max(start, self.entries.count)) + Array(0..<min(start, self.entries.count))
+        for index in indices
+        where self.entries[index].messageID == messageID && !self.entries[index].isReturned
+            && !self.entries[index].isAnswered
+        {
+            self.entries[index].isReturned = true
+            self.returnHint = self.firstTag + UInt64(index) + 1
+            return
+        }
+    }
+
+    mutating func acknowledged(_ tag: UInt64, multiple: Bool) -> [Resolution] {
+        self.answer(tag, multiple, .confirmed)
+    }
+
+    mutating func refused(_ tag: UInt64, multiple: Bool) -> [Resolution] {
+        self.answer(tag, multiple, .refused)
+    }
+
+    /// Ends the waiting of those that have waited long enough; the broker's late answers are still understood.
+    mutating func expire(now: NIODeadline) -> [Resolution] {
+        var resolutions: [Resolution] = []
+        for index in self.entries.indices where !self.entries[index].isAnswered && !self.entries[index].isAbandoned {
+            guard self.entries[index].deadline <= now else { break }
+            self.entries[index].isAbandoned = true
+            resolutions.append(Resolution(slot: self.entries[index].slot, answer: .unknown))
+        }
+        return resolutions
+    }
+
+    /// Starts the waiting anew, for example when the broker begins or stops to hold messages back.
+    mutating func extend(to deadline: NIODeadline) {
+        for index in self.entries.indices { self.entries[index].deadline = deadline }
+    }
+
+    /// The channel is gone: nobody will answer.
+    mutating func fail() -> [Resolution] {
+        let open = self.entries.filter { !$0.isAnswered && !$0.isAbandoned }
+        self.entries = []
+        self.outstanding = 0
+        self.outstandingBytes = 0
+        return open.map { Resolution(slot: $0.slot, answer: .unknown) }
+    }
+
+    private mutating func answer(_ tag: UInt64, _ multiple: Bool, _ answer: Answer) -> [Resolution] {
+        // Tag 0 with `multiple` means all so far (AMQP 0-9-1 §1.8.3.13).
+        let last = tag == 0 && multiple ? self.entries.count - 1 : self.index(of: tag)
+        guard let last, last < self.entries.count, last >= 0 else { return [] }
+        var resolutions: [Resolution] = []
+        for index in (multiple ? 0 : last)...last where !self.entries[index].isAnswered {
+            self.entries[index].isAnswered = true
+            self.outstanding -= 1
+            self.outstandingBytes -= self.entries[index].size
+            guard !self.entries[index].isAbandoned else { continue }
+            let isUnroutable = answer == .confirmed && self.entries[index].isReturned
+            resolutions.append(
+                Resolution(slot: self.entries[index].slot, answer: isUnroutable ? .unroutable : answer)
+            )
+        }
+        while let first = self.entries.first, first.isAnswered {
+            self.entries.removeFirst()
+            self.firstTag += 1
+        }
+        return resolutions
+    }
+
+    private func index(of tag: UInt64) -> Int? {
+        guard tag >= self.firstTag, tag - self.firstTag < UInt64(self.entries.count) else { return nil }
+        return Int(tag - self.firstTag)
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import NIOCore
+import Synchronization
+
+/// Messages that are to be sent together, and who waits for their outcomes.
+struct PublishBatch: Sendable {
+    enum Sink: Sendable {
+        /// One answer when all outcomes are there.
+        case all(CheckedContinuation<[PublishOutcome], Never>)
+        /// Outcomes as they come, on the event loop or at once where nothing can be sent.
+        case each(@Sendable ([(index: Int, outcome: PublishOutcome)]) -> Void)
+    }
+
+    let messages: [OutgoingMessage]
+    let sink: Sink
+
+    /// Gives all messages the same outcome.
+    func resolve(_ outcome: PublishOutcome) {
+        switch self.sink {
+        case .all(let continuation): continuation.resume(returning: self.messages.map { _ in outcome })
+        case .each(let report): report(self.messages.indices.map { ($0, outcome) })
+        }
+    }
+}
+
+/// Where tasks leave batches for one channel of the publishing connection: one wake-up of the event loop however many come.
+///
+/// Before the first connection batches wait; while there is none they are answered at once.
+final class PublishQueue: Sendable {
+    private enum Phase {
+        case starting
+        case up(@Sendable () -> Void)
+        case down(BusError)
+    }
+
+    private struct State {
+        var phase = Phase.starting
+        var batches: [(id: UInt64, batch: PublishBatch)] = []
+        var lastID: UInt64 = 0
+        var isWoken = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Whether the first connection has yet to come.
+    var isStarting: Bool {
+        self.state.withLock { if case .starting = $0.phase { true } else { false } }
+    }
+
+    /// Takes a batch; its sink is called exactly once per message.
+    ///
+    /// - Returns: what to cancel it by.
+    @discardableResult
+    func submit(_ batch: PublishBatch) -> UInt64 {
+        let (id, wake, error) = self.state.withLock { state -> (UInt64, (@Sendable () -> Void)?, BusError?) in
+            state.lastID += 1
+            if case .down(let error) = state.phase { return (state.lastID, nil, error) }
+            state.batches.append((state.lastID, batch))
+            guard case .up(let wake) = state.phase, !state.isWoken else { return (state.lastID, nil, nil) }
+            state.isWoken = true
+            return (state.lastID, wake, nil)
+        }
+        if let error { batch.resolve(.notSent(error)) }
+        wake?()
+        return id
+    }
+
+    /// Takes back a batch that still waits.
+    func cancel(_ id: UInt64, _ error: BusError) {
+        let batch = self.state.withLock { state in
+            state.batches.firstIndex { $0.id == id }.map { state.batches.remove(at: $0).batch }
+        }
+        batch?.resolve(.notSent(error))
+    }
+
+    /// There is a connection: `wake` makes it take what waits.
+    func attach(_ wake: @escaping @Sendable () -> Void) {
+        self.state.withLock {
+            $0.phase = .up(wake)
+            $0.isWoken = true
+        }
+        wake()
+    }
+
+    /// There is no connection: what waits is answered, and so is what comes.
+    func detach(_ error: BusError) {
+        let batches = self.state.withLock { state in
+            state.phase = .down(error)
+            defer { state.batches = [] }
+            return state.batches
+        }
+        for entry in batches { entry.batch.resolve(.notSent(error)) }
+    }
+
+    /// All that waits, for the connection.
+    func take() -> [(id: UInt64, batch: PublishBatch)] {
+        self.state.withLock { state in
+            state.isWoken = false
+            defer { state.batches = [] }
+            return state.batches
+        }
+    }
+}

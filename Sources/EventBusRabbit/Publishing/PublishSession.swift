@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import DequeModule
+import EventBus
+import NIOCore
+
+/// Writes the batches of a ``PublishQueue`` to one channel and hands out the broker's answers.
+///
+/// Confined to the event loop.
+final class PublishSession: ChannelDelegate {
+    /// How much may be on its way unanswered.
+    static let maximumOutstanding = 4096
+    static let maximumOutstandingBytes = 16 * 1024 * 1024
+
+    private struct Pending {
+        let sink: PublishBatch.Sink
+        var outcomes: [PublishOutcome]
+        var remaining: Int
+        /// Outcomes to report at the end of this turn.
+        var fresh: [(index: Int, outcome: PublishOutcome)] = []
+    }
+
+    private struct Waiting {
+        let slot: Confirms.Slot
+        let message: OutgoingMessage
+        let deadline: NIODeadline
+    }
+
+    private let queue: PublishQueue
+    private let channel: AMQPChannel
+    private let handler: ConnectionHandler
+    private let eventLoop: any EventLoop
+    private let timeout: TimeAmount
+    private var confirms = Confirms()
+    private var waiting: Deque<Waiting> = []
+    private var pending: [UInt64: Pending] = [:]
+    private var touched: Set<UInt64> = []
+    private var isTimerSet = false
+    private var idleWaiters: [EventLoopPromise<Void>] = []
+    private var failure: ConnectionFailure?
+
+    init(
+        _ queue: PublishQueue,
+        _ channel: AMQPChannel,
+        _ handler: ConnectionHandler,
+        _ eventLoop: any EventLoop,
+        timeout: TimeAmount
+    ) {
+        self.queue = queue
+        self.channel = channel
+        self.handler = handler
+        self.eventLoop = eventLoop
+        self.timeout = timeout
+        channel.delegate = self
+    }
+
+    /// Succeeds when nobody waits for an outcome, or when the time is over.
+    func untilIdle(within timeout: TimeAmount) -> EventLoopFuture<Void> {
+        let promise = self.eventLoop.makePromise(of: Void.self)
+        let deadline = self.eventLoop.scheduleTask(in: timeout) { promise.succeed() }
+        promise.futureResult.whenComplete { _ in deadline.cancel() }
+        self.idleWaiters.append(promise)
+        self.report()
+        return promise.futureResult
+    }
+
+    /// Takes what waits in the queue.
+    func drain() {
+        let deadline = self.eventLoop.now + self.timeout
+        for (id, batch) in self.queue.take() {
+            guard self.failure == nil else {
+                batch.resolve(.notSent(BusError(.unavailable, "RabbitMQ: connection was lost")))
+                continue
+            }
+            self.pending[id] = Pending(
+                sink: batch.sink,
+                outcomes: batch.messages.map { _ in .unknown },
+                remaining: batch.messages.count
+            )
+            for (index, message) in batch.messages.enumerated() {
+                let slot = Confirms.Slot(batch: id, index: index)
+                self.waiting.append(Waiting(slot: slot, message: message, deadline: deadline))
+            }
+        }
+        self.pump()
+        self.report()
+    }
+
+    // MARK: ChannelDelegate
+
+    func received(_ method: ServerMethod) {
+        switch method {
+        case .basicAck(let tag, let multiple): self.resolve(self.confirms.acknowledged(tag, multiple: multiple))
+        case .basicNack(let tag, let multiple): self.resolve(self.confirms.refused(tag, multiple: multiple))
+        default: break
+        }
+    }
+
+    func received(_ content: ContentAssembler.Content) {
+        guard case .basicReturn = content.method else { return }
+        self.confirms.returned(messageID: content.properties.messageID)
+    }
+
+    func readCompleted() {
+        self.pump()
+        self.report()
+    }
+
+    func writabilityChanged() {
+        self.pump()
+        self.report()
+    }
+
+    func blockedChanged(_ isBlocked: Bool) {
+        self.confirms.extend(to: self.eventLoop.now + self.timeout)
+        self.pump()
+        self.report()
+    }
+
+    func closed(_ failure: ConnectionFailure) {
+        self.failure = failure
+        self.resolve(self.confirms.fail())
+        let error = failure.busError(.unavailable)
+        while let head = self.waiting.popFirst() { self.resolve(head.slot, .notSent(error)) }
+        self.report()
+    }
+
+    // MARK: Steps
+
+    private var hasRoom: Bool {
+        self.confirms.outstanding < PublishSession.maximumOutstanding
+            && self.confirms.outstandingBytes < PublishSession.maximumOutstandingBytes
+            && self.handler.isWritable && !self.handler.isBlocked && self.failure == nil
+    }
+
+    private func pump() {
+        // What is appended is not written yet, so writability cannot say when to stop within a turn.
+        var turn = 0
+        let deadline = self.eventLoop.now + self.timeout
+        while self.hasRoom, turn < 1024 * 1024, let head = self.waiting.popFirst() {
+            do throws(WireError) {
+                try self.handler.write { buffer throws(WireError) in
+                    try FrameEncoder.publish(
+                        head.message,
+                        channel: self.channel.number,
+                        maximumFrame: self.handler.frameMax,
+                        into: &buffer
+                    )
+                }
+                turn += head.message.size
+                self.confirms.published(
+                    head.slot,
+                    messageID: head.message.properties.messageID,
+                    size: head.message.size,
+                    deadline: deadline
+                )
+            } catch {
+                self.resolve(head.slot, .refused(reason: "the message does not fit into AMQP: \(error)"))
+            }
+        }
+        self.handler.flush()
+        self.setTimer()
+        if !self.waiting.isEmpty, self.hasRoom {
+            self.eventLoop.assumeIsolated().execute {
+                self.pump()
+                self.report()
+            }
+        }
+    }
+
+    private func setTimer() {
+        guard !self.isTimerSet, self.failure == nil else { return }
+        let deadlines = [self.confirms.nextDeadline, self.waiting.first?.deadline].compactMap { $0 }
+        guard let deadline = deadlines.min() else { return }
+        self.isTimerSet = true
+        _ = self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+            self.isTimerSet = false
+            self.expire()
+        }
+    }
+
+    private func expire() {
+        let now = self.eventLoop.now
+        while let head = self.waiting.first, head.deadline <= now {
+            self.waiting.removeFirst()
+            let reason = self.handler.isBlocked ? "the broker takes no messages" : "the broker is too slow"
+            self.resolve(head.slot, .notSent(BusError(.unavailable, "RabbitMQ: \(reason)")))
+        }
+        let expired = self.confirms.expire(now: now)
+        self.resolve(expired)
+        self.report()
+        // RabbitMQ can lose confirms; a broker that holds messages back on purpose is not suspect.
+        if !expired.isEmpty, !self.handler.isBlocked {
+            self.handler.fail(ConnectionFailure(.silent, "the broker did not confirm a message"))
+        }
+        self.setTimer()
+    }
+
+    private func resolve(_ resolutions: [Confirms.Resolution]) {
+        for resolution in resolutions {
+            switch resolution.answer {
+            case .confirmed: self.resolve(resolution.slot, .confirmed)
+            case .unroutable: self.resolve(resolution.slot, .unroutable)
+            case .refused: self.resolve(resolution.slot, .refused(reason: "the broker could not store the message"))
+            case .unknown: self.resolve(resolution.slot, .unknown)
+            }
+        }
+    }
+
+    private func resolve(_ slot: Confirms.Slot, _ outcome: PublishOutcome) {
+        self.pending[slot.batch]?.outcomes[slot.index] = outcome
+        self.pending[slot.batch]?.remaining -= 1
+        self.pending[slot.batch]?.fresh.append((slot.index, outcome))
+        self.touched.insert(slot.batch)
+    }
+
+    /// Tells the waiters, once per turn.
+    private func report() {
+        let touched = self.touched
+        self.touched = []
+        for id in touched {
+            guard var entry = self.pending[id] else { continue }
+            let fresh = entry.fresh
+            entry.fresh = []
+            self.pending[id] = entry.remaining > 0 ? entry : nil
+            switch entry.sink {
+            case .all(let continuation):
+                if entry.remaining == 0 { continuation.resume(returning: entry.outcomes) }
+            case .each(let report):
+                report(fresh)
+            }
+        }
+        guard self.pending.isEmpty else { return }
+        let idleWaiters = self.idleWaiters
+        self.idleWaiters = []
+        for promise in idleWaiters { promise.succeed() }
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import CRabbitMQ
+import NIOCore
+
+/// Decodes the methods that a broker sends, with librabbitmq.
+enum MethodDecoder {
+    static func decode(_ payload: ByteBuffer, pool: CodecPool) throws(WireError) -> ServerMethod {
+        var payload = payload
+        guard let id = payload.readInteger(as: UInt32.self) else {
+            throw WireError(.malformedMethod, "method that is cut off")
+        }
+        // Only what a broker sends is decoded at all, so that the only table librabbitmq ever reads is the one of
+        // connection.start, which is bounded by the smallest frame.
+        guard let convert = self.conversion(of: amqp_method_number_t(id)) else {
+            throw WireError(.malformedMethod, "method \(id >> 16).\(id & 0xFFFF)")
+        }
+        do {
+            return try pool.decoding(payload) { pool, bytes in
+                var decoded: UnsafeMutableRawPointer?
+                let status = amqp_decode_method(amqp_method_number_t(id), pool, bytes, &decoded)
+                guard status >= 0, let decoded else {
+                    throw WireError(.malformedMethod, "method \(id >> 16).\(id & 0xFFFF), librabbitmq says \(status)")
+                }
+                return convert(decoded)
+            }
+        } catch let error as WireError {
+            throw error
+        } catch {
+            throw WireError(.malformedMethod, "method \(id >> 16).\(id & 0xFFFF)")
+        }
+    }
+
+    private typealias Conversion = (UnsafeMutableRawPointer) -> ServerMethod
+
+    private static func reading<M: BitwiseCopyable>(
+        _ type: M.Type,
+        _ convert: @escaping (M) -> ServerMethod
+    ) -> Conversion {
+        { convert($0.assumingMemoryBound(to: type).pointee) }
+    }
+
+    private static func conversion(of id: amqp_method_number_t) -> Conversion? {
+        switch id >> 16 {
+        case UInt32(AMQP_CONNECTION_CLASS): self.connectionConversion(of: id)
+        case UInt32(AMQP_CHANNEL_CLASS): self.channelConversion(of: id)
+        case UInt32(AMQP_BASIC_CLASS): self.basicConversion(of: id)
+        default:
+            switch id {
+            case AMQP_EXCHANGE_DECLARE_OK_METHOD: { _ in .exchangeDeclareOk }
+            case AMQP_QUEUE_DECLARE_OK_METHOD:
+                self.reading(amqp_queue_declare_ok_t.self) { .queueDeclareOk(messages: $0.message_count) }
+            case AMQP_QUEUE_BIND_OK_METHOD: { _ in .queueBindOk }
+            case AMQP_CONFIRM_SELECT_OK_METHOD: { _ in .confirmSelectOk }
+            default: nil
+            }
+        }
+    }
+
+    private static func connectionConversion(of id: amqp_method_number_t) -> Conversion? {
+        switch id {
+        case AMQP_CONNECTION_START_METHOD:
+            self.reading(amqp_connection_start_t.self) { .connectionStart(mechanisms: String($0.mechanisms)) }
+        case AMQP_CONNECTION_TUNE_METHOD:
+            self.reading(amqp_connection_tune_t.self) {
+                .connectionTune(channelMax: $0.channel_max, frameMax: $0.frame_max, heartbeat: $0.heartbeat)
+            }
+        case AMQP_CONNECTION_OPEN_OK_METHOD: { _ in .connectionOpenOk }
+        case AMQP_CONNECTION_CLOSE_METHOD:
+            self.reading(amqp_connection_close_t.self) {
+                .connectionClose(code: $0.reply_code, text: String($0.reply_text))
+            }
+        case AMQP_CONNECTION_CLOSE_OK_METHOD: { _ in .connectionCloseOk }
+        case AMQP_CONNECTION_BLOCKED_METHOD:
+            self.reading(amqp_connection_blocked_t.self) { .connectionBlocked(reason: String($0.reason)) }
+        case AMQP_CONNECTION_UNBLOCKED_METHOD: { _ in .connectionUnblocked }
+        default: nil
+        }
+    }
+
+    private static func channelConversion(of id: amqp_method_number_t) -> Conversion? {
+        switch id {
+        case AMQP_CHANNEL_OPEN_OK_METHOD: { _ in .channelOpenOk }
+        case AMQP_CHANNEL_FLOW_METHOD:
+            self.reading(amqp_channel_flow_t.self) { .channelFlow(active: $0.active != 0) }
+        case AMQP_CHANNEL_CLOSE_METHOD:
+            self.reading(amqp_channel_close_t.self) { .channelClose(code: $0.reply_code, text: String($0.reply_text)) }
+        case AMQP_CHANNEL_CLOSE_OK_METHOD: { _ in .channelCloseOk }
+        default: nil
+        }
+    }
+
+    private static func basicConversion(of id: amqp_method_number_t) -> Conversion? {
+        switch id {
+        case AMQP_BASIC_QOS_OK_METHOD: { _ in .basicQosOk }
+        case AMQP_BASIC_CONSUME_OK_METHOD: { _ in .basicConsumeOk }
+        case AMQP_BASIC_CANCEL_METHOD: { _ in .basicCancel }
+        case AMQP_BASIC_DELIVER_METHOD:
+            self.reading(amqp_basic_deliver_t.self) {
+                .basicDeliver(
+                    tag: $0.delivery_tag,
+                    redelivered: $0.redelivered != 0,
+                    exchange: String($0.exchange),
+                    routingKey: String($0.routing_key)
+                )
+            }
+        case AMQP_BASIC_GET_OK_METHOD:
+            self.reading(amqp_basic_get_ok_t.self) {
+                .basicGetOk(
+                    tag: $0.delivery_tag,
+                    redelivered: $0.redelivered != 0,
+                    exchange: String($0.exchange),
+                    routingKey: String($0.routing_key)
+                )
+            }
+        case AMQP_BASIC_GET_EMPTY_METHOD: { _ in .basicGetEmpty }
+        case AMQP_BASIC_RETURN_METHOD:
+            self.reading(amqp_basic_return_t.self) { .basicReturn(code: $0.reply_code, text: String($0.reply_text)) }
+        case AMQP_BASIC_ACK_METHOD:
+            self.reading(amqp_basic_ack_t.self) { .basicAck(tag: $0.delivery_tag, multiple: $0.multiple != 0) }
+        case AMQP_BASIC_NACK_METHOD:
+            self.reading(amqp_basic_nack_t.self) { .basicNack(tag: $0.delivery_tag, multiple: $0.multiple != 0) }
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import NIOCore
+
+/// A message that is ready to be written.
+struct OutgoingMessage: Sendable {
+    var exchange: String
+    var routingKey: String
+    var mandatory: Bool
+    var properties: Properties
+    var headers: HeaderTable
+    var body: ByteBuffer
+
+    /// About how many bytes the message takes on the wire.
+    var size: Int { 512 + self.headers.encodedLength + self.body.readableBytes }
+}

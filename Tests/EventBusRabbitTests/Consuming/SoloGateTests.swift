@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Testing
+
+@testable import EventBusRabbit
+
+@Suite("Solo gate")
+struct SoloGateTests {
+    @Test("What is ready is handed out in order")
+    func ready() {
+        var gate = SoloGate()
+        #expect(gate.next() == .none)
+        gate.arrived(1)
+        gate.arrived(2)
+        #expect(gate.next() == .handOut([1, 2]))
+        #expect(gate.next() == .none)
+        #expect(gate.settled(2) == true)
+        #expect(gate.settled(2) == false)
+        #expect(!gate.isIdle)
+    }
+
+    @Test("A message runs alone when all that was out is settled, and then the next one does")
+    func alone() {
+        var gate = SoloGate()
+        gate.arrived(1)
+        #expect(gate.next() == .handOut([1]))
+        gate.soloWaits()
+        gate.arrived(2)
+        #expect(gate.next() == .none)
+        _ = gate.settled(1)
+        #expect(gate.next() == .fetch)
+        #expect(gate.next() == .none)
+        gate.fetched(3)
+        #expect(gate.next() == .none)
+        _ = gate.settled(3)
+        #expect(gate.next() == .fetch)
+        gate.fetched(nil)
+        #expect(gate.next() == .handOut([2]))
+    }
+
+    @Test("Nothing overtakes a message that is being moved")
+    func moving() {
+        var gate = SoloGate()
+        gate.moveBegan()
+        gate.arrived(2)
+        #expect(gate.next() == .none)
+        gate.moveEnded()
+        #expect(gate.next() == .fetch)
+        gate.fetched(3)
+        _ = gate.settled(3)
+        #expect(gate.next() == .fetch)
+        gate.fetched(nil)
+        #expect(gate.next() == .handOut([2]))
+    }
+
+    @Test("What is moved while a fetch finds nothing is fetched as well")
+    func stale() {
+        var gate = SoloGate()
+        gate.soloWaits()
+        #expect(gate.next() == .fetch)
+        gate.moveBegan()
+        gate.fetched(nil)
+        #expect(gate.next() == .none)
+        gate.moveEnded()
+        #expect(gate.next() == .fetch)
+    }
+
+    @Test("After a stop nothing is handed out or fetched")
+    func stopped() {
+        var gate = SoloGate()
+        gate.arrived(1)
+        gate.soloWaits()
+        gate.stop()
+        #expect(gate.next() == .none)
+    }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusTesting
+import Testing
+
+@testable import EventBusRabbit
+
+@Suite("RabbitMQ keeps the contract", .enabled(if: Broker.url != nil), .serialized)
+struct RabbitConformanceTests {
+    private struct Harness: EventBusHarness {
+        let bus: any EventBus
+        let clock: any Clock<Duration> = ContinuousClock()
+
+        func deadLetters(of subscription: SubscriptionName, atLeast count: Int) async throws -> [DeadLetter] {
+            try await eventually(within: .seconds(20), "\(count) dead letters") {
+                let letters = try await Broker.peek(Topology.dead(subscription)).map(\.deadLetter)
+                return letters.count >= count ? letters : nil
+            }
+        }
+
+        func remove(_ subscriptions: [SubscriptionName]) async {
+            for subscription in subscriptions { try? await Broker.delete(subscription) }
+        }
+    }
+
+    @Test(arguments: EventBusConformance.cases)
+    func conforms(_ testCase: EventBusConformance.Case) async throws {
+        try await Broker.withBus { bus in
+            try await testCase.run(on: Harness(bus: bus))
+        }
+    }
+}
+
+extension IncomingMessage {
+    fileprivate var deadLetter: DeadLetter {
+        func text(_ name: String) -> String {
+            if case .string(let text) = self.headers[name] { text } else { "" }
+        }
+        return DeadLetter(
+            message: self.message(),
+            reason: text(HeaderName.deadReason),
+            failures: self.failures,
+            deadAt: EventCoding.date(from: text(HeaderName.deadAt)) ?? .init(seconds: 0)
+        )
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import NIOPosix
+import Testing
+
+@testable import EventBusRabbit
+
+/// Needs a broker with TLS whose certificate names only `localhost`: its port, the authority that has signed the certificate,
+/// and another authority.
+@Suite("RabbitMQ over TLS", .enabled(if: Broker.tlsPort != nil), .timeLimit(.minutes(1)))
+struct RabbitTLSTests {
+    private func connect(_ host: String, _ query: String) async throws {
+        let configuration = try RabbitConfiguration(url: "amqps://\(host):\(Broker.tlsPort ?? "")/?\(query)")
+        let connection = try await RabbitConnection.open(
+            configuration,
+            name: "test",
+            on: MultiThreadedEventLoopGroup.singleton.next()
+        )
+        await connection.close()
+    }
+
+    @Test("The right authority is trusted")
+    func trusted() async throws {
+        try await self.connect("localhost", "cacertfile=\(Broker.authority)")
+    }
+
+    @Test("Another authority is refused")
+    func otherAuthority() async throws {
+        await #expect(throws: ConnectionFailure.self) {
+            try await self.connect("localhost", "cacertfile=\(Broker.otherAuthority)")
+        }
+        await #expect(throws: ConnectionFailure.self) { try await self.connect("localhost", "") }
+    }
+
+    @Test("A name or an address that the certificate does not name is refused")
+    func otherName() async throws {
+        await #expect(throws: ConnectionFailure.self) {
+            try await self.connect("127.0.0.1", "cacertfile=\(Broker.authority)")
+        }
+        await #expect(throws: ConnectionFailure.self) {
+            try await self.connect("localhost", "cacertfile=\(Broker.authority)&server_name_indication=broker.example")
+        }
+    }
+
+    @Test("A name that the certificate has may stand for an address")
+    func namedAddress() async throws {
+        try await self.connect("127.0.0.1", "cacertfile=\(Broker.authority)&server_name_indication=localhost")
+    }
+}

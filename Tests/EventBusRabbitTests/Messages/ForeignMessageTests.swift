@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import NIOCore
+import Testing
+
+@testable import EventBusRabbit
+
+@Suite("Foreign messages and copies")
+struct ForeignMessageTests {
+    private func message(
+        routingKey: String = "user.created",
+        exchange: String = "events",
+        redelivered: Bool = false,
+        _ properties: Properties = Properties(),
+        _ headers: [(String, FieldValue)] = []
+    ) -> IncomingMessage {
+        IncomingMessage(
+            tag: 1,
+            redelivered: redelivered,
+            exchange: exchange,
+            routingKey: routingKey,
+            properties: properties,
+            headers: HeaderTable(headers),
+            body: ByteBuffer(string: "{}")
+        )
+    }
+
+    /// What a copy looks like when it comes back through its queue.
+    private func returning(_ copy: OutgoingMessage) -> IncomingMessage {
+        IncomingMessage(
+            tag: 2,
+            redelivered: false,
+            exchange: copy.exchange,
+            routingKey: copy.routingKey,
+            properties: copy.properties,
+            headers: copy.headers,
+            body: copy.body
+        )
+    }
+
+    @Test("A body and a routing key are enough, and the id is always the same")
+    func bare() {
+        let message = self.message().message()
+        // printf 'user.created\0{}' | sha256sum
+        #expect(message.id == "sha256-2570215d8dd050dc48bd6846fd31b3c7eb2c83eb599396ff14a81e1dbca50dbb")
+        #expect(message.topic.name == "user.created")
+        #expect(message.type == "user.created")
+        #expect(message.version == 1)
+        #expect(message.source == "")
+        #expect(message.time == .init(seconds: 0))
+        #expect(message.orderingKey == nil)
+        #expect(message.contentType == "application/json")
+        #expect(message.headers.isEmpty)
+        #expect(message.body == Array("{}".utf8))
+    }
+
+    @Test("Routing keys that are no topics are carried all the same", arguments: ["", "a..b", " ", "*", "#.x"])
+    func oddKeys(_ routingKey: String) {
+        #expect(self.message(routingKey: routingKey).message().topic.name == routingKey)
+    }
+
+    @Test("Headers of the wrong type count as missing")
+    func wrongTypes() {
+        let wrong = FieldValue.table([("a", .array([.void]))])
+        let names = [
+            "x-attempt", "x-returns", "x-event-version", "x-ordering-key", "x-first-failed-at", "cloudEvents_time",
+        ]
+        let message = self.message(Properties(), names.map { ($0, wrong) } + [("x-attempt", .int(-5))])
+        #expect(message.failures == Failures())
+        #expect(message.returnsBefore == 0)
+        #expect(message.message().version == 1)
+        #expect(message.message().orderingKey == nil)
+        #expect(message.message().headers.isEmpty)
+        #expect(self.message(Properties(), [("x-attempt", .int(.max))]).failures.count == 1_000_000)
+    }
+
+    @Test("The broker's count of returns is believed only for a redelivery")
+    func returns() {
+        let headers: [(String, FieldValue)] = [("x-delivery-count", .int(3)), ("x-returns", .int(2))]
+        #expect(self.message(Properties(), headers).returnsHere == 0)
+        #expect(self.message(redelivered: true, Properties(), headers).returnsHere == 3)
+        #expect(self.message(redelivered: true).returnsHere == 1)
+        #expect(self.message(Properties(), headers).returnsBefore == 2)
+    }
+
+    @Test("Copies keep id and topic of a bare message, also over several queues")
+    func copies() {
+        let original = self.message()
+        let solo = self.returning(MessageCopy.solo(original, of: "s"))
+        #expect(solo.returnsBefore == 1)
+        let retry = self.returning(MessageCopy.retry(solo, of: "s", after: .seconds(5), Failures(count: 2)))
+        #expect(retry.returnsBefore == 0)
+        #expect(retry.failures == Failures(count: 2))
+        #expect(retry.message() == original.message())
+        let copy = MessageCopy.dead(retry, of: "s", reason: "why", Failures(count: 3), at: .init(seconds: 60))
+        #expect(copy.routingKey == "s.dead")
+        #expect(copy.headers["x-dead-reason"] == .string("why"))
+        #expect(copy.headers["x-dead-at"] == .string("1970-01-01T00:01:00Z"))
+        #expect(self.returning(copy).message() == original.message())
+    }
+
+    @Test("Copies leave out what the broker has noted and what would send them elsewhere or let them vanish")
+    func stripped() {
+        var properties = Properties()
+        properties.expiration = "1"
+        properties.userID = "somebody"
+        properties.correlationID = "kept"
+        let names = ["x-death", "x-first-death-queue", "x-last-death-reason", "x-delivery-count", "CC", "BCC", "kept"]
+        let copy = MessageCopy.solo(self.message(properties, names.map { ($0, .string("v")) }), of: "s")
+        #expect(copy.headers.entries.map(\.name).sorted() == ["kept", "x-returns", "x-topic"])
+        #expect(copy.properties.expiration == nil)
+        #expect(copy.properties.userID == nil)
+        #expect(copy.properties.correlationID == "kept")
+        #expect(copy.mandatory)
+    }
+
+    @Test("A copy always fits: long reasons are cut between characters, headers that are too large are left out")
+    func fitting() throws {
+        var properties = Properties()
+        properties.type = String(repeating: "\u{FFFD}", count: 255)
+        let large: [(String, FieldValue)] = [
+            ("h", .string(String(repeating: "x", count: 120_000))), ("x-attempt", .int(1)),
+        ]
+        let copy = MessageCopy.dead(
+            self.message(properties, large),
+            of: "s",
+            reason: String(repeating: "ä", count: 5000),
+            Failures(count: 1),
+            at: .init(seconds: 0)
+        )
+        var buffer = ByteBuffer()
+        try FrameEncoder.publish(copy, channel: 1, maximumFrame: 131_072, into: &buffer)
+        #expect(copy.headers["x-dead-reason"] == .string(String(repeating: "ä", count: 1000)))
+        #expect(copy.headers["h"] == nil)
+    }
+
+    @Test("Each rung has its queue", arguments: zip(RetryLadder.rungs, [1, 5, 30, 120, 600, 3600, 21600, 86400]))
+    func rungs(_ rung: Duration, _ seconds: Int) throws {
+        #expect(Topology.retry("s", rung) == "s.retry.\(seconds)")
+        let subscription = try Subscription("s", patterns: ["a"])
+        #expect(Topology.queues(of: subscription).map(\.name).contains("s.retry.\(seconds)"))
+    }
+}

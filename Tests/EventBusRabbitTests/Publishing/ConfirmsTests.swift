@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import NIOCore
+import Testing
+
+@testable import EventBusRabbit
+
+@Suite("Confirms")
+struct ConfirmsTests {
+    private static func time(_ seconds: UInt64) -> NIODeadline { .uptimeNanoseconds(seconds * 1_000_000_000) }
+
+    /// Messages `m1` … with tags from 1, all to be answered within `deadline` seconds.
+    private func confirms(_ count: Int, deadline: UInt64 = 30) -> Confirms {
+        var confirms = Confirms()
+        for index in 0..<count {
+            confirms.published(
+                Confirms.Slot(batch: 1, index: index),
+                messageID: "m\(index + 1)",
+                size: 10,
+                deadline: Self.time(deadline)
+            )
+        }
+        return confirms
+    }
+
+    private func text(_ resolutions: [Confirms.Resolution]) -> [String] {
+        resolutions.map { "\($0.slot.index + 1) \($0.answer)" }
+    }
+
+    @Test("Single answers may come in any order")
+    func singles() {
+        var confirms = self.confirms(3)
+        #expect(self.text(confirms.acknowledged(2, multiple: false)) == ["2 confirmed"])
+        #expect(self.text(confirms.refused(3, multiple: false)) == ["3 refused"])
+        #expect(confirms.outstanding == 1)
+        #expect(self.text(confirms.acknowledged(1, multiple: false)) == ["1 confirmed"])
+        #expect(confirms.outstanding == 0)
+        #expect(confirms.outstandingBytes == 0)
+        #expect(confirms.nextDeadline == nil)
+    }
+
+    @Test("An answer with multiple covers all that is open up to its tag")
+    func multiple() {
+        var confirms = self.confirms(5)
+        _ = confirms.acknowledged(2, multiple: false)
+        #expect(self.text(confirms.refused(3, multiple: true)) == ["1 refused", "3 refused"])
+        #expect(self.text(confirms.acknowledged(0, multiple: true)) == ["4 confirmed", "5 confirmed"])
+    }
+
+    @Test("Tags that were never given, or answered already, mean nothing", arguments: [0, 1, 4, .max] as [UInt64])
+    func strangers(_ tag: UInt64) {
+        var confirms = self.confirms(3)
+        _ = confirms.acknowledged(1, multiple: false)
+        #expect(self.text(confirms.acknowledged(tag, multiple: false)) == [])
+        #expect(confirms.outstanding == 2)
+    }
+
+    @Test("A message that comes back before its acknowledgement is unroutable")
+    func returns() {
+        var confirms = self.confirms(4)
+        confirms.returned(messageID: "m3")
+        confirms.returned(messageID: "m2")
+        confirms.returned(messageID: "stranger")
+        #expect(
+            self.text(confirms.acknowledged(4, multiple: true)) == [
+                "1 confirmed", "2 unroutable", "3 unroutable", "4 confirmed",
+            ]
+        )
+    }
+
+    @Test("Two messages of one id that both come back are both unroutable")
+    func twins() {
+        var confirms = Confirms()
+        for index in 0..<3 {
+            confirms.published(
+                Confirms.Slot(batch: 1, index: index),
+                messageID: "same",
+                size: 1,
+                deadline: Self.time(1)
+            )
+        }
+        confirms.returned(messageID: "same")
+        confirms.returned(messageID: "same")
+        #expect(
+            self.text(confirms.acknowledged(3, multiple: true)) == ["1 unroutable", "2 unroutable", "3 confirmed"]
+        )
+    }
+
+    @Test("Who has waited long enough gets no answer, and the broker's late one is understood")
+    func expiry() {
+        var confirms = self.confirms(1, deadline: 10)
+        confirms.published(Confirms.Slot(batch: 1, index: 1), messageID: "m2", size: 1, deadline: Self.time(20))
+        #expect(confirms.nextDeadline == Self.time(10))
+        #expect(self.text(confirms.expire(now: Self.time(9))) == [])
+        #expect(self.text(confirms.expire(now: Self.time(10))) == ["1 unknown"])
+        #expect(self.text(confirms.expire(now: Self.time(10))) == [])
+        #expect(confirms.nextDeadline == Self.time(20))
+        #expect(self.text(confirms.acknowledged(2, multiple: true)) == ["2 confirmed"])
+        #expect(confirms.outstanding == 0)
+    }
+
+    @Test("Waiting starts anew when the broker holds messages back")
+    func extended() {
+        var confirms = self.confirms(2, deadline: 10)
+        confirms.extend(to: Self.time(40))
+        #expect(self.text(confirms.expire(now: Self.time(39))) == [])
+        #expect(self.text(confirms.expire(now: Self.time(40))) == ["1 unknown", "2 unknown"])
+    }
+
+    @Test("When the channel ends, every waiter is told once")
+    func failure() {
+        var confirms = self.confirms(3)
+        _ = confirms.acknowledged(2, multiple: false)
+        #expect(self.text(confirms.fail()) == ["1 unknown", "3 unknown"])
+        #expect(self.text(confirms.fail()) == [])
+    }
+}

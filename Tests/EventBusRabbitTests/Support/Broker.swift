@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusTesting
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+
+@testable import EventBusRabbit
+
+/// The broker of the integration tests, as a plain AMQP client sees it.
+struct Broker: Sendable {
+    static let url = ProcessInfo.processInfo.environment["RABBITMQ_URL"]
+
+    /// A shell command that runs `rabbitmqctl` with the arguments that follow.
+    static let control = ProcessInfo.processInfo.environment["RABBITMQ_CONTROL"]
+
+    /// A shell command that kills the broker with SIGKILL and starts it again, and returns when it answers.
+    static let restart = ProcessInfo.processInfo.environment["RABBITMQ_RESTART"]
+
+    static let tlsPort = ProcessInfo.processInfo.environment["RABBITMQ_TLS_PORT"]
+    static let authority = ProcessInfo.processInfo.environment["RABBITMQ_TLS_CA"] ?? ""
+    static let otherAuthority = ProcessInfo.processInfo.environment["RABBITMQ_TLS_OTHER_CA"] ?? ""
+
+    static func configuration() throws -> RabbitConfiguration {
+        try RabbitConfiguration(url: Broker.url ?? "amqp://localhost")
+    }
+
+    /// Runs a bus for the length of `body`.
+    static func withBus(
+        _ configuration: RabbitConfiguration? = nil,
+        _ body: (RabbitEventBus) async throws -> Void
+    ) async throws {
+        let configuration = try configuration ?? Broker.configuration()
+        let bus = RabbitEventBus(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                do { try await bus.run() } catch is CancellationError {}
+            }
+            try await body(bus)
+            group.cancelAll()
+            try await group.waitForAll()
+        }
+    }
+
+    /// A connection and a channel for the length of `body`.
+    static func withChannel<Result>(
+        _ body: (RabbitConnection, NIOLoopBound<AMQPChannel>) async throws -> Result
+    ) async throws -> Result {
+        let connection = try await RabbitConnection.open(
+            Broker.configuration(),
+            name: "test",
+            on: MultiThreadedEventLoopGroup.singleton.next()
+        )
+        do {
+            let result = try await body(connection, try await connection.openChannel())
+            await connection.close()
+            return result
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    /// What lies in a queue, which keeps it.
+    static func peek(_ queue: String) async throws -> [IncomingMessage] {
+        try await Broker.withChannel { connection, channel in
+            var messages: [IncomingMessage] = []
+            while true {
+                let reply = try await connection.call(.basicGet(queue: queue), on: channel)
+                guard let message = reply.content.flatMap(IncomingMessage.init) else { return messages }
+                messages.append(message)
+            }
+        }
+    }
+
+    /// How many messages a queue holds that nobody has taken.
+    static func count(_ queue: String) async throws -> Int {
+        try await Broker.withChannel { connection, channel in
+            let declare = ClientMethod.queueDeclare(name: queue, passive: true, arguments: [])
+            guard case .queueDeclareOk(let messages) = try await connection.call(declare, on: channel).method else {
+                return -1
+            }
+            return Int(messages)
+        }
+    }
+
+    /// Publishes as a foreign program might.
+    static func publish(
+        _ body: ByteBuffer,
+        routingKey: String,
+        exchange: String = Topology.exchange,
+        properties: Properties = Properties(),
+        headers: [(String, FieldValue)] = []
+    ) async throws {
+        let message = OutgoingMessage(
+            exchange: exchange,
+            routingKey: routingKey,
+            mandatory: true,
+            properties: properties,
+            headers: HeaderTable(headers),
+            body: body
+        )
+        try await Broker.withChannel { connection, channel in
+            try await connection.onLoop { handler in
+                try handler.write { buffer throws(WireError) in
+                    try FrameEncoder.publish(
+                        message,
+                        channel: channel.value.number,
+                        maximumFrame: handler.frameMax,
+                        into: &buffer
+                    )
+                }
+                handler.flush()
+            }
+            // Answered after the message has been routed.
+            try await connection.call(.channelClose, on: channel)
+        }
+    }
+
+    /// Deletes queues without waiting for an answer.
+    static func delete(_ queues: [String]) async throws {
+        try await Broker.withChannel { connection, channel in
+            try await connection.onLoop { handler in
+                try handler.write { buffer throws(WireError) in
+                    for queue in queues {
+                        buffer.writeMultipleIntegers(UInt8(1), channel.value.number, UInt32(8 + queue.utf8.count))
+                        buffer.writeMultipleIntegers(UInt16(50), UInt16(40), UInt16(0), UInt8(queue.utf8.count))
+                        buffer.writeString(queue)
+                        buffer.writeMultipleIntegers(UInt8(4), Frame.end)
+                    }
+                }
+                handler.flush()
+            }
+            try await connection.call(.channelClose, on: channel)
+        }
+    }
+
+    static func delete(_ subscription: SubscriptionName) async throws {
+        let described = try Subscription(subscription, patterns: ["unused"])
+        try await Broker.delete(Topology.queues(of: described).map(\.name))
+    }
+
+    /// Runs a shell command and returns its exit code.
+    static func shell(_ command: String) async throws -> Int32 {
+        try await NIOThreadPool.singleton.runIfActive {
+            let process = Process()
+            process.executableURL = URL(filePath: "/bin/sh")
+            process.arguments = ["-c", command]
+            process.standardOutput = FileHandle.nullDevice
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            process.waitUntilExit()
+            return process.terminationStatus
+        }
+    }
+}

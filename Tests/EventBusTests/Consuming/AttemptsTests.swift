@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusTesting
+import Testing
+
+@Suite("Attempts over crashes")
+struct AttemptsTests {
+    @Test(arguments: [2, 3, 5], [1, 4])
+    func aMessageThatAlwaysKillsIsStartedExactlyAsOftenAsAllowed(attempts: Int, concurrency: Int) async throws {
+        let world = try World()
+        let log = world.log
+        let options = ConsumerOptions(concurrency: concurrency, retry: RetryPolicy(attempts: attempts))
+        let neighbours = (0..<20).map { "n\($0)" }
+        try world.publish((["n", "killer"] + neighbours).map { try Message(Ping($0)) })
+        var lives = 0
+        while world.deadLetters.isEmpty, lives < 20 {
+            lives += 1
+            let life = world.start(options: options) { event in
+                if event.label == "killer" {
+                    log.append("killer")
+                    try await Gate().wait()
+                }
+                log.append(event.label)
+            }
+            if log.entries.count(where: { $0 == "killer" }) == lives {
+                await world.crash(life)
+            } else {
+                await world.drain(life)
+            }
+        }
+        #expect(log.entries.count { $0 == "killer" } == attempts)
+        #expect(lives == attempts + 1)
+        let letter = try #require(world.deadLetters.first)
+        #expect(letter.failures.count == attempts)
+        #expect(letter.reason == "\(attempts) attempts were started and none of them ended")
+        #expect(world.deadLetters.count == 1)
+        #expect(log.entries.filter { $0 != "killer" }.sorted() == (["n"] + neighbours).sorted())
+    }
+
+    @Test func aStartThatEndedWithTheProcessCountsAsAFailure() async throws {
+        let world = try World()
+        let log = world.log
+        let options = ConsumerOptions(retry: RetryPolicy(attempts: 3), timeLimit: .seconds(7))
+        try world.publish("a")
+        let first = world.start(options: options) { _ in
+            log.append("kill")
+            try await Gate().wait()
+        }
+        await world.crash(first)
+        let second = world.start(options: options) { _ in
+            log.append("fail")
+            throw HandlerFailure()
+        }
+        // Two starts are behind: the delay is that after two failures.
+        world.stage.advance(by: .seconds(4.9))
+        #expect(log.entries == ["kill", "fail"])
+        world.stage.advance(by: .seconds(0.1))
+        #expect(log.entries == ["kill", "fail", "fail"])
+        #expect(world.deadLetters.map(\.failures.count) == [3])
+        await world.drain(second)
+    }
+
+    @Test func whatCameBackRunsAlone() async throws {
+        let world = try World()
+        let log = world.log
+        try world.publish("a", "b", "c")
+        let first = world.start { _ in try await Gate().wait() }
+        await world.crash(first)
+        try world.publish("d")
+        let gates = ["a", "b", "c", "d"].reduce(into: [:]) { $0[$1] = Gate() }
+        let second = world.start { event in
+            log.append(event.label)
+            try await gates[event.label]?.wait()
+        }
+        for (number, label) in ["a", "b", "c"].enumerated() {
+            #expect(log.entries.count == number + 1)
+            #expect(log.entries.last == label)
+            gates[label]?.open()
+            world.stage.settle()
+        }
+        #expect(log.entries == ["a", "b", "c", "d"])
+        gates["d"]?.open()
+        await world.drain(second)
+    }
+}
+
+@Suite("Order per key")
+struct PerKeyTests {
+    @Test func aFailingEventHoldsBackItsKeyAndNoOther() async throws {
+        let world = try World(ordering: .perKey)
+        let log = world.log
+        let clock = world.stage.clock
+        let life = world.start(options: ConsumerOptions(ordering: .perKey)) { event in
+            log.append("\(event.label)@\(clock.now.offset.components.seconds)")
+            if event.label == "a1", clock.now.offset < .seconds(6) { throw HandlerFailure() }
+        }
+        try world.publish("a1", "a2", key: "a")
+        try world.publish("b1", "b2", key: "b")
+        try world.publish("-", key: nil)
+        #expect(Set(log.entries) == ["a1@0", "b1@0", "b2@0", "-@0"])
+        world.stage.advance(by: .seconds(1))
+        world.stage.advance(by: .seconds(5))
+        #expect(log.entries.suffix(3) == ["a1@1", "a1@6", "a2@6"])
+        await world.drain(life)
+        #expect(world.deadLetters.isEmpty)
+    }
+
+    @Test func anEventThatHasFailedTooOftenLetsItsKeyGoOn() async throws {
+        let world = try World(ordering: .perKey)
+        let log = world.log
+        let options = ConsumerOptions(ordering: .perKey, retry: RetryPolicy(attempts: 3))
+        let life = world.start(options: options) { event in
+            log.append(event.label)
+            if event.label == "a1" { throw HandlerFailure() }
+        }
+        try world.publish("a1", "a2", "a3", key: "a")
+        world.stage.advance(by: .seconds(1))
+        world.stage.advance(by: .seconds(5))
+        #expect(log.entries == ["a1", "a1", "a1", "a2", "a3"])
+        #expect(world.deadLetters.map(\.failures.count) == [3])
+        await world.drain(life)
+    }
+
+    @Test func noDelayIsLongerThanTenMinutes() async throws {
+        let world = try World(ordering: .perKey)
+        let log = world.log
+        let options = ConsumerOptions(
+            ordering: .perKey,
+            retry: RetryPolicy(attempts: 2, firstDelay: .seconds(86_400))
+        )
+        let life = world.start(options: options) { event in
+            log.append(event.label)
+            throw HandlerFailure()
+        }
+        try world.publish("a1", key: "a")
+        world.stage.advance(by: .seconds(599))
+        #expect(log.entries.count == 1)
+        world.stage.advance(by: .seconds(1))
+        #expect(log.entries.count == 2)
+        await world.drain(life)
+    }
+
+    @Test func aStalledSubscriptionNamesTheKey() async throws {
+        let world = try World(ordering: .perKey)
+        let log = world.log
+        let options = ConsumerOptions(ordering: .perKey, prefetch: 3)
+        let life = world.start(options: options) { event in
+            log.append(event.label)
+            if log.entries.count == 1 { throw HandlerFailure() }
+        }
+        try world.publish("a1", "a2", key: "a")
+        #expect(life.consumer.health.isReady)
+        try world.publish("a3", key: "a")
+        #expect(life.consumer.health.problems == ["consumer test is stalled by ordering key a"])
+        try world.publish("b1", key: "b")
+        #expect(log.entries == ["a1"])
+        world.stage.advance(by: .seconds(1))
+        #expect(log.entries.filter { $0.hasPrefix("a") } == ["a1", "a1", "a2", "a3"])
+        #expect(log.entries.contains("b1"))
+        #expect(life.consumer.health.isReady)
+        await world.drain(life)
+    }
+
+    @Test func theShutdownDoesNotWaitForASleepingKey() async throws {
+        let world = try World(ordering: .perKey)
+        let log = world.log
+        let options = ConsumerOptions(ordering: .perKey)
+        let life = world.start(options: options) { event in
+            log.append(event.label)
+            throw HandlerFailure()
+        }
+        try world.publish("a1", "a2", key: "a")
+        await world.drain(life)
+        #expect(world.now == .zero)
+        let next = world.start(options: options) { log.append($0.label) }
+        #expect(log.entries == ["a1", "a1", "a2"])
+        await world.drain(next)
+    }
+
+    @Test(arguments: [1, 8])
+    func theNextConsumerTakesOverInOrder(concurrency: Int) async throws {
+        let world = try World(ordering: .perKey)
+        let log = world.log
+        let options = ConsumerOptions(ordering: .perKey, concurrency: concurrency)
+        let dying = world.start(options: options) { event in
+            if event.label == "a1" { return }
+            try await Gate().wait()
+        }
+        let standby = world.start(options: options) { log.append($0.label) }
+        try world.publish("a1", "a2", "a3", key: "a")
+        try world.publish("b1", key: "b")
+        #expect(log.entries.isEmpty)
+        await world.crash(dying)
+        #expect(log.entries == ["a2", "a3", "b1"])
+        await world.drain(standby)
+    }
+
+    @Test(arguments: 1...10 as ClosedRange<UInt64>)
+    func keysStayInOrderThroughFailuresAndCrashes(seed: UInt64) async throws {
+        var generator = SeededGenerator(seed: seed)
+        let world = try World(ordering: .perKey)
+        let log = world.log
+        let failing = Log<String>()
+        let options = ConsumerOptions(ordering: .perKey, prefetch: 8, concurrency: 3)
+        let labels = (0..<30).map { number in ("\(number)", ["a", "b", "c"].randomElement(using: &generator)) }
+        try world.publish(labels.map { try Message(Ping($0.0, key: $0.1)) })
+        for label in labels where Int.random(in: 0..<3, using: &generator) == 0 { failing.append(label.0) }
+        var lives = 0
+        while log.entries.count < labels.count, lives < 200 {
+            lives += 1
+            let failures = Set(failing.entries.shuffled(using: &generator).prefix(max(0, 8 - lives)))
+            let life = world.start(options: options) { event in
+                if failures.contains(event.label) { throw HandlerFailure() }
+                log.append("\(event.key ?? "")\(event.label)")
+            }
+            if Bool.random(using: &generator) { world.stage.advance(by: .seconds(1)) }
+            await world.crash(life)
+        }
+        #expect(world.deadLetters.isEmpty)
+        for key in ["a", "b", "c"] {
+            let expected = labels.filter { $0.1 == key }.map { key + $0.0 }
+            #expect(log.entries.filter { $0.hasPrefix(key) } == expected)
+        }
+    }
+}

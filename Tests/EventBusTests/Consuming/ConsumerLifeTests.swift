@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusTesting
+import Logging
+import Testing
+
+@Suite("A consumer's start, interruption and end")
+struct ConsumerLifeTests {
+    @Test func atShutdownWhatWasTakenIsHandledAndNothingElse() async throws {
+        let world = try World()
+        let log = world.log
+        let gate = Gate()
+        let life = world.start(options: ConsumerOptions(prefetch: 3, concurrency: 2)) { event in
+            try await gate.wait()
+            log.append(event.label)
+        }
+        try world.publish("a", "b", "c", "d")
+        life.shutDown()
+        await world.stage.settleNextJob()
+        #expect(!life.run.hasEnded)
+        #expect(log.entries.isEmpty)
+        gate.open()
+        await world.stage.end(life.run)
+        #expect(life.run.error == nil)
+        #expect(log.entries.sorted() == ["a", "b", "c"])
+        let next = world.start { log.append($0.label) }
+        await world.drain(next)
+        #expect(log.entries.sorted() == ["a", "b", "c", "d"])
+    }
+
+    @Test func anIdleConsumerEndsAtShutdown() async throws {
+        let world = try World()
+        let life = world.start { _ in }
+        #expect(!life.run.hasEnded)
+        await world.drain(life)
+        #expect(life.consumer.health.problems == ["consumer test has ended"])
+    }
+
+    @Test func aConsumerThatCannotReachTheBusEndsAtShutdown() async throws {
+        let world = try World()
+        let life = world.start(on: FragileBus(world, refusals: .max)) { _ in }
+        await world.drain(life)
+    }
+
+    @Test func aFailureDuringShutdownIsStillRetriedLater() async throws {
+        let world = try World()
+        let log = world.log
+        let gate = Gate()
+        let life = world.start { event in
+            try await gate.wait()
+            log.append("failed")
+            throw HandlerFailure()
+        }
+        try world.publish("a")
+        life.shutDown()
+        await world.stage.settleNextJob()
+        gate.open()
+        await world.stage.end(life.run)
+        let next = world.start { log.append($0.label) }
+        #expect(log.entries == ["failed"])
+        world.stage.advance(by: .seconds(1))
+        #expect(log.entries == ["failed", "a"])
+        await world.drain(next)
+    }
+
+    @Test func cancellationGivesBackWhatIsNotSettled() async throws {
+        let world = try World()
+        let log = world.log
+        let life = world.start { event in
+            if event.label == "a" { return }
+            log.append("started")
+            do { try await Gate().wait() } catch {
+                log.append("cancelled")
+                throw error
+            }
+        }
+        try world.publish("a", "b")
+        await world.crash(life)
+        #expect(log.entries == ["started", "cancelled"])
+        let next = world.start { log.append($0.label) }
+        #expect(log.entries == ["started", "cancelled", "b"])
+        await world.drain(next)
+        #expect(world.deadLetters.isEmpty)
+    }
+
+    @Test func anUnreachableBusIsTriedAgainWithGrowingPauses() async throws {
+        let world = try World()
+        let bus = FragileBus(world, refusals: 9)
+        let log = world.log
+        let life = world.start(on: bus) { log.append($0.label) }
+        try world.publish("a")
+        let pauses = [50, 100, 200, 400, 800, 1600, 3200, 5000, 5000]
+        for pause in pauses {
+            let count = bus.openings.count
+            world.stage.advance(by: .milliseconds(pause - 1))
+            #expect(bus.openings.count == count)
+            #expect(log.entries.isEmpty)
+            world.stage.advance(by: .milliseconds(1))
+            #expect(bus.openings.count == count + 1)
+        }
+        #expect(log.entries == ["a"])
+        await world.drain(life)
+    }
+
+    @Test func aLostConnectionCancelsHandlersAndIsReplaced() async throws {
+        let world = try World()
+        let bus = FragileBus(world, refusals: 2)
+        let log = world.log
+        let life = world.start(on: bus) { event in
+            log.append("start \(event.label)")
+            if log.entries.count > 1 { return }
+            do { try await Gate().wait() } catch {
+                log.append("cancelled")
+                throw error
+            }
+        }
+        world.stage.advance(by: .milliseconds(50))
+        world.stage.advance(by: .milliseconds(100))
+        try world.publish("a")
+        #expect(log.entries == ["start a"])
+        bus.cut()
+        world.stage.settle()
+        #expect(log.entries == ["start a", "cancelled"])
+        #expect(life.consumer.health.problems == ["consumer test is not consuming: connectionLost: cut"])
+        // The pauses have started anew.
+        world.stage.advance(by: .milliseconds(50))
+        #expect(bus.openings.count == 4)
+        #expect(log.entries == ["start a", "cancelled", "start a"])
+        #expect(life.consumer.health.isReady)
+        await world.drain(life)
+        #expect(world.deadLetters.isEmpty)
+    }
+
+    @Test func aLostConnectionEndsAWaitingConsumerToo() async throws {
+        let world = try World()
+        let bus = FragileBus(world)
+        let log = world.log
+        let life = world.start(on: bus) { log.append($0.label) }
+        for _ in 0..<3 {
+            bus.cut()
+            world.stage.settle()
+            #expect(!life.consumer.health.isReady)
+            world.stage.advance(by: .milliseconds(50))
+            #expect(life.consumer.health.isReady)
+        }
+        try world.publish("a")
+        #expect(log.entries == ["a"])
+        await world.drain(life)
+    }
+
+    @Test func aConnectionThatIsLostDuringShutdownEndsTheConsumer() async throws {
+        let world = try World()
+        let bus = FragileBus(world)
+        let life = world.start(on: bus) { _ in try await Gate().wait() }
+        try world.publish("a")
+        life.run.cancel()
+        bus.cut()
+        await world.stage.end(life.run)
+        #expect(life.run.error is CancellationError)
+        #expect(bus.openings.count == 1)
+    }
+
+    @Test func healthTellsThePhase() async throws {
+        let world = try World()
+        let bus = FragileBus(world, refusals: 1)
+        let consumer = world.consumer(on: bus) { On(Ping.self) { _ in } }
+        #expect(consumer.health.problems == ["consumer test has not been started"])
+        let life = world.start(consumer)
+        #expect(consumer.health.problems == ["consumer test is not consuming: unavailable: no broker"])
+        world.stage.advance(by: .milliseconds(50))
+        #expect(consumer.health == .ready)
+        await world.drain(life)
+        #expect(consumer.health.problems == ["consumer test has ended"])
+    }
+
+    @Test func healthTellsThatTheSubscriptionIsNotYetOpen() async throws {
+        struct SlowBus: EventBus {
+            let gate: Gate
+            func publish(_ messages: [Message]) async -> [PublishOutcome] { [] }
+            func withDeliveries(
+                to subscription: Subscription,
+                _ body: (any Deliveries) async throws -> Void
+            ) async throws {
+                try await self.gate.wait()
+            }
+        }
+        let world = try World()
+        let life = world.start(on: SlowBus(gate: Gate())) { _ in }
+        #expect(life.consumer.health.problems == ["consumer test is not consuming yet"])
+        // With nothing to drain the shutdown cancels.
+        await world.drain(life)
+    }
+
+    @Test func anErrorThatIsNoBusErrorIsToldByItsTypeOnly() async throws {
+        struct TellingBus: EventBus {
+            struct Secret: Error, CustomStringConvertible { let description = "SECRET" }
+            func publish(_ messages: [Message]) async -> [PublishOutcome] { [] }
+            func withDeliveries(
+                to subscription: Subscription,
+                _ body: (any Deliveries) async throws -> Void
+            ) async throws {
+                throw Secret()
+            }
+        }
+        let world = try World()
+        let life = world.start(on: TellingBus()) { _ in }
+        #expect(life.consumer.health.problems == ["consumer test is not consuming: Secret"])
+        await world.crash(life)
+    }
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusTesting
+import Testing
+
+@Suite("A consumer's handlers and verdicts")
+struct EventConsumerTests {
+    @Test func eachHandlerGetsTheEventsOfItsType() async throws {
+        let world = try World(topics: ["test.*"])
+        let log = world.log
+        let life = world.start(
+            world.consumer {
+                On(Ping.self) { event in log.append("ping \(event.label)") }
+                On(Pong.self) { event, message in log.append("pong \(event.count) \(message.id)") }
+            }
+        )
+        let pong = try Message(Pong(count: 3))
+        try world.publish([Message(Ping("a")), pong, Message(Ping("b"))])
+        #expect(log.entries.sorted() == ["ping a", "ping b", "pong 3 \(pong.id)"])
+        await world.drain(life)
+        #expect(world.deadLetters.isEmpty)
+    }
+
+    @Test func anEventThatIsHandledIsGone() async throws {
+        let world = try World()
+        let log = world.log
+        let life = world.start { log.append($0.label) }
+        try world.publish("a")
+        await world.drain(life)
+        let next = world.start { log.append($0.label) }
+        try world.publish("b")
+        await world.drain(next)
+        #expect(log.entries == ["a", "b"])
+    }
+
+    @Test func aFailingEventClimbsTheLadderAndBecomesADeadLetter() async throws {
+        let world = try World()
+        let log = world.log
+        let clock = world.stage.clock
+        let before = Stamp.next().time
+        let life = world.start { event in
+            log.append("\(clock.now.offset.components.seconds)")
+            throw HandlerFailure()
+        }
+        let message = try Message(Ping("a"))
+        try world.publish([message])
+        for rung in [1, 5, 30, 120] {
+            let attempts = log.entries.count
+            world.stage.advance(by: .seconds(rung) - .milliseconds(1))
+            #expect(log.entries.count == attempts)
+            world.stage.advance(by: .milliseconds(1))
+        }
+        #expect(log.entries == ["0", "1", "6", "36", "156"])
+        world.stage.advance(by: .seconds(1_000_000))
+        #expect(log.entries.count == 5)
+        let letter = try #require(world.deadLetters.first)
+        #expect(letter.message == message)
+        #expect(letter.failures.count == 5)
+        #expect(letter.reason == "HandlerFailure: HandlerFailure()")
+        let firstAt = try #require(letter.failures.firstAt)
+        #expect(before <= firstAt && firstAt <= letter.deadAt)
+        await world.drain(life)
+        #expect(world.deadLetters.count == 1)
+    }
+
+    @Test func anEventThatSucceedsInTheEndIsNoDeadLetter() async throws {
+        let world = try World()
+        let log = world.log
+        let life = world.start { event in
+            log.append(event.label)
+            if log.entries.count < 3 { throw HandlerFailure() }
+        }
+        try world.publish("a")
+        for rung in [1, 5, 30, 120] { world.stage.advance(by: .seconds(rung)) }
+        #expect(log.entries == ["a", "a", "a"])
+        await world.drain(life)
+        #expect(world.deadLetters.isEmpty)
+    }
+
+    @Test func withOneAttemptAFailureIsADeadLetterAtOnce() async throws {
+        let world = try World()
+        let life = world.start(options: ConsumerOptions(retry: .never)) { _ in throw HandlerFailure() }
+        try world.publish("a")
+        #expect(world.deadLetters.map(\.failures.count) == [1])
+        await world.drain(life)
+    }
+
+    @Test func othersFlowWhileOneWaitsForItsRetry() async throws {
+        let world = try World()
+        let log = world.log
+        let life = world.start(options: ConsumerOptions(prefetch: 1, concurrency: 1)) { event in
+            log.append(event.label)
+            if event.label == "bad" { throw HandlerFailure() }
+        }
+        try world.publish("bad", "a", "b")
+        #expect(log.entries == ["bad", "a", "b"])
+        await world.drain(life)
+    }
+
+    @Test func poisonIsADeadLetterAtOnceAndItsNeighboursFlow() async throws {
+        let world = try World(topics: ["test.*"])
+        let log = world.log
+        let life = world.start { log.append($0.label) }
+        var broken = try Message(Ping("broken"))
+        broken.body = Array(#"{"label":"SECRET"#.utf8)
+        var wrong = try Message(Ping("wrong"))
+        wrong.body = Array(#"{"label":["SECRET"]}"#.utf8)
+        var newer = try Message(Ping("newer"))
+        newer.version = 2
+        let unheard = try Message(Pong(count: 1))
+        try world.publish([Message(Ping("a")), broken, wrong, newer, unheard, Message(Ping("b"))])
+        #expect(log.entries.sorted() == ["a", "b"])
+        await world.drain(life)
+        let reasons = Dictionary(uniqueKeysWithValues: world.deadLetters.map { ($0.message.id, $0.reason) })
+        #expect(
+            reasons == [
+                broken.id: "test.ping: the body is not valid JSON",
+                wrong.id: "test.ping: field label has the wrong type",
+                newer.id: "test.ping has version 2, this consumer reads up to version 1",
+                unheard.id: "no handler for topic test.pong",
+            ]
+        )
+        #expect(world.deadLetters.allSatisfy { $0.failures.count == 1 })
+    }
+
+    @Test func anOlderVersionIsHandled() async throws {
+        let world = try World(topics: [TopicPattern(Pong.topic)])
+        let log = world.log
+        let life = world.start(world.consumer { On(Pong.self) { log.append("\($0.count)") } })
+        var old = try Message(Pong(count: 1))
+        old.version = 1
+        try world.publish([old])
+        await world.drain(life)
+        #expect(log.entries == ["1"])
+    }
+
+    @Test func aHandlerThatTakesTooLongIsCancelledAndTriedAgain() async throws {
+        let world = try World()
+        let log = world.log
+        let life = world.start { event in
+            log.append("start")
+            do { try await Gate().wait() } catch {
+                log.append("cancelled")
+                throw error
+            }
+        }
+        try world.publish("a")
+        world.stage.advance(by: .seconds(7) - .milliseconds(1))
+        #expect(log.entries == ["start"])
+        world.stage.advance(by: .milliseconds(1))
+        #expect(log.entries == ["start", "cancelled"])
+        world.stage.advance(by: .seconds(1))
+        #expect(log.entries == ["start", "cancelled", "start"])
+        await world.crash(life)
+        #expect(world.deadLetters.isEmpty)
+    }
+
+    @Test func theReasonOfTooSlowAHandlerIsTheLimit() async throws {
+        let world = try World()
+        let options = ConsumerOptions(retry: .never, timeLimit: .seconds(7))
+        let life = world.start(options: options) { _ in try await Gate().wait() }
+        try world.publish("a")
+        world.stage.advance(by: .seconds(7))
+        #expect(world.deadLetters.map(\.reason) == ["TimeLimitExceeded: the time limit of 7.0 seconds was exceeded"])
+        await world.drain(life)
+    }
+
+    @Test func aHandlerThatEndsAfterItsLimitHasHandledTheEvent() async throws {
+        let world = try World()
+        let log = world.log
+        let life = world.start { event in
+            try? await Gate().wait()
+            log.append(event.label)
+        }
+        try world.publish("a")
+        world.stage.advance(by: .seconds(7))
+        world.stage.advance(by: .seconds(1))
+        #expect(log.entries == ["a"])
+        await world.drain(life)
+    }
+
+    @Test func aCancellationErrorThatNobodyAskedForIsAFailure() async throws {
+        let world = try World()
+        let log = world.log
+        let life = world.start { event in
+            log.append(event.label)
+            throw CancellationError()
+        }
+        try world.publish("a")
+        #expect(!life.run.hasEnded)
+        for rung in [1, 5, 30, 120] { world.stage.advance(by: .seconds(rung)) }
+        #expect(log.entries.count == 5)
+        #expect(world.deadLetters.map(\.failures.count) == [5])
+        await world.drain(life)
+    }
+
+    @Test func aLongReasonIsCutShort() async throws {
+        struct Long: Error, CustomStringConvertible { var description: String { String(repeating: "x", count: 5000) } }
+        let world = try World()
+        let life = world.start(options: ConsumerOptions(retry: .never)) { _ in throw Long() }
+        try world.publish("a")
+        #expect(world.deadLetters.map(\.reason.count) == [1000])
+        await world.drain(life)
+    }
+
+    @Test(arguments: [1, 3])
+    func asManyHandlersRunAsTheConcurrencySays(concurrency: Int) async throws {
+        let world = try World()
+        let log = world.log
+        let gates = (0..<5).map { _ in Gate() }
+        let life = world.start(options: ConsumerOptions(concurrency: concurrency)) { event in
+            log.append(event.label)
+            try await gates[Int(event.label) ?? 0].wait()
+        }
+        try world.publish("0", "1", "2", "3", "4")
+        #expect(log.entries == (0..<concurrency).map { "\($0)" })
+        gates[0].open()
+        world.stage.settle()
+        #expect(log.entries == (0...concurrency).map { "\($0)" })
+        for gate in gates { gate.open() }
+        await world.drain(life)
+        #expect(log.entries.count == 5)
+    }
+
+    @Test func twoHandlersForATopicAreAMistake() async throws {
+        let world = try World()
+        let life = world.start(
+            world.consumer {
+                On(Ping.self) { _ in }
+                On(Ping.self) { _ in }
+            }
+        )
+        await world.stage.end(life.run)
+        let error = try #require(life.run.error as? BusError)
+        #expect(error.code == .invalidSubscription)
+        #expect(error.message == "consumer test has two handlers for topic test.ping")
+    }
+
+    @Test func optionsThatMakeNoSubscriptionAreAMistake() async throws {
+        let world = try World()
+        let life = world.start(options: ConsumerOptions(prefetch: 0)) { _ in }
+        await world.stage.end(life.run)
+        #expect((life.run.error as? BusError)?.code == .invalidSubscription)
+    }
+
+    @Test func aConsumerRunsOnce() async throws {
+        let world = try World()
+        let life = world.start { _ in }
+        let second = world.start(life.consumer)
+        await world.stage.end(second.run)
+        #expect((second.run.error as? BusError)?.code == .invalidSubscription)
+        #expect(life.consumer.health.isReady)
+        await world.drain(life)
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusTesting
+import Logging
+import Synchronization
+import Testing
+
+@Suite("A consumer whose store is away")
+struct HoldingTests {
+    private struct Away: Error, CustomStringConvertible { let description = "no database" }
+
+    /// Answers as it is told, and knows what it was asked.
+    private final class Processor: DeliveryProcessor {
+        private struct State: Sendable {
+            var startsAway = 0
+            var messagesAway = 0
+        }
+
+        let log = Log<String>()
+        private let state: Mutex<State>
+        let batch: Int
+
+        init(startsAway: Int = 0, messagesAway: Int = 0, batch: Int = 1) {
+            self.state = Mutex(State(startsAway: startsAway, messagesAway: messagesAway))
+            self.batch = batch
+        }
+
+        var topics: [Topic] { [Ping.topic] }
+        var ambiguousTopic: Topic? { nil }
+
+        func startNumber(of start: Start) async throws -> Int {
+            let isAway = self.state.withLock { state in
+                defer { state.startsAway = max(0, state.startsAway - 1) }
+                return state.startsAway > 0
+            }
+            if isAway { throw StoreAway(Away()) }
+            return start.failures + start.returns + 1
+        }
+
+        func process(
+            _ messages: [Message],
+            timeLimit: Duration,
+            on timeline: Timeline
+        ) async throws -> [ProcessingResult] {
+            try messages.map { message in
+                let isAway = self.state.withLock { state in
+                    defer { state.messagesAway = max(0, state.messagesAway - 1) }
+                    return state.messagesAway > 0
+                }
+                self.log.append((isAway ? "away " : "done ") + (try message.decode(Ping.self).label))
+                return isAway ? .away(Away()) : .done
+            }
+        }
+    }
+
+    private func start(_ world: World, _ processor: Processor) -> World.Life {
+        world.start(
+            EventConsumer(
+                world.name,
+                on: world.bus,
+                options: ConsumerOptions(concurrency: 1, retry: .never),
+                processor: processor,
+                clock: world.stage.clock,
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            )
+        )
+    }
+
+    @Test func whatCannotBeProcessedIsHeldAndNoAttemptIsUsedUp() async throws {
+        let world = try World()
+        let processor = Processor(messagesAway: 8)
+        let life = self.start(world, processor)
+        try world.publish("a")
+        for (index, pause) in [20, 40, 80, 160, 320, 640, 1000, 1000].enumerated() {
+            #expect(processor.log.entries.count == index + 1)
+            #expect(life.consumer.health.problems == ["consumer test holds its deliveries: no database"])
+            world.stage.advance(by: .milliseconds(pause - 1))
+            #expect(processor.log.entries.count == index + 1)
+            world.stage.advance(by: .milliseconds(1))
+        }
+        #expect(processor.log.entries.last == "done a")
+        #expect(life.consumer.health.isReady)
+        await world.drain(life)
+        #expect(world.deadLetters.isEmpty)
+    }
+
+    @Test func whatCannotBeStartedIsHeldToo() async throws {
+        let world = try World()
+        let processor = Processor(startsAway: 2)
+        let life = self.start(world, processor)
+        try world.publish("a")
+        #expect(life.consumer.health.problems == ["consumer test holds its deliveries: no database"])
+        #expect(processor.log.entries.isEmpty)
+        world.stage.advance(by: .milliseconds(20))
+        world.stage.advance(by: .milliseconds(40))
+        #expect(processor.log.entries == ["done a"])
+        await world.drain(life)
+    }
+
+    @Test func ofABatchOnlyWhatWasAwayIsProcessedAgain() async throws {
+        let world = try World()
+        try world.publish("a", "b", "c")
+        let processor = Processor(messagesAway: 2, batch: 3)
+        let life = self.start(world, processor)
+        #expect(processor.log.entries == ["away a", "away b", "done c"])
+        world.stage.advance(by: .milliseconds(20))
+        #expect(processor.log.entries.suffix(2) == ["done a", "done b"])
+        await world.drain(life)
+    }
+
+    @Test func theShutdownGivesBackWhatIsHeld() async throws {
+        let world = try World()
+        try world.publish("a")
+        let life = self.start(world, Processor(messagesAway: .max))
+        life.shutDown()
+        await world.stage.settleNextJob()
+        world.stage.advance(by: .milliseconds(20))
+        await world.stage.end(life.run)
+        #expect(life.run.error == nil)
+        let log = world.log
+        let next = world.start { log.append($0.label) }
+        #expect(log.entries == ["a"])
+        await world.drain(next)
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Testing
+
+@testable import EventBus
+
+@Suite("Topics and patterns")
+struct TopicTests {
+    private static let longest = String(repeating: "ä.", count: 84) + "xyz"  // 84 × 3 + 3 bytes
+
+    @Test(arguments: ["user.created", "user", "a.b.c.d", "User-1_x.Ü", "1", "a:b/c", longest])
+    func validNamesAreTopicsAndPatterns(name: String) throws {
+        #expect(try Topic(name).name == name)
+        #expect(try TopicPattern(name).text == name)
+        #expect(try TopicPattern(Topic(name)).text == name)
+    }
+
+    @Test(arguments: [
+        ("", "empty"), (".", "empty word"), ("user.", "empty word"), (".user", "empty word"), ("a..b", "empty word"),
+        ("a b", "white space"), ("a\t", "white space"), ("a.\n", "white space"), ("a\u{0}", "control"),
+        ("a\u{7F}", "control"), (longest + "x", "256 bytes"),
+    ])
+    func invalidNamesAreNeither(name: String, rule: String) {
+        let error = #expect(throws: BusError.self) { try Topic(name) }
+        #expect(error?.code == .invalidTopic)
+        #expect(error?.message.contains(rule) == true)
+        let patternError = #expect(throws: BusError.self) { try TopicPattern(name) }
+        #expect(patternError?.code == .invalidTopic)
+        #expect(patternError?.message.contains(rule) == true)
+    }
+
+    @Test(arguments: ["*", "#", "user.*", "*.created", "user.#", "#.created", "a.*.#", "#.#"])
+    func wildcardsBelongToPatterns(text: String) throws {
+        #expect(try TopicPattern(text).text == text)
+        #expect(throws: BusError.self) { try Topic(text) }
+    }
+
+    @Test(arguments: ["user.cr*", "#x", "**", "##", "a.*b.c", "*#"])
+    func wildcardsAreWholeWords(text: String) {
+        let error = #expect(throws: BusError.self) { try TopicPattern(text) }
+        #expect(error?.code == .invalidTopic)
+        #expect(throws: BusError.self) { try Topic(text) }
+    }
+
+    @Test func aTopicSplitsIntoWords() {
+        #expect(Topic("user.address.changed").words == ["user", "address", "changed"])
+        #expect(Topic(foreign: "a..b.").words == ["a", "", "b", ""])
+    }
+
+    @Test(
+        arguments: [
+            ("#", "a", true), ("#", "a.b.c", true), ("*", "a", true), ("*", "a.b", false), ("*.*", "a.b", true),
+            ("a.#", "a", true), ("a.#", "b", false), ("a.#.b", "a.b", true), ("a.#.b", "a.x.y.b", true),
+            ("a.#.b", "a.b.c", false), ("#.a.#", "x.a.y", true), ("#.a.#", "x.y", false), ("#.*", "a", true),
+            ("#.a.b", "a.a.b", true), ("#.a.*.b", "a.a.a.b", true), ("a.b", "A.b", false), ("a", "a.a", false),
+        ] as [(TopicPattern, Topic, Bool)]
+    )
+    func patternsMatchByTheRulesOfATopicExchange(pattern: TopicPattern, topic: Topic, matches: Bool) {
+        #expect(pattern.matches(topic) == matches)
+    }
+
+    /// Says what AMQP 0-9-1 §3.1.3.3 says, as plainly and slowly as can be.
+    private func oracle(_ pattern: ArraySlice<Substring>, _ topic: ArraySlice<Substring>) -> Bool {
+        guard let first = pattern.first else { return topic.isEmpty }
+        if first == "#" {
+            return (topic.startIndex...topic.endIndex).contains { self.oracle(pattern.dropFirst(), topic[$0...]) }
+        }
+        guard let word = topic.first, first == "*" || first == word else { return false }
+        return self.oracle(pattern.dropFirst(), topic.dropFirst())
+    }
+
+    @Test(arguments: 1...20 as ClosedRange<UInt64>)
+    func patternsAndRouterAgreeWithAnOracle(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        func words(_ choices: [String]) -> String {
+            (0..<Int.random(in: 1...6, using: &generator))
+                .map { _ in choices.randomElement(using: &generator) ?? "" }.joined(separator: ".")
+        }
+        let patterns = try (0..<60).map { _ in try TopicPattern(words(["a", "b", "c", "*", "#", "#"])) }
+        let topics = try (0..<60).map { _ in try Topic(words(["a", "b", "c"])) }
+        var router = TopicRouter<Int>()
+        for (number, pattern) in patterns.enumerated() {
+            router.bind(number, to: pattern)
+            router.bind(number, to: pattern)
+        }
+        var hits = 0
+        for topic in topics {
+            let expected = patterns.map { self.oracle($0.words[...], topic.words[...]) }
+            #expect(patterns.map { $0.matches(topic) } == expected, "\(topic)")
+            let targets = patterns.indices.filter { expected[$0] }
+            #expect(router.targets(of: topic).sorted() == targets, "\(topic)")
+            #expect(router.targets(of: topic).sorted() == targets, "remembered \(topic)")
+            hits += targets.count
+        }
+        // Neither everything nor nothing matches, or this test would say little.
+        #expect((100...3500).contains(hits))
+    }
+
+    @Test func aTargetWithSeveralPatternsIsFoundOnce() {
+        var router = TopicRouter<String>()
+        for pattern in ["user.created", "user.*", "#", "#.created"] as [TopicPattern] {
+            router.bind("one", to: pattern)
+        }
+        router.bind("two", to: "user.#")
+        #expect(router.targets(of: "user.created").sorted() == ["one", "two"])
+    }
+
+    @Test func aLaterBindingChangesARememberedAnswer() {
+        var router = TopicRouter<String>()
+        router.bind("one", to: "a")
+        #expect(router.targets(of: "a.b").isEmpty)
+        router.bind("two", to: "a.*")
+        #expect(router.targets(of: "a.b") == ["two"])
+    }
+
+    @Test func manyHashesCostLittle() throws {
+        // The naive walk would need about 2^60 steps.
+        let pattern = try TopicPattern((0..<60).map { _ in "#.a" }.joined(separator: "."))
+        let topic = try Topic((0..<119).map { _ in "a" }.joined(separator: ".") + ".b")
+        #expect(!pattern.matches(topic))
+        var router = TopicRouter<Int>()
+        router.bind(1, to: pattern)
+        #expect(router.targets(of: topic).isEmpty)
+    }
+}
