@@ -133,7 +133,7 @@ struct StoreConsumerTests {
         #expect(try self.published() == ["one"])
         let store = self.store
         let fresh = try self.stage.run {
-            try await store.transaction { try await $0.markHandled([message.id], by: Self.name) }
+            try await store.transaction { try await $0.context.markHandled([message.id], by: Self.name) }
         }
         #expect(fresh == [false])
         #expect(consumer.health == .ready)
