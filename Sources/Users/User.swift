@@ -42,7 +42,13 @@ public struct User: Entity {
     }
 }
 
-extension User: CustomStringConvertible {
+extension User: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// The id; nothing that belongs to the person.
     public var description: String { "user \(self.id)" }
+
+    /// The id; nothing that belongs to the person.
+    public var debugDescription: String { self.description }
+
+    /// The id: a hash must not reach a log through a dump either.
+    public var customMirror: Mirror { Mirror(self, children: ["id": self.id]) }
 }

@@ -17,8 +17,8 @@ extension StoreConformance {
             try expect("a mix", try await scene.mark("m3", "m1", "m3"), [true, false, false])
             let (first, second) = try await scene.store.transaction { transaction in
                 (
-                    try await transaction.markHandled(["m4"], by: "conformance"),
-                    try await transaction.markHandled(["m4"], by: "conformance")
+                    try await transaction.context.markHandled(["m4"], by: "conformance"),
+                    try await transaction.context.markHandled(["m4"], by: "conformance")
                 )
             }
             try expect("in one transaction", [first, second], [[true], [false]])
@@ -30,13 +30,13 @@ extension StoreConformance {
         Case("a mark that is rolled back is fresh again") { scene in
             try await expectChangedMind("the transaction") {
                 try await scene.store.transaction { transaction in
-                    _ = try await transaction.markHandled(["m1"], by: "conformance")
+                    _ = try await transaction.context.markHandled(["m1"], by: "conformance")
                     throw ChangedMind()
                 }
             }
             try await scene.insert(Specimen("taken"))
             try await scene.expectConflict(Specimen.byName) { transaction in
-                let fresh = try await transaction.markHandled(["m1"], by: "conformance")
+                let fresh = try await transaction.context.markHandled(["m1"], by: "conformance")
                 try expect("after the first rollback", fresh, [true])
                 try scene.specimens.insert(Specimen("taken"), in: transaction)
             }
@@ -46,7 +46,7 @@ extension StoreConformance {
             let snail = Specimen("snail")
             for _ in 0..<2 {
                 try await scene.store.transaction { transaction in
-                    guard try await transaction.markHandled(["m1"], by: "conformance") == [true] else { return }
+                    guard try await transaction.context.markHandled(["m1"], by: "conformance") == [true] else { return }
                     try scene.specimens.insert(snail, in: transaction)
                     try transaction.publish(SpecimenFound(label: "snail"))
                 }
@@ -61,7 +61,7 @@ extension StoreConformance {
                         do {
                             return try await scene.store.transaction { transaction in
                                 let ids = ["m\(round)", "n\(round)"]
-                                let fresh = try await transaction.markHandled(ids, by: "conformance")
+                                let fresh = try await transaction.context.markHandled(ids, by: "conformance")
                                 guard fresh.contains(true) else { return 0 }
                                 try transaction.publish(SpecimenFound(label: "round \(round)"))
                                 return 1
@@ -78,7 +78,7 @@ extension StoreConformance {
         },
         Case("an id that cannot be stored is refused") { scene in
             try await scene.expectFailure(.invalidValue, "marking an id with NUL") { transaction in
-                _ = try await transaction.markHandled(["m1", "m\0"], by: "conformance")
+                _ = try await transaction.context.markHandled(["m1", "m\0"], by: "conformance")
             }
             try expect("its neighbour", try await scene.mark("m1"), [true])
         },
@@ -96,7 +96,7 @@ extension StoreConformance {
         Case("a start stays claimed whatever becomes of the transaction") { scene in
             try await expectChangedMind("the transaction") {
                 try await scene.store.transaction { transaction in
-                    _ = try await transaction.markHandled(["m1"], by: "conformance")
+                    _ = try await transaction.context.markHandled(["m1"], by: "conformance")
                     try expect("start", try await scene.claim("m1"), 1)
                     throw ChangedMind()
                 }
@@ -117,7 +117,7 @@ extension StoreConformance {
 
 extension StoreScene {
     fileprivate func mark(_ ids: String..., by consumer: SubscriptionName = "conformance") async throws -> [Bool] {
-        try await self.store.transaction { try await $0.markHandled(ids, by: consumer) }
+        try await self.store.transaction { try await $0.context.markHandled(ids, by: consumer) }
     }
 
     fileprivate func claim(_ id: String, by consumer: SubscriptionName = "conformance") async throws -> Int {

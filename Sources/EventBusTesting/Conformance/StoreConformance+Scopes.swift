@@ -53,10 +53,12 @@ extension StoreConformance {
             try await scene.other.transaction { transaction in
                 try others.insert(Specimen("snail"), in: transaction)
                 try transaction.publish(SpecimenFound(label: "theirs"))
-                _ = try await transaction.markHandled(["m1"], by: "conformance")
+                _ = try await transaction.context.markHandled(["m1"], by: "conformance")
             }
             try expect("events", try await scene.waiting(), [])
-            let fresh = try await scene.store.transaction { try await $0.markHandled(["m1"], by: "conformance") }
+            let fresh = try await scene.store.transaction {
+                try await $0.context.markHandled(["m1"], by: "conformance")
+            }
             try expect("fresh", fresh, [true])
         },
         Case("a transaction that has ended takes nothing more") { scene in

@@ -117,6 +117,12 @@ private struct ValueContainer: SingleValueDecodingContainer {
             }
         if let decoded = decoded as? T { return decoded }
         guard !ValueContainer.isColumnType(type) else {
+            if self.decodeNil() {
+                throw DecodingError.valueNotFound(
+                    type,
+                    .init(codingPath: self.codingPath, debugDescription: "the column is null")
+                )
+            }
             throw DecodingError.typeMismatch(
                 type,
                 .init(codingPath: self.codingPath, debugDescription: "the column holds another type")

@@ -77,14 +77,15 @@ public struct OutboxRelay: Service {
         var published: [OutboxRow.ID] = []
         while true {
             let level = self.outbox.commitLevel
-            let isLast = self.status.isShuttingDown
+            // Also when cancelled, what the bus has confirmed is removed first: it needs no second publishing.
+            let isLast = self.status.isShuttingDown || Task.isCancelled
             let now = self.timeline.now()
             let rows = try await outbox.exchange(
                 published: published,
                 limit: isLast ? 0 : self.batch,
                 except: holds.held(now: now)
             )
-            guard !isLast else { return }
+            guard !isLast else { return try Task.checkCancellation() }
             published = []
             if rows.isEmpty {
                 try await self.waitForWork(after: level, until: holds.nextDue(after: now))

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBusTesting
+import ServiceLifecycleTestKit
+import Synchronization
+
+extension Stage {
+    /// Starts a task as if it were a service, with a way to ask for a graceful shutdown.
+    func startUnderShutdown(
+        _ body: @escaping @Sendable () async throws -> Void
+    ) -> (Performance<Void>, trigger: @Sendable () -> Void) {
+        let shutdown = Shutdown()
+        let performance = self.start {
+            try await testGracefulShutdown { trigger in
+                shutdown.trigger.withLock { $0 = trigger }
+                try await body()
+            }
+        }
+        return (performance, { shutdown.trigger.withLock { $0 }?.triggerGracefulShutdown() })
+    }
+}
+
+private final class Shutdown: Sendable {
+    let trigger = Mutex<GracefulShutdownTestTrigger?>(nil)
+}

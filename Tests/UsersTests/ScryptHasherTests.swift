@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBusTesting
+import Synchronization
+import Testing
+import Users
+
+@Suite("scrypt")
+struct ScryptHasherTests {
+    /// As cheap as scrypt can be.
+    private static let cheap = ScryptHasher(costExponent: 1, blockSize: 1, parallelism: 1)
+
+    @Test func aHashIsInPHCFormWithASaltOfItsOwn() async throws {
+        let hasher = ScryptHasher(costExponent: 4, blockSize: 2, parallelism: 3)
+        let (one, two) = (try await hasher.hash("secret"), try await hasher.hash("secret"))
+        // 16 bytes of salt and 32 of hash are 22 and 43 characters of Base64.
+        let form = /\$scrypt\$ln=4,r=2,p=3\$[A-Za-z0-9+\/]{22}\$[A-Za-z0-9+\/]{43}/
+        #expect(one.wholeMatch(of: form) != nil, "\(one)")
+        #expect(two.wholeMatch(of: form) != nil, "\(two)")
+        #expect(one.split(separator: "$")[2] != two.split(separator: "$")[2])
+        #expect(one.split(separator: "$")[3] != two.split(separator: "$")[3])
+    }
+
+    @Test func aPasswordIsRecognisedAndNoOther() async throws {
+        for password in ["secret", "", "\0", "é", String(repeating: "x", count: 1024)] {
+            let hash = try await Self.cheap.hash(password)
+            #expect(try await Self.cheap.verify(password, against: hash))
+            #expect(try await !Self.cheap.verify(password + " ", against: hash))
+            #expect(try await !Self.cheap.verify("Secret", against: hash))
+        }
+        let composed = try await Self.cheap.hash("\u{E9}")
+        #expect(try await !Self.cheap.verify("e\u{301}", against: composed), "passwords are bytes")
+    }
+
+    @Test func aHashMadeWithOtherParametersIsStillVerified() async throws {
+        let hash = try await ScryptHasher(costExponent: 5, blockSize: 4, parallelism: 2).hash("secret")
+        #expect(try await Self.cheap.verify("secret", against: hash))
+    }
+
+    /// RFC 7914 §12; the first 32 bytes of each, which is what a hash of 32 bytes is.
+    @Test(arguments: [
+        ("", "$scrypt$ln=4,r=1,p=1$$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI"),
+        ("password", "$scrypt$ln=10,r=8,p=16$TmFDbA$/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3MWI"),
+        ("pleaseletmein", "$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU$cCO9yzr9c0hGHAbNgf046/2o+7qQT44+qbVD9lRdofI"),
+    ])
+    func theVectorsOfTheRFC(password: String, hash: String) async throws {
+        #expect(try await Self.cheap.verify(password, against: hash))
+    }
+
+    @Test func theDefaultParametersAreThoseOfTheDocumentation() async throws {
+        #expect(try await ScryptHasher().hash("secret").hasPrefix("$scrypt$ln=15,r=8,p=3$"))
+    }
+
+    @Test(arguments: [
+        "", "secret", "$", "$$$$", "$scrypt$", "$argon2id$v=19$m=19456,t=2,p=1$AAAA$AAAA",
+        "$scrypt$ln=4,r=1,p=1$$", "$scrypt$ln=4,r=1,p=1$$AAAA",
+        "scrypt$ln=4,r=1,p=1$$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI",
+        "$scrypt$ln=4,r=1$$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI",
+        "$scrypt$r=1,ln=4,p=1$$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI",
+        "$scrypt$ln=0,r=1,p=1$$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI",
+        "$scrypt$ln=63,r=1,p=1$$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI",
+        "$scrypt$ln=4,r=99999,p=1$$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI",
+        "$scrypt$ln=4,r=1,p=x$$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI",
+        "$scrypt$ln=4,r=1,p=1$!$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI",
+        "$scrypt$ln=4,r=1,p=1$$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI$",
+    ])
+    func whatIsNoHashOfThisKindVerifiesNothing(text: String) async throws {
+        #expect(try await !Self.cheap.verify("", against: text))
+    }
+
+    // MARK: Where it runs, and how many at once
+
+    @Test(.timeLimit(.minutes(1))) func itRunsWhereItHoldsUpNobody() async throws {
+        let stage = Stage()
+        let hasher = ScryptHasher(costExponent: 12)
+        let hashing = stage.start { try await hasher.hash("secret") }
+        // The stage has run all it can, on the thread of this test, and the hash was not part of that.
+        #expect(!hashing.hasEnded)
+        await stage.end(hashing)
+        #expect(try hashing.result?.get().hasPrefix("$scrypt$ln=12,") == true)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func twoHundredAndFiftySixCallersAllGetTheirTurn() async throws {
+        let hasher = ScryptHasher(costExponent: 1, blockSize: 1, parallelism: 1, concurrency: 1)
+        let hashes = try await withThrowingTaskGroup(of: String.self) { group in
+            for _ in 0..<256 { group.addTask { try await hasher.hash("secret") } }
+            return try await group.reduce(into: Set()) { $0.insert($1) }
+        }
+        #expect(hashes.count == 256)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func moreCallersThanMayWaitAreTurnedAway() async throws {
+        let stage = Stage()
+        let hasher = ScryptHasher(costExponent: 1, blockSize: 1, parallelism: 1, concurrency: 2)
+        let outcomes = stage.start {
+            await withTaskGroup(of: String.self) { group in
+                for _ in 0..<(2 + ScryptHasher.maximumWaiting + 10) {
+                    group.addTask {
+                        do {
+                            _ = try await hasher.hash("secret")
+                            return "hashed"
+                        } catch is HasherOverloaded {
+                            return "overloaded"
+                        } catch {
+                            return "\(error)"
+                        }
+                    }
+                }
+                return await group.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+            }
+        }
+        // On a stage nobody leaves before everybody has come.
+        await stage.end(outcomes)
+        #expect(try outcomes.result?.get() == ["hashed": 2 + ScryptHasher.maximumWaiting, "overloaded": 10])
+        let again = stage.start { try await hasher.hash("secret") }
+        await stage.end(again)
+        #expect(again.error == nil, "it is only as long as others wait")
+    }
+
+    @Test(.timeLimit(.minutes(1))) func whoWaitsCanBeCancelled() async throws {
+        let stage = Stage()
+        let hasher = ScryptHasher(costExponent: 12, concurrency: 1)
+        let first = stage.start { try await hasher.hash("secret") }
+        let waiting = stage.start { try await hasher.hash("secret") }
+        let last = stage.start { try await hasher.hash("secret") }
+        waiting.cancel()
+        stage.settle()
+        #expect(waiting.error is CancellationError)
+        await stage.end(first)
+        await stage.end(last)
+        #expect(first.error == nil)
+        #expect(last.error == nil)
+    }
+}
