@@ -47,6 +47,7 @@ extension EventBusConformance {
                 let isSettled = Mutex(false)
                 async let next = { (try await inbox.next(), isSettled.withLock { $0 }) }()
                 try await scene.publish("m5")
+                await scene.giveWay()
                 isSettled.withLock { $0 = true }
                 inbox.settle(second, .done)
                 let (batch, wasSettled) = try await next
@@ -59,21 +60,27 @@ extension EventBusConformance {
             try await scene.expectNothing(subscription)
         },
         Case("what came back waits until everything else that is out is settled") { scene in
-            let subscription = try scene.subscription(prefetch: 1)
+            let subscription = try scene.subscription(prefetch: 2)
+            let narrow = try scene.subscription(prefetch: 1)
             try await scene.open(subscription) { busy in
                 try await scene.publish("m1")
-                let held = try await busy.take("m1")[0]
-                try await scene.open(subscription) { dying in
-                    try await scene.publish("m2")
-                    _ = try await dying.take("m2")
+                let first = try await busy.take("m1")
+                let (held, lost) = try await scene.open(narrow) { dying in
+                    // Each has room for one more.
+                    try await scene.publish("m2", "m3")
+                    return (try await busy.take(count: 1), busy.labels(try await dying.take(count: 1))[0])
                 }
+                busy.settle(first, .done)
                 let isSettled = Mutex(false)
-                async let next = { (try await busy.takeAlone("m2"), isSettled.withLock { $0 }) }()
+                async let next = { (try await busy.takeAlone(lost), isSettled.withLock { $0 }) }()
+                try await scene.publish("m4")
+                await scene.giveWay()
                 isSettled.withLock { $0 = true }
                 busy.settle(held, .done)
                 let (returned, wasSettled) = try await next
-                try expect("nothing else is out when m2 comes back", wasSettled)
+                try expect("nothing else is out when \(lost) comes back", wasSettled)
                 busy.settle(returned, .done)
+                busy.settle(try await busy.take("m4"), .done)
                 try await busy.flush()
             }
             try await scene.expectNothing(subscription)

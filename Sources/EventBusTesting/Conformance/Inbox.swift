@@ -56,15 +56,19 @@ struct Inbox: Sendable {
         return batch[0]
     }
 
-    /// Calls `next()` in a task that is cancelled while `meanwhile` runs; `nil` when it throws `CancellationError`.
-    func cancelledNext(_ meanwhile: @escaping @Sendable () async throws -> Void) async throws -> [Delivery]? {
+    /// Calls `next()` in a task that is cancelled while `meanwhile` runs or right after it; `nil` when it throws
+    /// `CancellationError`.
+    func cancelledNext(atOnce: Bool = true, _ meanwhile: @escaping @Sendable () async throws -> Void) async throws
+        -> [Delivery]?
+    {
         try await withThrowingTaskGroup(of: [Delivery]?.self) { group in
             group.addTask {
                 do { return try await self.next() } catch is CancellationError { return nil }
             }
             async let running: Void = meanwhile()
-            group.cancelAll()
+            if atOnce { group.cancelAll() }
             try await running
+            group.cancelAll()
             return try await group.next() ?? nil
         }
     }

@@ -30,6 +30,16 @@ struct ConsumerLifeTests {
         #expect(log.entries.sorted() == ["a", "b", "c", "d"])
     }
 
+    @Test func verdictsAreFlushedBeforeTheScopeEnds() async throws {
+        let world = try World()
+        let bus = FragileBus(world)
+        let life = world.start(on: bus) { _ in }
+        try world.publish("a")
+        #expect(bus.flushes == 0)
+        await world.drain(life)
+        #expect(bus.flushes == 1)
+    }
+
     @Test func anIdleConsumerEndsAtShutdown() async throws {
         let world = try World()
         let life = world.start { _ in }

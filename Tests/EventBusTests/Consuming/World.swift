@@ -35,6 +35,16 @@ struct Pong: Event {
 
 struct HandlerFailure: Error {}
 
+/// Stamps that show the virtual time, in seconds since 1970.
+private struct ClockStamps: StampSource {
+    let clock: VirtualClock
+
+    func next() -> Stamp {
+        let seconds = self.clock.now.offset / .seconds(1)
+        return Stamp(id: Identifier(high: 0, low: 0), time: Date(timeIntervalSince1970: seconds))
+    }
+}
+
 /// A stage with a bus, a subscription that exists, and consumers of it.
 final class World: Sendable {
     /// A consumer that runs.
@@ -85,7 +95,9 @@ final class World: Sendable {
     }
 
     func start(_ consumer: EventConsumer) -> Life {
-        let (run, shutDown) = self.stage.startUnderShutdown { try await consumer.run() }
+        let (run, shutDown) = self.stage.startUnderShutdown { [clock = self.stage.clock] in
+            try await Stamp.withSource(ClockStamps(clock: clock)) { try await consumer.run() }
+        }
         return Life(consumer: consumer, run: run, shutDown: shutDown)
     }
 
@@ -119,6 +131,7 @@ final class FragileBus: EventBus {
         var openings: [Duration] = []
         var refusals = 0
         var cut = Gate()
+        var flushes = 0
     }
 
     private let inner: any EventBus
@@ -133,6 +146,9 @@ final class FragileBus: EventBus {
 
     /// When subscriptions were opened or tried to be.
     var openings: [Duration] { self.state.withLock { $0.openings } }
+
+    /// How often verdicts were flushed.
+    var flushes: Int { self.state.withLock { $0.flushes } }
 
     /// The next so many subscriptions are refused.
     func refuse(_ count: Int) {
@@ -161,7 +177,7 @@ final class FragileBus: EventBus {
         }
         if isRefused { throw BusError(.unavailable, "no broker") }
         try await self.inner.withDeliveries(to: subscription) { deliveries in
-            try await body(FragileDeliveries(inner: deliveries, cut: gate))
+            try await body(FragileDeliveries(inner: deliveries, cut: gate) { self.state.withLock { $0.flushes += 1 } })
         }
     }
 }
@@ -169,6 +185,7 @@ final class FragileBus: EventBus {
 private struct FragileDeliveries: Deliveries {
     let inner: any Deliveries
     let cut: Gate
+    let onFlush: @Sendable () -> Void
 
     func next() async throws -> [Delivery]? {
         try await withThrowingTaskGroup(of: [Delivery]?.self) { group in
@@ -186,5 +203,8 @@ private struct FragileDeliveries: Deliveries {
 
     func stop() { self.inner.stop() }
 
-    func flush() async throws { try await self.inner.flush() }
+    func flush() async throws {
+        self.onFlush()
+        try await self.inner.flush()
+    }
 }
