@@ -36,7 +36,9 @@ public struct Transaction: ~Copyable, Sendable {
     }
 
     /// Notes that the consumer has handled messages; see ``TransactionContext/markHandled(_:by:)``.
-    package borrowing func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool] {
+    package borrowing func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError)
+        -> [Bool]
+    {
         try await self.context.markHandled(ids, by: consumer)
     }
 }
