@@ -45,14 +45,17 @@ struct PostgresRepository<Model: Entity>: Repository {
 
     func insert(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) {
         let context = try self.context(transaction)
-        let statement = Statement(self.sql.insert, try self.parameters(model))
-        try context.collect(PostgresWrite(statement, table: self.sql.table))
+        try context.collect { () throws(RepositoryError) in
+            PostgresWrite(Statement(self.sql.insert, try self.parameters(model)), table: self.sql.table)
+        }
     }
 
     func update(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) {
         let context = try self.context(transaction)
-        let statement = Statement(self.sql.update, try self.parameters(model))
-        try context.collect(PostgresWrite(statement, table: self.sql.table, mustTouchRow: true))
+        try context.collect { () throws(RepositoryError) in
+            let statement = Statement(self.sql.update, try self.parameters(model))
+            return PostgresWrite(statement, table: self.sql.table, mustTouchRow: true)
+        }
     }
 
     private func context(_ transaction: borrowing Transaction) throws(RepositoryError) -> PostgresTransaction {

@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
+import Persistence
 
 /// The statements on the inbox and on the claims of starts.
 struct InboxRows: Sendable {
@@ -37,7 +38,7 @@ struct InboxRows: Sendable {
     /// Inserts the ids; returns those that were new.
     func mark(_ ids: [String], by consumer: SubscriptionName) throws(PostgresError) -> Statement {
         var elements: [Parameter] = []
-        for id in Set(ids) { elements.append(try .text(id)) }
+        for id in Set(ids.map(ExactText.init)) { elements.append(try .text(id.text)) }
         return Statement(self.insert, [try .text(consumer.description), .array(of: .text, elements)])
     }
 

@@ -30,16 +30,6 @@ struct OutboxRows: Sendable {
         self.nextSQL = Self.next(table, list: Self.columns.map { "o.\($0)" }.joined(separator: ", "))
     }
 
-    /// Refuses what a text column can't hold.
-    static func check(_ message: Message) throws(RepositoryError) {
-        let texts = [
-            message.id, message.topic.name, message.type, message.source, message.orderingKey ?? "",
-            message.contentType,
-        ]
-        guard texts.contains(where: { $0.utf8.contains(0) }) else { return }
-        throw RepositoryError(.invalidValue, "a message's properties must not contain NUL")
-    }
-
     func insert(_ messages: [Message]) throws(PostgresError) -> Statement {
         var columns = [[Parameter]](repeating: [], count: Self.columns.count)
         for message in messages {

@@ -102,6 +102,8 @@ public final class PostgresStore: Store, Service {
         do {
             try await self.waitUntilReady()
             let result = try await body(Transaction(context))
+            // From here on it is not interrupted any more.
+            try Task.checkCancellation()
             try await context.commit()
             await context.end(committed: true)
             if context.hasPublished { self.commits.raise() }

@@ -36,15 +36,16 @@ final class PostgresTransaction: TransactionContext {
     var hasPublished: Bool { self.state.withLock { $0.hasPublished } }
 
     func publish(_ message: Message) throws(RepositoryError) {
-        try OutboxRows.check(message)
-        try self.change { state in
+        try self.change { state throws(RepositoryError) in
+            try message.checkStorable()
             state.messages.append(message)
             state.hasPublished = true
         }
     }
 
-    func collect(_ write: PostgresWrite) throws(RepositoryError) {
-        try self.change { $0.writes.append(write) }
+    /// Collects a write; one that can't be made poisons the transaction like one that fails.
+    func collect(_ write: () throws(RepositoryError) -> PostgresWrite) throws(RepositoryError) {
+        try self.change { state throws(RepositoryError) in state.writes.append(try write()) }
     }
 
     func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool] {
@@ -55,13 +56,13 @@ final class PostgresTransaction: TransactionContext {
             throw RepositoryError(error)
         }
         let rows = try await self.read(statement, from: "eventbus_inbox") ?? Rows(columnCount: 1)
-        var fresh: Set<String> = []
+        var fresh: Set<ExactText> = []
         do {
-            for row in rows { fresh.insert(try row.text(0)) }
+            for row in rows { fresh.insert(ExactText(try row.text(0))) }
         } catch {
             throw RepositoryError(error)
         }
-        return ids.map { fresh.remove($0) != nil }
+        return ids.map { fresh.remove(ExactText($0)) != nil }
     }
 
     /// Sends what was collected, and the statement behind it; no statement: an answer is known without the server.
@@ -161,12 +162,17 @@ final class PostgresTransaction: TransactionContext {
     }
 
     private func change<Result: Sendable>(
-        _ change: (inout State) -> Result
+        _ change: (inout State) throws(RepositoryError) -> Result
     ) throws(RepositoryError) -> Result {
         try self.state.withLock { state throws(RepositoryError) in
             if state.hasEnded { throw RepositoryError(.transactionEnded, "the transaction's scope has ended") }
             if let failure = state.failure { throw failure }
-            return change(&state)
+            do throws(RepositoryError) {
+                return try change(&state)
+            } catch {
+                state.failure = error
+                throw error
+            }
         }
     }
 
