@@ -7,7 +7,7 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 # Flags for every `swift build`, `swift test` and `swift run`, separated by spaces. They have to be the same in all
-# commands of one run: SwiftPM compiles everything again when they change. CI sets warnings as errors here.
+# commands of one run: SwiftPM compiles this repository again when they change. CI sets warnings as errors here.
 # shellcheck disable=SC2034
 read -r -a SWIFT_FLAGS <<<"${SWIFT_BUILD_FLAGS:-}"
 
