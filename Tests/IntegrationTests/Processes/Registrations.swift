@@ -23,7 +23,12 @@ struct Registrations: Sendable {
                 group.addTask {
                     var ids: [String] = []
                     for number in stride(from: client, to: self.count, by: clients) {
-                        if let id = try await self.register(number) { ids.append(id) }
+                        // One who fails must not take the others along, or nothing could be said of them.
+                        do {
+                            if let id = try await self.register(number) { ids.append(id) }
+                        } catch {
+                            Issue.record(error, "user \(number)")
+                        }
                         progress.step()
                     }
                     return ids
@@ -42,7 +47,7 @@ struct Registrations: Sendable {
     private func register(_ number: Int) async throws -> String? {
         let service = self.services[number % self.services.count]
         let answer = try await eventually(within: .seconds(90), "user \(number) to be registered") {
-            let answer = try await service.register("\(self.prefix)\(number)")
+            let answer = try await service.register("\(self.prefix)-user-\(number)")
             return answer.status == 503 || answer.status == 500 ? nil : answer
         }
         if answer.status == 409 { return nil }

@@ -105,7 +105,7 @@ struct TwoServicesTests {
                                 var ids: Set<String> = []
                                 for number in 0..<300 {
                                     // Ends when the service does.
-                                    guard let answer = try? await victim.register("v\(number)") else { break }
+                                    guard let answer = try? await victim.register("victim-\(number)") else { break }
                                     if answer.status == 201 { ids.insert(try answer.text("id")) }
                                 }
                                 return ids
@@ -182,7 +182,7 @@ struct TwoServicesTests {
                 for number in 0..<200 {
                     group.addTask {
                         // After the listening socket is closed connections are refused: those were not accepted.
-                        guard let answer = try? await users.register("g\(number)") else { return nil }
+                        guard let answer = try? await users.register("graceful-\(number)") else { return nil }
                         #expect(answer.status == 201)
                         return try answer.text("id")
                     }
