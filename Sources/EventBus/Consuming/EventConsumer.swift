@@ -15,8 +15,11 @@ public import ServiceLifecycle
 ///
 /// A handler that returns has handled the event. One that throws is called again after the delays of the ``RetryPolicy``;
 /// after the last attempt the message becomes a dead letter. A message that no handler can read, or that no handler is
-/// for, becomes a dead letter at once. Attempts are counted durably: at most ``RetryPolicy/attempts`` are started per copy
-/// of a message, those that ended with the process included.
+/// for, becomes a dead letter at once.
+///
+/// Attempts are counted durably: at most ``RetryPolicy/attempts`` are started per copy of a message, those that ended with
+/// the process included. On an ordered subscription without a store only the first of the latter is known: a message that
+/// always ends its process is delivered until somebody removes it.
 public struct EventConsumer: Service {
     private let name: SubscriptionName
     private let bus: any EventBus
@@ -75,8 +78,8 @@ public struct EventConsumer: Service {
 
     /// Consumes until graceful shutdown or cancellation; an interrupted subscription is opened again.
     ///
-    /// At graceful shutdown nothing new is taken; what has been taken is handled to its end. Cancellation gives back what
-    /// is not settled.
+    /// At graceful shutdown nothing new is taken; what has been taken is handled to its end, except for events of an ordered
+    /// subscription that wait for another attempt or behind one: they go back. Cancellation gives back what is not settled.
     ///
     /// - Throws: ``BusError`` with code `invalidSubscription` when the options or handlers make no subscription, or when
     ///   it is called a second time; `CancellationError`.

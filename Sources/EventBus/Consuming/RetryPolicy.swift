@@ -33,6 +33,9 @@ public struct RetryPolicy: Sendable, Hashable {
     public static let standard = RetryPolicy()
 
     /// One attempt: what fails is dead-lettered at once.
+    ///
+    /// Without a store a message that comes back because its consumer died may have been started, so that it is
+    /// dead-lettered too.
     public static let never = RetryPolicy(attempts: 1)
 
     /// The delay that follows a number of failures, a rung of the ladder.
