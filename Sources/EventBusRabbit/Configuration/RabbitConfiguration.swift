@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-public import EventBus
+import EventBus
 
 /// Where the broker is and how to talk to it.
 public struct RabbitConfiguration: Sendable {
@@ -45,25 +45,6 @@ public struct RabbitConfiguration: Sendable {
     public var connectionName = "swift-event-bus"
     /// How often an idle consumer looks whether another instance has left a message to be run alone; 1 s unless told.
     public var soloInterval: Duration = .seconds(1)
-
-    /// Reads an URL such as `amqps://user:password@host:5671/vhost?heartbeat=15`.
-    ///
-    /// The scheme is `amqp` (port 5672) or `amqps` (port 5671); user, password, virtual host and values are percent-encoded; an
-    /// IPv6 address stands in brackets. Without a user it is `guest`, without a virtual host it is `/`. Query parameters, as in
-    /// RabbitMQ's own clients: `heartbeat` in seconds, `connection_timeout` in milliseconds, `cacertfile`, `certfile`, `keyfile`,
-    /// `server_name_indication`, `auth_mechanism` (`plain` or `external`), `verify` (only `verify_peer`).
-    ///
-    /// - Throws: ``EventBus/BusError`` with code `invalidConfiguration` that says what is wrong, without the URL's values.
-    public init(url: String) throws(BusError) {
-        let parts = try RabbitURL(url)
-        self.host = parts.host
-        self.port = parts.port
-        self.virtualHost = parts.virtualHost
-        self.login = parts.login
-        self.tls = parts.tls
-        if let heartbeat = parts.heartbeat { self.heartbeat = .seconds(heartbeat) }
-        if let timeout = parts.connectionTimeout { self.connectionTimeout = .milliseconds(timeout) }
-    }
 }
 
 extension RabbitConfiguration: CustomStringConvertible, CustomReflectable {

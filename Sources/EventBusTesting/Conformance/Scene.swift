@@ -96,52 +96,6 @@ final class Scene: Sendable {
     func publish(_ labels: String..., key: String? = nil) async throws {
         try await self.publish(labels.map { try self.message($0, key: key) })
     }
-
-    // MARK: Scopes
-
-    /// Makes a subscription exist.
-    func declare(_ subscriptions: Subscription...) async throws {
-        for subscription in subscriptions { try await self.open(subscription) { _ in } }
-    }
-
-    /// Opens a scope; what `body` leaves unsettled goes back.
-    func open<Value>(_ subscription: Subscription, _ body: (Inbox) async throws -> Value) async throws -> Value {
-        self.note("open \(subscription.name)")
-        var value: Value?
-        try await self.harness.bus.withDeliveries(to: subscription) { deliveries in
-            value = try await body(Inbox(deliveries, scene: self))
-            self.note("end a scope of \(subscription.name)")
-        }
-        guard let value else { throw ConformanceFailure("withDeliveries returned without having called its body") }
-        return value
-    }
-
-    /// Gives a bus that would break a rule the time to do so; one that keeps it needs none.
-    func giveWay() async {
-        for _ in 0..<100 { await Task.yield() }
-    }
-
-    /// Publishes one more message and expects it to be all that arrives: nothing else was there.
-    ///
-    /// - Returns: the delivery of that message.
-    @discardableResult
-    func expectNothing(_ subscription: Subscription, but label: String = "fence") async throws -> Delivery {
-        try await self.open(subscription) { inbox in
-            try await self.publish(label)
-            let deliveries = try await inbox.take(label)
-            inbox.settle(deliveries, .done)
-            try await inbox.flush()
-            return deliveries[0]
-        }
-    }
-
-    /// The dead letters of a subscription, which are to be those with the given labels.
-    func deadLetters(of subscription: Subscription, _ labels: String...) async throws -> [DeadLetter] {
-        self.note("wait for dead letters \(labels)")
-        let letters = try await self.harness.deadLetters(of: subscription.name, atLeast: labels.count)
-        try expect("dead letters", letters.map { self.label(of: $0.message) }, labels)
-        return letters
-    }
 }
 
 extension PublishOutcome {

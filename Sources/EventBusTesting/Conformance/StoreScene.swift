@@ -6,7 +6,6 @@ import Persistence
 
 /// One run of a case: two stores and the steps that cases are made of.
 struct StoreScene: Sendable {
-    typealias Specimen = StoreConformance.Specimen
 
     let store: any Store
     let other: any Store

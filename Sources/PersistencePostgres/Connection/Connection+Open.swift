@@ -9,7 +9,7 @@ extension Connection {
     /// Whoever asked for it has to close it.
     static func open(
         _ parameters: ConnectionParameters,
-        mode: Mode,
+        mode: ConnectionMode,
         timeouts: ConnectionCore.Timeouts,
         on thread: IOThread
     ) async throws(PostgresError) -> Connection {

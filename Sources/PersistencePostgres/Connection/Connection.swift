@@ -7,28 +7,15 @@ import Synchronization
 ///
 /// Callers send inline, under its lock; the I/O thread reads and resumes them.
 final class Connection: IOHandler {
-    enum Mode: Sendable {
-        /// Prepared statements in segments; see `run(_:)`.
-        case pipeline
-        /// SQL texts of several commands; see `run(script:)`.
-        case script
-    }
-
-    enum Event: Sendable {
-        case opened
-        /// It could not be opened, or it is gone; sent once, as the last event.
-        case closed(PostgresError)
-    }
-
     private let core: Mutex<ConnectionCore>
     private let thread: IOThread
-    private let onEvent: @Sendable (Event) -> Void
+    private let onEvent: @Sendable (ConnectionEvent) -> Void
 
     init(
-        mode: Mode,
+        mode: ConnectionMode,
         timeouts: ConnectionCore.Timeouts,
         on thread: IOThread,
-        onEvent: @escaping @Sendable (Event) -> Void
+        onEvent: @escaping @Sendable (ConnectionEvent) -> Void
     ) {
         self.core = Mutex(ConnectionCore(mode: mode, timeouts: timeouts))
         self.thread = thread

@@ -21,7 +21,7 @@ struct ConnectionCore: ~Copyable {
 
     struct Effects {
         var resumptions: [(Waiter, SegmentOutcome)] = []
-        var event: Connection.Event?
+        var event: ConnectionEvent?
     }
 
     private enum Phase {
@@ -41,7 +41,7 @@ struct ConnectionCore: ~Copyable {
     /// From here on libpq flushes while it is being fed, and may read while it does.
     private static let flushThreshold = 32_768
 
-    private let mode: Connection.Mode
+    private let mode: ConnectionMode
     private let timeouts: Timeouts
     private var wire: Wire?
     private var phase: Phase = .closed
@@ -54,7 +54,7 @@ struct ConnectionCore: ~Copyable {
     private var lastProgress: ContinuousClock.Instant = .now
     private var failure: PostgresError?
 
-    init(mode: Connection.Mode, timeouts: Timeouts) {
+    init(mode: ConnectionMode, timeouts: Timeouts) {
         self.mode = mode
         self.timeouts = timeouts
     }

@@ -5,18 +5,18 @@ import Persistence
 
 /// The entities of one type in a Postgres store.
 struct PostgresRepository<Model: Entity>: Repository {
-    private let store: PostgresStore
+    private let storage: PostgresStorage
     private let schema = Model.schema
     private let sql: EntitySQL<Model>
 
-    init(store: PostgresStore) {
-        self.store = store
-        self.sql = EntitySQL(schema: Model.schema, namespace: store.schema.name)
+    init(storage: PostgresStorage) {
+        self.storage = storage
+        self.sql = EntitySQL(schema: Model.schema, namespace: storage.schema.name)
     }
 
     func find(_ id: Model.ID) async throws(RepositoryError) -> Model? {
         guard let statement = self.sql.find(id.columnValue) else { return nil }
-        return try self.model(try await self.store.read(statement))
+        return try self.model(try await self.storage.read(statement))
     }
 
     func find(
@@ -24,7 +24,7 @@ struct PostgresRepository<Model: Entity>: Repository {
         _ value: some ColumnConvertible & Sendable
     ) async throws(RepositoryError) -> Model? {
         guard let statement = self.sql.find(by: key, value.columnValue) else { return nil }
-        return try self.model(try await self.store.read(statement))
+        return try self.model(try await self.storage.read(statement))
     }
 
     func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
@@ -60,7 +60,7 @@ struct PostgresRepository<Model: Entity>: Repository {
 
     private func context(_ transaction: borrowing Transaction) throws(RepositoryError) -> PostgresTransaction {
         let context = try transaction.context(as: PostgresTransaction.self)
-        guard context.store === self.store else {
+        guard context.storage === self.storage else {
             throw RepositoryError(.foreignTransaction, "the transaction belongs to another store")
         }
         return context

@@ -9,13 +9,13 @@ import Synchronization
 ///
 /// All goes over the session that holds the lock, so that who has lost it can do nothing.
 final class LockedOutbox: OwnedOutbox {
-    private let store: PostgresStore
+    private let storage: PostgresStorage
     private let connection: Connection
     /// Where the walk over the ordering keys goes on; see `OutboxRows.next`.
     private let walkedKey = Mutex("")
 
-    init(store: PostgresStore, connection: Connection) {
-        self.store = store
+    init(storage: PostgresStorage, connection: Connection) {
+        self.storage = storage
         self.connection = connection
     }
 
@@ -24,14 +24,14 @@ final class LockedOutbox: OwnedOutbox {
         limit: Int,
         except held: HeldRows
     ) async throws(RepositoryError) -> [OutboxRow] {
-        let outbox = self.store.outboxRows
+        let outbox = self.storage.outboxRows
         var statements: [Statement] = []
         if !published.isEmpty { statements.append(outbox.delete(published)) }
         let key = self.walkedKey.withLock { $0 }
         do {
             if limit > 0 { statements.append(try outbox.next(limit: limit, except: held, afterKey: key)) }
             guard !statements.isEmpty else { return [] }
-            let rows = try self.store.rows(await self.connection.run(statements))
+            let rows = try self.storage.rows(await self.connection.run(statements))
             guard limit > 0 else { return [] }
             let (found, lastKey) = try outbox.rows(rows)
             self.walkedKey.withLock { $0 = lastKey ?? "" }

@@ -14,20 +14,20 @@ import Foundation
 ///
 /// One process at a time owns it: the one whose session holds an advisory lock.
 struct PostgresOutbox: Outbox {
-    let store: PostgresStore
+    let storage: PostgresStorage
 
     /// How often a relay that stands by asks for the lock.
     private static let ownershipInterval: Duration = .milliseconds(500)
 
-    var commitLevel: UInt64 { self.store.commits.value }
+    var commitLevel: UInt64 { self.storage.commits.value }
     var pollInterval: Duration? { .milliseconds(500) }
 
     func commits(after level: UInt64) async throws -> UInt64 {
-        try await self.store.commits.wait(above: level)
+        try await self.storage.commits.wait(above: level)
     }
 
     func oldest() async throws(RepositoryError) -> Date? {
-        let rows = try await self.store.read(self.store.outboxRows.oldest)
+        let rows = try await self.storage.read(self.storage.outboxRows.oldest)
         guard rows.count > 0 else { return nil }
         do {
             return try rows[0].timestamp(0)
@@ -37,14 +37,14 @@ struct PostgresOutbox: Outbox {
     }
 
     func withOwnership(_ body: (any OwnedOutbox) async throws -> Void) async throws {
-        try await self.store.waitUntilReady()
-        let connection = try await self.store.openRelayConnection()
+        try await self.storage.waitUntilReady()
+        let connection = try await self.storage.openRelayConnection()
         // Closing the session gives the lock back, whatever state it is in.
         defer { connection.close() }
-        let lock = Statement("SELECT pg_try_advisory_lock($1)", [.int8(self.store.schema.lock("outbox"))])
-        while try self.store.rows(await connection.run([lock]))[0].bool(0) == false {
+        let lock = Statement("SELECT pg_try_advisory_lock($1)", [.int8(self.storage.schema.lock("outbox"))])
+        while try self.storage.rows(await connection.run([lock]))[0].bool(0) == false {
             try await Task.sleep(for: Self.ownershipInterval)
         }
-        try await body(LockedOutbox(store: self.store, connection: connection))
+        try await body(LockedOutbox(storage: self.storage, connection: connection))
     }
 }

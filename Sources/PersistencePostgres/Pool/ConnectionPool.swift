@@ -145,7 +145,7 @@ final class ConnectionPool: IOHandler {
         self.update { machine, _ in machine.shutDown() }
     }
 
-    private func connectionChanged(_ id: PoolState.ConnectionID, _ event: Connection.Event) {
+    private func connectionChanged(_ id: PoolState.ConnectionID, _ event: ConnectionEvent) {
         let jitter = self.jitter()
         if case .closed(let error) = event, error.code != .closed {
             self.logger.info("A database connection failed", error: error, metadata: error.metadata)

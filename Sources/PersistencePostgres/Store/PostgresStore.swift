@@ -15,17 +15,9 @@ import Synchronization
 /// Needs PostgreSQL 14 or later, directly or through a pooler in session mode: prepared statements and session locks don't
 /// work through one in transaction mode.
 public final class PostgresStore: Store, Service {
-    let schema: SchemaName
-    let pool: ConnectionPool
-    let commits = Level()
-    let outboxRows: OutboxRows
-    let inbox: InboxRows
-
-    let configuration: PostgresConfiguration
+    let storage: PostgresStorage
     private let migrations: [Migration]
     private let logger: Logger
-    let thread: IOThread
-    let readiness = Level()
     private let status = Mutex(Status.waiting)
 
     private enum Status: Sendable {
@@ -50,27 +42,9 @@ public final class PostgresStore: Store, Service {
         migrations: [Migration] = [],
         logger: Logger = .current
     ) throws(RepositoryError) {
-        self.schema = try SchemaName(schema)
+        self.storage = try PostgresStorage(configuration, schema: try SchemaName(schema), logger: logger)
         self.migrations = try MigrationPlan.ordered(migrations)
-        self.configuration = configuration
         self.logger = logger
-        self.outboxRows = OutboxRows(schema: self.schema)
-        self.inbox = InboxRows(schema: self.schema)
-        do {
-            self.thread = try IOThread()
-        } catch {
-            throw RepositoryError(error)
-        }
-        self.pool = ConnectionPool(
-            ConnectionParameters(configuration, settings: configuration.settings(schema: self.schema)),
-            limits: PoolState.Limits(
-                maximumConnections: max(1, configuration.maximumConnections),
-                waitTimeout: configuration.waitTimeout
-            ),
-            timeouts: configuration.timeouts,
-            on: self.thread,
-            logger: logger
-        )
     }
 
     /// Whether the database can be used.
@@ -79,16 +53,16 @@ public final class PostgresStore: Store, Service {
         case .waiting: Health(problems: ["the store is not running"])
         case .migrating(let problem): Health(problems: [problem ?? "the schema is being migrated"])
         case .ended: Health(problems: ["the store has been shut down"])
-        case .ready: self.pool.problem == nil ? .ready : Health(problems: ["the database cannot be reached"])
+        case .ready: self.storage.pool.problem == nil ? .ready : Health(problems: ["the database cannot be reached"])
         }
     }
 
     /// The events that have been committed and are not yet on the bus.
-    public var outbox: any Outbox { PostgresOutbox(store: self) }
+    public var outbox: any Outbox { PostgresOutbox(storage: self.storage) }
 
     /// The entities of a type in this store.
     public func repository<Model: Entity>(for model: Model.Type) -> any Repository<Model> {
-        PostgresRepository<Model>(store: self)
+        PostgresRepository<Model>(storage: self.storage)
     }
 
     /// Runs `body` and commits what it has collected; see ``Store/transaction(_:)``.
@@ -98,21 +72,21 @@ public final class PostgresStore: Store, Service {
         _ body: (borrowing Transaction) async throws -> Result
     ) async throws -> Result {
         try Task.checkCancellation()
-        let context = PostgresTransaction(store: self)
+        let context = PostgresTransaction(storage: self.storage)
         do {
-            try await self.waitUntilReady()
+            try await self.storage.waitUntilReady()
             let result = try await body(Transaction(context))
             // From here on it is not interrupted any more.
             try Task.checkCancellation()
             try await context.commit()
             await context.end(committed: true)
-            if context.hasPublished { self.commits.raise() }
+            if context.hasPublished { self.storage.commits.raise() }
             return result
         } catch {
             await context.end(committed: false)
             let first = context.failure ?? error
             // It may have taken effect, and looking once too often does no harm.
-            if context.hasPublished { self.commits.raise() }
+            if context.hasPublished { self.storage.commits.raise() }
             guard let failure = first as? RepositoryError, failure.cause is CancellationError else { throw first }
             throw CancellationError()
         }
@@ -121,7 +95,7 @@ public final class PostgresStore: Store, Service {
     /// Claims one more start of handling a message; see ``Store/claimStart(of:by:)``.
     public func claimStart(of messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Int {
         do {
-            let rows = try await self.read(try self.inbox.claim(messageID, by: consumer))
+            let rows = try await self.storage.read(try self.storage.inbox.claim(messageID, by: consumer))
             return Int(try rows[0].int8(0))
         } catch {
             throw error as? RepositoryError
@@ -141,7 +115,7 @@ public final class PostgresStore: Store, Service {
             return true
         }
         guard isFirst else { throw RepositoryError(.unavailable, "a store runs only once") }
-        try self.thread.start()
+        try self.storage.thread.start()
         var failure: (any Error)?
         do {
             try await cancelWhenGracefulShutdown { try await self.serve() }
@@ -151,8 +125,8 @@ public final class PostgresStore: Store, Service {
             failure = error
         }
         self.status.withLock { $0 = .ended }
-        await self.pool.shutDown(grace: .seconds(10))
-        await self.thread.stop()
+        await self.storage.pool.shutDown(grace: .seconds(10))
+        await self.storage.thread.stop()
         if let failure { throw failure }
     }
 
@@ -171,9 +145,9 @@ public final class PostgresStore: Store, Service {
                 pause = min(pause * 2, .seconds(5))
             }
         }
-        self.pool.start()
+        self.storage.pool.start()
         self.status.withLock { $0 = .ready }
-        self.readiness.raise()
+        self.storage.readiness.raise()
         while true {
             try await Task.sleep(for: .seconds(3600))
             await self.cleanUp()
@@ -184,10 +158,13 @@ public final class PostgresStore: Store, Service {
         let connection: Connection
         do {
             connection = try await Connection.open(
-                ConnectionParameters(self.configuration, settings: self.configuration.migrationSettings(self.schema)),
+                ConnectionParameters(
+                    self.storage.configuration,
+                    settings: self.storage.configuration.migrationSettings(self.storage.schema)
+                ),
                 mode: .script,
-                timeouts: ConnectionCore.Timeouts(connect: self.configuration.connectTimeout, response: nil),
-                on: self.thread
+                timeouts: ConnectionCore.Timeouts(connect: self.storage.configuration.connectTimeout, response: nil),
+                on: self.storage.thread
             )
         } catch {
             throw RepositoryError(error)
@@ -195,7 +172,7 @@ public final class PostgresStore: Store, Service {
         defer { connection.close() }
         try await Migrator(
             connection: connection,
-            schema: self.schema,
+            schema: self.storage.schema,
             migrations: self.migrations,
             logger: self.logger
         ).run()
@@ -203,8 +180,8 @@ public final class PostgresStore: Store, Service {
 
     /// Forgets messages that no broker will deliver again, a chunk at a time.
     private func cleanUp() async {
-        for statement in self.inbox.cleanUp(olderThan: self.configuration.inboxRetention) {
-            while !Task.isCancelled, case .completed(let results)? = try? await self.pool.run([statement]),
+        for statement in self.storage.inbox.cleanUp(olderThan: self.storage.configuration.inboxRetention) {
+            while !Task.isCancelled, case .completed(let results)? = try? await self.storage.pool.run([statement]),
                 results.first?.affected == InboxRows.cleanupChunk
             {}
         }

@@ -23,11 +23,11 @@ final class PostgresTransaction: TransactionContext {
     private static let commit = Statement("COMMIT")
     private static let rollback = Statement("ROLLBACK")
 
-    let store: PostgresStore
+    let storage: PostgresStorage
     private let state = Mutex(State())
 
-    init(store: PostgresStore) {
-        self.store = store
+    init(storage: PostgresStorage) {
+        self.storage = storage
     }
 
     /// The error that has poisoned the transaction.
@@ -51,7 +51,7 @@ final class PostgresTransaction: TransactionContext {
     func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool] {
         let statement: Statement
         do {
-            statement = try self.store.inbox.mark(ids, by: consumer)
+            statement = try self.storage.inbox.mark(ids, by: consumer)
         } catch {
             throw RepositoryError(error)
         }
@@ -89,7 +89,7 @@ final class PostgresTransaction: TransactionContext {
         guard let lease else {
             guard !writes.isEmpty else { return }
             do {
-                let outcome = try await self.store.pool.run(writes.map(\.statement))
+                let outcome = try await self.storage.pool.run(writes.map(\.statement))
                 _ = try PostgresTransaction.results(outcome, writes: writes, offset: 0, isCommit: true)
             } catch {
                 throw error as? RepositoryError ?? (error as? PostgresError).map { RepositoryError($0) }
@@ -115,11 +115,11 @@ final class PostgresTransaction: TransactionContext {
             return state.lease
         }
         guard let lease else { return }
-        guard !committed else { return self.store.pool.release(lease, .exclusive) }
+        guard !committed else { return self.storage.pool.release(lease, .exclusive) }
         let outcome = await lease.connection.run([PostgresTransaction.rollback])
         var isReusable = false
         if case .completed = outcome { isReusable = true }
-        self.store.pool.release(lease, .exclusive, isReusable: isReusable)
+        self.storage.pool.release(lease, .exclusive, isReusable: isReusable)
     }
 
     private func send(
@@ -133,7 +133,7 @@ final class PostgresTransaction: TransactionContext {
             lease = held
         } else {
             do {
-                lease = try await self.store.pool.lease(.exclusive)
+                lease = try await self.storage.pool.lease(.exclusive)
             } catch {
                 throw RepositoryError(error)
             }
@@ -154,7 +154,7 @@ final class PostgresTransaction: TransactionContext {
         }
         guard !messages.isEmpty else { return (writes, lease) }
         do {
-            let statement = try self.store.outboxRows.insert(messages)
+            let statement = try self.storage.outboxRows.insert(messages)
             return (writes + [PostgresWrite(statement, table: "eventbus_outbox")], lease)
         } catch {
             throw RepositoryError(error)

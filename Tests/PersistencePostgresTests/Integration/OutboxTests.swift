@@ -23,7 +23,7 @@ struct OutboxTests {
                 ]
                 message.body = [0, 1, 2, 255]
                 let other = try Message(Left(number: 2))
-                let context = PostgresTransaction(store: store)
+                let context = PostgresTransaction(storage: store.storage)
                 try context.publish(message)
                 try context.publish(other)
                 try await context.commit()
@@ -145,7 +145,7 @@ struct OutboxTests {
                         }
                         losing.yield()
                     }
-                    let key = UInt64(bitPattern: first.schema.lock("outbox"))
+                    let key = UInt64(bitPattern: first.storage.schema.lock("outbox"))
                     try await eventually(within: .seconds(10), "the other session to wait") {
                         let count = """
                             SELECT count(*) FROM pg_stat_activity
@@ -224,8 +224,8 @@ struct OutboxTests {
                     UPDATE \(schema.name).eventbus_claims SET claimed_at = now() - interval '2 days'
                     """
                 )
-                for statement in store.inbox.cleanUp(olderThan: .seconds(86_400)) {
-                    guard case .completed = try await store.pool.run([statement]) else {
+                for statement in store.storage.inbox.cleanUp(olderThan: .seconds(86_400)) {
+                    guard case .completed = try await store.storage.pool.run([statement]) else {
                         Issue.record("the clean-up failed")
                         continue
                     }

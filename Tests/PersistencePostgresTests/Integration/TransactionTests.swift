@@ -174,7 +174,7 @@ struct TransactionTests {
                 let people = store.repository(for: Person.self)
                 let prepared = {
                     let begin = "SELECT count(*) FROM pg_prepared_statements WHERE statement = 'BEGIN'"
-                    return try await store.read(Statement(begin))[0].int8(0)
+                    return try await store.storage.read(Statement(begin))[0].int8(0)
                 }
                 try await store.transaction { transaction in
                     try people.insert(Person("a@example.org"), in: transaction)
@@ -248,7 +248,7 @@ struct TransactionTests {
                     }
                     try await group.waitForAll()
                 }
-                let rows = try await store.read(Statement("SELECT count(*) FROM eventbus_outbox"))
+                let rows = try await store.storage.read(Statement("SELECT count(*) FROM eventbus_outbox"))
                 #expect(try rows[0].int8(0) == 400)
             }
         }

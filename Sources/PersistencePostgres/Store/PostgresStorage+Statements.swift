@@ -4,7 +4,7 @@
 import EventBus
 import Persistence
 
-extension PostgresStore {
+extension PostgresStorage {
     /// Runs one statement by itself.
     func read(_ statement: Statement) async throws(RepositoryError) -> Rows {
         try await self.waitUntilReady()
