@@ -18,8 +18,12 @@ public struct Payments: Sendable {
     ///
     /// - Parameters:
     ///   - store: where accounts, inbox and outbox are kept.
-    ///   - currency: the currency of new accounts, an ISO 4217 code.
+    ///   - currency: the currency of new accounts, an ISO 4217 code: three capital letters, or it is a programming error.
     public init(store: any Store, currency: String = "EUR") {
+        let isCode =
+            currency.utf8.count == 3
+            && currency.utf8.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+        precondition(isCode, "a currency is three capital letters")
         self.store = store
         self.accounts = store.repository(for: PaymentAccount.self)
         self.currency = currency

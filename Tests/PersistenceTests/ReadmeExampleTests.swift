@@ -11,8 +11,8 @@ struct ReadmeExampleTests {
     @Test("an event has one effect, however often it arrives")
     func oneEffect() async throws {
         let bus = InMemoryEventBus()
-        let store = InMemoryStore()
         // README
+        let store = InMemoryStore()  // or PostgresStore
         let invoices = store.repository(for: Invoice.self)
         let billing = EventConsumer("billing.invoices", on: bus, store: store) {
             On(OrderPlaced.self) { order, transaction in
@@ -21,12 +21,12 @@ struct ReadmeExampleTests {
                 try transaction.publish(InvoiceWritten(invoice: invoice.id))
             }
         }
+        let relay = OutboxRelay(from: store, to: bus)  // brings what was committed to the bus
         // README
         let (numbers, written) = AsyncStream.makeStream(of: Identifier.self)
         let archive = EventConsumer("archive.invoices", on: bus) {
             On(InvoiceWritten.self) { event in written.yield(event.invoice) }
         }
-        let relay = OutboxRelay(from: store, to: bus)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await billing.run() }
             group.addTask { try await archive.run() }

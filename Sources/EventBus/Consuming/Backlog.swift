@@ -60,6 +60,7 @@ final class Backlog: Sendable {
             guarded.lastWaiter += 1
             return guarded.lastWaiter
         }
+        defer { self.guarded.withLock { _ = $0.cancelled.remove(id) } }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let answer: [Job]?? = self.guarded.withLock { guarded in

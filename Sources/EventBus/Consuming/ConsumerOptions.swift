@@ -7,14 +7,17 @@ public struct ConsumerOptions: Sendable, Hashable {
     public var ordering: Ordering
     /// How many deliveries may be out unsettled, 1 to 2,000; on an ordered subscription it must never be lowered.
     public var prefetch: Int
-    /// How many handlers run at the same time, at least 1.
+    /// How many handlers run at the same time; at least 1.
     public var concurrency: Int
     /// How often a failing event is tried, and when.
     ///
     /// On an ordered subscription no delay is longer than 10 minutes, since the event stays unsettled while it waits and
     /// RabbitMQ closes a channel on which something is unsettled for 30 minutes (`consumer_timeout`).
     public var retry: RetryPolicy
-    /// How long one handler may run; then it is cancelled and the attempt has failed.
+    /// How long one handler may run, its transaction included; then it is cancelled and the attempt has failed.
+    ///
+    /// Above zero. With a store it should be longer than the store takes to notice that its server is away, or an outage
+    /// counts as a failed attempt.
     public var timeLimit: Duration
 
     /// Makes options.
@@ -27,7 +30,7 @@ public struct ConsumerOptions: Sendable, Hashable {
     ) {
         self.ordering = ordering
         self.prefetch = prefetch
-        self.concurrency = max(1, concurrency)
+        self.concurrency = concurrency
         self.retry = retry
         self.timeLimit = timeLimit
     }

@@ -57,7 +57,7 @@ struct ConsumerScope: Sendable {
         for job in jobs {
             // A held delivery that the shutdown finds is left unsettled and goes back.
             guard let attempt = try await self.startNumber(of: job, &holding) else { return }
-            if attempt <= self.options.retry.attempts {
+            if attempt <= self.limit(of: job) {
                 open.append((job, attempt))
             } else {
                 self.deadLetter(
@@ -86,6 +86,14 @@ struct ConsumerScope: Sendable {
             open = away
             if let cause, try await !holding.pause(cause) { return }
         }
+    }
+
+    /// How many attempts may be started.
+    ///
+    /// The first return of a message that has not failed yet does not prove a start, so a
+    /// policy of one attempt allows a second one then: nothing becomes a dead letter that was perhaps never started.
+    private func limit(of job: Backlog.Job) -> Int {
+        job.failures.count == 0 ? max(2, self.options.retry.attempts) : self.options.retry.attempts
     }
 
     /// The number of the start that is about to happen; `nil` when the shutdown comes before the store is back.

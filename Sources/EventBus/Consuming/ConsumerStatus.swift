@@ -22,8 +22,8 @@ final class ConsumerStatus: Sendable {
 
     private let state = Mutex(State())
 
-    /// Rises each time the subscription is opened.
-    let opened = Level()
+    /// Rises each time the subscription is opened, and when the consumer has ended.
+    private let changed = Level()
 
     var isShuttingDown: Bool { self.state.withLock { $0.isShuttingDown } }
 
@@ -43,7 +43,7 @@ final class ConsumerStatus: Sendable {
             state.phase = .open(deliveries, backlog)
             return true
         }
-        if isOpen { self.opened.raise() }
+        if isOpen { self.changed.raise() }
         return isOpen
     }
 
@@ -53,6 +53,13 @@ final class ConsumerStatus: Sendable {
 
     func end() {
         self.state.withLock { $0.phase = .ended }
+        self.changed.raise()
+    }
+
+    /// Waits until the subscription has been opened; `false` when the consumer has ended instead.
+    func untilOpened() async throws -> Bool {
+        _ = try await self.changed.wait(above: 0)
+        return self.state.withLock { if case .ended = $0.phase { false } else { true } }
     }
 
     func beginHolding(_ reason: String) {

@@ -71,9 +71,11 @@ public struct EventConsumer: Service {
 
     /// Returns once the subscription has been opened, so that events published from now on are kept for it.
     ///
-    /// - Throws: `CancellationError`.
+    /// - Throws: ``BusError`` with code `closed` when ``run()`` has ended; `CancellationError`.
     public func untilConsuming() async throws {
-        _ = try await self.status.opened.wait(above: 0)
+        guard try await self.status.untilOpened() else {
+            throw BusError(.closed, "consumer \(self.name) has ended")
+        }
     }
 
     /// Consumes until graceful shutdown or cancellation; an interrupted subscription is opened again.
@@ -82,24 +84,35 @@ public struct EventConsumer: Service {
     /// subscription that wait for another attempt or behind one: they go back. Cancellation gives back what is not settled.
     ///
     /// - Throws: ``BusError`` with code `invalidSubscription` when the options or handlers make no subscription, or when
-    ///   it is called a second time; `CancellationError`.
+    ///   it is called a second time, `topologyMismatch` when the subscription exists with another ordering or other
+    ///   arguments; `CancellationError`.
     public func run() async throws {
+        guard self.status.start() else {
+            throw BusError(.invalidSubscription, "consumer \(self.name) runs already")
+        }
+        defer { self.status.end() }
+        let subscription = try self.subscription()
+        try await withGracefulShutdown(self.status.shutDown) {
+            try await self.consume(subscription)
+        }
+    }
+
+    private func subscription() throws(BusError) -> Subscription {
         if let topic = self.processor.ambiguousTopic {
             throw BusError(.invalidSubscription, "consumer \(self.name) has two handlers for topic \(topic)")
         }
-        let subscription = try Subscription(
+        guard self.options.concurrency >= 1, self.options.timeLimit > .zero else {
+            throw BusError(
+                .invalidSubscription,
+                "consumer \(self.name) needs a concurrency and a time limit above zero"
+            )
+        }
+        return try Subscription(
             self.name,
             patterns: self.processor.topics.map(TopicPattern.init),
             prefetch: self.options.prefetch,
             ordering: self.options.ordering
         )
-        guard self.status.start() else {
-            throw BusError(.invalidSubscription, "consumer \(self.name) runs already")
-        }
-        defer { self.status.end() }
-        try await withGracefulShutdown(self.status.shutDown) {
-            try await self.consume(subscription)
-        }
     }
 
     private func consume(_ subscription: Subscription) async throws {
@@ -122,6 +135,9 @@ public struct EventConsumer: Service {
                     )
                     try await scope.run()
                 }
+            } catch let error as BusError where error.code == .topologyMismatch {
+                // Opening it again would change nothing: somebody has to decide.
+                throw error
             } catch {
                 try Task.checkCancellation()
                 self.status.interrupt((error as? BusError)?.description ?? "\(type(of: error))")

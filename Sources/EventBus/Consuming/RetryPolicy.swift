@@ -34,8 +34,7 @@ public struct RetryPolicy: Sendable, Hashable {
 
     /// One attempt: what fails is dead-lettered at once.
     ///
-    /// Without a store a message that comes back because its consumer died may have been started, so that it is
-    /// dead-lettered too.
+    /// A message that comes back because its consumer died may have been started or not: it is started once more.
     public static let never = RetryPolicy(attempts: 1)
 
     /// The delay that follows a number of failures, a rung of the ladder.

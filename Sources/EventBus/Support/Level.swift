@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import DequeModule
 import Synchronization
 
 /// A number that only rises, and tasks that wait for it to pass the value they have seen: no waiter can miss a rise.

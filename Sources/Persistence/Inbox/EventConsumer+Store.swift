@@ -43,14 +43,25 @@ extension EventConsumer {
 }
 
 extension On where Scope == Transaction {
+    /// Handles events of a type within a transaction; `message` has the id, the headers and the time.
+    public init<E: Event>(
+        _ type: E.Type,
+        _ handler:
+            @escaping @Sendable (
+                _ event: E, _ message: Message, _ transaction: borrowing Transaction
+            ) async throws -> Void
+    ) {
+        self.init(topic: E.topic) { message, transaction in
+            try await handler(try message.decodeOrPoison(E.self), message, transaction)
+        }
+    }
+
     /// Handles events of a type within a transaction.
     public init<E: Event>(
         _ type: E.Type,
         _ handler: @escaping @Sendable (_ event: E, _ transaction: borrowing Transaction) async throws -> Void
     ) {
-        self.init(topic: E.topic) { message, transaction in
-            try await handler(try message.decodeOrPoison(E.self), transaction)
-        }
+        self.init(type) { event, _, transaction in try await handler(event, transaction) }
     }
 
     /// Handles events of a type within a transaction; a conflict on a key says that the effect is there already.

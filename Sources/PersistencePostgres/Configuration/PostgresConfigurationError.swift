@@ -32,6 +32,14 @@ public struct PostgresConfigurationError: Error, Sendable, Hashable, CustomStrin
         self.part = part
     }
 
-    /// The code and the part.
-    public var description: String { "PostgresConfigurationError.\(self.code)(\(self.part))" }
+    /// What is wrong, without the value.
+    public var description: String {
+        switch self.code {
+        case .unsupportedScheme: "the scheme must be postgres:// or postgresql://"
+        case .missingPart: "the \(self.part) is missing"
+        case .unknownParameter: "the parameter \(self.part) is not known"
+        case .repeatedParameter: "the parameter \(self.part) appears twice"
+        default: "the \(self.part) is not valid"
+        }
+    }
 }

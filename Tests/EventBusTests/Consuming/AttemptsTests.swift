@@ -62,6 +62,22 @@ struct AttemptsTests {
         await world.drain(second)
     }
 
+    @Test func withOneAttemptWhatWasNeverStartedIsStartedAfterACrash() async throws {
+        let world = try World()
+        let log = world.log
+        let options = ConsumerOptions(concurrency: 1, retry: .never)
+        try world.publish("killer", "a", "b")
+        let first = world.start(options: options) { _ in try await Gate().wait() }
+        await world.crash(first)
+        let second = world.start(options: options) { event in
+            log.append(event.label)
+            if event.label == "b" { throw HandlerFailure() }
+        }
+        await world.drain(second)
+        #expect(log.entries == ["killer", "a", "b"])
+        #expect(world.deadLetters.map(\.failures.count) == [2])
+    }
+
     @Test func whatCameBackRunsAlone() async throws {
         let world = try World()
         let log = world.log

@@ -243,11 +243,33 @@ struct EventConsumerTests {
         #expect(error.message == "consumer test has two handlers for topic test.ping")
     }
 
-    @Test func optionsThatMakeNoSubscriptionAreAMistake() async throws {
+    @Test(arguments: [
+        ConsumerOptions(prefetch: 0), ConsumerOptions(concurrency: 0), ConsumerOptions(concurrency: -1),
+        ConsumerOptions(timeLimit: .zero),
+    ])
+    func optionsThatMakeNoSubscriptionAreAMistake(_ options: ConsumerOptions) async throws {
         let world = try World()
-        let life = world.start(options: ConsumerOptions(prefetch: 0)) { _ in }
+        let life = world.start(options: options) { _ in }
         await world.stage.end(life.run)
         #expect((life.run.error as? BusError)?.code == .invalidSubscription)
+    }
+
+    @Test func whoWaitsForAConsumerThatCannotRunIsToldSo() async throws {
+        let world = try World()
+        let consumer = world.consumer(options: ConsumerOptions(prefetch: 0)) { On(Ping.self) { _ in } }
+        let waiting = world.stage.start { try await consumer.untilConsuming() }
+        let life = world.start(consumer)
+        await world.stage.end(life.run)
+        await world.stage.end(waiting)
+        #expect((waiting.error as? BusError)?.code == .closed)
+    }
+
+    @Test func anOtherOrderingThanTheExistingOneEndsTheConsumer() async throws {
+        // The world has declared its subscription without order.
+        let world = try World()
+        let ordered = world.start(options: ConsumerOptions(ordering: .perKey)) { _ in }
+        await world.stage.end(ordered.run)
+        #expect((ordered.run.error as? BusError)?.code == .topologyMismatch)
     }
 
     @Test func aConsumerRunsOnce() async throws {

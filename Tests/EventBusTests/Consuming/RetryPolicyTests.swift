@@ -44,6 +44,5 @@ struct RetryPolicyTests {
         let policy = RetryPolicy(attempts: -1, firstDelay: .seconds(-1), factor: .nan, cap: .seconds(-1))
         #expect(policy.attempts == 1 && policy.firstDelay == .zero && policy.factor == 1 && policy.cap == .zero)
         #expect(RetryPolicy.never.attempts == 1)
-        #expect(ConsumerOptions(concurrency: 0).concurrency == 1)
     }
 }

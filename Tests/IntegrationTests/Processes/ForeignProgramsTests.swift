@@ -39,14 +39,18 @@ struct ForeignProgramsTests {
                 #"{"user_id":"\u0000"}"#,
             ]
             for body in unreadable { try await Self.publish(body, to: servers) }
+            let bytes: [[UInt8]] = [[0], [0xFF, 0xFE], Array(#"{"user_id":""#.utf8) + [0xC3] + Array(#""}"#.utf8)]
+            for body in bytes { try await Self.publish(Data(body), to: servers) }
+            try await Self.publish(#"{"user_id":"\#(last)"}"#, headers: ["x-event-version=2"], to: servers)
             try await Self.publish(#"{"user_id":"\#(last)"}"#, to: servers)
             for id in [first, last] {
                 try await eventually(within: .seconds(30), "the account of a good message") {
                     try await payments.get("/api/accounts/\(id)").status == 200
                 }
             }
-            try await eventually(within: .seconds(30), "\(unreadable.count) dead letters") {
-                try await servers.messages(in: "payments.accounts.dead") == unreadable.count
+            let dead = unreadable.count + bytes.count + 1
+            try await eventually(within: .seconds(30), "\(dead) dead letters") {
+                try await servers.messages(in: "payments.accounts.dead") == dead
             }
             #expect(try await servers.number("SELECT count(*) FROM payments.accounts") == 2)
         }
@@ -100,16 +104,30 @@ struct ForeignProgramsTests {
         }
     }
 
-    private static func publish(_ body: String, count: Int = 1, to servers: Servers) async throws {
+    private static func publish(
+        _ body: String,
+        count: Int = 1,
+        headers: [String] = [],
+        to servers: Servers
+    ) async throws {
+        try await Self.publish(Data(body.utf8), count: count, headers: headers, to: servers)
+    }
+
+    private static func publish(
+        _ body: Data,
+        count: Int = 1,
+        headers: [String] = [],
+        to servers: Servers
+    ) async throws {
         let file = FileManager.default.temporaryDirectory.appending(path: "body-\(UUID().uuidString)")
-        try Data(body.utf8).write(to: file)
+        try body.write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
         try await Command.run(
             [
                 "sh", "-c", #"exec "$0" "$@" < "$BODY_FILE""#, try Servers.require("PIKA_PYTHON"),
                 Self.script("publish.py"),
                 servers.rabbitURL, "user.created", "--count", "\(count)",
-            ],
+            ] + headers.flatMap { ["--header", $0] },
             environment: ["BODY_FILE": file.path]
         )
     }

@@ -62,7 +62,10 @@ public struct HTTPServer: Service {
             throw error
         } catch {
             let address = "\(self.configuration.host):\(self.configuration.port)"
-            throw ConfigurationError("HTTP_HOST, HTTP_PORT", "cannot be used: listening on \(address) failed: \(error)")
+            let isInUse = (error as? IOError)?.errnoCode == EADDRINUSE
+            let problem =
+                isInUse ? "\(address) is in use by another program" : "listening on \(address) failed: \(error)"
+            throw ConfigurationError("HTTP_HOST, HTTP_PORT", "cannot be used: \(problem)")
         }
     }
 }
