@@ -6,6 +6,12 @@ public import Logging
 import NIOCore
 public import ServiceLifecycle
 
+#if canImport(Darwin)
+import Darwin
+#else
+import Glibc
+#endif
+
 /// An HTTP server as the last service of a group: the first to be shut down.
 public struct HTTPServer: Service {
     /// How long answers may take after shutdown has begun, so that a client that stalls leaves time for the other services.
