@@ -85,7 +85,7 @@ def check_dockerfile(stages: dict[str, Stage]) -> None:
             source = value.split()[-2]
             if found := re.match(r"--from=(\S+) ", value):
                 check(found[1] in stages, f"Dockerfile: {name} copies from a stage that isn't there: {found[1]}")
-                check(source.endswith("/release/" + name), f"Dockerfile: {name} copies something else: {source}")
+                check(source == "/" + name, f"Dockerfile: {name} copies something else: {source}")
             else:
                 check((ROOT / source).exists(), f"Dockerfile: {name} copies what isn't there: {source}")
                 check(not ignored(source), f"Dockerfile: .dockerignore keeps out {source}")
@@ -101,13 +101,16 @@ def check_image(stages: dict[str, Stage], name: str, port: int) -> None:
     parents = chain(stages, name)
     builds = " ".join(stages["build"].all("RUN"))
     check(f"--product {name}" in builds, f"Dockerfile: {name} is not built")
+    collected = f"scripts/runtime-files /{name} Examples/.build/release/{name}"
+    check(collected in builds, f"Dockerfile: {name}'s files are not collected")
     users = [user for stage in parents for user in stage.all("USER")]
     check(users and users[0] not in ("root", "0"), f"Dockerfile: {name} runs as root")
     check(stages[name].all("EXPOSE") == [str(port)], f"Dockerfile: {name} doesn't expose {port}")
     check(f"HTTP_PORT={port}" in stages[name].all("ENV"), f"Dockerfile: {name} doesn't listen on {port}")
-    check(json.loads((stages[name].all("ENTRYPOINT") or ["[]"])[0]) == [name], f"Dockerfile: {name}: another entry point")
+    binary = f"/usr/local/bin/{name}"
+    check(json.loads((stages[name].all("ENTRYPOINT") or ["[]"])[0]) == [binary], f"Dockerfile: {name}: another entry point")
     check(
-        any(f'CMD ["{name}", "--healthcheck"]' in value for value in stages[name].all("HEALTHCHECK")),
+        any(f'CMD ["{binary}", "--healthcheck"]' in value for value in stages[name].all("HEALTHCHECK")),
         f"Dockerfile: {name} has no health check of its own",
     )
 

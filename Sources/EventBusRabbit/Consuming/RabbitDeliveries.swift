@@ -25,6 +25,8 @@ final class RabbitDeliveries: Deliveries {
 
     private struct State {
         var arrivals: [Arrival] = []
+        /// The tags that `next()` has returned and that have no verdict yet.
+        var out: Set<UInt64> = []
         var waiter: Waiter?
         var verdicts: [(tag: UInt64, verdict: Verdict)] = []
         var isStopped = false
@@ -35,6 +37,13 @@ final class RabbitDeliveries: Deliveries {
         var patience: Int?
         var wake: (@Sendable () -> Void)?
         var flush: (@Sendable () -> EventLoopFuture<Void>)?
+
+        /// All that has arrived; from now on it can have verdicts.
+        mutating func handOut() -> [Arrival] {
+            for arrival in self.arrivals { self.out.insert(arrival.message.tag) }
+            defer { self.arrivals = [] }
+            return self.arrivals
+        }
     }
 
     let generation: UInt64
@@ -53,10 +62,7 @@ final class RabbitDeliveries: Deliveries {
                     if Task.isCancelled { return (nil, .failure(CancellationError())) }
                     if let failure = state.failure { return (nil, .failure(failure)) }
                     if state.isStopped { return (nil, .success(nil)) }
-                    guard state.arrivals.isEmpty else {
-                        defer { state.arrivals = [] }
-                        return (nil, .success(state.arrivals))
-                    }
+                    guard state.arrivals.isEmpty else { return (nil, .success(state.handOut())) }
                     defer { state.waiter = waiter }
                     return (state.waiter, nil)
                 }
@@ -73,7 +79,7 @@ final class RabbitDeliveries: Deliveries {
     func settle(_ delivery: Delivery.ID, _ verdict: Verdict) {
         guard delivery.generation == self.generation else { return }
         let wake = self.state.withLock { state -> (@Sendable () -> Void)? in
-            guard state.failure == nil else { return nil }
+            guard state.failure == nil, state.out.remove(delivery.tag) != nil else { return nil }
             state.verdicts.append((delivery.tag, verdict))
             let isImpatient = state.patience.map { state.verdicts.count >= $0 } ?? true
             guard !state.isWoken, isImpatient else { return nil }
@@ -113,9 +119,8 @@ final class RabbitDeliveries: Deliveries {
         let (waiter, taken) = self.state.withLock { state -> (Waiter?, [Arrival]) in
             state.arrivals += arrivals
             guard let waiter = state.waiter else { return (nil, []) }
-            defer { state.arrivals = [] }
             state.waiter = nil
-            return (waiter, state.arrivals)
+            return (waiter, state.handOut())
         }
         waiter?.resume(returning: taken)
     }
