@@ -90,7 +90,6 @@ struct SQLState: Sendable, Hashable {
     /// Running the whole transaction again may help.
     var isTransient: Bool {
         self == .serializationFailure || self == .deadlockDetected || self == .lockNotAvailable
-            || self == .queryCanceled
     }
 
     /// The server's plan for a prepared statement is out of date; prepare it anew.

@@ -44,6 +44,9 @@ struct BacklogState: Sendable {
         }
     }
 
+    /// Whether something waits for another attempt.
+    var isAsleep: Bool { !self.asleep.isEmpty }
+
     mutating func add(_ deliveries: [Delivery]) {
         self.waiting.append(contentsOf: deliveries.map { Job(delivery: $0, failures: $0.failures) })
     }

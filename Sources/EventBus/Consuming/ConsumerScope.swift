@@ -60,7 +60,7 @@ struct ConsumerScope: Sendable {
             if attempt <= self.limit(of: job) {
                 open.append((job, attempt))
             } else {
-                self.deadLetter(
+                try await self.deadLetter(
                     job,
                     "\(attempt - 1) attempts were started and none of them ended",
                     attempts: attempt - 1
@@ -80,7 +80,7 @@ struct ConsumerScope: Sendable {
                     away.append((job, attempt))
                     cause = error
                 } else {
-                    self.settle(job, attempt, result)
+                    try await self.settle(job, attempt, result)
                 }
             }
             open = away
@@ -111,7 +111,7 @@ struct ConsumerScope: Sendable {
         }
     }
 
-    private func settle(_ job: Backlog.Job, _ attempt: Int, _ result: ProcessingResult) {
+    private func settle(_ job: Backlog.Job, _ attempt: Int, _ result: ProcessingResult) async throws {
         switch result {
         case .done:
             self.deliveries.settle(job.delivery.id, .done)
@@ -119,9 +119,9 @@ struct ConsumerScope: Sendable {
         case .away:
             break
         case .poison(let reason):
-            self.deadLetter(job, reason, attempts: attempt)
+            try await self.deadLetter(job, reason, attempts: attempt)
         case .failed(let error) where attempt >= self.options.retry.attempts:
-            self.deadLetter(job, "\(type(of: error)): \(error)", attempts: attempt)
+            try await self.deadLetter(job, "\(type(of: error)): \(error)", attempts: attempt)
         case .failed(let error):
             self.retry(job, after: error, attempts: attempt)
         }
@@ -139,21 +139,32 @@ struct ConsumerScope: Sendable {
             // Moved to a retry queue it would be overtaken: the head keeps its place and its key waits.
             var held = job
             held.failures = failures
-            self.backlog.hold(held, until: self.timeline.now() + min(delay, ConsumerScope.longestOrderedDelay))
+            self.backlog.hold(held, until: self.timeline.now() + min(delay, RetryPolicy.longestOrderedDelay))
         } else {
             self.deliveries.settle(job.delivery.id, .retry(after: delay, failures))
             self.backlog.complete(job)
         }
     }
 
-    private func deadLetter(_ job: Backlog.Job, _ reason: String, attempts: Int) {
+    private func deadLetter(_ job: Backlog.Job, _ reason: String, attempts: Int) async throws {
         let failures = Failures(count: attempts, firstAt: job.failures.firstAt ?? Stamp.next().time)
         self.logger.warning("An event became a dead letter", metadata: self.metadata(job, attempts))
         self.deliveries.settle(job.delivery.id, .deadLetter(reason: String(reason.prefix(1000)), failures))
+        // Before the dead letter is stored a crash would bring its event back, behind the next one of its key.
+        if self.options.ordering == .perKey { try await self.untilStored() }
         self.backlog.complete(job)
     }
 
-    private static let longestOrderedDelay = Duration.seconds(600)
+    private func untilStored() async throws {
+        var pauses = Pauses(first: .milliseconds(50), longest: .seconds(5))
+        while true {
+            do {
+                return try await self.deliveries.flush()
+            } catch let error as BusError where error.code == .unavailable {
+                try await self.timeline.sleep(self.timeline.now() + pauses.next())
+            }
+        }
+    }
 
     private func metadata(_ job: Backlog.Job, _ attempts: Int) -> Logger.Metadata {
         [

@@ -94,8 +94,9 @@ final class ConsumerStatus: Sendable {
         case .ended: health.problems.append("consumer \(name) has ended")
         case .open(_, let backlog):
             let state = backlog.state
-            if let key = state.sleepingKey, state.count >= prefetch {
-                health.problems.append("consumer \(name) is stalled by ordering key \(key)")
+            if state.isAsleep, state.count >= prefetch {
+                let culprit = state.sleepingKey.map { "ordering key \($0)" } ?? "an event without an ordering key"
+                health.problems.append("consumer \(name) is stalled by \(culprit)")
             }
         }
         if let holding { health.problems.append("consumer \(name) holds its deliveries: \(holding.reason)") }

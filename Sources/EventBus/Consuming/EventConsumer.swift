@@ -107,6 +107,12 @@ public struct EventConsumer: Service {
                 "consumer \(self.name) needs a concurrency and a time limit above zero"
             )
         }
+        guard self.options.ordering == .none || self.options.retry.longestHold <= .seconds(1200) else {
+            throw BusError(
+                .invalidSubscription,
+                "consumer \(self.name) would hold an ordered event for \(self.options.retry.longestHold), the limit is 20 min"
+            )
+        }
         return try Subscription(
             self.name,
             patterns: self.processor.topics.map(TopicPattern.init),

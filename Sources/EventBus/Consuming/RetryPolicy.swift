@@ -37,6 +37,18 @@ public struct RetryPolicy: Sendable, Hashable {
     /// A message that comes back because its consumer died may have been started or not: it is started once more.
     public static let never = RetryPolicy(attempts: 1)
 
+    /// The longest delay on an ordered subscription.
+    static let longestOrderedDelay = Duration.seconds(600)
+
+    /// How long an ordered event stays unsettled when every attempt fails at once.
+    var longestHold: Duration {
+        var hold = Duration.zero
+        for failures in 1..<max(2, self.attempts) where failures < self.attempts && hold < .seconds(86400) {
+            hold += min(self.delay(afterFailures: failures), Self.longestOrderedDelay)
+        }
+        return hold
+    }
+
     /// The delay that follows a number of failures, a rung of the ladder.
     public func delay(afterFailures failures: Int) -> Duration {
         // In floating point, since a great factor soon leaves the range of `Duration`.

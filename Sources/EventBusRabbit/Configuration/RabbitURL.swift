@@ -45,6 +45,10 @@ struct RabbitURL {
 
     private mutating func readVirtualHost(_ text: Substring) throws(BusError) {
         guard !text.isEmpty else { return }
+        guard !text.contains("@") else {
+            // What stands before it was meant as a password and would be shown as a host's name.
+            throw RabbitURL.problem("has '@' behind a '/'; in a password '/' must be written as %2F")
+        }
         guard !text.contains("/") else {
             throw RabbitURL.problem("has a virtual host with '/', which must be written as %2F")
         }

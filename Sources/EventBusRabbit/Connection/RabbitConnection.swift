@@ -26,7 +26,7 @@ struct RabbitConnection: Sendable {
             login: configuration.login,
             virtualHost: configuration.virtualHost,
             connectionName: name,
-            heartbeat: UInt16(clamping: configuration.heartbeat.components.seconds)
+            heartbeat: UInt16(min(600, max(1, configuration.heartbeat.components.seconds)))
         )
         let timeout = TimeAmount(configuration.connectionTimeout)
         let connected = ClientBootstrap(group: eventLoop)

@@ -22,8 +22,8 @@ extension IncomingMessage {
     /// The id that the producer has given, or a stable one of the content: `sha256-` and the hexadecimal SHA-256 of
     /// topic, a zero byte and body.
     var messageID: String {
-        if let id = self.properties.messageID, !id.isEmpty { return id }
-        if let id = self.text(HeaderName.id), !id.isEmpty { return id }
+        for id in [self.properties.messageID, self.text(HeaderName.id)].compactMap({ $0 })
+        where (1...Message.Limits.shortStringBytes).contains(id.utf8.count) { return id }
         var hash = SHA256()
         hash.update(data: Array(self.topicName.utf8) + [0])
         self.body.withUnsafeReadableBytes { hash.update(bufferPointer: $0) }

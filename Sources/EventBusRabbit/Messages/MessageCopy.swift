@@ -65,12 +65,13 @@ enum MessageCopy {
         _ change: (inout HeaderTable) -> Void
     ) -> OutgoingMessage {
         var headers = message.headers
-        headers.removeAll(where: HeaderName.isStripped)
+        // A name of bytes that are no UTF-8 grows when they are replaced, perhaps beyond what a table can name.
+        headers.removeAll { HeaderName.isStripped($0) || $0.utf8.count > Message.Limits.shortStringBytes }
         if headers.encodedLength > self.maximumHeaderBytes {
             headers.removeAll { !Message.isReserved(header: $0) && $0 != HeaderName.topic }
         }
         if headers.encodedLength > self.maximumHeaderBytes { headers = HeaderTable() }
-        headers.set(HeaderName.topic, .string(message.topicName))
+        headers.set(HeaderName.topic, .string(self.cut(message.topicName, to: Message.Limits.shortStringBytes)))
         change(&headers)
         var properties = message.properties
         properties.deliveryMode = Properties.persistent

@@ -39,6 +39,7 @@ final class PublishSession: ChannelDelegate {
     private var isTimerSet = false
     private var idleWaiters: [EventLoopPromise<Void>] = []
     private var failure: ConnectionFailure?
+    private var lastAnswer: NIODeadline
 
     init(
         _ queue: PublishQueue,
@@ -52,6 +53,7 @@ final class PublishSession: ChannelDelegate {
         self.handler = handler
         self.eventLoop = eventLoop
         self.timeout = timeout
+        self.lastAnswer = eventLoop.now
         channel.delegate = self
     }
 
@@ -93,8 +95,9 @@ final class PublishSession: ChannelDelegate {
         switch method {
         case .basicAck(let tag, let multiple): self.resolve(self.confirms.acknowledged(tag, multiple: multiple))
         case .basicNack(let tag, let multiple): self.resolve(self.confirms.refused(tag, multiple: multiple))
-        default: break
+        default: return
         }
+        self.lastAnswer = self.eventLoop.now
     }
 
     func received(_ content: ContentAssembler.Content) {
@@ -124,6 +127,8 @@ final class PublishSession: ChannelDelegate {
         let error = failure.busError(.unavailable)
         while let head = self.waiting.popFirst() { self.resolve(head.slot, .notSent(error)) }
         self.report()
+        // The broker may have closed only this channel: a connection without it could never publish again.
+        self.handler.fail(failure)
     }
 
     // MARK: Steps
@@ -190,8 +195,9 @@ final class PublishSession: ChannelDelegate {
         let expired = self.confirms.expire(now: now)
         self.resolve(expired)
         self.report()
-        // RabbitMQ can lose confirms; a broker that holds messages back on purpose is not suspect.
-        if !expired.isEmpty, !self.handler.isBlocked {
+        // RabbitMQ can lose confirms. A broker that holds messages back on purpose is not suspect, nor is one that answers
+        // for others: then one queue is at fault, and the other topics should not suffer.
+        if !expired.isEmpty, !self.handler.isBlocked, now - self.lastAnswer >= self.timeout {
             self.handler.fail(ConnectionFailure(.silent, "the broker did not confirm a message"))
         }
         self.setTimer()

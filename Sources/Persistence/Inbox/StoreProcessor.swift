@@ -18,8 +18,8 @@ struct StoreProcessor: DeliveryProcessor {
         guard !start.isFirst else { return 1 }
         do {
             return 1 + (try await self.store.claimStart(of: start.messageID, by: self.consumer))
-        } catch  where error.code == .invalidValue {
-            // An id that no store can hold: waiting would not help, and the bus has counted too.
+        } catch  where error.code == .invalidValue || error.code == .database {
+            // An id that the store cannot hold: waiting would not help, and the bus has counted too.
             return start.failures + start.returns + 1
         } catch {
             try Task.checkCancellation()

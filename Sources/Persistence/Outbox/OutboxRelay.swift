@@ -44,7 +44,7 @@ public struct OutboxRelay: Service {
     /// What keeps events from leaving: the bus, the store, or topics that nobody subscribes to.
     ///
     /// Never a reason to be unready.
-    public var health: Health { self.status.health }
+    public var health: Health { self.status.health(now: self.timeline.now()) }
 
     /// Relays until graceful shutdown or cancellation.
     ///
@@ -63,7 +63,10 @@ public struct OutboxRelay: Service {
                     }
                 } catch {
                     try Task.checkCancellation()
-                    self.status.lostStore((error as? RepositoryError)?.description ?? "\(type(of: error))")
+                    self.status.lostStore(
+                        (error as? RepositoryError)?.description ?? "\(type(of: error))",
+                        now: self.timeline.now()
+                    )
                     self.logger.info("The outbox cannot be read", error: error)
                 }
                 guard !self.status.isShuttingDown else { return }

@@ -62,6 +62,11 @@ struct RelayHolds: Sendable {
                 self.outageReason = outcome.error(for: row.message.topic)?.description
             }
         }
+        if self.rows.count >= RelayHolds.maximumRefusedRows {
+            // So many are no accident: leave the bus alone for a while and start over, rather than remember every one.
+            self.outageReason = "the bus refuses events"
+            self.rows = [:]
+        }
         for topic in unroutable { self.topics[topic] = RelayHolds.longer(self.topics[topic], now) }
         if self.outageReason != nil {
             self.pause = self.outage.next()
@@ -71,6 +76,8 @@ struct RelayHolds: Sendable {
         }
         return confirmed
     }
+
+    private static let maximumRefusedRows = 1000
 
     private static func longer(_ hold: Hold?, _ now: Duration) -> Hold {
         var pauses = hold?.pauses ?? Pauses(first: .milliseconds(250), longest: .seconds(5))

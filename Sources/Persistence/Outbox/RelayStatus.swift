@@ -9,7 +9,7 @@ final class RelayStatus: Sendable {
     private struct State: Sendable {
         var isOwner = false
         var isShuttingDown = false
-        var storeProblem: String?
+        var storeProblem: (text: String, at: Duration)?
         var busProblem: String?
         var unroutable: [Topic] = []
         var refusedRows = 0
@@ -29,10 +29,14 @@ final class RelayStatus: Sendable {
         }
     }
 
-    func lostStore(_ reason: String) {
+    func lostStore(_ reason: String, now: Duration) {
         self.state.withLock { state in
             state.isOwner = false
-            state.storeProblem = reason
+            state.storeProblem = (reason, now)
+            // What it knew as the owner is the next owner's business.
+            state.busProblem = nil
+            state.unroutable = []
+            state.refusedRows = 0
         }
     }
 
@@ -54,10 +58,13 @@ final class RelayStatus: Sendable {
         return isOwner ? .drains : .cancel
     }
 
-    var health: Health {
+    func health(now: Duration) -> Health {
         let state = self.state.withLock { $0 }
         var health = Health()
-        if let problem = state.storeProblem { health.notes.append("the outbox cannot be read: \(problem)") }
+        // An outage is met again every few seconds. A relay that stands by meets none, and then this is over.
+        if let problem = state.storeProblem, now - problem.at < .seconds(30) {
+            health.notes.append("the outbox cannot be read: \(problem.text)")
+        }
         if let problem = state.busProblem { health.notes.append("events wait for the bus: \(problem)") }
         for topic in state.unroutable { health.notes.append("events of topic \(topic) wait for a subscriber") }
         if state.refusedRows > 0 {

@@ -75,12 +75,18 @@ extension PostgresConfiguration {
             ("statement_timeout", self.statementTimeout.milliseconds),
             ("lock_timeout", self.lockTimeout.milliseconds),
             ("idle_in_transaction_session_timeout", "60000"),
-        ]
+        ] + Self.keepalives
     }
+
+    /// By these the server notices that this machine is gone, and gives back the locks that it held.
+    private static let keepalives = [
+        (name: "tcp_keepalives_idle", value: "15"), (name: "tcp_keepalives_interval", value: "5"),
+        (name: "tcp_keepalives_count", value: "3"),
+    ]
 
     /// The settings of the session that migrates; a step may take as long as it has to.
     func migrationSettings(_ schema: SchemaName) -> [(name: String, value: String)] {
-        [("search_path", "\(schema.name),pg_temp"), ("statement_timeout", "0")]
+        [("search_path", "\(schema.name),pg_temp"), ("statement_timeout", "0")] + Self.keepalives
     }
 
     /// The server ends a statement by itself; it is given up only when that doesn't work.

@@ -157,7 +157,9 @@ final class PostgresTransaction: TransactionContext {
             let statement = try self.storage.outboxRows.insert(messages)
             return (writes + [PostgresWrite(statement, table: "eventbus_outbox")], lease)
         } catch {
-            throw RepositoryError(error)
+            let failure = RepositoryError(error)
+            self.state.withLock { $0.failure = $0.failure ?? failure }
+            throw failure
         }
     }
 

@@ -60,6 +60,8 @@ struct Wire: ~Copyable {
 
     mutating func enterNonBlocking(pipeline: Bool) -> Bool {
         guard PQsetnonblocking(self.connection, 1) == 0 else { return false }
+        // Otherwise the connection's error text could hold values of rows, and it is logged when the connection is lost.
+        _ = PQsetErrorVerbosity(self.connection, PQERRORS_SQLSTATE)
         return pipeline ? PQenterPipelineMode(self.connection) == 1 : true
     }
 

@@ -40,6 +40,21 @@ struct ForeignMessageTests {
         )
     }
 
+    @Test("What cannot stand in a table or a property is left out of copies and ids, so that they can always be sent")
+    func oversized() {
+        let name = String(repeating: "\u{FFFD}", count: 100)
+        let long = String(repeating: "x", count: 100_000)
+        let headers: [(String, FieldValue)] = [
+            (name, .int(1)), ("x-tenant", .int(2)), ("x-topic", .string(long)), ("cloudEvents_id", .string(long)),
+        ]
+        let message = self.message(exchange: "", Properties(), headers)
+        #expect(message.messageID.hasPrefix("sha256-"))
+        let copy = MessageCopy.solo(message, of: "payments.accounts")
+        #expect(copy.headers.entries.allSatisfy { $0.name.utf8.count <= 255 })
+        #expect(copy.headers.encodedLength < MessageCopy.maximumHeaderBytes + 4096)
+        #expect(self.returning(copy).topicName.utf8.count == 255)
+    }
+
     @Test("A body and a routing key are enough, and the id is always the same")
     func bare() {
         let message = self.message().message()

@@ -246,6 +246,8 @@ struct EventConsumerTests {
     @Test(arguments: [
         ConsumerOptions(prefetch: 0), ConsumerOptions(concurrency: 0), ConsumerOptions(concurrency: -1),
         ConsumerOptions(timeLimit: .zero),
+        // An ordered event would stay unsettled for longer than RabbitMQ allows.
+        ConsumerOptions(ordering: .perKey, retry: RetryPolicy(attempts: 8)),
     ])
     func optionsThatMakeNoSubscriptionAreAMistake(_ options: ConsumerOptions) async throws {
         let world = try World()

@@ -11,14 +11,19 @@ import Testing
 
 @Suite(.enabled(if: Database.url != nil, "DATABASE_URL is not set"), .timeLimit(.minutes(2)))
 struct FaultTests {
+    /// Ends the sessions of a schema and returns when the server has.
     private static func terminate(_ schema: TestSchema) async throws {
         // Sessions are told apart by the search_path that they were opened with: only these know the schema's tables.
-        try await Database.execute(
+        let ended = try await Database.execute(
             """
-            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            SELECT pid::text, pg_terminate_backend(pid)::text FROM pg_stat_activity
             WHERE application_name = '\(schema.name)'
             """
         )
+        let pids = (["0"] + ended.compactMap { $0[0] }).joined(separator: ", ")
+        try await eventually(within: .seconds(10), "sessions \(pids) to be gone") {
+            try await Database.execute("SELECT count(*) FROM pg_stat_activity WHERE pid IN (\(pids))") == [["0"]]
+        }
     }
 
     private static func store(_ schema: TestSchema, connections: Int = 8) throws -> PostgresStore {
@@ -92,10 +97,6 @@ struct FaultTests {
                 for round in 0..<3 {
                     try await store.transaction { try people.insert(Person("p\(round)@example.org"), in: $0) }
                     try await Self.terminate(schema)
-                    try await eventually(within: .seconds(10), "the sessions to be gone") {
-                        let count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '\(schema.name)'"
-                        return try await Database.execute(count) == [["0"]]
-                    }
                 }
             }
         }

@@ -73,7 +73,8 @@ public struct Program: Sendable {
             logger: logger
         )
         configuration.maximumGracefulShutdownDuration = .seconds(25)
-        configuration.maximumCancellationDuration = .seconds(5)
+        // A publish under way ends within twice the confirm time-out, however the broker behaves.
+        configuration.maximumCancellationDuration = .seconds(60)
         try await ServiceGroup(configuration: configuration).run()
     }
 
