@@ -7,7 +7,7 @@ import Synchronization
 package final class Level: Sendable {
     private struct State: Sendable {
         var value: UInt64 = 0
-        var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+        var waiters: [UInt64: (level: UInt64, continuation: CheckedContinuation<Void, Never>)] = [:]
         var lastWaiter: UInt64 = 0
         var cancelled: Set<UInt64> = []
     }
@@ -21,10 +21,11 @@ package final class Level: Sendable {
     package func raise() {
         let waiters = self.state.withLock { state in
             state.value += 1
-            defer { state.waiters = [:] }
-            return state.waiters
+            let due = state.waiters.filter { $0.value.level < state.value }
+            for id in due.keys { state.waiters[id] = nil }
+            return due
         }
-        for waiter in waiters.values { waiter.resume() }
+        for waiter in waiters.values { waiter.continuation.resume() }
     }
 
     /// Returns the value once it is above `level`; throws `CancellationError`.
@@ -37,7 +38,7 @@ package final class Level: Sendable {
             await withCheckedContinuation { continuation in
                 let mustWait = self.state.withLock { state in
                     guard state.cancelled.remove(id) == nil, state.value <= level else { return false }
-                    state.waiters[id] = continuation
+                    state.waiters[id] = (level, continuation)
                     return true
                 }
                 if !mustWait { continuation.resume() }
@@ -47,7 +48,7 @@ package final class Level: Sendable {
                 if state.waiters[id] == nil { state.cancelled.insert(id) }
                 return state.waiters.removeValue(forKey: id)
             }
-            waiter?.resume()
+            waiter?.continuation.resume()
         }
         self.state.withLock { _ = $0.cancelled.remove(id) }
         try Task.checkCancellation()

@@ -80,6 +80,17 @@ struct SupportTests {
         #expect(!self.stage.start { try await level.wait(above: 1) }.hasEnded)
     }
 
+    @Test func aLevelWakesNobodyBeforeItsTime() throws {
+        let level = Level()
+        let waiting = self.stage.start { try await level.wait(above: 1) }
+        level.raise()
+        self.stage.settle()
+        #expect(!waiting.hasEnded)
+        level.raise()
+        self.stage.settle()
+        #expect(try waiting.result?.get() == 2)
+    }
+
     @Test func aCancelledWaitForALevelThrows() {
         let level = Level()
         let waiting = self.stage.start { try await level.wait(above: 0) }
