@@ -10,7 +10,6 @@ struct OutboxTable: Sendable {
     private var lastID: OutboxRow.ID = 0
 
     var oldest: Message? { self.rows.first?.message }
-    var count: Int { self.rows.count }
 
     mutating func append(_ message: Message) {
         self.lastID += 1
