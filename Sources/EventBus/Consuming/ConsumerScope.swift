@@ -101,7 +101,12 @@ struct ConsumerScope: Sendable {
         let delivery = job.delivery
         // In order, every delivery behind one that kills the process comes back with it, so that returns say only "perhaps started".
         let returns = self.options.ordering == .perKey ? min(1, delivery.returns) : delivery.returns
-        let start = Start(messageID: delivery.message.id, failures: job.failures.count, returns: returns)
+        let start = Start(
+            messageID: delivery.message.id,
+            failures: job.failures.count,
+            returns: returns,
+            redrives: delivery.redrives
+        )
         while true {
             do {
                 return try await self.processor.startNumber(of: start)

@@ -17,7 +17,7 @@ struct StoreProcessor: DeliveryProcessor {
     func startNumber(of start: Start) async throws -> Int {
         guard !start.isFirst else { return 1 }
         do {
-            return 1 + (try await self.store.claimStart(of: start.messageID, by: self.consumer))
+            return 1 + (try await self.store.claimStart(of: StoreProcessor.claim(of: start), by: self.consumer))
         } catch  where error.code == .invalidValue || error.code == .database {
             // An id that the store cannot hold: waiting would not help, and the bus has counted too.
             return start.failures + start.returns + 1
@@ -25,6 +25,11 @@ struct StoreProcessor: DeliveryProcessor {
             try Task.checkCancellation()
             throw StoreAway(error)
         }
+    }
+
+    /// Under what the starts of a message are counted: anew each time that it was given again as a dead letter.
+    private static func claim(of start: Start) -> String {
+        start.redrives == 0 ? start.messageID : "\(start.messageID)#\(start.redrives)"
     }
 
     func process(
