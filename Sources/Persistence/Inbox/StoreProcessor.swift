@@ -14,13 +14,23 @@ struct StoreProcessor: DeliveryProcessor {
     var ambiguousTopic: Topic? { self.handlers.ambiguousTopic }
 
     /// The first start is free; each later one is claimed in the store before it happens, so that no crash hides it.
-    func startNumber(of start: Start) async throws -> Int {
-        guard !start.isFirst else { return 1 }
+    func startNumber(of start: Start, claim: Identifier) async throws -> Int {
         do {
-            return 1 + (try await self.store.claimStart(of: start.messageID, by: self.consumer))
+            return 1 + (try await self.store.claimStart(of: start.messageID, by: self.consumer, as: claim))
         } catch  where error.code == .invalidValue || error.code == .database {
             // An id that the store cannot hold: waiting would not help, and the bus has counted too.
             return start.failures + start.returns + 1
+        } catch {
+            try Task.checkCancellation()
+            throw StoreAway(error)
+        }
+    }
+
+    func isHandled(_ messageID: String) async throws -> Bool {
+        do {
+            return try await self.store.isHandled(messageID, by: self.consumer)
+        } catch  where error.code == .invalidValue || error.code == .database {
+            return false
         } catch {
             try Task.checkCancellation()
             throw StoreAway(error)

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+public import EventBus
+import Logging
+public import Persistence
+public import ServiceLifecycle
+import Synchronization
+
+/// A world in which an application's own code runs on one thread, in virtual time, with every choice made by a seed.
+///
+/// ```swift
+/// try Simulation.run { simulation in
+///     simulation.start("payments") { process in
+///         [Payments(store: process.store("payments")).consumer(on: process.bus, clock: process.clock)]
+///     }
+///     try await simulation.settle()
+///     // publish, settle, look at what has come of it
+/// }
+/// ```
+///
+/// The seed decides which of the tasks that could run runs next, which of competing consumers gets a message, the ids, and
+/// which ``Faults`` happen at which call of the bus or of a store. The same seed takes the same way on every machine.
+///
+/// What runs inside must not leave the simulation: tasks that are neither child tasks nor made by it, and sleeps on a clock
+/// other than ``clock``, are not seen. Waiting for them ends the run with a report.
+public final class Simulation: Sendable {
+    private struct State: Sendable {
+        var stores: [String: InMemoryStore] = [:]
+        var instances: [Instance] = []
+    }
+
+    /// What decides everything that is left to chance.
+    public let seed: UInt64
+    /// The time, which stands still until ``advance(by:)`` or ``finish(within:until:)`` moves it.
+    public let clock = VirtualClock()
+    /// What has happened so far.
+    public let history: History
+    let executor: SeededExecutor
+    let plan: FaultPlan
+    let outages: Outages
+    /// Silent: what matters is in the history.
+    let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
+    private let memory: InMemoryEventBus
+    private let state = Mutex(State())
+
+    private init(seed: UInt64, faults: Faults, except suppressed: Set<InjectedFault.ID>) {
+        let clock = self.clock
+        let history = History { clock.now.offset }
+        let random = Mutex(SeededRandom(seed: seed, "bus"))
+        self.seed = seed
+        self.history = history
+        self.executor = SeededExecutor(seed: seed)
+        self.plan = FaultPlan(seed: seed, faults, except: suppressed)
+        self.outages = Outages(clock: clock)
+        self.memory = InMemoryEventBus(clock: clock, choosing: { consumers, _ in
+            random.withLock { $0.below(consumers.count) }
+        })
+    }
+
+    // MARK: The world
+
+    /// The bus, without faults: for the test itself.
+    public var bus: InMemoryEventBus { self.memory }
+
+    /// A durable store by name, without faults: for the test itself.
+    ///
+    /// It is made when it is first asked for and outlives the processes that use it.
+    public func store(_ name: String) -> InMemoryStore {
+        self.state.withLock { state in
+            if let store = state.stores[name] { return store }
+            let store = InMemoryStore(observer: StoreRecorder(name: name, history: self.history))
+            state.stores[name] = store
+            return store
+        }
+    }
+
+    /// Starts processes; each runs its services until it is killed or stopped, and starts anew after it was killed.
+    ///
+    /// - Parameters:
+    ///   - name: what the processes are called in ``history``.
+    ///   - instances: how many of them run side by side.
+    ///   - services: makes a process's services, anew for each of its lives. They have to use the process's bus, clock and
+    ///     stores: through them it can be made to fail, and what it does after its death reaches nobody.
+    @discardableResult
+    public func start(
+        _ name: String,
+        instances: Int = 1,
+        _ services: @escaping @Sendable (SimulatedProcess) throws -> [any Service]
+    ) -> SimulatedService {
+        let new = (1...max(1, instances)).map { number in
+            Instance(instances > 1 ? "\(name)/\(number)" : name, in: self, services)
+        }
+        self.state.withLock { $0.instances += new }
+        for instance in new { instance.start() }
+        return SimulatedService(instances: new)
+    }
+
+    /// No faults happen from now on, and outages are over.
+    public func heal() {
+        self.plan.heal()
+        self.outages.end()
+    }
+
+    /// The faults that have happened so far, in order.
+    public var injectedFaults: [InjectedFault] { self.plan.injected }
+
+    /// All entities of a type in a store, in no particular order.
+    public func entities<Model: Entity>(of type: Model.Type, in store: String) throws(RepositoryError) -> [Model] {
+        try self.store(store).all(type)
+    }
+
+    /// Depends on every choice so far.
+    var fingerprint: UInt64 { self.executor.fingerprint }
+
+    // MARK: Time
+
+    /// Returns when nothing can run any more without new input or time.
+    public func idle() async {
+        await self.executor.untilIdle()
+    }
+
+    /// Returns when nothing can run any more and nothing waits but for time.
+    ///
+    /// - Throws: ``UnfinishedWork`` that says what is stuck, and where; what ended a process that nobody had killed.
+    public func settle() async throws {
+        await self.idle()
+        try self.rethrowFailures()
+        let stuck = self.unfinished.filter { !self.waitsForTime($0) }
+        if !stuck.isEmpty { throw UnfinishedWork(stuck, at: self.clock.now.offset) }
+    }
+
+    /// Lets time pass; whoever sleeps wakes at its time, and everything runs until nothing can before the time goes on.
+    public func advance(by duration: Duration) async {
+        await self.idle()
+        let end = self.clock.now.advanced(by: duration)
+        while let next = self.clock.nextDeadline, next <= end {
+            self.clock.advance(to: next)
+            await self.idle()
+        }
+        self.clock.advance(to: end)
+        await self.idle()
+    }
+
+    /// Lets time pass until no work is left: nothing queued, delayed, in flight or in an outbox, and `isDone`.
+    ///
+    /// - Throws: ``UnfinishedWork`` when work is left and nobody sleeps, or `limit` has passed; what ended a process that
+    ///   nobody had killed.
+    public func finish(within limit: Duration = .seconds(30 * 86400), until isDone: () -> Bool = { true }) async throws {
+        let end = self.clock.now.advanced(by: limit)
+        while true {
+            await self.idle()
+            try self.rethrowFailures()
+            let work = self.unfinished
+            if work.isEmpty, isDone() { return }
+            guard let next = self.clock.nextDeadline, next <= end else {
+                throw UnfinishedWork(work, at: self.clock.now.offset)
+            }
+            self.clock.advance(to: next)
+        }
+    }
+
+    /// The work that is left, and where it waits.
+    public var unfinished: [UnfinishedWork.Item] {
+        let stores = self.state.withLock { $0.stores.sorted { $0.key < $1.key } }
+        return UnfinishedWork.items(of: self.memory) + stores.flatMap { UnfinishedWork.items(of: $0.value, named: $0.key) }
+    }
+
+    private func waitsForTime(_ item: UnfinishedWork.Item) -> Bool {
+        switch item.state {
+        case .delayed: true
+        case .inFlight, .outbox: self.clock.nextDeadline != nil
+        case .queued, .publisher: false
+        }
+    }
+
+    private func rethrowFailures() throws {
+        for instance in self.state.withLock({ $0.instances }) {
+            if let failure = instance.failure { throw failure }
+        }
+    }
+}
+
+// MARK: - Running
+
+extension Simulation {
+    /// The seed of a run that names none: the environment's `SEED`, or 1.
+    public static var standardSeed: UInt64 { Self.seedOfEnvironment ?? 1 }
+
+    /// Seeds for a test's arguments: 1 to `count`, or only the environment's `SEED`.
+    public static func seeds(_ count: UInt64) -> [UInt64] {
+        Self.seedOfEnvironment.map { [$0] } ?? Array(1...max(1, count))
+    }
+
+    /// Runs `body` and the processes that it starts to the end of `body`, on the calling thread.
+    ///
+    /// - Parameters:
+    ///   - seed: decides everything that is left to chance.
+    ///   - faults: what may go wrong.
+    ///   - suppressed: faults that do not happen although the seed says so.
+    ///   - body: the test.
+    /// - Throws: what `body` throws; ``UnfinishedWork`` when it waits for something that nobody inside will do.
+    public static func run<Result: Sendable>(
+        seed: UInt64 = Simulation.standardSeed,
+        faults: Faults = .none,
+        except suppressed: Set<InjectedFault.ID> = [],
+        _ body: @escaping @Sendable (Simulation) async throws -> Result
+    ) throws -> Result {
+        try Self.attempt(seed, faults, suppressed, body).result.get()
+    }
+
+    /// A run and the world in which it took place.
+    static func attempt<Value: Sendable>(
+        _ seed: UInt64,
+        _ faults: Faults,
+        _ suppressed: Set<InjectedFault.ID>,
+        _ body: @escaping @Sendable (Simulation) async throws -> Value
+    ) -> (result: Result<Value, any Error>, simulation: Simulation) {
+        let simulation = Simulation(seed: seed, faults: faults, except: suppressed)
+        let outcome = Outcome<Value>()
+        let stamps = SeededStamps(seed: seed, clock: simulation.clock)
+        // The one task that is no child of another, as that of a program's main function.
+        let task = Task(executorPreference: simulation.executor) {
+            await outcome.set {
+                try await withLogger(simulation.logger) { _ in
+                    try await Stamp.withSource(stamps) { try await body(simulation) }
+                }
+            }
+        }
+        let hasEnded = simulation.executor.run { outcome.value != nil }
+        let stuck = hasEnded ? nil : UnfinishedWork(simulation.unfinished, at: simulation.clock.now.offset, waiting: ["the test"])
+        task.cancel()
+        if let ignorant = simulation.stop(outcome) { return (.failure(ignorant), simulation) }
+        if let stuck { return (.failure(stuck), simulation) }
+        return (outcome.value ?? .failure(CancellationError()), simulation)
+    }
+
+    /// Ends all processes; returns a report of those that ignore their cancellation.
+    private func stop<Value>(_ outcome: Outcome<Value>) -> UnfinishedWork? {
+        let instances = self.state.withLock { $0.instances }
+        for instance in instances { instance.cancel() }
+        if self.executor.run(until: { outcome.value != nil && instances.allSatisfy(\.hasEnded) }) { return nil }
+        let waiting = (outcome.value == nil ? ["the test"] : []) + instances.filter { !$0.hasEnded }.map(\.name)
+        return UnfinishedWork(self.unfinished, at: self.clock.now.offset, waiting: waiting, ignoringCancellation: true)
+    }
+
+    private static var seedOfEnvironment: UInt64? { Environment.value("SEED").flatMap(UInt64.init) }
+}
+
+/// What came out of a task.
+private final class Outcome<Value: Sendable>: Sendable {
+    private let state = Mutex<Result<Value, any Error>?>(nil)
+
+    var value: Result<Value, any Error>? { self.state.withLock { $0 } }
+
+    func set(_ body: () async throws -> Value) async {
+        let result: Result<Value, any Error>
+        do { result = .success(try await body()) } catch { result = .failure(error) }
+        self.state.withLock { $0 = result }
+    }
+}
