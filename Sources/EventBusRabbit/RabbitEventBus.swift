@@ -25,10 +25,10 @@ public import ServiceLifecycle
 public final class RabbitEventBus: EventBus, Service {
     private let configuration: RabbitConfiguration
     private let eventLoopGroup: any EventLoopGroup
-    private let logger: Logger
-    private let status = BusStatus()
+    let logger: Logger
+    let status = BusStatus()
     private let events = PublishQueue()
-    private let copies = PublishQueue()
+    let copies = PublishQueue()
 
     /// Makes a bus; nothing is connected before ``run()``.
     ///
@@ -90,7 +90,7 @@ public final class RabbitEventBus: EventBus, Service {
         }
         guard !outgoing.isEmpty else { return outcomes }
         if self.status.isIdle { self.logger.warning("Messages wait for the bus to run") }
-        let results = await self.send(outgoing)
+        let results = await self.send(outgoing, through: self.events)
         for (place, result) in zip(places, results) { outcomes[place] = result }
         return outcomes
     }
@@ -124,22 +124,23 @@ public final class RabbitEventBus: EventBus, Service {
 // MARK: - Publishing
 
 extension RabbitEventBus {
-    private func send(_ messages: [OutgoingMessage]) async -> [PublishOutcome] {
+    /// Sends messages and waits for their outcomes.
+    func send(_ messages: [OutgoingMessage], through queue: PublishQueue) async -> [PublishOutcome] {
         let ticket = NIOLockedValueBox<UInt64?>(nil)
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let id = self.events.submit(PublishBatch(messages: messages, sink: .all(continuation)))
+                let id = queue.submit(PublishBatch(messages: messages, sink: .all(continuation)))
                 ticket.withLockedValue { $0 = id }
-                if Task.isCancelled { self.cancel(id) }
+                if Task.isCancelled { self.cancel(id, in: queue) }
             }
         } onCancel: {
-            if let id = ticket.withLockedValue({ $0 }) { self.cancel(id) }
+            if let id = ticket.withLockedValue({ $0 }) { self.cancel(id, in: queue) }
         }
     }
 
     /// Takes back what has not been written; what has been will be answered.
-    private func cancel(_ id: UInt64) {
-        self.events.cancel(id, BusError(.unavailable, "publishing was cancelled", cause: CancellationError()))
+    private func cancel(_ id: UInt64, in queue: PublishQueue) {
+        queue.cancel(id, BusError(.unavailable, "publishing was cancelled", cause: CancellationError()))
     }
 
     private func keepConnected() async throws {
@@ -221,7 +222,8 @@ extension RabbitEventBus {
         }
     }
 
-    private func connect(_ purpose: String) async throws -> RabbitConnection {
+    /// Opens a connection of its own for a purpose, which is part of its name.
+    func connect(_ purpose: String) async throws -> RabbitConnection {
         do {
             return try await RabbitConnection.open(
                 self.configuration,

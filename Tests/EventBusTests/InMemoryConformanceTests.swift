@@ -23,7 +23,7 @@ struct InMemoryConformanceTests {
         }
 
         func deadLetters(of subscription: SubscriptionName, atLeast count: Int) async throws -> [DeadLetter] {
-            self.memory.deadLetters(of: subscription)
+            try await self.memory.deadLetters(of: subscription)
         }
     }
 

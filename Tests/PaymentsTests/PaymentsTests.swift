@@ -76,7 +76,7 @@ struct PaymentsTests {
         }
     }
 
-    private var deadLetters: [DeadLetter] { self.bus.deadLetters(of: Payments.subscription) }
+    private var deadLetters: [DeadLetter] { self.bus.report(of: Payments.subscription)?.deadLetters ?? [] }
 
     @Test func theEventOfTheContractOpensAnAccount() throws {
         var message = self.message("")
@@ -187,7 +187,7 @@ struct PaymentsTests {
             let account = try self.stage.run { try await payments.account(of: Identifier(high: 7, low: low)) }
             #expect(account != nil)
         }
-        #expect(bus.deadLetters(of: Payments.subscription).isEmpty)
+        #expect(bus.report(of: Payments.subscription)?.deadLetters.isEmpty == true)
     }
 
     @Test(arguments: [

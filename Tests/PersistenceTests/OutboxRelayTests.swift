@@ -247,7 +247,7 @@ struct OutboxRelayTests {
     }
 
     /// Cancels whoever publishes on it.
-    private struct CancellingBus: EventBus {
+    private struct CancellingBus: PartialBus {
         let calls = Level()
         private let outcome: PublishOutcome
 

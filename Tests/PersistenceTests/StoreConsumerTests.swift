@@ -120,7 +120,7 @@ struct StoreConsumerTests {
         }
     }
 
-    private var deadLetters: [DeadLetter] { self.bus.deadLetters(of: Self.name) }
+    private var deadLetters: [DeadLetter] { self.bus.report(of: Self.name)?.deadLetters ?? [] }
 
     // MARK: One effect
 

@@ -22,6 +22,8 @@ public struct BusError: Error, Sendable {
         public static let undecodable = Code("undecodable")
         /// No subscription matches a message that requires one.
         public static let unroutable = Code("unroutable")
+        /// There is no subscription of that name.
+        public static let unknownSubscription = Code("unknownSubscription")
         /// The bus said no.
         public static let refused = Code("refused")
         /// The message was sent, the answer was lost: it may or may not be on the bus.

@@ -17,12 +17,15 @@ public struct DeadLetter: Sendable, Hashable {
     public let failures: Failures
     /// When it was put aside.
     public let deadAt: Date
+    /// How often the message had been given to the subscription again before it was put aside this time.
+    public let redrives: Int
 
     /// Makes a dead letter.
-    public init(message: Message, reason: String, failures: Failures, deadAt: Date) {
+    public init(message: Message, reason: String, failures: Failures, deadAt: Date, redrives: Int = 0) {
         self.message = message
         self.reason = reason
         self.failures = failures
         self.deadAt = deadAt
+        self.redrives = redrives
     }
 }

@@ -33,16 +33,21 @@ public struct Delivery: Sendable {
     ///
     /// On a subscription without order, what came back is delivered alone, so each return beyond the first is exactly one start.
     public let returns: Int
+    /// How often the message was a dead letter and was given to the subscription again; survives restarts.
+    ///
+    /// Each time it starts anew: failures and returns count from zero.
+    public let redrives: Int
 
     /// Whether the message was delivered before and came back unsettled.
     public var isRedelivered: Bool { self.returns > 0 }
 
     /// Makes a delivery.
-    public init(id: ID, message: Message, failures: Failures = Failures(), returns: Int = 0) {
+    public init(id: ID, message: Message, failures: Failures = Failures(), returns: Int = 0, redrives: Int = 0) {
         self.id = id
         self.message = message
         self.failures = failures
         self.returns = returns
+        self.redrives = redrives
     }
 }
 

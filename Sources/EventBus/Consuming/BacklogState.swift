@@ -39,9 +39,10 @@ struct BacklogState: Sendable {
 
     /// A key that waits for another attempt, for the health report.
     var sleepingKey: String? {
-        self.asleep.min { $0.value < $1.value }.flatMap { entry in
-            if case .shared(let key) = entry.key { key } else { nil }
-        }
+        guard let due = self.nextDue else { return nil }
+        return self.asleep.compactMap { key, time in
+            if case .shared(let key) = key, time == due { key } else { nil }
+        }.min()
     }
 
     /// Whether something waits for another attempt.

@@ -130,7 +130,12 @@ struct ConsumerScope: Sendable {
         let delivery = job.delivery
         // In order, every delivery behind one that kills the process comes back with it, so that returns say only "perhaps started".
         let returns = self.options.ordering == .perKey ? min(1, delivery.returns) : delivery.returns
-        let start = Start(messageID: delivery.message.id, failures: job.failures.count, returns: returns)
+        let start = Start(
+            messageID: delivery.message.id,
+            failures: job.failures.count,
+            returns: returns,
+            redrives: delivery.redrives
+        )
         if start.isFirst { return 1 }
         let claim = hand.claim ?? Stamp.next().id
         hand.claim = claim

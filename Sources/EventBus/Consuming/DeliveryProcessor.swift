@@ -35,6 +35,8 @@ package struct Start: Sendable {
     package let failures: Int
     /// Starts that ended without a verdict, as far as the bus can tell.
     package let returns: Int
+    /// How often the message was given to the subscription again as a dead letter: each time it starts anew.
+    package let redrives: Int
 
     package var isFirst: Bool { self.failures == 0 && self.returns == 0 }
 }

@@ -29,7 +29,7 @@ extension Message {
             throw BusError(.invalidMessage, "body has \(self.body.count) bytes, the limit is \(Limits.bodyBytes)")
         }
         guard !self.headers.isEmpty else { return }
-        for name in self.headers.keys {
+        for name in self.headers.keys.sorted() {
             try Message.check("header name", name)
             guard !Message.isReserved(header: name) else {
                 throw BusError(.invalidMessage, "header name \(name) is reserved")
@@ -58,7 +58,7 @@ extension Message {
         switch name {
         case "x-event-version", "x-ordering-key", "x-topic", "x-attempt", "x-returns", "x-first-failed-at",
             "x-dead-reason",
-            "x-dead-at", "x-death", "x-delivery-count", "x-acquired-count", "CC", "BCC":
+            "x-dead-at", "x-redrives", "x-death", "x-delivery-count", "x-acquired-count", "CC", "BCC":
             true
         default:
             name.hasPrefix("cloudEvents_") || name.hasPrefix("x-first-death-") || name.hasPrefix("x-last-death-")
@@ -83,17 +83,14 @@ extension Message {
         }
     }
 
-    /// The length of a name that is too long, anywhere in nested tables.
+    /// The length of the longest name that is too long, anywhere in nested tables.
     private static func overlongName(in value: HeaderValue) -> Int? {
         switch value {
         case .table(let entries):
-            for (name, value) in entries {
-                if name.utf8.count > Limits.shortStringBytes { return name.utf8.count }
-                if let found = Message.overlongName(in: value) { return found }
-            }
-            return nil
+            let lengths = entries.keys.map(\.utf8.count).filter { $0 > Limits.shortStringBytes }
+            return (lengths + entries.values.compactMap(Message.overlongName(in:))).max()
         case .array(let values):
-            return values.lazy.compactMap(Message.overlongName(in:)).first
+            return values.compactMap(Message.overlongName(in:)).max()
         default:
             return nil
         }

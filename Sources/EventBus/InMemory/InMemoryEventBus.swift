@@ -9,45 +9,60 @@ import Synchronization
 /// and the same conformance suite holds for both. What it cannot do is outlive the process.
 public final class InMemoryEventBus: EventBus {
     private struct State: Sendable {
-        var queues: [SubscriptionName: InMemoryQueue] = [:]
-        var router = TopicRouter<SubscriptionName>()
+        var queues: [InMemoryQueue] = []
+        var places: [SubscriptionName: Int] = [:]
+        var router = TopicRouter<Int>()
+        var line = PublisherLine()
+        /// Those who wait in the line.
+        var waiting: [UInt64: Signal] = [:]
         var lastConsumer: UInt64 = 0
+
+        /// Stores what has room; returns whom to wake.
+        mutating func advance() -> [Signal] {
+            var signals: [Signal] = []
+            let queues = self.queues
+            let done = self.line.advance(
+                hasRoom: { queues[$0].askForRoom() },
+                store: { signals += queues[$0].add($1) }
+            )
+            return signals + done.compactMap { self.waiting.removeValue(forKey: $0) }
+        }
     }
+
+    /// How long a publisher waits for room, as long as the RabbitMQ adapter waits for a confirm.
+    static let patience = Duration.seconds(30)
 
     private let state = Mutex(State())
     private let timeline: Timeline
+    private let capacity: Int
+    private let choice: QueueState.Choice?
 
     /// Makes an empty bus.
     ///
-    /// - Parameter clock: decides when delayed retries are due.
-    public init(clock: some Clock<Duration> = ContinuousClock()) {
-        self.timeline = Timeline(clock)
+    /// - Parameters:
+    ///   - clock: decides when delayed retries are due, and how long a publisher waits for room.
+    ///   - capacity: how many messages a subscription may hold, at least 1, dead letters not counted. While it holds as many,
+    ///     what is published for it waits, in order of arrival; after 30 seconds the outcome is
+    ///     ``PublishOutcome/notSent(_:)``. One call may overshoot.
+    public convenience init(clock: some Clock<Duration> = ContinuousClock(), capacity: Int = 100_000) {
+        self.init(clock: clock, capacity: capacity, choosing: nil)
     }
 
-    /// Routes messages to the subscriptions that match them; see ``EventBus/publish(_:)``.
-    public func publish(_ messages: [Message]) async -> [PublishOutcome] {
-        var batches: [SubscriptionName: [Message]] = [:]
-        var order: [(InMemoryQueue, SubscriptionName)] = []
-        var outcomes: [PublishOutcome] = []
-        outcomes.reserveCapacity(messages.count)
-        self.state.withLock { state in
-            for message in messages {
-                do throws(BusError) {
-                    try message.validate()
-                } catch {
-                    outcomes.append(.notSent(error))
-                    continue
-                }
-                let targets = state.router.targets(of: message.topic)
-                for target in targets {
-                    if batches[target] == nil, let queue = state.queues[target] { order.append((queue, target)) }
-                    batches[target, default: []].append(message)
-                }
-                outcomes.append(targets.isEmpty && message.requiresSubscriber ? .unroutable : .confirmed)
-            }
-        }
-        for (queue, name) in order { queue.publish(batches[name] ?? []) }
-        return outcomes
+    /// Makes an empty bus whose choices are somebody else's.
+    ///
+    /// - Parameters:
+    ///   - clock: decides when delayed retries are due.
+    ///   - capacity: how many messages a subscription may hold.
+    ///   - choosing: gets the consumers with room, the one whose turn it is first, and says by its place which one gets the
+    ///     message. A place that is none means the first.
+    package init(
+        clock: some Clock<Duration>,
+        capacity: Int = 100_000,
+        choosing: (@Sendable (_ consumers: [UInt64], _ message: Message) -> Int)?
+    ) {
+        self.timeline = Timeline(clock)
+        self.capacity = max(1, capacity)
+        self.choice = choosing
     }
 
     /// Opens a subscription; see ``EventBus/withDeliveries(to:_:)``.
@@ -62,25 +77,136 @@ public final class InMemoryEventBus: EventBus {
         try await body(deliveries)
     }
 
-    /// The messages that a subscription has given up on, oldest first.
-    public func deadLetters(of subscription: SubscriptionName) -> [DeadLetter] {
-        self.state.withLock { $0.queues[subscription] }?.deadLetters ?? []
+    /// What all subscriptions hold, in the order in which they were first opened.
+    package func report() -> [InMemoryReport] {
+        self.state.withLock { state in
+            state.queues.enumerated().map { place, queue in
+                InMemoryReport(queue.name, queue.state, suspendedPublishers: state.line.count(for: place))
+            }
+        }
+    }
+
+    /// What a subscription holds; `nil` when there is none of that name.
+    package func report(of subscription: SubscriptionName) -> InMemoryReport? {
+        self.report().first { $0.name == subscription }
     }
 
     private func declare(_ subscription: Subscription) throws(BusError) -> (InMemoryQueue, UInt64) {
         try self.state.withLock { state throws(BusError) in
-            let known = state.queues[subscription.name]
+            let known = state.places[subscription.name].map { state.queues[$0] }
             if let known, known.ordering != subscription.ordering {
                 throw BusError(
                     .topologyMismatch,
                     "subscription \(subscription.name) exists with ordering \(known.ordering), not \(subscription.ordering)"
                 )
             }
-            let queue = known ?? InMemoryQueue(ordering: subscription.ordering, timeline: self.timeline)
-            state.queues[subscription.name] = queue
-            for pattern in subscription.patterns { state.router.bind(subscription.name, to: pattern) }
+            let queue = known ?? self.add(subscription, to: &state)
+            let place = state.places[subscription.name] ?? 0
+            for pattern in subscription.patterns { state.router.bind(place, to: pattern) }
             state.lastConsumer += 1
             return (queue, state.lastConsumer)
         }
+    }
+
+    private func add(_ subscription: Subscription, to state: inout State) -> InMemoryQueue {
+        let queue = InMemoryQueue(
+            subscription.name,
+            QueueState(ordering: subscription.ordering, capacity: self.capacity, choice: self.choice),
+            timeline: self.timeline
+        ) { [weak self] in self?.advance() }
+        state.places[subscription.name] = state.queues.count
+        state.queues.append(queue)
+        return queue
+    }
+}
+
+// MARK: - Publishing
+
+extension InMemoryEventBus {
+    /// Routes messages to the subscriptions that match them; see ``EventBus/publish(_:)``.
+    ///
+    /// Waits while one of the subscriptions is full.
+    public func publish(_ messages: [Message]) async -> [PublishOutcome] {
+        var outcomes: [PublishOutcome] = []
+        outcomes.reserveCapacity(messages.count)
+        let (signals, place) = self.state.withLock { state -> ([Signal], (id: UInt64, signal: Signal)?) in
+            var items: [PublisherLine.Item] = []
+            for (place, message) in messages.enumerated() {
+                do throws(BusError) {
+                    try message.validate()
+                } catch {
+                    outcomes.append(.notSent(error))
+                    continue
+                }
+                let targets = state.router.targets(of: message.topic)
+                if !targets.isEmpty { items.append(.init(place: place, message: message, targets: targets)) }
+                outcomes.append(targets.isEmpty && message.requiresSubscriber ? .unroutable : .confirmed)
+            }
+            guard !items.isEmpty else { return ([], nil) }
+            let (id, signal) = (state.line.join(items), Signal())
+            state.waiting[id] = signal
+            let signals = state.advance()
+            return (signals, state.waiting[id] == nil ? nil : (id, signal))
+        }
+        for signal in signals { signal.raise() }
+        guard let place else { return outcomes }
+        await place.signal.wait(until: self.timeline.now() + Self.patience, on: self.timeline)
+        for (index, error) in self.leave(place.id) { outcomes[index] = .notSent(error) }
+        return outcomes
+    }
+
+    /// Ends a publisher's wait; returns why its messages that are not stored are not.
+    private func leave(_ id: UInt64) -> [(place: Int, error: BusError)] {
+        let wasCancelled = Task.isCancelled
+        let (signals, left) = self.state.withLock { state -> ([Signal], [(Int, BusError)]) in
+            let left = state.line.leave(id).map { item -> (Int, BusError) in
+                let names = item.targets.map { "\(state.queues[$0].name)" }.joined(separator: ", ")
+                return (item.place, Self.error(waitingFor: names, wasCancelled))
+            }
+            state.waiting[id] = nil
+            // Those behind it may have waited only for it.
+            return (left.isEmpty ? [] : state.advance(), left)
+        }
+        for signal in signals { signal.raise() }
+        return left
+    }
+
+    private static func error(waitingFor names: String, _ wasCancelled: Bool) -> BusError {
+        wasCancelled
+            ? BusError(.unavailable, "publishing was cancelled", cause: CancellationError())
+            : BusError(.unavailable, "subscription \(names) is full")
+    }
+
+    private func advance() {
+        let signals = self.state.withLock { $0.advance() }
+        for signal in signals { signal.raise() }
+    }
+}
+
+// MARK: - Dead letters
+
+extension InMemoryEventBus {
+    /// The dead letters of a subscription; see ``EventBus/deadLetters(of:limit:)``.
+    public func deadLetters(of subscription: SubscriptionName, limit: Int) async throws -> [DeadLetter] {
+        try Task.checkCancellation()
+        return try self.queue(of: subscription).state.oldestDeadLetters(limit).map(\.letter)
+    }
+
+    /// Gives dead letters to their subscription again; see ``EventBus/redrive(_:limit:where:)``.
+    ///
+    /// They need no room: they go in also while the subscription is full.
+    public func redrive(
+        _ subscription: SubscriptionName,
+        limit: Int,
+        where isWanted: @Sendable (DeadLetter) -> Bool
+    ) async throws -> Int {
+        try Task.checkCancellation()
+        return try self.queue(of: subscription).redrive(limit: limit, where: isWanted)
+    }
+
+    private func queue(of subscription: SubscriptionName) throws(BusError) -> InMemoryQueue {
+        let queue = self.state.withLock { state in state.places[subscription].map { state.queues[$0] } }
+        guard let queue else { throw BusError(.unknownSubscription, "there is no subscription \(subscription)") }
+        return queue
     }
 }

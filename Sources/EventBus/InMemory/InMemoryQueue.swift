@@ -10,20 +10,58 @@ final class InMemoryQueue: Sendable {
         var signals: [QueueState.ConsumerID: Signal] = [:]
     }
 
-    let ordering: Ordering
+    let name: SubscriptionName
     let timeline: Timeline
     private let guarded: Mutex<Guarded>
+    /// Called when there is room again that a publisher has waited for.
+    private let onRoom: @Sendable () -> Void
 
-    init(ordering: Ordering, timeline: Timeline) {
-        self.ordering = ordering
+    init(
+        _ name: SubscriptionName,
+        _ state: QueueState,
+        timeline: Timeline,
+        onRoom: @escaping @Sendable () -> Void
+    ) {
+        self.name = name
         self.timeline = timeline
-        self.guarded = Mutex(Guarded(state: QueueState(ordering: ordering)))
+        self.guarded = Mutex(Guarded(state: state))
+        self.onRoom = onRoom
     }
 
-    var deadLetters: [DeadLetter] { self.guarded.withLock { $0.state.deadLetters } }
+    var state: QueueState { self.guarded.withLock { $0.state } }
 
-    func publish(_ messages: [Message]) {
-        self.change { $0.publish(messages) }
+    var ordering: Ordering { self.guarded.withLock { $0.state.ordering } }
+
+    func askForRoom() -> Bool {
+        self.guarded.withLock { $0.state.askForRoom() }
+    }
+
+    /// Adds messages; the caller raises the signals, when it holds no lock.
+    func add(_ messages: [Message]) -> [Signal] {
+        self.guarded.withLock { guarded in
+            guarded.state.publish(messages).compactMap { guarded.signals[$0] }
+        }
+    }
+
+    func redrive(limit: Int, where isWanted: @Sendable (DeadLetter) -> Bool) -> Int {
+        let looked = self.guarded.withLock { $0.state.oldestDeadLetters(limit) }
+        var filter = RedriveFilter()
+        var given: [UInt64] = []
+        var removed: [UInt64] = []
+        for item in looked {
+            switch filter.step(for: item.letter, where: isWanted) {
+            case .keep: break
+            case .give: given.append(item.number)
+            case .remove: removed.append(item.number)
+            }
+        }
+        var count = 0
+        self.change { state in
+            let (redriven, wake) = state.redrive(given, removing: removed)
+            count = redriven
+            return wake
+        }
+        return count
     }
 
     func attach(_ consumer: QueueState.ConsumerID, prefetch: Int) -> InMemoryDeliveries {
@@ -51,20 +89,21 @@ final class InMemoryQueue: Sendable {
 
     /// Changes the state and then, outside the lock, wakes the consumers that may have something to take.
     func change(_ body: (inout QueueState) -> [QueueState.ConsumerID]) {
-        let signals = self.guarded.withLock { guarded in
-            body(&guarded.state).compactMap { guarded.signals[$0] }
+        let (signals, hasRoom) = self.guarded.withLock { guarded in
+            (body(&guarded.state).compactMap { guarded.signals[$0] }, guarded.state.takeRoom())
         }
         for signal in signals { signal.raise() }
+        if hasRoom { self.onRoom() }
     }
 }
 
 /// One open scope of an in-process subscription.
-struct InMemoryDeliveries: Deliveries {
+package struct InMemoryDeliveries: Deliveries {
     let queue: InMemoryQueue
     let consumer: QueueState.ConsumerID
     let signal: Signal
 
-    func next() async throws -> [Delivery]? {
+    package func next() async throws -> [Delivery]? {
         while true {
             try Task.checkCancellation()
             switch self.queue.take(by: self.consumer) {
@@ -76,17 +115,36 @@ struct InMemoryDeliveries: Deliveries {
         }
     }
 
-    func settle(_ delivery: Delivery.ID, _ verdict: Verdict) {
+    package func settle(_ delivery: Delivery.ID, _ verdict: Verdict) {
         guard delivery.generation == self.consumer else { return }
         let now = self.queue.timeline.now()
         self.queue.change { $0.settle(delivery.tag, by: self.consumer, verdict, now: now, stamp: Stamp.next) }
     }
 
-    func stop() {
+    /// Carries out a verdict as far as its copy goes and leaves the delivery unsettled, as when a process dies before it acknowledges.
+    package func copy(_ delivery: Delivery.ID, _ verdict: Verdict) {
+        guard delivery.generation == self.consumer else { return }
+        let now = self.queue.timeline.now()
+        self.queue.change { $0.copy(delivery.tag, by: self.consumer, verdict, now: now, stamp: Stamp.next) }
+    }
+
+    /// The message of a delivery that has not been settled.
+    package func outstanding(_ delivery: Delivery.ID) -> Message? {
+        guard delivery.generation == self.consumer else { return nil }
+        return self.queue.state.outstanding(delivery.tag, of: self.consumer)
+    }
+
+    /// Ends the connection, as a network can: what is unsettled goes back, and nothing more is heard or said.
+    package func cut() {
+        self.detach()
+        self.signal.raise()
+    }
+
+    package func stop() {
         self.queue.change { $0.stop(self.consumer) }
     }
 
-    func flush() async throws {
+    package func flush() async throws {
         try Task.checkCancellation()
     }
 

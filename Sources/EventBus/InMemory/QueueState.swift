@@ -12,21 +12,22 @@ struct QueueState: Sendable {
     struct Entry: Sendable {
         var message: Message
         var failures = Failures()
+        var redrives = 0
         /// Returns from queues that the message has been in before it was moved to the solo queue.
         var returnsBefore = 0
         /// Returns to the queue that it is in now.
         var returnsHere = 0
     }
 
-    private enum Origin { case main, solo }
+    enum Origin { case main, solo }
 
-    private struct Outstanding {
+    struct Outstanding {
         let tag: UInt64
         let entry: Entry
         let origin: Origin
     }
 
-    private struct Consumer {
+    struct Consumer {
         let id: ConsumerID
         let prefetch: Int
         /// All that has been pushed to the consumer and is unsettled, in order of tag; the last `buffered` ones are not yet handed out.
@@ -36,6 +37,7 @@ struct QueueState: Sendable {
         var isStopped = false
 
         var handedOut: Int { self.outstanding.count - self.buffered }
+        var hasRoom: Bool { !self.isStopped && self.outstanding.count < self.prefetch }
     }
 
     /// What a consumer that asks for deliveries is to do.
@@ -46,16 +48,50 @@ struct QueueState: Sendable {
         case detached
     }
 
-    let ordering: Ordering
-    private var main: Deque<Entry> = []
-    private var solo: Deque<Entry> = []
-    private var delayed: [(due: Duration, entry: Entry)] = []
-    private var consumers: [Consumer] = []
-    private var turn = 0
-    private(set) var deadLetters: [DeadLetter] = []
+    /// Picks one of the consumers with room, the first of which is next in turn.
+    typealias Choice = @Sendable (_ consumers: [ConsumerID], _ message: Message) -> Int
 
-    init(ordering: Ordering) {
+    let ordering: Ordering
+    /// Above this many messages publishers have to wait.
+    private let capacity: Int
+    private let choice: Choice?
+    private(set) var main: Deque<Entry> = []
+    private(set) var solo: Deque<Entry> = []
+    private(set) var delayed: [(due: Duration, entry: Entry)] = []
+    private(set) var consumers: [Consumer] = []
+    private var turn = 0
+    private var shelf = DeadLetterShelf()
+    /// Whether a publisher has found no room and is to hear when there is some.
+    private var isAwaited = false
+
+    init(ordering: Ordering, capacity: Int = .max, choice: Choice? = nil) {
         self.ordering = ordering
+        self.capacity = capacity
+        self.choice = choice
+    }
+
+    var deadLetters: [DeadLetter] { self.shelf.letters }
+
+    func oldestDeadLetters(_ limit: Int) -> [DeadLetterShelf.Item] { self.shelf.oldest(limit) }
+
+    /// All messages that are not dead letters.
+    private var count: Int {
+        self.main.count + self.solo.count + self.delayed.count + self.consumers.reduce(0) { $0 + $1.outstanding.count }
+    }
+
+    // MARK: Room
+
+    /// Whether a message may be added; if not, ``takeRoom()`` tells when that has changed.
+    mutating func askForRoom() -> Bool {
+        self.isAwaited = self.count >= self.capacity
+        return !self.isAwaited
+    }
+
+    /// Whether there is room again that somebody has waited for; says so once.
+    mutating func takeRoom() -> Bool {
+        guard self.isAwaited, self.count < self.capacity else { return false }
+        self.isAwaited = false
+        return true
     }
 
     // MARK: Events. Each returns the consumers that may have something to take now.
@@ -98,22 +134,34 @@ struct QueueState: Sendable {
         now: Duration,
         stamp: () -> Stamp
     ) -> [ConsumerID] {
-        guard let index = self.index(of: id), let entry = self.removeHandedOut(tag, from: index) else { return [] }
-        switch verdict {
-        case .done:
-            break
-        case .retry(let delay, let failures):
-            let due = now + RetryLadder.nearest(to: delay)
-            let place = self.delayed.firstIndex { $0.due > due } ?? self.delayed.endIndex
-            self.delayed.insert((due, Entry(message: entry.message, failures: failures)), at: place)
-            // Whoever waits has to wait no longer than until then: the one that failed may be gone by that time.
-            if place == self.delayed.startIndex { return self.push() + self.consumers.map(\.id) }
-        case .deadLetter(let reason, let failures):
-            self.deadLetters.append(
-                DeadLetter(message: entry.message, reason: reason, failures: failures, deadAt: stamp().time)
-            )
-        }
-        return self.push() + [id]
+        guard let index = self.index(of: id), let position = self.handedOut(tag, to: index) else { return [] }
+        let entry = self.consumers[index].outstanding.remove(at: position).entry
+        let isNextDue = self.carryOut(verdict, on: entry, now: now, stamp: stamp)
+        // Whoever waits has to wait no longer than until then: the one that failed may be gone by that time.
+        return self.push() + (isNextDue ? self.consumers.map(\.id) : [id])
+    }
+
+    /// Carries out a verdict and leaves the delivery unsettled, as when a process dies between a copy and the acknowledgement.
+    mutating func copy(
+        _ tag: UInt64,
+        by id: ConsumerID,
+        _ verdict: Verdict,
+        now: Duration,
+        stamp: () -> Stamp
+    ) -> [ConsumerID] {
+        guard let index = self.index(of: id), let position = self.handedOut(tag, to: index) else { return [] }
+        let entry = self.consumers[index].outstanding[position].entry
+        return self.carryOut(verdict, on: entry, now: now, stamp: stamp) ? self.consumers.map(\.id) : []
+    }
+
+    /// Gives dead letters to the consumers again, oldest first, and takes others away.
+    ///
+    /// - Returns: how many were given: somebody else may have taken some.
+    mutating func redrive(_ given: [UInt64], removing removed: [UInt64]) -> (count: Int, [ConsumerID]) {
+        for number in removed { _ = self.shelf.remove(number) }
+        let letters = given.compactMap { self.shelf.remove($0) }
+        for letter in letters { self.main.append(Entry(message: letter.message, redrives: letter.redrives + 1)) }
+        return (letters.count, self.push())
     }
 
     mutating func take(by id: ConsumerID, now: Duration) -> (Take, wake: [ConsumerID]) {
@@ -134,6 +182,11 @@ struct QueueState: Sendable {
         return (.wait(until: self.delayed.first?.due), wake)
     }
 
+    func outstanding(_ tag: UInt64, of id: ConsumerID) -> Message? {
+        guard let index = self.index(of: id) else { return nil }
+        return self.consumers[index].outstanding.first { $0.tag == tag }?.entry.message
+    }
+
     // MARK: Steps
 
     private func index(of id: ConsumerID) -> Int? {
@@ -146,7 +199,7 @@ struct QueueState: Sendable {
     /// to be run alone; on RabbitMQ the consumer that receives it moves it.
     private mutating func push() -> [ConsumerID] {
         var woken: [ConsumerID] = []
-        while !self.main.isEmpty, let index = self.consumerWithRoom() {
+        while let first = self.main.first, let index = self.consumerWithRoom(for: first.message) {
             var entry = self.main.removeFirst()
             if self.ordering == .none, entry.returnsHere > 0 {
                 entry.returnsBefore += 1
@@ -164,20 +217,49 @@ struct QueueState: Sendable {
         return self.solo.isEmpty ? woken : self.consumers.map(\.id)
     }
 
-    private mutating func consumerWithRoom() -> Int? {
+    private mutating func consumerWithRoom(for message: Message) -> Int? {
         if self.ordering == .perKey {
-            guard let active = self.consumers.first, !active.isStopped else { return nil }
-            return active.outstanding.count < active.prefetch ? 0 : nil
+            return self.consumers.first?.hasRoom == true ? 0 : nil
         }
+        var inTurn: [Int] = []
         for step in 0..<self.consumers.count {
             let index = (self.turn + step) % self.consumers.count
-            let consumer = self.consumers[index]
-            if !consumer.isStopped, consumer.outstanding.count < consumer.prefetch {
-                self.turn = index + 1
-                return index
-            }
+            guard self.consumers[index].hasRoom else { continue }
+            inTurn.append(index)
+            if self.choice == nil { break }
         }
-        return nil
+        guard var index = inTurn.first else { return nil }
+        if let choice = self.choice {
+            let chosen = choice(inTurn.map { self.consumers[$0].id }, message)
+            if inTurn.indices.contains(chosen) { index = inTurn[chosen] }
+        }
+        self.turn = index + 1
+        return index
+    }
+
+    /// Does what a verdict asks for, apart from forgetting the delivery; says whether a retry is due before all others.
+    private mutating func carryOut(_ verdict: Verdict, on entry: Entry, now: Duration, stamp: () -> Stamp) -> Bool {
+        switch verdict {
+        case .done:
+            return false
+        case .retry(let delay, let failures):
+            let due = now + RetryLadder.nearest(to: delay)
+            let place = self.delayed.firstIndex { $0.due > due } ?? self.delayed.endIndex
+            let copy = Entry(message: entry.message, failures: failures, redrives: entry.redrives)
+            self.delayed.insert((due, copy), at: place)
+            return place == self.delayed.startIndex
+        case .deadLetter(let reason, let failures):
+            self.shelf.add(
+                DeadLetter(
+                    message: entry.message,
+                    reason: reason,
+                    failures: failures,
+                    deadAt: stamp().time,
+                    redrives: entry.redrives
+                )
+            )
+            return false
+        }
     }
 
     private mutating func handOut(to index: Int) -> [Delivery] {
@@ -208,13 +290,13 @@ struct QueueState: Sendable {
             id: Delivery.ID(generation: consumer, tag: outstanding.tag),
             message: outstanding.entry.message,
             failures: outstanding.entry.failures,
-            returns: outstanding.entry.returnsBefore + outstanding.entry.returnsHere
+            returns: outstanding.entry.returnsBefore + outstanding.entry.returnsHere,
+            redrives: outstanding.entry.redrives
         )
     }
 
-    private mutating func removeHandedOut(_ tag: UInt64, from index: Int) -> Entry? {
-        let handedOut = self.consumers[index].handedOut
-        let position = self.consumers[index].outstanding.prefix(handedOut).firstIndex { $0.tag == tag }
-        return position.map { self.consumers[index].outstanding.remove(at: $0).entry }
+    private func handedOut(_ tag: UInt64, to index: Int) -> Int? {
+        let consumer = self.consumers[index]
+        return consumer.outstanding.prefix(consumer.handedOut).firstIndex { $0.tag == tag }
     }
 }

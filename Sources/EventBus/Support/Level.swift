@@ -7,7 +7,8 @@ import Synchronization
 package final class Level: Sendable {
     private struct State: Sendable {
         var value: UInt64 = 0
-        var waiters: [UInt64: (level: UInt64, continuation: CheckedContinuation<Void, Never>)] = [:]
+        /// In order of arrival, in which they are resumed: a dictionary's order differs from process to process.
+        var waiters: [(id: UInt64, level: UInt64, continuation: CheckedContinuation<Void, Never>)] = []
         var lastWaiter: UInt64 = 0
         var cancelled: Set<UInt64> = []
     }
@@ -21,11 +22,11 @@ package final class Level: Sendable {
     package func raise() {
         let waiters = self.state.withLock { state in
             state.value += 1
-            let due = state.waiters.filter { $0.value.level < state.value }
-            for id in due.keys { state.waiters[id] = nil }
+            let due = state.waiters.filter { $0.level < state.value }
+            state.waiters.removeAll { $0.level < state.value }
             return due
         }
-        for waiter in waiters.values { waiter.continuation.resume() }
+        for waiter in waiters { waiter.continuation.resume() }
     }
 
     /// Returns the value once it is above `level`; throws `CancellationError`.
@@ -38,17 +39,20 @@ package final class Level: Sendable {
             await withCheckedContinuation { continuation in
                 let mustWait = self.state.withLock { state in
                     guard state.cancelled.remove(id) == nil, state.value <= level else { return false }
-                    state.waiters[id] = (level, continuation)
+                    state.waiters.append((id, level, continuation))
                     return true
                 }
                 if !mustWait { continuation.resume() }
             }
         } onCancel: {
-            let waiter = self.state.withLock { state in
-                if state.waiters[id] == nil { state.cancelled.insert(id) }
-                return state.waiters.removeValue(forKey: id)
+            let waiter = self.state.withLock { state -> CheckedContinuation<Void, Never>? in
+                guard let index = state.waiters.firstIndex(where: { $0.id == id }) else {
+                    state.cancelled.insert(id)
+                    return nil
+                }
+                return state.waiters.remove(at: index).continuation
             }
-            waiter?.continuation.resume()
+            waiter?.resume()
         }
         self.state.withLock { _ = $0.cancelled.remove(id) }
         try Task.checkCancellation()

@@ -16,7 +16,8 @@ final class RabbitDeliveries: Deliveries {
                 id: Delivery.ID(generation: generation, tag: self.message.tag),
                 message: self.message.message(),
                 failures: self.message.failures,
-                returns: self.message.returnsBefore + self.message.returnsHere
+                returns: self.message.returnsBefore + self.message.returnsHere,
+                redrives: self.message.redrives
             )
         }
     }

@@ -17,6 +17,7 @@ enum HeaderName {
     static let firstFailedAt = "x-first-failed-at"
     static let deadReason = "x-dead-reason"
     static let deadAt = "x-dead-at"
+    static let redrives = "x-redrives"
     /// Set by RabbitMQ's quorum queues: how often the message came back.
     static let deliveryCount = "x-delivery-count"
 

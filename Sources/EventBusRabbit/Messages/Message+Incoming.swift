@@ -40,6 +40,9 @@ extension IncomingMessage {
     /// How often it came back in queues before.
     var returnsBefore: Int { self.count(HeaderName.returns) }
 
+    /// How often it was a dead letter and was given to its subscription again.
+    var redrives: Int { self.count(HeaderName.redrives) }
+
     /// The attempts that have failed.
     var failures: Failures {
         Failures(
@@ -69,6 +72,17 @@ extension IncomingMessage {
             contentType: self.properties.contentType ?? "application/json",
             headers: headers,
             body: [UInt8](self.body.readableBytesView)
+        )
+    }
+
+    /// The message as a dead letter; one that another program has put aside may say nothing about why and when.
+    func deadLetter() -> DeadLetter {
+        DeadLetter(
+            message: self.message(),
+            reason: self.text(HeaderName.deadReason) ?? "",
+            failures: self.failures,
+            deadAt: self.text(HeaderName.deadAt).flatMap(EventCoding.date) ?? Date(seconds: 0),
+            redrives: self.redrives
         )
     }
 

@@ -53,6 +53,21 @@ enum MessageCopy {
         }
     }
 
+    /// For the subscription itself, from the dead-letter queue: everything starts anew, only the redrives go on.
+    static func redriven(_ message: IncomingMessage, of subscription: SubscriptionName) -> OutgoingMessage {
+        self.copy(message, to: subscription.description) { headers in
+            headers.removeAll { name in
+                switch name {
+                case HeaderName.attempt, HeaderName.returns, HeaderName.firstFailedAt, HeaderName.deadReason,
+                    HeaderName.deadAt:
+                    true
+                default: false
+                }
+            }
+            headers.set(HeaderName.redrives, .int(Int64(message.redrives + 1)))
+        }
+    }
+
     private static func note(_ failures: Failures, in headers: inout HeaderTable) {
         headers.removeAll { $0 == HeaderName.returns || $0 == HeaderName.firstFailedAt }
         headers.set(HeaderName.attempt, .int(Int64(failures.count)))
@@ -71,6 +86,7 @@ enum MessageCopy {
             headers.removeAll { !Message.isReserved(header: $0) && $0 != HeaderName.topic }
         }
         if headers.encodedLength > self.maximumHeaderBytes { headers = HeaderTable() }
+        if message.redrives > 0 { headers.set(HeaderName.redrives, .int(Int64(message.redrives))) }
         headers.set(HeaderName.topic, .string(self.cut(message.topicName, to: Message.Limits.shortStringBytes)))
         change(&headers)
         var properties = message.properties

@@ -142,7 +142,8 @@ struct StoreRecorder: InMemoryStoreObserver {
     }
 
     func didClaim(_ id: String, by consumer: SubscriptionName) {
-        self.history.record(.claimed(consumer, id), at: self.name)
+        // Starts after a redrive are counted under the message's id and the number of redrives.
+        self.history.record(.claimed(consumer, String(id.prefix { $0 != "#" })), at: self.name)
     }
 
     func didCommit(published: [Message], handled: [(consumer: SubscriptionName, id: String)]) {

@@ -57,10 +57,10 @@ public struct UnfinishedWork: Error, Sendable, CustomStringConvertible {
                 Item(
                     state: .queued,
                     place: "\(queue.name)",
-                    count: queue.ready,
-                    detail: queue.consumers == 0 ? "no consumer" : "consumers: \(queue.consumers)"
+                    count: queue.ready.count,
+                    detail: queue.consumers.isEmpty ? "no consumer" : "consumers: \(queue.consumers.count)"
                 ),
-                Item(state: .inFlight, place: "\(queue.name)", count: queue.unsettled, detail: ""),
+                Item(state: .inFlight, place: "\(queue.name)", count: queue.unsettled.count, detail: ""),
                 Item(
                     state: .delayed,
                     place: "\(queue.name)",

@@ -57,7 +57,7 @@ private struct ColumnKey: CodingKey {
 private struct RowContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
     let values: [String: ColumnValue]
     var codingPath: [any CodingKey] { [] }
-    var allKeys: [Key] { self.values.keys.compactMap(Key.init(stringValue:)) }
+    var allKeys: [Key] { self.values.keys.sorted().compactMap(Key.init(stringValue:)) }
 
     func contains(_ key: Key) -> Bool { self.values[key.stringValue] != nil }
 

@@ -16,7 +16,7 @@ struct StoreProcessor: DeliveryProcessor {
     /// The first start is free; each later one is claimed in the store before it happens, so that no crash hides it.
     func startNumber(of start: Start, claim: Identifier) async throws -> Int {
         do {
-            return 1 + (try await self.store.claimStart(of: start.messageID, by: self.consumer, as: claim))
+            return 1 + (try await self.store.claimStart(of: Self.key(of: start), by: self.consumer, as: claim))
         } catch  where error.code == .invalidValue || error.code == .database {
             // An id that the store cannot hold: waiting would not help, and the bus has counted too.
             return start.failures + start.returns + 1
@@ -35,6 +35,11 @@ struct StoreProcessor: DeliveryProcessor {
             try Task.checkCancellation()
             throw StoreAway(error)
         }
+    }
+
+    /// Under what the starts of a message are counted: anew each time that it was given again as a dead letter.
+    private static func key(of start: Start) -> String {
+        start.redrives == 0 ? start.messageID : "\(start.messageID)#\(start.redrives)"
     }
 
     func process(

@@ -16,7 +16,7 @@ extension RabbitIntegration {
 
             func deadLetters(of subscription: SubscriptionName, atLeast count: Int) async throws -> [DeadLetter] {
                 try await eventually(within: .seconds(20), "\(count) dead letters") {
-                    let letters = try await Broker.peek(Topology.dead(subscription)).map(\.deadLetter)
+                    let letters = try await Broker.peek(Topology.dead(subscription)).map { $0.deadLetter() }
                     return letters.count >= count ? letters : nil
                 }
             }
@@ -32,19 +32,5 @@ extension RabbitIntegration {
                 try await testCase.run(on: Harness(bus: bus))
             }
         }
-    }
-}
-
-extension IncomingMessage {
-    fileprivate var deadLetter: DeadLetter {
-        func text(_ name: String) -> String {
-            if case .string(let text) = self.headers[name] { text } else { "" }
-        }
-        return DeadLetter(
-            message: self.message(),
-            reason: text(HeaderName.deadReason),
-            failures: self.failures,
-            deadAt: EventCoding.date(from: text(HeaderName.deadAt)) ?? .init(seconds: 0)
-        )
     }
 }

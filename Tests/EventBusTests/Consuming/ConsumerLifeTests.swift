@@ -186,7 +186,7 @@ struct ConsumerLifeTests {
     }
 
     @Test func healthTellsThatTheSubscriptionIsNotYetOpen() async throws {
-        struct SlowBus: EventBus {
+        struct SlowBus: PartialBus {
             let gate: Gate
             func publish(_ messages: [Message]) async -> [PublishOutcome] { [] }
             func withDeliveries(
@@ -204,7 +204,7 @@ struct ConsumerLifeTests {
     }
 
     @Test func anErrorThatIsNoBusErrorIsToldByItsTypeOnly() async throws {
-        struct TellingBus: EventBus {
+        struct TellingBus: PartialBus {
             struct Secret: Error, CustomStringConvertible { let description = "SECRET" }
             func publish(_ messages: [Message]) async -> [PublishOutcome] { [] }
             func withDeliveries(

@@ -30,7 +30,9 @@ struct HoldingTests {
         var topics: [Topic] { [Ping.topic] }
         var ambiguousTopic: Topic? { nil }
 
-        func startNumber(of start: Start) async throws -> Int {
+        func isHandled(_ messageID: String) async throws -> Bool { false }
+
+        func startNumber(of start: Start, claim: Identifier) async throws -> Int {
             let isAway = self.state.withLock { state in
                 defer { state.startsAway = max(0, state.startsAway - 1) }
                 return state.startsAway > 0

@@ -67,7 +67,7 @@ final class World: Sendable {
 
     var now: Duration { self.stage.clock.now.offset }
 
-    var deadLetters: [DeadLetter] { self.bus.deadLetters(of: self.name) }
+    var deadLetters: [DeadLetter] { self.bus.report(of: self.name)?.deadLetters ?? [] }
 
     func publish(_ labels: String..., key: String? = nil) throws {
         try self.publish(labels.map { try Message(Ping($0, key: key)) })
@@ -179,6 +179,18 @@ final class FragileBus: EventBus {
         try await self.inner.withDeliveries(to: subscription) { deliveries in
             try await body(FragileDeliveries(inner: deliveries, cut: gate) { self.state.withLock { $0.flushes += 1 } })
         }
+    }
+
+    func deadLetters(of subscription: SubscriptionName, limit: Int) async throws -> [DeadLetter] {
+        try await self.inner.deadLetters(of: subscription, limit: limit)
+    }
+
+    func redrive(
+        _ subscription: SubscriptionName,
+        limit: Int,
+        where isWanted: @Sendable (DeadLetter) -> Bool
+    ) async throws -> Int {
+        try await self.inner.redrive(subscription, limit: limit, where: isWanted)
     }
 }
 

@@ -5,7 +5,7 @@ import EventBus
 import Synchronization
 
 /// A bus that answers as it is told, and remembers what it was given.
-final class ScriptedBus: EventBus {
+final class ScriptedBus: PartialBus {
     private struct State: Sendable {
         var batches: [[Message]] = []
         var answer: @Sendable (Message) -> PublishOutcome = { _ in .confirmed }
@@ -48,5 +48,22 @@ final class ScriptedBus: EventBus {
         _ body: (any Deliveries) async throws -> Void
     ) async throws {
         throw BusError(.unavailable, "this bus only takes")
+    }
+}
+
+/// A bus of which a test needs only a part.
+protocol PartialBus: EventBus {}
+
+extension PartialBus {
+    func deadLetters(of subscription: SubscriptionName, limit: Int) async throws -> [DeadLetter] {
+        throw BusError(.unavailable, "this bus has no dead letters")
+    }
+
+    func redrive(
+        _ subscription: SubscriptionName,
+        limit: Int,
+        where isWanted: @Sendable (DeadLetter) -> Bool
+    ) async throws -> Int {
+        throw BusError(.unavailable, "this bus has no dead letters")
     }
 }

@@ -36,6 +36,18 @@ struct ObservedBus: EventBus {
             )
         }
     }
+
+    func deadLetters(of subscription: SubscriptionName, limit: Int) async throws -> [DeadLetter] {
+        try await self.base.deadLetters(of: subscription, limit: limit)
+    }
+
+    func redrive(
+        _ subscription: SubscriptionName,
+        limit: Int,
+        where isWanted: @Sendable (DeadLetter) -> Bool
+    ) async throws -> Int {
+        try await self.base.redrive(subscription, limit: limit, where: isWanted)
+    }
 }
 
 /// Deliveries that tell what is received.

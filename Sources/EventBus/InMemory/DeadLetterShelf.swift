@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import DequeModule
+
+/// The dead letters of one subscription, oldest first: a pure state machine.
+struct DeadLetterShelf: Sendable {
+    /// A dead letter and its number on the shelf.
+    struct Item: Sendable {
+        let number: UInt64
+        let letter: DeadLetter
+    }
+
+    private var items: Deque<Item> = []
+    private var lastNumber: UInt64 = 0
+
+    var letters: [DeadLetter] { self.items.map(\.letter) }
+
+    mutating func add(_ letter: DeadLetter) {
+        self.lastNumber += 1
+        self.items.append(Item(number: self.lastNumber, letter: letter))
+    }
+
+    func oldest(_ limit: Int) -> [Item] {
+        Array(self.items.prefix(max(0, limit)))
+    }
+
+    /// Takes a dead letter off the shelf; `nil` when somebody else has done so.
+    mutating func remove(_ number: UInt64) -> DeadLetter? {
+        // Those that are taken off are near the front.
+        self.items.firstIndex { $0.number == number }.map { self.items.remove(at: $0).letter }
+    }
+}
