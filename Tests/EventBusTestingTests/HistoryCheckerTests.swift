@@ -27,7 +27,9 @@ struct HistoryCheckerTests {
         return HistoryChecker([consumer]).violations(in: history).map(\.rule)
     }
 
-    private static func committed(_ id: String, key: String? = nil) -> History.What { .committed(id, Self.topic, key: key) }
+    private static func committed(_ id: String, key: String? = nil) -> History.What {
+        .committed(id, Self.topic, key: key)
+    }
     private static func published(_ id: String) -> History.What { .published(id, Self.topic) }
     private static func delivered(_ id: String, returns: Int = 0) -> History.What {
         .delivered(Self.name, id, failures: 0, returns: returns, redrives: 0)
@@ -43,7 +45,9 @@ struct HistoryCheckerTests {
 
     @Test("An event that was handled once is as it should be")
     func allIsWell() {
-        let records = [Self.committed("a"), Self.published("a"), Self.delivered("a"), Self.started("a"), Self.handled("a")]
+        let records = [
+            Self.committed("a"), Self.published("a"), Self.delivered("a"), Self.started("a"), Self.handled("a"),
+        ]
         #expect(Self.check(records) == [])
         #expect(Self.check(hasEffects: true, records + [.effect(Self.name, "a")]) == [])
     }
@@ -76,19 +80,26 @@ struct HistoryCheckerTests {
     func effects() {
         let handled = [Self.committed("a"), Self.handled("a")]
         #expect(Self.check(hasEffects: true, handled) == ["lost"])
-        #expect(Self.check(hasEffects: true, handled + [.effect(Self.name, "a"), .effect(Self.name, "a")]) == ["doubled"])
+        #expect(
+            Self.check(hasEffects: true, handled + [.effect(Self.name, "a"), .effect(Self.name, "a")]) == ["doubled"]
+        )
     }
 
     @Test("A start that is made again counts once")
     func unfinishedStarts() {
         let start: [History.What] = [Self.started("a"), .unfinished(Self.name, "a")]
-        #expect(Self.check([Self.committed("a"), Self.delivered("a")] + start + start + start + [Self.handled("a")]) == [])
+        #expect(
+            Self.check([Self.committed("a"), Self.delivered("a")] + start + start + start + [Self.handled("a")]) == []
+        )
     }
 
     @Test("Each fresh copy has a free first start")
     func copies() {
         let starts = Array(repeating: Self.started("a"), count: 3)
-        #expect(Self.check([Self.committed("a"), Self.delivered("a"), Self.delivered("a")] + starts + [Self.handled("a")]) == [])
+        #expect(
+            Self.check([Self.committed("a"), Self.delivered("a"), Self.delivered("a")] + starts + [Self.handled("a")])
+                == []
+        )
     }
 
     @Test("Events of one key end in the order of their commits, those of several keys as they like")
@@ -97,7 +108,9 @@ struct HistoryCheckerTests {
         let swapped = commits + [Self.handled("b"), Self.handled("a"), Self.handled("c")]
         #expect(Self.check(ordering: .perKey, swapped) == ["order"])
         #expect(Self.check(swapped) == [])
-        #expect(Self.check(ordering: .perKey, commits + [Self.handled("c"), Self.handled("a"), Self.handled("b")]) == [])
+        #expect(
+            Self.check(ordering: .perKey, commits + [Self.handled("c"), Self.handled("a"), Self.handled("b")]) == []
+        )
         #expect(Self.check(ordering: .perKey, commits + Self.dead("a") + [Self.handled("b"), Self.handled("c")]) == [])
         let late = commits + [Self.handled("b"), Self.handled("c")] + Self.dead("a")
         #expect(Self.check(ordering: .perKey, late) == ["order"])

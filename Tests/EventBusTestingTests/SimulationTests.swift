@@ -188,9 +188,11 @@ struct SimulationTests {
                 ]
             }
             try await simulation.settle()
-            #expect(simulation.history.records.allSatisfy { record in
-                if case .note = record.what { true } else { false }
-            })
+            #expect(
+                simulation.history.records.allSatisfy { record in
+                    if case .note = record.what { true } else { false }
+                }
+            )
             #expect(simulation.unfinished.isEmpty)
         }
     }

@@ -115,5 +115,7 @@ public struct InjectedFault: Sendable, Hashable, CustomStringConvertible {
     public let call: String
 
     /// One line.
-    public var description: String { "\(self.fault.rawValue) at \(self.call) (call \(self.id.call) of \(self.id.process))" }
+    public var description: String {
+        "\(self.fault.rawValue) at \(self.call) (call \(self.id.call) of \(self.id.process))"
+    }
 }

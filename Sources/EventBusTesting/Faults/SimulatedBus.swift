@@ -54,7 +54,9 @@ struct SimulatedBus: EventBus {
 
     private func send(_ messages: [Message]) async -> [PublishOutcome] {
         guard !messages.isEmpty else { return [] }
-        for message in messages { self.simulation.history.record(.published(message.id, message.topic), by: self.process) }
+        for message in messages {
+            self.simulation.history.record(.published(message.id, message.topic), by: self.process)
+        }
         return await self.base.publish(messages)
     }
 

@@ -58,7 +58,9 @@ struct SimulatedStore: Store {
     func enter(_ call: FaultCall) async throws -> Fault? {
         let fault = try await self.process.enter(call)
         let outages = self.process.simulation.outages
-        if fault == .storeOutage { outages.takeStoreAway(self.name, for: .milliseconds(50 + self.process.below(20000))) }
+        if fault == .storeOutage {
+            outages.takeStoreAway(self.name, for: .milliseconds(50 + self.process.below(20000)))
+        }
         if fault == .unavailable || outages.storeIsAway(self.name) {
             throw RepositoryError(.unavailable, "the store is away")
         }

@@ -102,17 +102,21 @@ public struct HistoryChecker: Sendable {
         tally.sorted.flatMap { id, message in
             var violations: [Violation] = []
             // The first start of each fresh copy is free; all others are claimed by message.
-            let allowed = message.firsts.values.reduce(0) { $0 + consumer.attempts + $1 - 1 }
+            let allowed = message.firsts.values.reduce(0) { $0 + consumer.attempts + max(0, $1 - 1) }
             if !message.firsts.isEmpty, message.starts > allowed {
                 let text = "was started \(message.starts) times, allowed are \(allowed)"
                 violations.append(Violation("attempts", consumer.name, id, text))
             }
-            guard let letter = message.deadLetters.first, !letter.reason.hasPrefix("no handler") else { return violations }
+            guard let letter = message.deadLetters.first, !letter.reason.hasPrefix("no handler") else {
+                return violations
+            }
             // A start is counted before it happens, so that none is hidden: processes that end just then, once for each
             // attempt, leave a message unstarted.
             if message.isTraced, message.started == 0, message.claimed < consumer.attempts {
                 violations.append(Violation("attempts", consumer.name, id, "is a dead letter and was never started"))
-            } else if message.isTraced, message.isUndisturbed, message.redrives == 0, message.starts != consumer.attempts {
+            } else if message.isTraced, message.isUndisturbed, message.redrives == 0,
+                message.starts != consumer.attempts
+            {
                 let text = "became a dead letter after \(message.starts) starts instead of \(consumer.attempts)"
                 violations.append(Violation("attempts", consumer.name, id, text))
             }

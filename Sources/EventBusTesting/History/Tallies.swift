@@ -78,13 +78,13 @@ struct MessageTally {
     var starts: Int { self.started - self.unfinished }
 
     /// Whether deliveries are recorded.
-    var isTraced: Bool { !self.firsts.isEmpty || self.returns > 0 }
+    var isTraced: Bool { !self.firsts.isEmpty }
 
     /// Whether the message never came back without a verdict, and was there only once.
     var isUndisturbed: Bool { self.returns == 0 && self.unfinished == 0 && self.firsts.values.allSatisfy { $0 == 1 } }
 
     mutating func delivered(_ failures: Int, _ returns: Int, _ redrives: Int) {
-        if failures == 0, returns == 0 { self.firsts[redrives, default: 0] += 1 }
+        self.firsts[redrives, default: 0] += failures == 0 && returns == 0 ? 1 : 0
         self.returns += returns
         self.redrives = max(self.redrives, redrives)
     }

@@ -42,7 +42,8 @@ extension History.What {
     var id: String? {
         switch self {
         case .committed(let id, _, _), .published(let id, _), .delivered(_, let id, _, _, _), .claimed(_, let id),
-            .started(_, let id), .failed(_, let id), .unfinished(_, let id), .handled(_, let id), .settled(_, let id, _), .effect(_, let id),
+            .started(_, let id), .failed(_, let id), .unfinished(_, let id), .handled(_, let id),
+            .settled(_, let id, _), .effect(_, let id),
             .deadLettered(_, let id, _, _):
             id
         case .note: nil

@@ -23,7 +23,9 @@ final class SeededStamps: StampSource {
 
     func next() -> Stamp {
         let passed = self.clock.now.offset.components
-        let milliseconds = UInt64(1_767_225_600_000 + passed.seconds * 1000 + passed.attoseconds / 1_000_000_000_000_000)
+        let milliseconds = UInt64(
+            1_767_225_600_000 + passed.seconds * 1000 + passed.attoseconds / 1_000_000_000_000_000
+        )
         let random = self.random.withLock { $0.next() }
         let (id, time) = self.generator.withLock { $0.next(milliseconds: milliseconds, random: random) }
         return Stamp(id: id, time: Date(timeIntervalSince1970: Double(time) / 1000))

@@ -53,9 +53,12 @@ public final class Simulation: Sendable {
         self.executor = SeededExecutor(seed: seed)
         self.plan = FaultPlan(seed: seed, faults, except: suppressed)
         self.outages = Outages(clock: clock)
-        self.memory = InMemoryEventBus(clock: clock, choosing: { consumers, _ in
-            random.withLock { $0.below(consumers.count) }
-        })
+        self.memory = InMemoryEventBus(
+            clock: clock,
+            choosing: { consumers, _ in
+                random.withLock { $0.below(consumers.count) }
+            }
+        )
     }
 
     // MARK: The world
@@ -146,7 +149,8 @@ public final class Simulation: Sendable {
     ///
     /// - Throws: ``UnfinishedWork`` when work is left and nobody sleeps, or `limit` has passed; what ended a process that
     ///   nobody had killed.
-    public func finish(within limit: Duration = .seconds(30 * 86400), until isDone: () -> Bool = { true }) async throws {
+    public func finish(within limit: Duration = .seconds(30 * 86400), until isDone: () -> Bool = { true }) async throws
+    {
         let end = self.clock.now.advanced(by: limit)
         while true {
             await self.idle()
@@ -163,7 +167,8 @@ public final class Simulation: Sendable {
     /// The work that is left, and where it waits.
     public var unfinished: [UnfinishedWork.Item] {
         let stores = self.state.withLock { $0.stores.sorted { $0.key < $1.key } }
-        return UnfinishedWork.items(of: self.memory) + stores.flatMap { UnfinishedWork.items(of: $0.value, named: $0.key) }
+        return UnfinishedWork.items(of: self.memory)
+            + stores.flatMap { UnfinishedWork.items(of: $0.value, named: $0.key) }
     }
 
     private func waitsForTime(_ item: UnfinishedWork.Item) -> Bool {
@@ -228,7 +233,9 @@ extension Simulation {
             }
         }
         let hasEnded = simulation.executor.run { outcome.value != nil }
-        let stuck = hasEnded ? nil : UnfinishedWork(simulation.unfinished, at: simulation.clock.now.offset, waiting: ["the test"])
+        let stuck =
+            hasEnded
+            ? nil : UnfinishedWork(simulation.unfinished, at: simulation.clock.now.offset, waiting: ["the test"])
         task.cancel()
         if let ignorant = simulation.stop(outcome) { return (.failure(ignorant), simulation) }
         if let stuck { return (.failure(stuck), simulation) }

@@ -46,7 +46,9 @@ public struct UnfinishedWork: Error, Sendable, CustomStringConvertible {
         self.items = items
         var lines = ["Nothing can run at virtual time \(time), and yet there is work:"]
         lines += items.map { "  \($0)" }
-        let why = ignoringCancellation ? "does not end although it was cancelled" : "waits for something outside the simulation"
+        let why =
+            ignoringCancellation
+            ? "does not end although it was cancelled" : "waits for something outside the simulation"
         lines += waiting.map { "  \($0) \(why)" }
         self.description = lines.joined(separator: "\n")
     }
@@ -67,7 +69,12 @@ public struct UnfinishedWork: Error, Sendable, CustomStringConvertible {
                     count: queue.delayed.count,
                     detail: queue.delayed.first.map { "the first is due at \($0)" } ?? ""
                 ),
-                Item(state: .publisher, place: "\(queue.name)", count: queue.suspendedPublishers, detail: "the subscription is full"),
+                Item(
+                    state: .publisher,
+                    place: "\(queue.name)",
+                    count: queue.suspendedPublishers,
+                    detail: "the subscription is full"
+                ),
             ]
             .filter { $0.count > 0 }
         }
