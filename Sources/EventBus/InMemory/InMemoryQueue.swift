@@ -30,6 +30,8 @@ final class InMemoryQueue: Sendable {
 
     var state: QueueState { self.guarded.withLock { $0.state } }
 
+    var isIdle: Bool { self.guarded.withLock { $0.state.isIdle } }
+
     var ordering: Ordering { self.guarded.withLock { $0.state.ordering } }
 
     func askForRoom() -> Bool {

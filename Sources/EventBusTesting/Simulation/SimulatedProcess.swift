@@ -70,7 +70,7 @@ public final class SimulatedProcess: Sendable {
     ///
     /// - Returns: a fault that the call itself has to carry out.
     func enter(_ call: FaultCall) async throws(ProcessDied) -> Fault? {
-        if self.simulation.plan.isActive, self.calls.coin() { await Task.yield() }
+        if self.simulation.plan.isActive, self.calls.below(4) == 0 { await Task.yield() }
         try self.checkAlive()
         guard let fault = self.draw(call) else { return nil }
         switch fault {
@@ -143,6 +143,5 @@ final class CallCounter: Sendable {
         }
     }
 
-    func coin() -> Bool { self.state.withLock { $0.random.next() & 1 == 0 } }
     func below(_ bound: Int) -> Int { self.state.withLock { $0.random.below(bound) } }
 }

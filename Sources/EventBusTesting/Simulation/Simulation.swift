@@ -155,10 +155,9 @@ public final class Simulation: Sendable {
         while true {
             await self.idle()
             try self.rethrowFailures()
-            let work = self.unfinished
-            if work.isEmpty, isDone() { return }
+            if !self.hasWork, isDone() { return }
             guard let next = self.clock.nextDeadline, next <= end else {
-                throw UnfinishedWork(work, at: self.clock.now.offset)
+                throw UnfinishedWork(self.unfinished, at: self.clock.now.offset)
             }
             self.clock.advance(to: next)
         }
@@ -169,6 +168,10 @@ public final class Simulation: Sendable {
         let stores = self.state.withLock { $0.stores.sorted { $0.key < $1.key } }
         return UnfinishedWork.items(of: self.memory)
             + stores.flatMap { UnfinishedWork.items(of: $0.value, named: $0.key) }
+    }
+
+    private var hasWork: Bool {
+        !self.memory.isIdle || self.state.withLock { state in state.stores.values.contains { $0.outboxReport().rows > 0 } }
     }
 
     private func waitsForTime(_ item: UnfinishedWork.Item) -> Bool {

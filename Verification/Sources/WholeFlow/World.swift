@@ -35,7 +35,7 @@ final class World: Sendable {
             names.map { Registration(username: $0, email: "\($0)@example.com", password: "correct horse") }
         )
         let wishes = (0..<5).map { number -> Wish in
-            let fate = Fate.allCases[random.below(100) < 55 ? 0 : random.below(Fate.allCases.count)]
+            let fate = Fate.allCases[random.below(100) < 70 ? 0 : random.below(Fate.allCases.count)]
             let entry = EntryWritten(page: "page\(random.below(2))", text: "\(fate.rawValue) \(number)")
             switch random.below(12) {
             case 0: return .discard(entry)
