@@ -23,7 +23,18 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
-        .executableTarget(name: "simulate", dependencies: ["WholeFlow"]),
+        .executableTarget(
+            name: "simulate",
+            dependencies: ["WholeFlow", .product(name: "EventBusTesting", package: bus)]
+        ),
+        .executableTarget(
+            name: "conform",
+            dependencies: [
+                .product(name: "EventBus", package: bus),
+                .product(name: "EventBusTesting", package: bus),
+                .product(name: "Persistence", package: bus),
+            ]
+        ),
         .testTarget(name: "WholeFlowTests", dependencies: ["WholeFlow"]),
     ]
 )

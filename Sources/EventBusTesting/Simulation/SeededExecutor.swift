@@ -44,18 +44,30 @@ final class SeededExecutor: TaskExecutor {
         }
     }
 
-    /// Runs jobs until `isDone`; `false` when no job is left and nobody waits for that.
-    func run(until isDone: () -> Bool) -> Bool {
+    /// How a run ended.
+    enum End {
+        case done
+        /// No job is left, and nobody waits for that.
+        case stuck
+        /// So many jobs have run that it will probably never come to rest.
+        case endless
+    }
+
+    /// Runs jobs until `isDone`.
+    func run(until isDone: () -> Bool) -> End {
         let executor = self.asUnownedTaskExecutor()
-        while !isDone() {
+        for _ in 0..<Self.stepLimit {
+            if isDone() { return .done }
             switch self.step() {
             case .job(let job): job.runSynchronously(on: executor)
             case .idle(let waiter): waiter.resume()
-            case .stuck: return false
+            case .stuck: return .stuck
             }
         }
-        return true
+        return .endless
     }
+
+    private static let stepLimit = 20_000_000
 
     private func step() -> Step {
         self.state.withLock { state in

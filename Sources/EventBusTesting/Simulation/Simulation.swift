@@ -44,7 +44,7 @@ public final class Simulation: Sendable {
     private let memory: InMemoryEventBus
     private let state = Mutex(State())
 
-    private init(seed: UInt64, faults: Faults, except suppressed: Set<InjectedFault.ID>) {
+    init(seed: UInt64, faults: Faults, except suppressed: Set<InjectedFault.ID>) {
         let clock = self.clock
         let history = History { clock.now.offset }
         let random = Mutex(SeededRandom(seed: seed, "bus"))
@@ -130,7 +130,7 @@ public final class Simulation: Sendable {
         await self.idle()
         try self.rethrowFailures()
         let stuck = self.unfinished.filter { !self.waitsForTime($0) }
-        if !stuck.isEmpty { throw UnfinishedWork(stuck, at: self.clock.now.offset) }
+        if !stuck.isEmpty { throw UnfinishedWork(stuck, at: self.clock.now.offset, "nobody will do what is left, and time does not change that") }
     }
 
     /// Lets time pass; whoever sleeps wakes at its time, and everything runs until nothing can before the time goes on.
@@ -157,7 +157,7 @@ public final class Simulation: Sendable {
             try self.rethrowFailures()
             if !self.hasWork, isDone() { return }
             guard let next = self.clock.nextDeadline, next <= end else {
-                throw UnfinishedWork(self.unfinished, at: self.clock.now.offset)
+                throw self.report(self.clock.nextDeadline == nil ? "nobody sleeps" : "the limit of \(limit) has passed")
             }
             self.clock.advance(to: next)
         }
@@ -182,90 +182,15 @@ public final class Simulation: Sendable {
         }
     }
 
+    var instances: [Instance] { self.state.withLock { $0.instances } }
+
+    func report(_ reason: String) -> UnfinishedWork {
+        UnfinishedWork(self.unfinished, at: self.clock.now.offset, reason)
+    }
+
     private func rethrowFailures() throws {
-        for instance in self.state.withLock({ $0.instances }) {
+        for instance in self.instances {
             if let failure = instance.failure { throw failure }
         }
-    }
-}
-
-// MARK: - Running
-
-extension Simulation {
-    /// The seed of a run that names none: the environment's `SEED`, or 1.
-    public static var standardSeed: UInt64 { Self.seedOfEnvironment ?? 1 }
-
-    /// Seeds for a test's arguments: 1 to `count`, or only the environment's `SEED`.
-    public static func seeds(_ count: UInt64) -> [UInt64] {
-        Self.seedOfEnvironment.map { [$0] } ?? Array(1...max(1, count))
-    }
-
-    /// Runs `body` and the processes that it starts to the end of `body`, on the calling thread.
-    ///
-    /// - Parameters:
-    ///   - seed: decides everything that is left to chance.
-    ///   - faults: what may go wrong.
-    ///   - suppressed: faults that do not happen although the seed says so.
-    ///   - body: the test.
-    /// - Throws: what `body` throws; ``UnfinishedWork`` when it waits for something that nobody inside will do.
-    public static func run<Result: Sendable>(
-        seed: UInt64 = Simulation.standardSeed,
-        faults: Faults = .none,
-        except suppressed: Set<InjectedFault.ID> = [],
-        _ body: @escaping @Sendable (Simulation) async throws -> Result
-    ) throws -> Result {
-        try Self.attempt(seed, faults, suppressed, body).result.get()
-    }
-
-    /// A run and the world in which it took place.
-    static func attempt<Value: Sendable>(
-        _ seed: UInt64,
-        _ faults: Faults,
-        _ suppressed: Set<InjectedFault.ID>,
-        _ body: @escaping @Sendable (Simulation) async throws -> Value
-    ) -> (result: Result<Value, any Error>, simulation: Simulation) {
-        let simulation = Simulation(seed: seed, faults: faults, except: suppressed)
-        let outcome = Outcome<Value>()
-        let stamps = SeededStamps(seed: seed, clock: simulation.clock)
-        // The one task that is no child of another, as that of a program's main function.
-        let task = Task(executorPreference: simulation.executor) {
-            await outcome.set {
-                try await withLogger(simulation.logger) { _ in
-                    try await Stamp.withSource(stamps) { try await body(simulation) }
-                }
-            }
-        }
-        let hasEnded = simulation.executor.run { outcome.value != nil }
-        let stuck =
-            hasEnded
-            ? nil : UnfinishedWork(simulation.unfinished, at: simulation.clock.now.offset, waiting: ["the test"])
-        task.cancel()
-        if let ignorant = simulation.stop(outcome) { return (.failure(ignorant), simulation) }
-        if let stuck { return (.failure(stuck), simulation) }
-        return (outcome.value ?? .failure(CancellationError()), simulation)
-    }
-
-    /// Ends all processes; returns a report of those that ignore their cancellation.
-    private func stop<Value>(_ outcome: Outcome<Value>) -> UnfinishedWork? {
-        let instances = self.state.withLock { $0.instances }
-        for instance in instances { instance.cancel() }
-        if self.executor.run(until: { outcome.value != nil && instances.allSatisfy(\.hasEnded) }) { return nil }
-        let waiting = (outcome.value == nil ? ["the test"] : []) + instances.filter { !$0.hasEnded }.map(\.name)
-        return UnfinishedWork(self.unfinished, at: self.clock.now.offset, waiting: waiting, ignoringCancellation: true)
-    }
-
-    private static var seedOfEnvironment: UInt64? { Environment.value("SEED").flatMap(UInt64.init) }
-}
-
-/// What came out of a task.
-private final class Outcome<Value: Sendable>: Sendable {
-    private let state = Mutex<Result<Value, any Error>?>(nil)
-
-    var value: Result<Value, any Error>? { self.state.withLock { $0 } }
-
-    func set(_ body: () async throws -> Value) async {
-        let result: Result<Value, any Error>
-        do { result = .success(try await body()) } catch { result = .failure(error) }
-        self.state.withLock { $0 = result }
     }
 }

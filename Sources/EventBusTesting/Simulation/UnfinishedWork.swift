@@ -42,14 +42,9 @@ public struct UnfinishedWork: Error, Sendable, CustomStringConvertible {
     /// The report.
     public let description: String
 
-    init(_ items: [Item], at time: Duration, waiting: [String] = [], ignoringCancellation: Bool = false) {
+    init(_ items: [Item], at time: Duration, _ reason: String) {
         self.items = items
-        var lines = ["Nothing can run at virtual time \(time), and yet there is work:"]
-        lines += items.map { "  \($0)" }
-        let why =
-            ignoringCancellation
-            ? "does not end although it was cancelled" : "waits for something outside the simulation"
-        lines += waiting.map { "  \($0) \(why)" }
+        let lines = ["The simulation is stuck at virtual time \(time): \(reason)"] + items.map { "  \($0)" }
         self.description = lines.joined(separator: "\n")
     }
 
