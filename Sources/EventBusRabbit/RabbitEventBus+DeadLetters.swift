@@ -90,15 +90,12 @@ extension RabbitEventBus {
         try await self.status.untilStarted()
         let connection = try await self.connect("\(subscription).dead")
         do {
-            let queue = DeadLetterQueue(
-                name: Topology.dead(subscription),
-                connection: connection,
-                channel: try await connection.openChannel()
-            )
-            let value = try await body(queue)
+            let queue = try await DeadLetterQueue(of: subscription, on: connection)
+            let result: Result<Value, any Error>
+            do { result = .success(try await body(queue)) } catch { result = .failure(error) }
             try await queue.close()
             await connection.close()
-            return value
+            return try result.get()
         } catch {
             await connection.close()
             guard let failure = error as? ConnectionFailure else { throw error }
@@ -111,32 +108,5 @@ extension RabbitEventBus {
             }
             throw failure.busError(.connectionLost)
         }
-    }
-}
-
-/// A dead-letter queue that one task looks through from its front.
-private struct DeadLetterQueue {
-    let name: String
-    let connection: RabbitConnection
-    let channel: NIOLoopBound<AMQPChannel>
-
-    /// The next message, which is held until the channel is closed; `nil` at the end.
-    func next() async throws -> IncomingMessage? {
-        try Task.checkCancellation()
-        let reply = try await self.connection.call(.basicGet(queue: self.name), on: self.channel)
-        return reply.content.flatMap(IncomingMessage.init)
-    }
-
-    func remove(_ tags: [UInt64]) async throws {
-        let channel = self.channel
-        try await self.connection.onLoop { handler in
-            for tag in tags { handler.send(.basicAck(tag: tag, multiple: false), on: channel.value.number) }
-            handler.flush()
-        }
-    }
-
-    /// Gives back what is held; answered after everything before it has been carried out.
-    func close() async throws {
-        try await self.connection.call(.channelClose, on: self.channel)
     }
 }

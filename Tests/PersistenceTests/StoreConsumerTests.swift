@@ -177,6 +177,47 @@ struct StoreConsumerTests {
         #expect(try self.published() == [])
     }
 
+    @Test func aDeadLetterThatIsRedrivenGetsAllItsAttemptsAgain() throws {
+        let consumer = self.consumer(retry: RetryPolicy(attempts: 3, firstDelay: .seconds(1), factor: 1))
+        self.calls.fail("one", times: 8)
+        _ = self.stage.start { try await consumer.run() }
+        try self.publish(try self.message("one"))
+        let (bus, name) = (self.bus, Self.name)
+        for round in 1...2 {
+            for _ in 0..<5 { self.stage.advance(by: .seconds(1)) }
+            #expect(self.calls.labels.count == 3 * round)
+            #expect(self.deadLetters.map(\.failures.count) == [3])
+            #expect(self.deadLetters.map(\.redrives) == [round - 1])
+            #expect(try self.stage.run { try await bus.redrive(name) } == 1)
+        }
+        for _ in 0..<5 { self.stage.advance(by: .seconds(1)) }
+        #expect(self.calls.labels.count == 9, "the ninth attempt, the last of its round, succeeds")
+        #expect(try self.hasAnswer("one"))
+        #expect(self.deadLetters.isEmpty)
+    }
+
+    @Test func aDeadLetterWhoseEventHasBeenHandledHasNoSecondEffectWhenItIsRedriven() async throws {
+        let message = try self.message("one")
+        try self.enqueue(message)
+        let (bus, name) = (self.bus, Self.name)
+        // A process dies between the copy for the dead letters and the acknowledgement: the message is both.
+        try self.stage.run {
+            try await bus.withDeliveries(to: Subscription(name, patterns: [TopicPattern(Asked.topic)])) { deliveries in
+                guard let delivery = try await deliveries.next()?.first else { return }
+                let verdict = Verdict.deadLetter(reason: "too early", Failures(count: 1))
+                (deliveries as? InMemoryDeliveries)?.copy(delivery.id, verdict)
+            }
+        }
+        #expect(self.deadLetters.count == 1)
+        let consumer = self.consumer()
+        _ = self.stage.start { try await consumer.run() }
+        #expect(self.calls.labels == ["one"])
+        #expect(try self.stage.run { try await bus.redrive(name) } == 1)
+        self.stage.settle()
+        #expect(self.calls.labels == ["one"])
+        #expect(self.deadLetters.isEmpty)
+    }
+
     @Test func aConflictOnTheKeySaysThatTheEffectIsThere() throws {
         let consumer = self.consumer(doneOn: Answer.byLabel)
         _ = self.stage.start { try await consumer.run() }

@@ -15,7 +15,8 @@ extension EventBusConformance {
     static let retrying: [Case] = [
         Case("a retry arrives after its delay and not before") { scene in
             let subscription = try scene.subscription()
-            let timeline = Timeline(scene.harness.clock)
+            let clock: any Clock<Duration> = scene.harness.clock
+            let timeline = Timeline(clock)
             try await scene.open(subscription) { inbox in
                 try await scene.publish("m1")
                 let first = try await inbox.take("m1")[0]

@@ -49,5 +49,5 @@ public enum EventBusConformance {
     /// All rules.
     public static let cases: [Case] =
         Self.routing + Self.publishing + Self.delivering + Self.settling + Self.returning + Self.retrying
-        + Self.deadLettering + Self.ordering + Self.carrying + Self.limits
+        + Self.deadLettering + Self.listing + Self.redriving + Self.ordering + Self.carrying + Self.limits
 }

@@ -3,7 +3,13 @@
 
 public import EventBus
 
-/// What ``EventBusConformance`` needs of a backend: a bus, a look at its dead letters, and a way to let time pass.
+/// What ``EventBusConformance`` needs of a backend: a bus, and a way to let time pass.
+///
+/// ```swift
+/// struct Harness: EventBusHarness {
+///     let bus: any EventBus
+/// }
+/// ```
 ///
 /// Each case makes names of its own, so several can run on one broker at the same time.
 public protocol EventBusHarness: Sendable {
@@ -11,15 +17,14 @@ public protocol EventBusHarness: Sendable {
     var bus: any EventBus { get }
 
     /// The clock that the bus's delayed retries follow.
+    ///
+    /// The default is a `ContinuousClock`.
     var clock: any Clock<Duration> { get }
 
     /// Lets time pass for the bus.
     ///
     /// The default sleeps on ``clock``; with a virtual clock it has to be moved.
     func pass(_ duration: Duration) async throws
-
-    /// The dead letters of a subscription, oldest first, as soon as there are at least `count`.
-    func deadLetters(of subscription: SubscriptionName, atLeast count: Int) async throws -> [DeadLetter]
 
     /// Removes what a case has left behind on a broker; called once at the end of each case.
     ///
@@ -28,6 +33,9 @@ public protocol EventBusHarness: Sendable {
 }
 
 extension EventBusHarness {
+    /// A `ContinuousClock`.
+    public var clock: any Clock<Duration> { ContinuousClock() }
+
     /// Sleeps on ``clock``.
     public func pass(_ duration: Duration) async throws {
         try await self.clock.sleep(for: duration)

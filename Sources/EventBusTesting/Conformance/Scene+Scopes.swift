@@ -42,9 +42,9 @@ extension Scene {
 
     /// The dead letters of a subscription, which are to be those with the given labels.
     func deadLetters(of subscription: Subscription, _ labels: String...) async throws -> [DeadLetter] {
-        self.note("wait for dead letters \(labels)")
-        let letters = try await self.harness.deadLetters(of: subscription.name, atLeast: labels.count)
-        try expect("dead letters", letters.map { self.label(of: $0.message) }, labels)
+        self.note("list dead letters \(labels)")
+        let letters = try await self.harness.bus.deadLetters(of: subscription.name)
+        try expect("dead letters", self.labels(letters), labels)
         return letters
     }
 }

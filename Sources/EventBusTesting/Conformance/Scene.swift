@@ -13,7 +13,7 @@ import Foundation
 /// One run of a case: names that no other run uses, messages known by short labels, and the steps that cases are made of.
 final class Scene: Sendable {
     private struct State: Sendable {
-        var subscriptions: Set<SubscriptionName> = []
+        var subscriptions: [SubscriptionName] = []
         var lastStep: String?
     }
 
@@ -26,7 +26,7 @@ final class Scene: Sendable {
         self.harness = harness
     }
 
-    var subscriptions: [SubscriptionName] { self.state.withLock { Array($0.subscriptions) } }
+    var subscriptions: [SubscriptionName] { self.state.withLock { $0.subscriptions } }
 
     /// What the case did last, for the report of one that hangs.
     var lastStep: String? { self.state.withLock { $0.lastStep } }
@@ -52,7 +52,9 @@ final class Scene: Sendable {
         ordering: Ordering = .none
     ) throws -> Subscription {
         let name = try SubscriptionName("\(self.word).\(suffix)")
-        self.state.withLock { _ = $0.subscriptions.insert(name) }
+        self.state.withLock { state in
+            if !state.subscriptions.contains(name) { state.subscriptions.append(name) }
+        }
         let patterns = try patterns.map { try TopicPattern($0.replacing("@", with: self.word)) }
         return try Subscription(name, patterns: patterns, prefetch: prefetch, ordering: ordering)
     }

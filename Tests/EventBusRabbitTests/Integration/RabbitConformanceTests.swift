@@ -12,14 +12,6 @@ extension RabbitIntegration {
     struct RabbitConformanceTests {
         private struct Harness: EventBusHarness {
             let bus: any EventBus
-            let clock: any Clock<Duration> = ContinuousClock()
-
-            func deadLetters(of subscription: SubscriptionName, atLeast count: Int) async throws -> [DeadLetter] {
-                try await eventually(within: .seconds(20), "\(count) dead letters") {
-                    let letters = try await Broker.peek(Topology.dead(subscription)).map { $0.deadLetter() }
-                    return letters.count >= count ? letters : nil
-                }
-            }
 
             func remove(_ subscriptions: [SubscriptionName]) async {
                 for subscription in subscriptions { try? await Broker.delete(subscription) }

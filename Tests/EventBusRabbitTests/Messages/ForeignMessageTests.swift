@@ -81,10 +81,12 @@ struct ForeignMessageTests {
         let wrong = FieldValue.table([("a", .array([.void]))])
         let names = [
             "x-attempt", "x-returns", "x-event-version", "x-ordering-key", "x-first-failed-at", "cloudEvents_time",
+            "x-redrives",
         ]
         let message = self.message(Properties(), names.map { ($0, wrong) } + [("x-attempt", .int(-5))])
         #expect(message.failures == Failures())
         #expect(message.returnsBefore == 0)
+        #expect(message.redrives == 0)
         #expect(message.message().version == 1)
         #expect(message.message().orderingKey == nil)
         #expect(message.message().headers.isEmpty)
@@ -114,6 +116,59 @@ struct ForeignMessageTests {
         #expect(copy.headers["x-dead-reason"] == .string("why"))
         #expect(copy.headers["x-dead-at"] == .string("1970-01-01T00:01:00Z"))
         #expect(self.returning(copy).message() == original.message())
+    }
+
+    @Test("A redriven copy starts anew, counts one more redrive and goes to the subscription only")
+    func redriven() {
+        let headers: [(String, FieldValue)] = [("x-ordering-key", .string("k")), ("x-returns", .int(2))]
+        let dead = self.returning(
+            MessageCopy.dead(
+                self.message(Properties(), headers),
+                of: "s",
+                reason: "why",
+                Failures(count: 3, firstAt: .init(seconds: 5)),
+                at: .init(seconds: 60)
+            )
+        )
+        let letter = dead.deadLetter()
+        #expect(letter.reason == "why")
+        #expect(letter.failures == Failures(count: 3, firstAt: .init(seconds: 5)))
+        #expect(letter.deadAt == .init(seconds: 60))
+        #expect(letter.redrives == 0)
+        let copy = MessageCopy.redriven(dead, of: "s")
+        #expect(copy.exchange == "")
+        #expect(copy.routingKey == "s")
+        #expect(copy.mandatory)
+        #expect(copy.headers.entries.map(\.name).sorted() == ["x-ordering-key", "x-redrives", "x-topic"])
+        let again = self.returning(copy)
+        #expect(again.failures == Failures())
+        #expect(again.returnsBefore == 0)
+        #expect(again.redrives == 1)
+        #expect(again.message() == dead.message())
+        #expect(self.returning(MessageCopy.redriven(again, of: "s")).redrives == 2)
+    }
+
+    @Test("Redrives are counted on in every copy, also where headers have to be left out")
+    func redrives() {
+        let large: [(String, FieldValue)] = [
+            ("x-redrives", .int(3)), ("x-event-version", .string(String(repeating: "1", count: 120_000))),
+        ]
+        let message = self.message(Properties(), large)
+        let copies = [
+            MessageCopy.solo(message, of: "s"),
+            MessageCopy.retry(message, of: "s", after: .seconds(1), Failures(count: 1)),
+            MessageCopy.dead(message, of: "s", reason: "", Failures(count: 1), at: .init(seconds: 0)),
+        ]
+        #expect(copies.map { self.returning($0).redrives } == [3, 3, 3])
+        #expect(self.returning(MessageCopy.redriven(message, of: "s")).redrives == 4)
+    }
+
+    @Test("A dead letter of another program may say nothing about itself")
+    func foreignDeadLetter() {
+        let letter = self.message(routingKey: "s.dead").deadLetter()
+        #expect(letter.reason == "")
+        #expect(letter.failures == Failures())
+        #expect(letter.deadAt == .init(seconds: 0))
     }
 
     @Test("Copies leave out what the broker has noted and what would send them elsewhere or let them vanish")

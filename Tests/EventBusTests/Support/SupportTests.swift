@@ -91,6 +91,21 @@ struct SupportTests {
         #expect(try waiting.result?.get() == 2)
     }
 
+    @Test func aLevelWakesItsWaitersInOrderOfArrival() {
+        let level = Level()
+        let log = Log<Int>()
+        let waiting = (1...20).map { number in
+            self.stage.start {
+                _ = try await level.wait(above: 0)
+                log.append(number)
+            }
+        }
+        level.raise()
+        self.stage.settle()
+        #expect(waiting.filter(\.hasEnded).count == 20)
+        #expect(log.entries == Array(1...20))
+    }
+
     @Test func aCancelledWaitForALevelThrows() {
         let level = Level()
         let waiting = self.stage.start { try await level.wait(above: 0) }
