@@ -99,6 +99,11 @@ public final class Simulation: Sendable {
         return SimulatedService(instances: new)
     }
 
+    /// The test itself as a process, which meets the same faults as those that ``start(_:instances:_:)`` starts.
+    public func process(_ name: String) -> SimulatedProcess {
+        SimulatedProcess(name, life: 1, in: self, calls: CallCounter(name, seed: self.seed))
+    }
+
     /// No faults happen from now on, and outages are over.
     public func heal() {
         self.plan.heal()
@@ -130,7 +135,13 @@ public final class Simulation: Sendable {
         await self.idle()
         try self.rethrowFailures()
         let stuck = self.unfinished.filter { !self.waitsForTime($0) }
-        if !stuck.isEmpty { throw UnfinishedWork(stuck, at: self.clock.now.offset, "nobody will do what is left, and time does not change that") }
+        if !stuck.isEmpty {
+            throw UnfinishedWork(
+                stuck,
+                at: self.clock.now.offset,
+                "nobody will do what is left, and time does not change that"
+            )
+        }
     }
 
     /// Lets time pass; whoever sleeps wakes at its time, and everything runs until nothing can before the time goes on.
@@ -171,7 +182,8 @@ public final class Simulation: Sendable {
     }
 
     private var hasWork: Bool {
-        !self.memory.isIdle || self.state.withLock { state in state.stores.values.contains { $0.outboxReport().rows > 0 } }
+        !self.memory.isIdle
+            || self.state.withLock { state in state.stores.values.contains { $0.outboxReport().rows > 0 } }
     }
 
     private func waitsForTime(_ item: UnfinishedWork.Item) -> Bool {
