@@ -137,6 +137,7 @@ final class Starts: Sendable {
 struct StoreRecorder: InMemoryStoreObserver {
     let name: String
     let history: History
+    let onCommit: @Sendable ([Message]) -> Void
 
     func willHandle(_ ids: [String], of count: Int, by consumer: SubscriptionName) {
         Starts.current?.append(ids, of: count, by: consumer)
@@ -150,6 +151,7 @@ struct StoreRecorder: InMemoryStoreObserver {
 
     func didCommit(published: [Message], handled: [(consumer: SubscriptionName, id: String)]) {
         for (consumer, id) in handled { self.history.record(.handled(consumer, id), at: self.name) }
+        if !published.isEmpty { self.onCommit(published) }
         for message in published {
             self.history.record(.committed(message.id, message.topic, key: message.orderingKey), at: self.name)
         }

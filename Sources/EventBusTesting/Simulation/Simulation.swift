@@ -28,6 +28,7 @@ public final class Simulation: Sendable {
     private struct State: Sendable {
         var stores: [String: InMemoryStore] = [:]
         var instances: [Instance] = []
+        var committed: [Message] = []
     }
 
     /// What decides everything that is left to chance.
@@ -72,7 +73,11 @@ public final class Simulation: Sendable {
     public func store(_ name: String) -> InMemoryStore {
         self.state.withLock { state in
             if let store = state.stores[name] { return store }
-            let store = InMemoryStore(observer: StoreRecorder(name: name, history: self.history))
+            let store = InMemoryStore(
+                observer: StoreRecorder(name: name, history: self.history) { messages in
+                    self.state.withLock { $0.committed += messages }
+                }
+            )
             state.stores[name] = store
             return store
         }
@@ -116,6 +121,30 @@ public final class Simulation: Sendable {
     /// All entities of a type in a store, in no particular order.
     public func entities<Model: Entity>(of type: Model.Type, in store: String) throws(RepositoryError) -> [Model] {
         try self.store(store).all(type)
+    }
+
+    /// The events of a type that were committed to any store's outbox, in order, with their message ids.
+    public func committed<E: Event>(_ type: E.Type) throws(BusError) -> [(id: String, event: E)] {
+        var events: [(id: String, event: E)] = []
+        for message in self.state.withLock({ $0.committed }) where message.topic == E.topic {
+            events.append((message.id, try message.decode(E.self)))
+        }
+        return events
+    }
+
+    /// Adds the dead letters of subscriptions to the history, for a ``HistoryChecker`` to judge.
+    public func recordDeadLetters(of subscriptions: SubscriptionName...) async throws {
+        for subscription in subscriptions {
+            for letter in try await self.bus.deadLetters(of: subscription, limit: .max) {
+                let what = History.What.deadLettered(
+                    subscription,
+                    letter.message.id,
+                    reason: letter.reason,
+                    attempts: letter.failures.count
+                )
+                self.history.record(what, at: "bus")
+            }
+        }
     }
 
     /// Depends on every choice so far.

@@ -130,17 +130,12 @@ public enum WholeFlow {
             let event = events["\(account.owner)"] ?? "none, owner \(account.owner)"
             history.record(.effect(Payments.subscription, event), at: "payments")
         }
-        for subscription in [Payments.subscription, Journal.pages, Journal.totals, Journal.accounts] {
-            for letter in try await simulation.bus.deadLetters(of: subscription, limit: 1000) {
-                let what = History.What.deadLettered(
-                    subscription,
-                    letter.message.id,
-                    reason: letter.reason,
-                    attempts: letter.failures.count
-                )
-                history.record(what, at: "bus")
-            }
-        }
+        try await simulation.recordDeadLetters(
+            of: Payments.subscription,
+            Journal.pages,
+            Journal.totals,
+            Journal.accounts
+        )
     }
 
     /// What was answered and is not so.
