@@ -50,4 +50,5 @@ public enum EventBusConformance {
     public static let cases: [Case] =
         Self.routing + Self.publishing + Self.delivering + Self.settling + Self.returning + Self.retrying
         + Self.deadLettering + Self.listing + Self.redriving + Self.ordering + Self.carrying + Self.limits
+        + Self.consuming
 }

@@ -9,7 +9,8 @@ extension EventConsumer {
     ///
     /// The note that an event has been handled (inbox), the handler's writes and the events that it publishes (outbox)
     /// commit in one transaction; only then is the delivery settled. While the store is away the consumer holds what it
-    /// has and uses up no attempt. At most ``RetryPolicy/attempts`` attempts are started per message, also over crashes.
+    /// has and uses up no attempt. At most ``RetryPolicy/attempts`` attempts are started per message, also over crashes, and as
+    /// many again each time that it is redriven as a dead letter.
     /// Effects outside the store may happen more than once.
     ///
     /// - Parameters:

@@ -13,6 +13,7 @@ struct System: Sendable {
     let bus: any EventBus
     let users: Users
     let payments: Payments
+    let paymentStore: any Store
     private let services: [any Service]
     private let opened: AsyncStream<AccountOpened>
 
@@ -20,6 +21,7 @@ struct System: Sendable {
         self.bus = bus
         self.users = Users(store: userStore, hasher: CheapHasher())
         self.payments = Payments(store: paymentStore)
+        self.paymentStore = paymentStore
         let (stream, continuation) = AsyncStream.makeStream(of: AccountOpened.self)
         self.opened = stream
         let ear = EventConsumer(System.ear, on: bus) {
