@@ -27,6 +27,7 @@ let package = Package(
             name: "simulate",
             dependencies: ["WholeFlow", .product(name: "EventBusTesting", package: bus)]
         ),
+        .executableTarget(name: "settle", dependencies: ["WholeFlow"]),
         .executableTarget(
             name: "conform",
             dependencies: [
@@ -35,7 +36,7 @@ let package = Package(
                 .product(name: "Persistence", package: bus),
             ]
         ),
-        .testTarget(name: "WholeFlowTests", dependencies: ["WholeFlow"]),
+        .testTarget(name: "WholeFlowTests", dependencies: ["WholeFlow", .product(name: "EventBusTesting", package: bus)]),
     ]
 )
 

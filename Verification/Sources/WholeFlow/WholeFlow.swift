@@ -152,7 +152,7 @@ public enum WholeFlow {
 }
 
 /// A hasher that costs nothing.
-private struct PlainHasher: PasswordHasher {
+struct PlainHasher: PasswordHasher {
     func hash(_ password: String) async throws -> String { "$plain$" }
     func verify(_ password: String, against hash: String) async throws -> Bool { false }
 }
