@@ -36,7 +36,6 @@ let package = Package(
                 .product(name: "Persistence", package: bus),
             ]
         ),
-        .testTarget(name: "WholeFlowTests", dependencies: ["WholeFlow", .product(name: "EventBusTesting", package: bus)]),
     ]
 )
 
