@@ -98,6 +98,12 @@ let package = Package(
             name: "PersistencePostgresTests",
             dependencies: ["EventBus", "EventBusTesting", "Persistence", "PersistencePostgres", log, lifecycle]
         ),
+        .testTarget(
+            name: "EventBusTestingTests",
+            dependencies: [
+                "EventBus", "EventBusTesting", "Payments", "Persistence", "Users", lifecycle,
+            ]
+        ),
         .testTarget(name: "UsersTests", dependencies: ["EventBus", "Persistence", "EventBusTesting", "Users"]),
         .testTarget(
             name: "PaymentsTests",

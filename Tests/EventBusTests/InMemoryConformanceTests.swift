@@ -28,3 +28,35 @@ struct InMemoryConformanceTests {
         try await testCase.run(on: Harness())
     }
 }
+
+@Suite("The in-process bus keeps the contract whatever runs first")
+struct ScheduledConformanceTests {
+    private struct Harness: EventBusHarness {
+        let bus: any EventBus
+        let virtualClock: VirtualClock
+
+        var clock: any Clock<Duration> { self.virtualClock }
+
+        func pass(_ duration: Duration) async throws { self.virtualClock.advance(by: duration) }
+    }
+
+    @Test(arguments: EventBusConformance.cases)
+    func conforms(_ testCase: EventBusConformance.Case) throws {
+        for seed in UInt64(1)...10 {
+            try Simulation.run(seed: seed) { simulation in
+                try await testCase.run(on: Harness(bus: simulation.bus, virtualClock: simulation.clock))
+            }
+        }
+    }
+
+    @Test("A bus with disturbances that a consumer must not notice", arguments: EventBusConformance.cases)
+    func conformsWhenDisturbed(_ testCase: EventBusConformance.Case) throws {
+        for seed in UInt64(1)...10 {
+            try Simulation.run(seed: seed, faults: Faults([.split], perThousandCalls: 500, maximum: 1000)) {
+                simulation in
+                let bus = simulation.process("case").bus
+                try await testCase.run(on: Harness(bus: bus, virtualClock: simulation.clock))
+            }
+        }
+    }
+}

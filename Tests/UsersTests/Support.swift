@@ -80,7 +80,15 @@ struct UnreachableStore: Store {
 
     var outbox: any Outbox { self.base.outbox }
 
-    func claimStart(of messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Int {
+    func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
+        throw Self.error
+    }
+
+    func claimStart(
+        of messageID: String,
+        by consumer: SubscriptionName,
+        as start: Identifier
+    ) async throws(RepositoryError) -> Int {
         throw Self.error
     }
 }

@@ -50,42 +50,71 @@ struct ConsumerScope: Sendable {
         }
     }
 
+    /// Deliveries that a worker has taken: those whose start is not counted yet, and those that may start.
+    private struct Hand {
+        var uncounted: ArraySlice<Backlog.Job>
+        /// Identifies the start that is being counted, so that asking again counts nothing.
+        var claim: Identifier?
+        var open: [(job: Backlog.Job, attempt: Int)] = []
+    }
+
     private func handle(_ jobs: [Backlog.Job]) async throws {
         var holding = HoldingPauses(name: self.name, timeline: self.timeline, status: self.status, logger: self.logger)
         defer { holding.end() }
-        var open: [(job: Backlog.Job, attempt: Int)] = []
-        for job in jobs {
+        let cameBack = jobs.contains { $0.delivery.returns > 0 }
+        var hand = Hand(uncounted: jobs[...])
+        while true {
+            let cause =
+                cameBack
+                ? try await Suspects.turnstile.withTurn { try await self.handle(&hand) } : try await self.handle(&hand)
             // A held delivery that the shutdown finds is left unsettled and goes back.
-            guard let attempt = try await self.startNumber(of: job, &holding) else { return }
-            if attempt <= self.limit(of: job) {
-                open.append((job, attempt))
-            } else {
-                try await self.deadLetter(
-                    job,
-                    "\(attempt - 1) attempts were started and none of them ended",
-                    attempts: attempt - 1
-                )
-            }
+            guard let cause, try await holding.pause(cause) else { return }
         }
-        while !open.isEmpty {
-            let results = try await self.processor.process(
-                open.map(\.job.delivery.message),
-                timeLimit: self.options.timeLimit,
-                on: self.timeline
-            )
-            var away: [(job: Backlog.Job, attempt: Int)] = []
-            var cause: (any Error)?
-            for ((job, attempt), result) in zip(open, results) {
-                if case .away(let error) = result {
-                    away.append((job, attempt))
-                    cause = error
-                } else {
-                    try await self.settle(job, attempt, result)
+    }
+
+    /// Handles what can be handled now; returns why the rest has to wait, if there is one.
+    private func handle(_ hand: inout Hand) async throws -> (any Error)? {
+        while let job = hand.uncounted.first {
+            let attempt: Int
+            var isHandled = false
+            do {
+                attempt = try await self.startNumber(of: job, &hand)
+                // The last start may have done its work, and only the verdict was lost.
+                if attempt > self.limit(of: job) {
+                    isHandled = try await self.processor.isHandled(job.delivery.message.id)
                 }
+            } catch let away as StoreAway {
+                return away.cause
             }
-            open = away
-            if let cause, try await !holding.pause(cause) { return }
+            hand.uncounted.removeFirst()
+            hand.claim = nil
+            if isHandled {
+                try await self.settle(job, attempt, .done)
+            } else if attempt <= self.limit(of: job) {
+                hand.open.append((job, attempt))
+            } else {
+                let reason = "\(attempt - 1) attempts were started and none of them ended"
+                try await self.deadLetter(job, reason, attempts: attempt - 1)
+            }
         }
+        guard !hand.open.isEmpty else { return nil }
+        let results = try await self.processor.process(
+            hand.open.map(\.job.delivery.message),
+            timeLimit: self.options.timeLimit,
+            on: self.timeline
+        )
+        var away: [(job: Backlog.Job, attempt: Int)] = []
+        var cause: (any Error)?
+        for ((job, attempt), result) in zip(hand.open, results) {
+            if case .away(let error) = result {
+                away.append((job, attempt))
+                cause = error
+            } else {
+                try await self.settle(job, attempt, result)
+            }
+        }
+        hand.open = away
+        return cause
     }
 
     /// How many attempts may be started.
@@ -96,8 +125,8 @@ struct ConsumerScope: Sendable {
         job.failures.count == 0 ? max(2, self.options.retry.attempts) : self.options.retry.attempts
     }
 
-    /// The number of the start that is about to happen; `nil` when the shutdown comes before the store is back.
-    private func startNumber(of job: Backlog.Job, _ holding: inout HoldingPauses) async throws -> Int? {
+    /// The number of the start that is about to happen; throws ``StoreAway``.
+    private func startNumber(of job: Backlog.Job, _ hand: inout Hand) async throws -> Int {
         let delivery = job.delivery
         // In order, every delivery behind one that kills the process comes back with it, so that returns say only "perhaps started".
         let returns = self.options.ordering == .perKey ? min(1, delivery.returns) : delivery.returns
@@ -107,13 +136,10 @@ struct ConsumerScope: Sendable {
             returns: returns,
             redrives: delivery.redrives
         )
-        while true {
-            do {
-                return try await self.processor.startNumber(of: start)
-            } catch let away as StoreAway {
-                guard try await holding.pause(away.cause) else { return nil }
-            }
-        }
+        if start.isFirst { return 1 }
+        let claim = hand.claim ?? Stamp.next().id
+        hand.claim = claim
+        return try await self.processor.startNumber(of: start, claim: claim)
     }
 
     private func settle(_ job: Backlog.Job, _ attempt: Int, _ result: ProcessingResult) async throws {

@@ -12,10 +12,17 @@ package protocol DeliveryProcessor: Sendable {
     /// How many deliveries it takes at a time.
     var batch: Int { get }
 
-    /// The number of the start that is about to happen, from 1.
+    /// The number of a start that is about to happen and is not the first.
+    ///
+    /// Asking again with the same `claim` counts nothing.
     ///
     /// - Throws: ``StoreAway``; `CancellationError`.
-    func startNumber(of start: Start) async throws -> Int
+    func startNumber(of start: Start, claim: Identifier) async throws -> Int
+
+    /// Whether a message is known to have been handled.
+    ///
+    /// - Throws: ``StoreAway``; `CancellationError`.
+    func isHandled(_ messageID: String) async throws -> Bool
 
     /// Handles messages: one result each, in order. Throws only `CancellationError`.
     func process(_ messages: [Message], timeLimit: Duration, on timeline: Timeline) async throws -> [ProcessingResult]
@@ -64,9 +71,11 @@ struct PlainProcessor: DeliveryProcessor {
     var ambiguousTopic: Topic? { self.handlers.ambiguousTopic }
     var batch: Int { 1 }
 
-    func startNumber(of start: Start) async throws -> Int {
+    func startNumber(of start: Start, claim: Identifier) async throws -> Int {
         start.failures + start.returns + 1
     }
+
+    func isHandled(_ messageID: String) async throws -> Bool { false }
 
     func process(
         _ messages: [Message],

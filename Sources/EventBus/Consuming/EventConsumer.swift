@@ -158,3 +158,8 @@ public struct EventConsumer: Service {
         }
     }
 }
+
+extension EventConsumer: CustomStringConvertible {
+    /// The subscription, as a service group's logs name it.
+    public var description: String { "consumer \(self.name)" }
+}

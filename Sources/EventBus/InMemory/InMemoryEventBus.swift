@@ -86,6 +86,11 @@ public final class InMemoryEventBus: EventBus {
         }
     }
 
+    /// Whether no subscription holds a message, dead letters aside, and nobody waits for room in one.
+    package var isIdle: Bool {
+        self.state.withLock { state in state.line.isEmpty && state.queues.allSatisfy(\.isIdle) }
+    }
+
     /// What a subscription holds; `nil` when there is none of that name.
     package func report(of subscription: SubscriptionName) -> InMemoryReport? {
         self.report().first { $0.name == subscription }

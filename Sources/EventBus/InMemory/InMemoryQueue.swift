@@ -30,6 +30,8 @@ final class InMemoryQueue: Sendable {
 
     var state: QueueState { self.guarded.withLock { $0.state } }
 
+    var isIdle: Bool { self.guarded.withLock { $0.state.isIdle } }
+
     var ordering: Ordering { self.guarded.withLock { $0.state.ordering } }
 
     func askForRoom() -> Bool {
@@ -126,6 +128,18 @@ package struct InMemoryDeliveries: Deliveries {
         guard delivery.generation == self.consumer else { return }
         let now = self.queue.timeline.now()
         self.queue.change { $0.copy(delivery.tag, by: self.consumer, verdict, now: now, stamp: Stamp.next) }
+    }
+
+    /// The message of a delivery that has not been settled.
+    package func outstanding(_ delivery: Delivery.ID) -> Message? {
+        guard delivery.generation == self.consumer else { return nil }
+        return self.queue.state.outstanding(delivery.tag, of: self.consumer)
+    }
+
+    /// Ends the connection, as a network can: what is unsettled goes back, and nothing more is heard or said.
+    package func cut() {
+        self.detach()
+        self.signal.raise()
     }
 
     package func stop() {

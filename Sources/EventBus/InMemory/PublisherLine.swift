@@ -23,6 +23,9 @@ struct PublisherLine: Sendable {
     private var publishers: [Publisher] = []
     private var lastID: UInt64 = 0
 
+    /// Whether nobody waits.
+    var isEmpty: Bool { self.publishers.isEmpty }
+
     /// How many publishers wait with something for a subscription.
     func count(for target: Int) -> Int {
         self.publishers.count { $0.items.contains { $0.targets.contains(target) } }

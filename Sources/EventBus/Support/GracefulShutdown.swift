@@ -22,7 +22,13 @@ package func withGracefulShutdown(
             return true
         }
         group.addTask {
-            try? await gracefulShutdown()
+            // Not the library's `gracefulShutdown()`, which starts tasks that are nobody's children.
+            let begins = Signal()
+            await withGracefulShutdownHandler {
+                await begins.wait()
+            } onGracefulShutdown: {
+                begins.raise()
+            }
             return false
         }
         var hasEnded = false

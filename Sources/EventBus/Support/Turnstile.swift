@@ -27,6 +27,9 @@ package final class Turnstile: Sendable {
         self.maximumWaiting = maximumWaiting
     }
 
+    /// Whether as many tasks as may are inside.
+    package var isTaken: Bool { self.state.withLock { $0.inside >= self.width } }
+
     /// Runs `body` while it is this task's turn.
     ///
     /// - Throws: what `body` throws; ``Full``; `CancellationError` when cancelled while waiting.

@@ -85,6 +85,20 @@ extension StoreConformance {
     ]
 
     static let claiming: [Case] = [
+        Case("a message is handled once its transaction has committed, and not before") { scene in
+            try expect("before", try await scene.store.isHandled("m1", by: "conformance"), false)
+            try await expectChangedMind("the transaction") {
+                try await scene.store.transaction { transaction in
+                    _ = try await transaction.context.markHandled(["m1"], by: "conformance")
+                    throw ChangedMind()
+                }
+            }
+            try expect("after a rollback", try await scene.store.isHandled("m1", by: "conformance"), false)
+            _ = try await scene.mark("m1")
+            try expect("after the commit", try await scene.store.isHandled("m1", by: "conformance"), true)
+            try expect("by another consumer", try await scene.store.isHandled("m1", by: "another"), false)
+            try expect("another message", try await scene.store.isHandled("m2", by: "conformance"), false)
+        },
         Case("starts are counted per message and consumer") { scene in
             for start in 1...3 { try expect("start", try await scene.claim("m1"), start) }
             try expect("another message", try await scene.claim("m2"), 1)
@@ -109,6 +123,15 @@ extension StoreConformance {
             let starts = try await concurrently(16) { _ in try await scene.claim("m1") }
             try expect("starts", starts.sorted(), Array(1...16))
         },
+        Case("a claim whose answer was lost can be made again") { scene in
+            let (first, second) = (Stamp.next().id, Stamp.next().id)
+            try expect("start", try await scene.claim("m1", as: first), 1)
+            try expect("the same start", try await scene.claim("m1", as: first), 1)
+            try expect("the next start", try await scene.claim("m1", as: second), 2)
+            try expect("the same start", try await scene.claim("m1", as: second), 2)
+            try expect("another message", try await scene.claim("m2", as: second), 1)
+            try expect("the start after it", try await scene.claim("m1"), 3)
+        },
         Case("a claim of an id that cannot be stored is refused") { scene in
             try await expectError(.invalidValue, "claimStart") { _ = try await scene.claim("m\0") }
         },
@@ -120,7 +143,11 @@ extension StoreScene {
         try await self.store.transaction { try await $0.context.markHandled(ids, by: consumer) }
     }
 
-    fileprivate func claim(_ id: String, by consumer: SubscriptionName = "conformance") async throws -> Int {
-        try await self.store.claimStart(of: id, by: consumer)
+    fileprivate func claim(
+        _ id: String,
+        by consumer: SubscriptionName = "conformance",
+        as start: Identifier = Stamp.next().id
+    ) async throws -> Int {
+        try await self.store.claimStart(of: id, by: consumer, as: start)
     }
 }

@@ -17,6 +17,9 @@ package final class Stage: TaskExecutor {
     /// The time on the stage; it moves only by ``advance(by:)``.
     package let clock = VirtualClock()
 
+    /// A stage is a process of its own.
+    fileprivate let suspects = Turnstile()
+
     package init() {}
 
     package func enqueue(_ job: consuming ExecutorJob) {
@@ -109,7 +112,11 @@ package final class Performance<Value: Sendable>: Sendable {
     fileprivate func run(on stage: Stage, _ body: @escaping @Sendable () async throws -> Value) {
         let task = Task(executorPreference: stage) {
             let result: Result<Value, any Error>
-            do { result = .success(try await body()) } catch { result = .failure(error) }
+            do {
+                result = .success(try await Suspects.$turnstile.withValue(stage.suspects) { try await body() })
+            } catch {
+                result = .failure(error)
+            }
             self.state.withLock { $0.result = result }
         }
         self.state.withLock { $0.cancel = { task.cancel() } }

@@ -83,8 +83,17 @@ public final class VirtualClock: Clock {
 
     /// Moves the clock and wakes those whose deadline has come.
     public func advance(by duration: Duration) {
+        self.advance(to: self.now.advanced(by: duration))
+    }
+
+    /// When the next of those who sleep is due.
+    package var nextDeadline: Instant? {
+        self.state.withLock { state in state.sleepers.values.map(\.deadline).min() }
+    }
+
+    package func advance(to instant: Instant) {
         let due = self.state.withLock { state in
-            state.now = state.now.advanced(by: duration)
+            state.now = max(state.now, instant)
             let due = state.sleepers.filter { $0.value.deadline <= state.now }
             for id in due.keys { state.sleepers[id] = nil }
             return due.sorted { ($0.value.deadline, $0.key) < ($1.value.deadline, $1.key) }

@@ -13,4 +13,10 @@ final class InMemoryStorage: Sendable {
 
     /// Lets one reader own the outbox.
     let ownership = Turnstile()
+
+    let observer: (any InMemoryStoreObserver)?
+
+    init(observer: (any InMemoryStoreObserver)? = nil) {
+        self.observer = observer
+    }
 }

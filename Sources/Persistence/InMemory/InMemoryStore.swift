@@ -9,10 +9,29 @@ import Synchronization
 /// Conflicts, atomicity, poisoned transactions and refused values are those of the Postgres store, and the same conformance
 /// suite holds for both. What it cannot do is outlive the process.
 public final class InMemoryStore: Store {
-    private let storage = InMemoryStorage()
+    private let storage: InMemoryStorage
 
     /// Makes an empty store.
-    public init() {}
+    public init() {
+        self.storage = InMemoryStorage()
+    }
+
+    package init(observer: any InMemoryStoreObserver) {
+        self.storage = InMemoryStorage(observer: observer)
+    }
+
+    /// How many events wait, and whether a relay owns the outbox.
+    package func outboxReport() -> (rows: Int, isOwned: Bool) {
+        (self.storage.tables.withLock { $0.outbox.count }, self.storage.ownership.isTaken)
+    }
+
+    /// All entities of a type, in no particular order.
+    package func all<Model: Entity>(_ type: Model.Type) throws(RepositoryError) -> [Model] {
+        let rows = self.storage.tables.withLock { $0.rows(of: Model.schema.table) }
+        var models: [Model] = []
+        for row in rows { models.append(try Model.schema.model(of: row)) }
+        return models
+    }
 
     /// The events that have been committed and are not yet on the bus.
     public var outbox: any Outbox { InMemoryOutbox(storage: self.storage) }
@@ -41,9 +60,21 @@ public final class InMemoryStore: Store {
         InMemoryRepository<Model>(storage: self.storage)
     }
 
-    /// Claims one more start of handling a message; see ``Store/claimStart(of:by:)``.
-    public func claimStart(of messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Int {
+    /// Whether a transaction that handled a message has committed; see ``Store/isHandled(_:by:)``.
+    public func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
         let key = try Tables.InboxKey(messageID, by: consumer)
-        return self.storage.tables.withLock { $0.claimStart(key) }
+        return self.storage.tables.withLock { $0.isHandled(key) }
+    }
+
+    /// Claims one more start of handling a message; see ``Store/claimStart(of:by:as:)``.
+    public func claimStart(
+        of messageID: String,
+        by consumer: SubscriptionName,
+        as start: Identifier
+    ) async throws(RepositoryError) -> Int {
+        let key = try Tables.InboxKey(messageID, by: consumer)
+        let count = self.storage.tables.withLock { $0.claimStart(key, as: start) }
+        self.storage.observer?.didClaim(messageID, by: consumer)
+        return count
     }
 }

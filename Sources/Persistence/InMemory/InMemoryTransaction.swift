@@ -66,6 +66,7 @@ final class InMemoryTransaction: TransactionContext {
             if isNew { try self.collect { .markHandled(key) } }
             fresh.append(isNew)
         }
+        self.storage.observer?.willHandle(zip(ids, fresh).filter(\.1).map(\.0), of: ids.count, by: consumer)
         return fresh
     }
 
@@ -76,6 +77,7 @@ final class InMemoryTransaction: TransactionContext {
             let writes = state.writes
             try self.storage.tables.withLock { tables throws(RepositoryError) in try tables.commit(writes) }
             state.hasEnded = true
+            self.storage.observer?.didCommit(writes)
             return writes.contains { if case .publish = $0 { true } else { false } }
         }
     }

@@ -9,6 +9,7 @@ struct OutboxTable: Sendable {
     private var rows: Deque<OutboxRow> = []
     private var lastID: OutboxRow.ID = 0
 
+    var count: Int { self.rows.count }
     var oldest: Message? { self.rows.first?.message }
 
     mutating func append(_ message: Message) {

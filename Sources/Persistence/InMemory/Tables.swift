@@ -59,7 +59,7 @@ struct Tables: Sendable {
 
     private var tables: [String: Table] = [:]
     private var handled: Set<InboxKey> = []
-    private var claims: [InboxKey: Int] = [:]
+    private var claims: [InboxKey: (count: Int, last: Identifier)] = [:]
     private(set) var outbox = OutboxTable()
 
     // MARK: Reads
@@ -71,6 +71,10 @@ struct Tables: Sendable {
     func row(_ table: String, by key: String, _ value: ColumnValue) -> [ColumnValue]? {
         guard let table = self.tables[table], let id = table.unique[key]?[value] else { return nil }
         return table.rows[id]
+    }
+
+    func rows(of table: String) -> [[ColumnValue]] {
+        self.tables[table].map { Array($0.rows.values) } ?? []
     }
 
     func isHandled(_ key: InboxKey) -> Bool { self.handled.contains(key) }
@@ -96,9 +100,12 @@ struct Tables: Sendable {
         return read(&self)
     }
 
-    mutating func claimStart(_ key: InboxKey) -> Int {
-        self.claims[key, default: 0] += 1
-        return self.claims[key, default: 0]
+    mutating func claimStart(_ key: InboxKey, as start: Identifier) -> Int {
+        let before = self.claims[key]
+        if let before, before.last == start { return before.count }
+        let count = (before?.count ?? 0) + 1
+        self.claims[key] = (count, start)
+        return count
     }
 
     mutating func removeFromOutbox(_ ids: [OutboxRow.ID]) {

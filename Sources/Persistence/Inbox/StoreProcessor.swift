@@ -14,10 +14,9 @@ struct StoreProcessor: DeliveryProcessor {
     var ambiguousTopic: Topic? { self.handlers.ambiguousTopic }
 
     /// The first start is free; each later one is claimed in the store before it happens, so that no crash hides it.
-    func startNumber(of start: Start) async throws -> Int {
-        guard !start.isFirst else { return 1 }
+    func startNumber(of start: Start, claim: Identifier) async throws -> Int {
         do {
-            return 1 + (try await self.store.claimStart(of: StoreProcessor.claim(of: start), by: self.consumer))
+            return 1 + (try await self.store.claimStart(of: Self.key(of: start), by: self.consumer, as: claim))
         } catch  where error.code == .invalidValue || error.code == .database {
             // An id that the store cannot hold: waiting would not help, and the bus has counted too.
             return start.failures + start.returns + 1
@@ -27,8 +26,19 @@ struct StoreProcessor: DeliveryProcessor {
         }
     }
 
+    func isHandled(_ messageID: String) async throws -> Bool {
+        do {
+            return try await self.store.isHandled(messageID, by: self.consumer)
+        } catch  where error.code == .invalidValue || error.code == .database {
+            return false
+        } catch {
+            try Task.checkCancellation()
+            throw StoreAway(error)
+        }
+    }
+
     /// Under what the starts of a message are counted: anew each time that it was given again as a dead letter.
-    private static func claim(of start: Start) -> String {
+    private static func key(of start: Start) -> String {
         start.redrives == 0 ? start.messageID : "\(start.messageID)#\(start.redrives)"
     }
 

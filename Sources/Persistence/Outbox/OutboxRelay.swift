@@ -119,3 +119,8 @@ public struct OutboxRelay: Service {
         try Task.checkCancellation()
     }
 }
+
+extension OutboxRelay: CustomStringConvertible {
+    /// What a service group's logs name it.
+    public var description: String { "outbox relay" }
+}

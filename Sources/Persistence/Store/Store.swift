@@ -27,7 +27,22 @@ public protocol Store: Sendable {
 
     /// Claims one more start of handling a message, durably and before it happens.
     ///
+    /// Claiming again with the id of the message's last claim, because its answer was lost, changes nothing.
+    ///
+    /// - Parameters:
+    ///   - messageID: the message.
+    ///   - consumer: who handles it.
+    ///   - start: identifies this start.
     /// - Returns: how many starts of it have been claimed by this consumer so far, this one included.
     /// - Throws: ``RepositoryError``.
-    func claimStart(of messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Int
+    func claimStart(
+        of messageID: String,
+        by consumer: SubscriptionName,
+        as start: Identifier
+    ) async throws(RepositoryError) -> Int
+
+    /// Whether a transaction that handled a message has committed.
+    ///
+    /// - Throws: ``RepositoryError``.
+    func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool
 }

@@ -7,6 +7,7 @@ import Persistence
 /// The statements on the inbox and on the claims of starts.
 struct InboxRows: Sendable {
     private let insert: String
+    private let findSQL: String
     private let claimSQL: String
     private let cleanups: [String]
 
@@ -22,9 +23,11 @@ struct InboxRows: Sendable {
             SELECT $1, u.id FROM unnest($2) AS u(id) ORDER BY u.id \
             ON CONFLICT DO NOTHING RETURNING message_id
             """
+        self.findSQL = "SELECT 1 FROM \(inbox) WHERE consumer = $1 AND message_id = $2"
         self.claimSQL = """
-            INSERT INTO \(claims) AS c (consumer, message_id, starts) VALUES ($1, $2, 1) \
-            ON CONFLICT (consumer, message_id) DO UPDATE SET starts = c.starts + 1, claimed_at = now() \
+            INSERT INTO \(claims) AS c (consumer, message_id, starts, last_start) VALUES ($1, $2, 1, $3) \
+            ON CONFLICT (consumer, message_id) DO UPDATE SET claimed_at = now(), last_start = excluded.last_start, \
+            starts = c.starts + CASE WHEN c.last_start = excluded.last_start THEN 0 ELSE 1 END \
             RETURNING starts
             """
         self.cleanups = [(inbox, "handled_at"), (claims, "claimed_at")].map { table, column in
@@ -42,9 +45,14 @@ struct InboxRows: Sendable {
         return Statement(self.insert, [try .text(consumer.description), .array(of: .text, elements)])
     }
 
-    /// Counts one more start and returns how many there are.
-    func claim(_ id: String, by consumer: SubscriptionName) throws(PostgresError) -> Statement {
-        Statement(self.claimSQL, [try .text(consumer.description), try .text(id)])
+    /// A row if the message has been handled.
+    func find(_ id: String, by consumer: SubscriptionName) throws(PostgresError) -> Statement {
+        Statement(self.findSQL, [try .text(consumer.description), try .text(id)])
+    }
+
+    /// Counts a start, unless it is the one counted last, and returns how many there are.
+    func claim(_ id: String, by consumer: SubscriptionName, as start: Identifier) throws(PostgresError) -> Statement {
+        Statement(self.claimSQL, [try .text(consumer.description), try .text(id), .uuid(start)])
     }
 
     /// Statements that each remove some rows older than the age.

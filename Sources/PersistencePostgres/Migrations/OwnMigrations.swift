@@ -49,6 +49,11 @@ enum OwnMigrations {
                 );
                 CREATE INDEX eventbus_claims_age ON eventbus_claims USING brin (claimed_at);
                 """
-        )
+        ),
+        Migration(
+            2,
+            "claims that can be repeated",
+            sql: "ALTER TABLE eventbus_claims ADD COLUMN last_start uuid;"
+        ),
     ]
 }

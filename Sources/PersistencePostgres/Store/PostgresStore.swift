@@ -92,10 +92,24 @@ public final class PostgresStore: Store, Service {
         }
     }
 
-    /// Claims one more start of handling a message; see ``Store/claimStart(of:by:)``.
-    public func claimStart(of messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Int {
+    /// Whether a transaction that handled a message has committed; see ``Store/isHandled(_:by:)``.
+    public func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
         do {
-            let rows = try await self.storage.read(try self.storage.inbox.claim(messageID, by: consumer))
+            return try await self.storage.read(try self.storage.inbox.find(messageID, by: consumer)).count > 0
+        } catch {
+            throw error as? RepositoryError
+                ?? RepositoryError(error as? PostgresError ?? PostgresError(.unexpectedData))
+        }
+    }
+
+    /// Claims one more start of handling a message; see ``Store/claimStart(of:by:as:)``.
+    public func claimStart(
+        of messageID: String,
+        by consumer: SubscriptionName,
+        as start: Identifier
+    ) async throws(RepositoryError) -> Int {
+        do {
+            let rows = try await self.storage.read(try self.storage.inbox.claim(messageID, by: consumer, as: start))
             return Int(try rows[0].int8(0))
         } catch {
             throw error as? RepositoryError

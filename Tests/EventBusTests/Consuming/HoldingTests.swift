@@ -30,7 +30,9 @@ struct HoldingTests {
         var topics: [Topic] { [Ping.topic] }
         var ambiguousTopic: Topic? { nil }
 
-        func startNumber(of start: Start) async throws -> Int {
+        func isHandled(_ messageID: String) async throws -> Bool { false }
+
+        func startNumber(of start: Start, claim: Identifier) async throws -> Int {
             let isAway = self.state.withLock { state in
                 defer { state.startsAway = max(0, state.startsAway - 1) }
                 return state.startsAway > 0
@@ -88,9 +90,14 @@ struct HoldingTests {
 
     @Test func whatCannotBeStartedIsHeldToo() async throws {
         let world = try World()
+        // Only starts after the first are asked for.
+        try world.publish("a")
+        let subscription = try Subscription(world.name, patterns: [TopicPattern(Ping.topic)])
+        try world.stage.run { [bus = world.bus] in
+            try await bus.withDeliveries(to: subscription) { _ = try await $0.next() }
+        }
         let processor = Processor(startsAway: 2)
         let life = self.start(world, processor)
-        try world.publish("a")
         #expect(life.consumer.health.problems == ["consumer test holds its deliveries: no database"])
         #expect(processor.log.entries.isEmpty)
         world.stage.advance(by: .milliseconds(20))

@@ -205,7 +205,7 @@ struct OutboxTests {
             try await schema.withStore { store in
                 var counts: [Int] = []
                 for consumer: SubscriptionName in ["a", "a", "b"] {
-                    counts.append(try await store.claimStart(of: "m", by: consumer))
+                    counts.append(try await store.claimStart(of: "m", by: consumer, as: Stamp.next().id))
                 }
                 #expect(counts == [1, 2, 1])
             }
@@ -216,7 +216,7 @@ struct OutboxTests {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 _ = try await store.transaction { try await $0.markHandled(["old", "young"], by: "c") }
-                _ = try await store.claimStart(of: "old", by: "c")
+                _ = try await store.claimStart(of: "old", by: "c", as: Stamp.next().id)
                 try await Database.execute(
                     """
                     UPDATE \(schema.name).eventbus_inbox SET handled_at = now() - interval '2 days'
@@ -232,7 +232,7 @@ struct OutboxTests {
                 }
                 let rows = try await Database.execute("SELECT message_id FROM \(schema.name).eventbus_inbox")
                 #expect(rows == [["young"]])
-                #expect(try await store.claimStart(of: "old", by: "c") == 1)
+                #expect(try await store.claimStart(of: "old", by: "c", as: Stamp.next().id) == 1)
             }
         }
     }

@@ -74,9 +74,18 @@ final class FaultyStore: Store {
         self.base.repository(for: model)
     }
 
-    func claimStart(of messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Int {
+    func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
         try self.enter(.claim)
-        return try await self.base.claimStart(of: messageID, by: consumer)
+        return try await self.base.isHandled(messageID, by: consumer)
+    }
+
+    func claimStart(
+        of messageID: String,
+        by consumer: SubscriptionName,
+        as start: Identifier
+    ) async throws(RepositoryError) -> Int {
+        try self.enter(.claim)
+        return try await self.base.claimStart(of: messageID, by: consumer, as: start)
     }
 
     var outbox: any Outbox { FaultyOutbox(store: self, base: self.base.outbox) }

@@ -29,10 +29,9 @@ enum Main {
             for _ in 0..<min(arguments.workers, arguments.programs) { try await group.next() }
             group.cancelAll()
         }
-        try await Self.report(tally, pool)
         say(tally.progress)
-        say(tally.summary)
-        if !tally.divergences.isEmpty { exit(1) }
+        try await Self.shorten(tally, pool)
+        Self.end(tally)
     }
 
     /// Runs programs until there are no more.
@@ -54,6 +53,8 @@ enum Main {
             } catch let divergence as Differential.Divergence {
                 tally.ended(divergence)
                 say("\n\(divergence)\n")
+                // The other programs that are running would take their time.
+                if tally.isStopped { Self.end(tally) }
                 await harness.end()
                 harness = try pool.harness()
             }
@@ -61,26 +62,31 @@ enum Main {
         await harness.end()
     }
 
-    /// Prints which seeds diverge, and the first one as short as it can be made.
-    private static func report(_ tally: Tally, _ pool: Pool) async throws {
+    private static func end(_ tally: Tally) -> Never {
+        let seeds = tally.divergences.map(\.seed).sorted().map(String.init)
+        if !seeds.isEmpty { say("seeds that diverge: \(seeds.joined(separator: " "))") }
+        say(tally.summary)
+        exit(seeds.isEmpty ? 0 : 1)
+    }
+
+    /// Prints the first program that diverges as short as it can be made.
+    private static func shorten(_ tally: Tally, _ pool: Pool) async throws {
         guard let first = tally.divergences.min(by: { $0.seed < $1.seed }) else { return }
         say("looking for a shorter program than that of seed \(first.seed) …")
+        var harness = try pool.harness()
         let shrunk = try await Differential.Program(seed: first.seed).shrunk { program in
-            let harness = try pool.harness()
             do {
                 try await program.run(on: harness, patience: .seconds(5))
-                await harness.end()
                 return nil
-            } catch let divergence as Differential.Divergence {
+            } catch {
+                guard error is Differential.Divergence || error is Differential.TooSlow else { throw error }
                 await harness.end()
-                return divergence
-            } catch is Differential.TooSlow {
-                await harness.end()
-                return nil
+                harness = try pool.harness()
+                return error as? Differential.Divergence
             }
         }
-        if let shrunk { say("\n\(shrunk)") } else { print("\nrun again it does not diverge") }
-        say("\nseeds that diverge: \(tally.divergences.map(\.seed).sorted().map(String.init).joined(separator: " "))")
+        await harness.end()
+        if let shrunk { say("\n\(shrunk)\n") } else { say("run again it does not diverge") }
     }
 }
 

@@ -10,7 +10,10 @@ final class Tally: Sendable {
         var handedOut = 0
         var done = 0
         var repeats = 0
-        var divergences: [Differential.Divergence] = []
+        /// Whether a divergence ends everything, and there is one.
+    var isStopped: Bool { self.state.withLock { $0.isStopped } }
+
+    var divergences: [Differential.Divergence] = []
         var isStopped = false
     }
 
@@ -39,6 +42,9 @@ final class Tally: Sendable {
     }
 
     func repeated() { self.state.withLock { $0.repeats += 1 } }
+
+    /// Whether a divergence ends everything, and there is one.
+    var isStopped: Bool { self.state.withLock { $0.isStopped } }
 
     var divergences: [Differential.Divergence] { self.state.withLock { $0.divergences } }
 

@@ -31,8 +31,16 @@ struct ObservedStore: Store {
 
     var outbox: any Outbox { self.base.outbox }
 
-    func claimStart(of messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Int {
-        try await self.base.claimStart(of: messageID, by: consumer)
+    func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
+        try await self.base.isHandled(messageID, by: consumer)
+    }
+
+    func claimStart(
+        of messageID: String,
+        by consumer: SubscriptionName,
+        as start: Identifier
+    ) async throws(RepositoryError) -> Int {
+        try await self.base.claimStart(of: messageID, by: consumer, as: start)
     }
 }
 

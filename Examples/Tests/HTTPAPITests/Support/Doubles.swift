@@ -37,7 +37,15 @@ struct FailingStore: Store {
 
     var outbox: any Outbox { InMemoryStore().outbox }
 
-    func claimStart(of messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Int {
+    func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
+        throw self.error
+    }
+
+    func claimStart(
+        of messageID: String,
+        by consumer: SubscriptionName,
+        as start: Identifier
+    ) async throws(RepositoryError) -> Int {
         throw self.error
     }
 }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Synchronization
+
+/// Decides by seed which call goes wrong, and how.
+///
+/// Each decision depends on the process and on the number of its call only, so that leaving out one fault does not move the
+/// others: what a shrinker needs.
+final class FaultPlan: Sendable {
+    private struct State: Sendable {
+        var injected: [InjectedFault] = []
+        var isHealed = false
+    }
+
+    private let faults: Faults
+    private let suppressed: Set<InjectedFault.ID>
+    private let maximum: Int
+    private let state = Mutex(State())
+
+    init(seed: UInt64, _ faults: Faults, except suppressed: Set<InjectedFault.ID>) {
+        self.faults = faults
+        self.suppressed = suppressed
+        var random = SeededRandom(seed: seed, "faults")
+        // Runs with few faults are as telling as runs with many: each has a number of its own.
+        self.maximum = faults.maximum == 0 ? 0 : random.below(faults.maximum + 1)
+    }
+
+    /// Whether anything can still go wrong.
+    var isActive: Bool { self.maximum > 0 }
+
+    var injected: [InjectedFault] { self.state.withLock { $0.injected } }
+
+    func heal() {
+        self.state.withLock { $0.isHealed = true }
+    }
+
+    func draw(_ call: FaultCall, _ id: InjectedFault.ID, _ seed: UInt64) -> Fault? {
+        guard self.maximum > 0 else { return nil }
+        var random = SeededRandom(seed: seed ^ UInt64(id.call) &* 0x9e37_79b9_7f4a_7c15)
+        guard random.below(1000) < self.faults.perThousandCalls else { return nil }
+        let possible = call.faults.filter(self.faults.kinds.contains)
+        guard !possible.isEmpty else { return nil }
+        let fault = possible[random.below(possible.count)]
+        return self.state.withLock { state in
+            // One that is left out counts, or another one would take its place.
+            guard !state.isHealed, state.injected.count < self.maximum else { return nil }
+            state.injected.append(InjectedFault(id: id, fault: fault, call: call.rawValue))
+            return self.suppressed.contains(id) ? nil : fault
+        }
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// What may go wrong in a ``Simulation``, and how often.
+public struct Faults: Sendable, Hashable {
+    /// The kinds of faults that happen.
+    public var kinds: Set<Fault>
+    /// How many of a thousand calls of the bus or of a store go wrong.
+    public var perThousandCalls: Int
+    /// How many faults a run has at most; after them all goes well.
+    public var maximum: Int
+
+    /// Makes a choice of faults.
+    public init(_ kinds: Set<Fault> = Set(Fault.allCases), perThousandCalls: Int = 30, maximum: Int = 12) {
+        self.kinds = kinds
+        self.perThousandCalls = perThousandCalls
+        self.maximum = maximum
+    }
+
+    /// Nothing goes wrong.
+    public static let none = Faults([], perThousandCalls: 0, maximum: 0)
+    /// Everything may go wrong.
+    public static let all = Faults()
+}
+
+/// Something that goes wrong at a call of the bus or of a store.
+public enum Fault: String, Sendable, Hashable, CaseIterable {
+    /// The process dies before the call has any effect.
+    case deathBefore = "death before"
+    /// The process dies after the call has had its effect; the answer is never heard.
+    case deathAfter = "death after"
+    /// Time passes before the call.
+    case delay
+    /// The bus or the store cannot be reached; the call has no effect.
+    case unavailable
+    /// The call has its effect and the answer is lost.
+    case lostAnswer = "lost answer"
+    /// The call is lost, and so it is not known whether it had an effect.
+    case lostCall = "lost call"
+    /// The bus says no to some of the messages.
+    case refusal
+    /// The call has its effect twice.
+    case duplicate
+    /// Deliveries of a subscription without order come in another order.
+    case reorder
+    /// Some of the deliveries come later.
+    case split
+    /// The connection of a subscription is lost; what is unsettled goes back.
+    case cut
+    /// The verdict is lost together with the connection.
+    case lostVerdict = "lost verdict"
+    /// A retry or a dead letter is stored, and the connection is lost before the delivery is acknowledged.
+    case copyOnly = "copy without acknowledgement"
+    /// The store cannot order concurrent transactions.
+    case conflict
+    /// The bus restarts: every connection is lost, and for a while nobody can reach it.
+    case busRestart = "bus restart"
+    /// For a while nobody can reach the store.
+    case storeOutage = "store outage"
+    /// The process is asked to shut down and starts again.
+    case shutdown
+}
+
+/// A call of the bus or of a store at which something can go wrong.
+enum FaultCall: String, Sendable {
+    case publish
+    case open
+    case next
+    case settle
+    case flush
+    case begin
+    case commit
+    case find
+    case claim
+    case own
+    case exchange
+
+    /// What can go wrong there.
+    var faults: [Fault] {
+        switch self {
+        case .publish:
+            [
+                .deathBefore, .deathAfter, .delay, .unavailable, .lostAnswer, .lostCall, .refusal, .duplicate,
+                .busRestart,
+            ]
+        case .open: [.deathBefore, .delay, .unavailable]
+        case .next: [.deathBefore, .deathAfter, .delay, .reorder, .split, .cut, .busRestart, .shutdown]
+        case .settle: [.deathBefore, .deathAfter, .duplicate, .lostVerdict, .copyOnly]
+        case .flush: [.deathBefore, .cut]
+        case .begin: [.deathBefore, .delay, .unavailable, .storeOutage, .shutdown]
+        case .commit: [.deathBefore, .deathAfter, .unavailable, .lostAnswer, .conflict]
+        case .find: [.deathBefore, .delay, .unavailable]
+        case .claim: [.deathBefore, .deathAfter, .unavailable, .lostAnswer]
+        case .own: [.deathBefore, .delay, .unavailable]
+        case .exchange: [.deathBefore, .deathAfter, .delay, .unavailable, .lostAnswer, .storeOutage]
+        }
+    }
+}
+
+/// A fault that has happened.
+public struct InjectedFault: Sendable, Hashable, CustomStringConvertible {
+    /// Which call of which process went wrong.
+    public struct ID: Sendable, Hashable {
+        /// The process, over all its lives.
+        public let process: String
+        /// The number of the call, from 1.
+        public let call: Int
+    }
+
+    /// Where it happened.
+    public let id: ID
+    /// What happened.
+    public let fault: Fault
+    /// The name of the call.
+    public let call: String
+
+    /// One line.
+    public var description: String {
+        "\(self.fault.rawValue) at \(self.call) (call \(self.id.call) of \(self.id.process))"
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+
+/// The bus as a process of a simulation sees it: what can go wrong does.
+struct SimulatedBus: EventBus {
+    let process: SimulatedProcess
+
+    private var simulation: Simulation { self.process.simulation }
+    private var base: InMemoryEventBus { self.simulation.bus }
+
+    func publish(_ messages: [Message]) async -> [PublishOutcome] {
+        do throws(ProcessDied) {
+            let fault = try await self.process.enter(.publish)
+            if fault == .busRestart { self.restart() }
+            if fault == .unavailable || self.simulation.outages.busIsAway {
+                return messages.map { _ in .notSent(BusError(.unavailable, "the bus is away")) }
+            }
+            let outcomes = await self.carryOut(messages, fault)
+            try self.process.leave(.publish, fault)
+            return outcomes
+        } catch {
+            return messages.map { _ in .notSent(BusError(.closed, "the process has died")) }
+        }
+    }
+
+    private func carryOut(_ messages: [Message], _ fault: Fault?) async -> [PublishOutcome] {
+        switch fault {
+        case .lostCall:
+            // Messages are stored in order, so that what is lost is the end.
+            let kept = self.process.below(messages.count + 1)
+            _ = await self.send(Array(messages.prefix(kept)))
+            return messages.map { _ in .unknown }
+        case .lostAnswer:
+            _ = await self.send(messages)
+            return messages.map { _ in .unknown }
+        case .refusal:
+            let refused = self.process.below(messages.count)
+            var others = messages
+            let message = others.remove(at: refused)
+            var outcomes = await self.send(others)
+            outcomes.insert(.refused(reason: "refused by the simulation"), at: refused)
+            // Some of several subscriptions may have it all the same.
+            if self.process.below(2) == 0 { _ = await self.send([message]) }
+            return outcomes
+        case .duplicate:
+            _ = await self.send(messages)
+            return await self.send(messages)
+        default:
+            return await self.send(messages)
+        }
+    }
+
+    private func send(_ messages: [Message]) async -> [PublishOutcome] {
+        guard !messages.isEmpty else { return [] }
+        for message in messages {
+            self.simulation.history.record(.published(message.id, message.topic), by: self.process)
+        }
+        return await self.base.publish(messages)
+    }
+
+    private func restart() {
+        self.simulation.outages.restartBus(for: .milliseconds(50 + self.process.below(5000)))
+    }
+
+    func withDeliveries(
+        to subscription: Subscription,
+        _ body: (any Deliveries) async throws -> Void
+    ) async throws {
+        let fault = try await self.process.enter(.open)
+        if fault == .unavailable || self.simulation.outages.busIsAway {
+            throw BusError(.unavailable, "the bus is away")
+        }
+        try await self.base.withDeliveries(to: subscription) { deliveries in
+            guard let base = deliveries as? InMemoryDeliveries else {
+                throw BusError(.closed, "a simulation needs the in-process bus")
+            }
+            let connection = self.simulation.outages.connected { base.cut() }
+            defer { self.simulation.outages.disconnected(connection) }
+            try await body(SimulatedDeliveries(base: base, subscription: subscription, process: self.process))
+        }
+    }
+
+    func deadLetters(of subscription: SubscriptionName, limit: Int) async throws -> [DeadLetter] {
+        try self.process.checkAlive()
+        return try await self.base.deadLetters(of: subscription, limit: limit)
+    }
+
+    func redrive(
+        _ subscription: SubscriptionName,
+        limit: Int,
+        where isWanted: @Sendable (DeadLetter) -> Bool
+    ) async throws -> Int {
+        try self.process.checkAlive()
+        return try await self.base.redrive(subscription, limit: limit, where: isWanted)
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import Persistence
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// An outbox as a process of a simulation sees it.
+struct SimulatedOutbox: Outbox {
+    let store: SimulatedStore
+    let base: any Outbox
+
+    var commitLevel: UInt64 { self.base.commitLevel }
+    var pollInterval: Duration? { self.base.pollInterval }
+
+    func commits(after level: UInt64) async throws -> UInt64 {
+        try await self.base.commits(after: level)
+    }
+
+    func withOwnership(_ body: (any OwnedOutbox) async throws -> Void) async throws {
+        _ = try await self.store.enter(.own)
+        try await self.base.withOwnership { owned in
+            try self.store.process.checkAlive()
+            try await body(SimulatedOwnedOutbox(store: self.store, base: owned))
+        }
+    }
+
+    func oldest() async throws(RepositoryError) -> Date? {
+        _ = try await self.store.enterRepository(.find)
+        return try await self.base.oldest()
+    }
+}
+
+/// An outbox that a process of a simulation owns.
+struct SimulatedOwnedOutbox: OwnedOutbox {
+    let store: SimulatedStore
+    let base: any OwnedOutbox
+
+    func exchange(
+        published: [OutboxRow.ID],
+        limit: Int,
+        except held: HeldRows
+    ) async throws(RepositoryError) -> [OutboxRow] {
+        let fault = try await self.store.enterRepository(.exchange)
+        let rows = try await self.base.exchange(published: published, limit: limit, except: held)
+        try self.store.leaveRepository(.exchange, fault)
+        return rows
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import Persistence
+
+/// The entities of one type as a process of a simulation sees them.
+struct SimulatedRepository<Model: Entity>: Repository {
+    let store: SimulatedStore
+    let base: any Repository<Model>
+
+    func find(_ id: Model.ID) async throws(RepositoryError) -> Model? {
+        _ = try await self.store.enterRepository(.find)
+        return try await self.base.find(id)
+    }
+
+    func find(
+        by key: UniqueKey<Model>,
+        _ value: some ColumnConvertible & Sendable
+    ) async throws(RepositoryError) -> Model? {
+        _ = try await self.store.enterRepository(.find)
+        return try await self.base.find(by: key, value)
+    }
+
+    func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
+        _ = try await self.store.enterRepository(.find)
+        return try await self.base.find(id, in: transaction)
+    }
+
+    func find(
+        by key: UniqueKey<Model>,
+        _ value: some ColumnConvertible & Sendable,
+        in transaction: borrowing Transaction
+    ) async throws(RepositoryError) -> Model? {
+        _ = try await self.store.enterRepository(.find)
+        return try await self.base.find(by: key, value, in: transaction)
+    }
+
+    func insert(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) {
+        try self.base.insert(model, in: transaction)
+    }
+
+    func update(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) {
+        try self.base.update(model, in: transaction)
+    }
+}

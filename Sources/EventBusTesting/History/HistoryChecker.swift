@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+public import EventBus
+
+/// Judges a ``History``: nothing lost, nothing doubled, nothing out of order, no attempt too many.
+///
+/// The same rules hold for simulated runs and for runs on real servers. What a history does not record is not judged: one
+/// without starts says nothing of attempts.
+public struct HistoryChecker: Sendable {
+    /// What is promised of a consumer.
+    public struct Consumer: Sendable {
+        /// Its subscription.
+        public let name: SubscriptionName
+        /// The topics that it has handlers for.
+        public let topics: Set<Topic>
+        /// Whether it keeps the events of one key in order.
+        public let ordering: Ordering
+        /// How many attempts its ``RetryPolicy`` allows.
+        public let attempts: Int
+        /// Whether the history holds an ``History/What/effect(_:_:)`` for each event that it has handled.
+        public let hasEffects: Bool
+
+        /// Describes a consumer with a store.
+        public init(
+            _ name: SubscriptionName,
+            topics: Set<Topic>,
+            ordering: Ordering = .none,
+            attempts: Int = RetryPolicy.standard.attempts,
+            hasEffects: Bool = false
+        ) {
+            self.name = name
+            self.topics = topics
+            self.ordering = ordering
+            self.attempts = attempts
+            self.hasEffects = hasEffects
+        }
+    }
+
+    private let consumers: [Consumer]
+
+    /// Makes a checker of what a system's consumers promise.
+    public init(_ consumers: [Consumer]) {
+        self.consumers = consumers
+    }
+
+    /// Judges a history that has come to its end: no work is left.
+    public func violations(in history: History) -> [Violation] {
+        let records = history.records
+        let commits = Commits(records)
+        var violations = commits.violations
+        for consumer in self.consumers {
+            let tally = ConsumerTally(consumer, records)
+            violations += self.lost(consumer, tally, commits)
+            violations += self.doubled(consumer, tally)
+            violations += self.invented(consumer, tally, commits)
+            violations += self.attempts(consumer, tally)
+            violations += self.deadLetters(consumer, tally)
+            if consumer.ordering == .perKey { violations += self.order(consumer, records, commits) }
+        }
+        return violations
+    }
+
+    /// Every committed event has had its effect, or is a dead letter.
+    private func lost(_ consumer: Consumer, _ tally: ConsumerTally, _ commits: Commits) -> [Violation] {
+        commits.events.compactMap { event in
+            guard consumer.topics.contains(event.topic) else { return nil }
+            let message = tally.messages[event.id] ?? MessageTally()
+            guard message.handled == 0, message.deadLetters.isEmpty else { return nil }
+            return Violation("lost", consumer.name, event.id, "was committed, and is neither handled nor a dead letter")
+        }
+    }
+
+    /// No event has had its effect twice.
+    private func doubled(_ consumer: Consumer, _ tally: ConsumerTally) -> [Violation] {
+        tally.sorted.flatMap { id, message in
+            var violations: [Violation] = []
+            if message.handled > 1 {
+                violations.append(Violation("doubled", consumer.name, id, "was handled \(message.handled) times"))
+            }
+            if consumer.hasEffects, message.effects != min(1, message.handled) {
+                let text = "was handled \(message.handled) times and has \(message.effects) effects"
+                violations.append(Violation(message.effects > 1 ? "doubled" : "lost", consumer.name, id, text))
+            }
+            if message.handled > 0, !message.deadLetters.isEmpty, message.isUndisturbed {
+                violations.append(Violation("doubled", consumer.name, id, "was handled and is a dead letter"))
+            }
+            return violations
+        }
+    }
+
+    /// Nothing has come of a transaction that was rolled back.
+    private func invented(_ consumer: Consumer, _ tally: ConsumerTally, _ commits: Commits) -> [Violation] {
+        tally.sorted.compactMap { id, _ in
+            guard commits.places[id] == nil else { return nil }
+            return Violation("invented", consumer.name, id, "was never committed, and yet it was delivered")
+        }
+    }
+
+    /// No more attempts than allowed, no fewer before giving up, and none given up that was never started.
+    private func attempts(_ consumer: Consumer, _ tally: ConsumerTally) -> [Violation] {
+        tally.sorted.flatMap { id, message in
+            var violations: [Violation] = []
+            // The first start of each fresh copy is free; all others are claimed by message.
+            let allowed = message.firsts.values.reduce(0) { $0 + consumer.attempts + max(0, $1 - 1) }
+            if !message.firsts.isEmpty, message.starts > allowed {
+                let text = "was started \(message.starts) times, allowed are \(allowed)"
+                violations.append(Violation("attempts", consumer.name, id, text))
+            }
+            guard let letter = message.deadLetters.first, !letter.reason.hasPrefix("no handler") else {
+                return violations
+            }
+            // A start is counted before it happens, so that none is hidden: processes that end just then, once for each
+            // attempt, leave a message unstarted.
+            if message.isTraced, message.started == 0, message.claimed < consumer.attempts {
+                violations.append(Violation("attempts", consumer.name, id, "is a dead letter and was never started"))
+            } else if message.isTraced, message.isUndisturbed, message.redrives == 0,
+                message.starts != consumer.attempts
+            {
+                let text = "became a dead letter after \(message.starts) starts instead of \(consumer.attempts)"
+                violations.append(Violation("attempts", consumer.name, id, text))
+            }
+            return violations
+        }
+    }
+
+    /// Every dead letter has a reason, and somebody has decided it.
+    private func deadLetters(_ consumer: Consumer, _ tally: ConsumerTally) -> [Violation] {
+        tally.sorted.flatMap { id, message in
+            var violations: [Violation] = []
+            if message.deadLetters.contains(where: { $0.reason.isEmpty || $0.attempts < 1 }) {
+                violations.append(Violation("dead letter", consumer.name, id, "has no reason or no attempt"))
+            }
+            if message.isTraced, message.deadLetters.count > message.deadVerdicts {
+                let text = "is \(message.deadLetters.count) dead letters after \(message.deadVerdicts) verdicts"
+                violations.append(Violation("dead letter", consumer.name, id, text))
+            }
+            return violations
+        }
+    }
+
+    /// Events of one key end in the order in which they were committed.
+    private func order(_ consumer: Consumer, _ records: [History.Record], _ commits: Commits) -> [Violation] {
+        var last: [String: Int] = [:]
+        var ended: Set<String> = []
+        var violations: [Violation] = []
+        for record in records {
+            let id: String
+            switch record.what {
+            case .handled(consumer.name, let handled): id = handled
+            case .settled(consumer.name, let dead, .deadLetter): id = dead
+            default: continue
+            }
+            guard let place = commits.places[id], let key = commits.events[place].key else { continue }
+            guard ended.insert(id).inserted else { continue }
+            if let before = last[key], before > place {
+                let text = "key \(key): came to its end after \(commits.events[before].id), which was committed later"
+                violations.append(Violation("order", consumer.name, id, text))
+            }
+            last[key] = max(last[key] ?? place, place)
+        }
+        return violations
+    }
+}
+
+/// A promise that was broken.
+public struct Violation: Sendable, Hashable, CustomStringConvertible {
+    /// The rule: lost, doubled, invented, order, attempts or dead letter.
+    public let rule: String
+    /// The subscription concerned, if it is one.
+    public let subscription: SubscriptionName?
+    /// The message concerned.
+    public let messageID: String
+    /// What happened.
+    public let text: String
+
+    /// Describes a violation.
+    public init(_ rule: String, _ subscription: SubscriptionName?, _ messageID: String, _ text: String) {
+        self.rule = rule
+        self.subscription = subscription
+        self.messageID = messageID
+        self.text = text
+    }
+
+    /// One line.
+    public var description: String {
+        "\(self.rule): \(self.subscription.map { "\($0), " } ?? "")message \(self.messageID) \(self.text)"
+    }
+}

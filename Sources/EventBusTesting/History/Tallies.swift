@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+
+/// The committed events of a history, in order.
+struct Commits {
+    struct Event {
+        let id: String
+        let topic: Topic
+        let key: String?
+    }
+
+    private(set) var events: [Event] = []
+    /// Where an event stands in ``events``.
+    private(set) var places: [String: Int] = [:]
+    /// Messages that were on the bus before they were committed, or without it.
+    private(set) var violations: [Violation] = []
+
+    init(_ records: [History.Record]) {
+        var early: Set<String> = []
+        for record in records {
+            switch record.what {
+            case .committed(let id, let topic, let key):
+                self.places[id] = self.events.count
+                self.events.append(Event(id: id, topic: topic, key: key))
+            case .published(let id, _) where self.places[id] == nil && early.insert(id).inserted:
+                self.violations.append(Violation("invented", nil, id, "was published and had not been committed"))
+            default:
+                break
+            }
+        }
+    }
+}
+
+/// What a history says of one consumer's messages.
+struct ConsumerTally {
+    private(set) var messages: [String: MessageTally] = [:]
+
+    init(_ consumer: HistoryChecker.Consumer, _ records: [History.Record]) {
+        let name = consumer.name
+        for record in records {
+            switch record.what {
+            case .delivered(name, let id, let failures, let returns, let redrives):
+                self.messages[id, default: MessageTally()].delivered(failures, returns, redrives)
+            case .claimed(name, let id): self.messages[id, default: MessageTally()].claimed += 1
+            case .started(name, let id): self.messages[id, default: MessageTally()].started += 1
+            case .unfinished(name, let id): self.messages[id, default: MessageTally()].unfinished += 1
+            case .handled(name, let id): self.messages[id, default: MessageTally()].handled += 1
+            case .effect(name, let id): self.messages[id, default: MessageTally()].effects += 1
+            case .settled(name, let id, .deadLetter): self.messages[id, default: MessageTally()].deadVerdicts += 1
+            case .deadLettered(name, let id, let reason, let attempts):
+                self.messages[id, default: MessageTally()].deadLetters.append((reason, attempts))
+            default: break
+            }
+        }
+    }
+
+    /// In an order that does not change from run to run.
+    var sorted: [(String, MessageTally)] { self.messages.sorted { $0.key < $1.key } }
+}
+
+/// What a history says of one message at one consumer.
+struct MessageTally {
+    var claimed = 0
+    var started = 0
+    var unfinished = 0
+    var handled = 0
+    var effects = 0
+    var deadVerdicts = 0
+    var deadLetters: [(reason: String, attempts: Int)] = []
+    /// How often a fresh copy was delivered, by the number of redrives.
+    private(set) var firsts: [Int: Int] = [:]
+    private(set) var returns = 0
+    private(set) var redrives = 0
+
+    /// Starts that count as attempts.
+    var starts: Int { self.started - self.unfinished }
+
+    /// Whether deliveries are recorded.
+    var isTraced: Bool { !self.firsts.isEmpty }
+
+    /// Whether the message never came back without a verdict, and was there only once.
+    var isUndisturbed: Bool { self.returns == 0 && self.unfinished == 0 && self.firsts.values.allSatisfy { $0 == 1 } }
+
+    mutating func delivered(_ failures: Int, _ returns: Int, _ redrives: Int) {
+        self.firsts[redrives, default: 0] += failures == 0 && returns == 0 ? 1 : 0
+        self.returns += returns
+        self.redrives = max(self.redrives, redrives)
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+
+extension History {
+    /// The history as text, a line per record; messages are called by topic and number rather than by id.
+    ///
+    /// - Parameter ids: the messages to tell of; `nil` for all. What belongs to no message is always told.
+    public func timeline(of ids: Set<String>? = nil) -> String {
+        let records = self.records
+        let names = History.names(of: records)
+        let width = min(32, records.map(\.place.count).max() ?? 0)
+        var lines: [String] = []
+        for record in records where ids.map({ record.what.id.map($0.contains) ?? true }) ?? true {
+            let time = History.seconds(record.time)
+            let place = record.place.padding(to: width)
+            lines.append("\(time)  \(place)  \(record.what.text(names))")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func names(of records: [Record]) -> [String: String] {
+        var names: [String: String] = [:]
+        for record in records {
+            guard case .committed(let id, let topic, _) = record.what, names[id] == nil else { continue }
+            names[id] = "\(topic)#\(names.count + 1)"
+        }
+        return names
+    }
+
+    private static func seconds(_ time: Duration) -> String {
+        let milliseconds = Int(time / .milliseconds(1))
+        let fraction = String(1000 + milliseconds % 1000).dropFirst()
+        let text = "\(milliseconds / 1000).\(fraction) s"
+        return String(repeating: " ", count: max(0, 12 - text.count)) + text
+    }
+}
+
+extension History.What {
+    /// The message that it tells of.
+    var id: String? {
+        switch self {
+        case .committed(let id, _, _), .published(let id, _), .delivered(_, let id, _, _, _), .claimed(_, let id),
+            .started(_, let id), .failed(_, let id), .unfinished(_, let id), .handled(_, let id),
+            .settled(_, let id, _), .effect(_, let id),
+            .deadLettered(_, let id, _, _):
+            id
+        case .note: nil
+        }
+    }
+
+    fileprivate func text(_ names: [String: String]) -> String {
+        let name = self.id.map { names[$0] ?? $0 } ?? ""
+        return switch self {
+        case .committed(_, _, let key): "commits \(name)\(key.map { " with key \($0)" } ?? "")"
+        case .published: "publishes \(name)"
+        case .delivered(let subscription, _, let failures, let returns, let redrives):
+            "gets \(name) from \(subscription) (failures \(failures), returns \(returns), redrives \(redrives))"
+        case .claimed(let consumer, _): "\(consumer) counts a start of \(name)"
+        case .started(let consumer, _): "\(consumer) starts \(name)"
+        case .failed(let consumer, _): "\(consumer) fails on \(name)"
+        case .unfinished(let consumer, _): "\(consumer) has to start \(name) again"
+        case .handled(let consumer, _): "\(consumer) commits the effect of \(name)"
+        case .settled(let subscription, _, let verdict): "settles \(name) of \(subscription): \(verdict.text)"
+        case .effect(let consumer, _): "holds an effect of \(name) by \(consumer)"
+        case .deadLettered(let subscription, _, let reason, let attempts):
+            "\(name) is a dead letter of \(subscription) after \(attempts) attempts: \(reason)"
+        case .note(let text): text
+        }
+    }
+}
+
+extension Verdict {
+    fileprivate var text: String {
+        switch self {
+        case .done: "done"
+        case .retry(let delay, let failures): "again after \(delay), failures \(failures.count)"
+        case .deadLetter(let reason, _): "dead letter, \(reason)"
+        }
+    }
+}
+
+extension String {
+    fileprivate func padding(to width: Int) -> String {
+        self + String(repeating: " ", count: max(0, width - self.count))
+    }
+}

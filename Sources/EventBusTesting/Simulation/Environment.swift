@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// The variables that the process was started with.
+enum Environment {
+    static func value(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }
+    }
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import ServiceLifecycle
+import Synchronization
+
+/// A process of a simulation over all its lives.
+final class Instance: Sendable {
+    private struct State: Sendable {
+        var process: SimulatedProcess?
+        var cancel: (@Sendable () -> Void)?
+        var failure: ProcessFailed?
+        var isStopped = false
+        var hasEnded = false
+    }
+
+    let name: String
+    private let simulation: Simulation
+    private let services: @Sendable (SimulatedProcess) throws -> [any Service]
+    private let calls: CallCounter
+    private let state = Mutex(State())
+    /// Rises when a life has ended.
+    private let ends = Level()
+
+    init(
+        _ name: String,
+        in simulation: Simulation,
+        _ services: @escaping @Sendable (SimulatedProcess) throws -> [any Service]
+    ) {
+        self.name = name
+        self.simulation = simulation
+        self.services = services
+        self.calls = CallCounter(name, seed: simulation.seed)
+    }
+
+    /// What ended the process although nobody had killed it.
+    var failure: ProcessFailed? { self.state.withLock { $0.failure } }
+
+    var hasEnded: Bool { self.state.withLock { $0.hasEnded } }
+
+    func start() {
+        // Not a child of the test's task: it ends with the simulation, which waits for it.
+        let task = Task(executorPreference: self.simulation.executor) {
+            await self.live()
+            self.state.withLock { $0.hasEnded = true }
+            self.ends.raise()
+        }
+        self.state.withLock { $0.cancel = { task.cancel() } }
+    }
+
+    func cancel() {
+        let cancel = self.state.withLock { state in
+            state.isStopped = true
+            return state.cancel
+        }
+        cancel?()
+    }
+
+    /// Ends the present life at once.
+    func kill() async {
+        let (process, level) = (self.state.withLock { $0.process }, self.ends.value)
+        guard let process else { return }
+        process.die()
+        _ = try? await self.ends.wait(above: level)
+    }
+
+    /// Lets the present life end in good order and starts no other one.
+    func stop() async {
+        let (process, level) = self.state.withLock { state in
+            state.isStopped = true
+            return (state.hasEnded ? nil : state.process, self.ends.value)
+        }
+        guard let process else { return }
+        process.shutDown()
+        _ = try? await self.ends.wait(above: level)
+    }
+
+    private var isStopped: Bool { self.state.withLock { $0.isStopped } }
+
+    private func live() async {
+        var life = 0
+        while !self.isStopped {
+            life += 1
+            let process = SimulatedProcess(self.name, life: life, in: self.simulation, calls: self.calls)
+            self.simulation.history.record(.note("starts"), by: process)
+            await self.live(process)
+            self.ends.raise()
+            guard !self.isStopped, self.failure == nil else { return }
+            // Nobody starts a process again in no time.
+            try? await self.simulation.clock.sleep(for: .milliseconds(10 + self.calls.below(2000)))
+        }
+    }
+
+    private enum End { case services, death, shutdownRequest }
+
+    private func live(_ process: SimulatedProcess) async {
+        let services: ServiceGroup
+        do {
+            services = ServiceGroup(
+                configuration: .init(
+                    services: try self.services(process).map { .init(service: NamedService(base: $0)) },
+                    logger: self.simulation.logger
+                )
+            )
+        } catch {
+            return self.fail(error)
+        }
+        self.state.withLock { $0.process = process }
+        await withTaskGroup(of: End.self) { group in
+            group.addTask {
+                let result: Result<Void, any Error>
+                do {
+                    result = .success(try await Suspects.$turnstile.withValue(Turnstile()) { try await services.run() })
+                } catch { result = .failure(error) }
+                self.ended(process, result)
+                return .services
+            }
+            group.addTask {
+                await process.death.wait()
+                return .death
+            }
+            group.addTask {
+                await process.shutdown.wait()
+                if !Task.isCancelled { await services.triggerGracefulShutdown() }
+                return .shutdownRequest
+            }
+            while await group.next() == .shutdownRequest {}
+            group.cancelAll()
+        }
+    }
+
+    /// A process that ends without having been killed or shut down is a failure of the test.
+    private func ended(_ process: SimulatedProcess, _ result: Result<Void, any Error>) {
+        guard !process.isDead, !self.isStopped else { return }
+        switch result {
+        case .success where process.isShuttingDown: break
+        case .success: self.fail(nil)
+        case .failure(let error): self.fail(error)
+        }
+    }
+
+    private func fail(_ error: (any Error)?) {
+        self.simulation.history.record(.note("has ended by itself"), at: self.name)
+        self.state.withLock { $0.failure = $0.failure ?? ProcessFailed(process: self.name, cause: error) }
+    }
+}
+
+/// A service whose name costs nothing: a group makes one of all that a service holds.
+private struct NamedService: Service, CustomStringConvertible {
+    let base: any Service
+
+    var description: String { "service of a simulation" }
+
+    func run() async throws { try await self.base.run() }
+}
+
+/// A process of a simulation ended although nobody had killed or stopped it.
+public struct ProcessFailed: Error, CustomStringConvertible {
+    /// The process.
+    public let process: String
+    /// What its services threw; `nil` when they returned.
+    public let cause: (any Error)?
+
+    /// The process and the error.
+    public var description: String {
+        "process \(self.process) ended by itself: \(self.cause.map { "\($0)" } ?? "its services returned")"
+    }
+}
+
+/// The processes of one name in a ``Simulation``.
+public struct SimulatedService: Sendable {
+    let instances: [Instance]
+
+    /// Kills the processes at the point where they are; each starts again as soon as the time goes on.
+    public func kill() async {
+        for instance in self.instances { await instance.kill() }
+    }
+
+    /// Shuts the processes down gracefully and returns when they have ended; they do not start again.
+    public func stop() async {
+        for instance in self.instances { await instance.stop() }
+    }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Synchronization
+
+/// Runs all tasks of a simulation on one thread, one job at a time; of the jobs that could run a seed picks the next.
+final class SeededExecutor: TaskExecutor {
+    private struct State: Sendable {
+        var jobs: [UnownedJob] = []
+        var idle: [CheckedContinuation<Void, Never>] = []
+        var random: SeededRandom
+        /// Of all choices so far: two runs that agree in it have taken the same way.
+        var fingerprint: UInt64 = 0
+        var steps = 0
+    }
+
+    private enum Step {
+        case job(UnownedJob)
+        case idle(CheckedContinuation<Void, Never>)
+        case stuck
+    }
+
+    private let state: Mutex<State>
+
+    init(seed: UInt64) {
+        self.state = Mutex(State(random: SeededRandom(seed: seed, "executor")))
+    }
+
+    /// Depends on every choice that has been made, and on how many jobs there were to choose from.
+    var fingerprint: UInt64 { self.state.withLock { $0.fingerprint } }
+
+    /// How many jobs have run.
+    var steps: Int { self.state.withLock { $0.steps } }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        self.state.withLock { $0.jobs.append(job) }
+    }
+
+    /// Returns when no job can run.
+    func untilIdle() async {
+        await withCheckedContinuation { continuation in
+            self.state.withLock { $0.idle.append(continuation) }
+        }
+    }
+
+    /// How a run ended.
+    enum End {
+        case done
+        /// No job is left, and nobody waits for that.
+        case stuck
+        /// So many jobs have run that it will probably never come to rest.
+        case endless
+    }
+
+    /// Runs jobs until `isDone`.
+    func run(until isDone: () -> Bool) -> End {
+        let executor = self.asUnownedTaskExecutor()
+        for _ in 0..<Self.stepLimit {
+            if isDone() { return .done }
+            switch self.step() {
+            case .job(let job): job.runSynchronously(on: executor)
+            case .idle(let waiter): waiter.resume()
+            case .stuck: return .stuck
+            }
+        }
+        return .endless
+    }
+
+    private static let stepLimit = 20_000_000
+
+    private func step() -> Step {
+        self.state.withLock { state in
+            let count = state.jobs.count
+            guard count > 0 else { return state.idle.popLast().map(Step.idle) ?? .stuck }
+            state.steps += 1
+            let choice = count == 1 ? 0 : state.random.below(count)
+            state.fingerprint = (state.fingerprint ^ UInt64(choice &* 64 &+ count)) &* 0x100_0000_01b3
+            state.jobs.swapAt(choice, count - 1)
+            return .job(state.jobs.removeLast())
+        }
+    }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// Random numbers that a seed decides: the same on every machine, in every process (SplitMix64).
+package struct SeededRandom: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    package init(seed: UInt64) {
+        self.state = seed
+    }
+
+    /// A stream of its own for a named part, so that a draw more in one part changes nothing in another.
+    package init(seed: UInt64, _ name: String) {
+        // FNV-1a, since the standard library's hashes differ between processes.
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        self.init(seed: SeededRandom.mixed(seed ^ hash))
+    }
+
+    package mutating func next() -> UInt64 {
+        self.state &+= 0x9e37_79b9_7f4a_7c15
+        return SeededRandom.mixed(self.state)
+    }
+
+    /// A number from zero to below `bound`.
+    package mutating func below(_ bound: Int) -> Int {
+        Int(truncatingIfNeeded: self.next() % UInt64(bound))
+    }
+
+    private static func mixed(_ value: UInt64) -> UInt64 {
+        var value = value
+        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
+        return value ^ (value >> 31)
+    }
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+public import EventBus
+public import Persistence
+import Synchronization
+
+/// One life of a process in a ``Simulation``: from a start to its death.
+///
+/// What it does after its death reaches nobody.
+public final class SimulatedProcess: Sendable {
+    /// The process, with its number when there are several.
+    public let name: String
+    /// How often the process has been started, this time included.
+    public let life: Int
+    let simulation: Simulation
+    /// What the history calls it.
+    let place: String
+    private let calls: CallCounter
+    private let isDeadState = Mutex(false)
+    private let isShuttingDownState = Mutex(false)
+    /// Raised when the process dies.
+    let death = Signal()
+    /// Raised when the process is asked to shut down.
+    let shutdown = Signal()
+
+    init(_ name: String, life: Int, in simulation: Simulation, calls: CallCounter) {
+        self.name = name
+        self.life = life
+        self.simulation = simulation
+        self.calls = calls
+        self.place = "\(name) (life \(life))"
+    }
+
+    /// The bus, with the simulation's faults.
+    public var bus: any EventBus { SimulatedBus(process: self) }
+
+    /// A durable store by name, with the simulation's faults.
+    public func store(_ name: String) -> any Store { SimulatedStore(name, of: self) }
+
+    /// The simulation's time.
+    public var clock: VirtualClock { self.simulation.clock }
+
+    /// Whether the process has died.
+    public var isDead: Bool { self.isDeadState.withLock { $0 } }
+
+    /// Kills the process, as SIGKILL would: at this very point, whatever it is doing.
+    public func die(_ place: String = "killed") {
+        let isFirst = self.isDeadState.withLock { isDead in
+            defer { isDead = true }
+            return !isDead
+        }
+        guard isFirst else { return }
+        self.simulation.history.record(.note("dies: \(place)"), by: self)
+        self.death.raise()
+    }
+
+    /// Asks the process to shut down, as SIGTERM would.
+    public func shutDown() {
+        self.isShuttingDownState.withLock { $0 = true }
+        self.simulation.history.record(.note("is asked to shut down"), by: self)
+        self.shutdown.raise()
+    }
+
+    var isShuttingDown: Bool { self.isShuttingDownState.withLock { $0 } }
+
+    // MARK: Points at which something can go wrong
+
+    /// The beginning of a call: others may run first, and the process may have died meanwhile, or dies now.
+    ///
+    /// - Returns: a fault that the call itself has to carry out.
+    func enter(_ call: FaultCall) async throws(ProcessDied) -> Fault? {
+        if self.simulation.plan.isActive, self.calls.below(4) == 0 { await Task.yield() }
+        try self.checkAlive()
+        guard let fault = self.draw(call) else { return nil }
+        switch fault {
+        case .deathBefore:
+            self.die("before \(call.rawValue)")
+            throw ProcessDied()
+        case .delay:
+            try? await self.clock.sleep(for: .milliseconds(1 + self.calls.below(5000)))
+            try self.checkAlive()
+            return nil
+        default:
+            return fault
+        }
+    }
+
+    /// As ``enter(_:)``, for calls that do not wait.
+    func drawNow(_ call: FaultCall) -> Fault? {
+        guard !self.isDead else { return .deathBefore }
+        let fault = self.draw(call)
+        if fault == .deathBefore { self.die("before \(call.rawValue)") }
+        return fault
+    }
+
+    /// The end of a call that has had its effect: the process may have died meanwhile, or dies now and never hears the answer.
+    func leave(_ call: FaultCall, _ fault: Fault?) throws(ProcessDied) {
+        if fault == .deathAfter { self.die("after \(call.rawValue)") }
+        try self.checkAlive()
+    }
+
+    func checkAlive() throws(ProcessDied) {
+        if self.isDead { throw ProcessDied() }
+    }
+
+    /// A number for the details of a fault.
+    func below(_ bound: Int) -> Int { self.calls.below(bound) }
+
+    private func draw(_ call: FaultCall) -> Fault? {
+        let plan = self.simulation.plan
+        guard plan.isActive else { return nil }
+        let fault = plan.draw(call, InjectedFault.ID(process: self.name, call: self.calls.next()), self.calls.seed)
+        guard let fault else { return nil }
+        self.simulation.history.record(.note("\(fault.rawValue) at \(call.rawValue)"), by: self)
+        return fault
+    }
+}
+
+/// What a process that has died gets from every call.
+struct ProcessDied: Error {}
+
+/// Numbers the calls of a process over all its lives, and gives it random numbers of its own.
+final class CallCounter: Sendable {
+    private struct State: Sendable {
+        var count = 0
+        var random: SeededRandom
+    }
+
+    let seed: UInt64
+    private let state: Mutex<State>
+
+    init(_ process: String, seed: UInt64) {
+        var random = SeededRandom(seed: seed, process)
+        self.seed = random.next()
+        self.state = Mutex(State(random: random))
+    }
+
+    func next() -> Int {
+        self.state.withLock { state in
+            state.count += 1
+            return state.count
+        }
+    }
+
+    func below(_ bound: Int) -> Int { self.state.withLock { $0.random.below(bound) } }
+}

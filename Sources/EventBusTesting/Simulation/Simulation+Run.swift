@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import Logging
+import Synchronization
+
+extension Simulation {
+    /// The seed of a run that names none: the environment's `SEED`, or 1.
+    public static var standardSeed: UInt64 { Self.seedOfEnvironment ?? 1 }
+
+    /// Seeds for a test's arguments: 1 to `count`, or only the environment's `SEED`.
+    public static func seeds(_ count: UInt64) -> [UInt64] {
+        Self.seedOfEnvironment.map { [$0] } ?? Array(1...max(1, count))
+    }
+
+    /// Runs `body` and the processes that it starts to the end of `body`, on the calling thread.
+    ///
+    /// - Parameters:
+    ///   - seed: decides everything that is left to chance.
+    ///   - faults: what may go wrong.
+    ///   - suppressed: faults that do not happen although the seed says so.
+    ///   - body: the test.
+    /// - Throws: what `body` throws; ``UnfinishedWork`` when it waits for something that nobody inside will do.
+    public static func run<Result: Sendable>(
+        seed: UInt64 = Simulation.standardSeed,
+        faults: Faults = .none,
+        except suppressed: Set<InjectedFault.ID> = [],
+        _ body: @escaping @Sendable (Simulation) async throws -> Result
+    ) throws -> Result {
+        try Self.attempt(seed, faults, suppressed, body).result.get()
+    }
+
+    /// A run and the world in which it took place.
+    static func attempt<Value: Sendable>(
+        _ seed: UInt64,
+        _ faults: Faults,
+        _ suppressed: Set<InjectedFault.ID>,
+        _ body: @escaping @Sendable (Simulation) async throws -> Value
+    ) -> (result: Result<Value, any Error>, simulation: Simulation) {
+        let simulation = Simulation(seed: seed, faults: faults, except: suppressed)
+        let outcome = Outcome<Value>()
+        let stamps = SeededStamps(seed: seed, clock: simulation.clock)
+        // The one task that is no child of another, as that of a program's main function.
+        let task = Task(executorPreference: simulation.executor) {
+            await outcome.set {
+                try await withLogger(simulation.logger) { _ in
+                    try await Stamp.withSource(stamps) { try await body(simulation) }
+                }
+            }
+        }
+        let end = simulation.executor.run { outcome.value != nil }
+        let problem: UnfinishedWork? =
+            switch end {
+            case .done: nil
+            case .stuck: simulation.report("the test waits for something outside the simulation")
+            case .endless: simulation.report("the tasks keep each other busy and never come to rest")
+            }
+        task.cancel()
+        let ignorant = simulation.stop(outcome)
+        if let problem = problem ?? ignorant { return (.failure(problem), simulation) }
+        return (outcome.value ?? .failure(CancellationError()), simulation)
+    }
+
+    /// Ends all processes; returns a report of those that ignore their cancellation.
+    private func stop<Value>(_ outcome: Outcome<Value>) -> UnfinishedWork? {
+        let instances = self.instances
+        for instance in instances { instance.cancel() }
+        let end = self.executor.run { outcome.value != nil && instances.allSatisfy(\.hasEnded) }
+        if case .done = end { return nil }
+        let names = (outcome.value == nil ? ["the test"] : []) + instances.filter { !$0.hasEnded }.map(\.name)
+        return self.report("\(names.joined(separator: ", ")) cannot be ended by cancellation")
+    }
+
+    private static var seedOfEnvironment: UInt64? { Environment.value("SEED").flatMap(UInt64.init) }
+}
+
+/// What came out of a task.
+private final class Outcome<Value: Sendable>: Sendable {
+    private let state = Mutex<Result<Value, any Error>?>(nil)
+
+    var value: Result<Value, any Error>? { self.state.withLock { $0 } }
+
+    func set(_ body: () async throws -> Value) async {
+        let result: Result<Value, any Error>
+        do { result = .success(try await body()) } catch { result = .failure(error) }
+        self.state.withLock { $0 = result }
+    }
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+public import EventBus
+import Logging
+public import Persistence
+public import ServiceLifecycle
+import Synchronization
+
+/// A world in which an application's own code runs on one thread, in virtual time, with every choice made by a seed.
+///
+/// ```swift
+/// try Simulation.run { simulation in
+///     simulation.start("payments") { process in
+///         [Payments(store: process.store("payments")).consumer(on: process.bus, clock: process.clock)]
+///     }
+///     try await simulation.settle()
+///     // publish, settle, look at what has come of it
+/// }
+/// ```
+///
+/// The seed decides which of the tasks that could run runs next, which of competing consumers gets a message, the ids, and
+/// which ``Faults`` happen at which call of the bus or of a store. The same seed takes the same way on every machine.
+///
+/// What runs inside must not leave the simulation: tasks that are neither child tasks nor made by it, and sleeps on a clock
+/// other than ``clock``, are not seen. Waiting for them ends the run with a report.
+public final class Simulation: Sendable {
+    private struct State: Sendable {
+        var stores: [String: InMemoryStore] = [:]
+        var instances: [Instance] = []
+        var committed: [Message] = []
+    }
+
+    /// What decides everything that is left to chance.
+    public let seed: UInt64
+    /// The time, which stands still until ``advance(by:)`` or ``finish(within:until:)`` moves it.
+    public let clock = VirtualClock()
+    /// What has happened so far.
+    public let history: History
+    let executor: SeededExecutor
+    let plan: FaultPlan
+    let outages: Outages
+    /// Silent: what matters is in the history.
+    let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
+    private let memory: InMemoryEventBus
+    private let state = Mutex(State())
+
+    init(seed: UInt64, faults: Faults, except suppressed: Set<InjectedFault.ID>) {
+        let clock = self.clock
+        let history = History { clock.now.offset }
+        let random = Mutex(SeededRandom(seed: seed, "bus"))
+        self.seed = seed
+        self.history = history
+        self.executor = SeededExecutor(seed: seed)
+        self.plan = FaultPlan(seed: seed, faults, except: suppressed)
+        self.outages = Outages(clock: clock)
+        self.memory = InMemoryEventBus(
+            clock: clock,
+            choosing: { consumers, _ in
+                random.withLock { $0.below(consumers.count) }
+            }
+        )
+    }
+
+    // MARK: The world
+
+    /// The bus, without faults: for the test itself.
+    public var bus: InMemoryEventBus { self.memory }
+
+    /// A durable store by name, without faults: for the test itself.
+    ///
+    /// It is made when it is first asked for and outlives the processes that use it.
+    public func store(_ name: String) -> InMemoryStore {
+        self.state.withLock { state in
+            if let store = state.stores[name] { return store }
+            let store = InMemoryStore(
+                observer: StoreRecorder(name: name, history: self.history) { messages in
+                    self.state.withLock { $0.committed += messages }
+                }
+            )
+            state.stores[name] = store
+            return store
+        }
+    }
+
+    /// Starts processes; each runs its services until it is killed or stopped, and starts anew after it was killed.
+    ///
+    /// - Parameters:
+    ///   - name: what the processes are called in ``history``.
+    ///   - instances: how many of them run side by side.
+    ///   - services: makes a process's services, anew for each of its lives. They have to use the process's bus, clock and
+    ///     stores: through them it can be made to fail, and what it does after its death reaches nobody.
+    @discardableResult
+    public func start(
+        _ name: String,
+        instances: Int = 1,
+        _ services: @escaping @Sendable (SimulatedProcess) throws -> [any Service]
+    ) -> SimulatedService {
+        let new = (1...max(1, instances)).map { number in
+            Instance(instances > 1 ? "\(name)/\(number)" : name, in: self, services)
+        }
+        self.state.withLock { $0.instances += new }
+        for instance in new { instance.start() }
+        return SimulatedService(instances: new)
+    }
+
+    /// The test itself as a process, which meets the same faults as those that ``start(_:instances:_:)`` starts.
+    public func process(_ name: String) -> SimulatedProcess {
+        SimulatedProcess(name, life: 1, in: self, calls: CallCounter(name, seed: self.seed))
+    }
+
+    /// No faults happen from now on, and outages are over.
+    public func heal() {
+        self.plan.heal()
+        self.outages.end()
+    }
+
+    /// The faults that have happened so far, in order.
+    public var injectedFaults: [InjectedFault] { self.plan.injected }
+
+    /// All entities of a type in a store, in no particular order.
+    public func entities<Model: Entity>(of type: Model.Type, in store: String) throws(RepositoryError) -> [Model] {
+        try self.store(store).all(type)
+    }
+
+    /// The events of a type that were committed to any store's outbox, in order, with their message ids.
+    public func committed<E: Event>(_ type: E.Type) throws(BusError) -> [(id: String, event: E)] {
+        var events: [(id: String, event: E)] = []
+        for message in self.state.withLock({ $0.committed }) where message.topic == E.topic {
+            events.append((message.id, try message.decode(E.self)))
+        }
+        return events
+    }
+
+    /// Adds the dead letters of subscriptions to the history, for a ``HistoryChecker`` to judge.
+    public func recordDeadLetters(of subscriptions: SubscriptionName...) async throws {
+        for subscription in subscriptions {
+            for letter in try await self.bus.deadLetters(of: subscription, limit: .max) {
+                let what = History.What.deadLettered(
+                    subscription,
+                    letter.message.id,
+                    reason: letter.reason,
+                    attempts: letter.failures.count
+                )
+                self.history.record(what, at: "bus")
+            }
+        }
+    }
+
+    /// Depends on every choice so far.
+    var fingerprint: UInt64 { self.executor.fingerprint }
+
+    // MARK: Time
+
+    /// Returns when nothing can run any more without new input or time.
+    public func idle() async {
+        await self.executor.untilIdle()
+    }
+
+    /// Returns when nothing can run any more and nothing waits but for time.
+    ///
+    /// - Throws: ``UnfinishedWork`` that says what is stuck, and where; what ended a process that nobody had killed.
+    public func settle() async throws {
+        await self.idle()
+        try self.rethrowFailures()
+        let stuck = self.unfinished.filter { !self.waitsForTime($0) }
+        if !stuck.isEmpty {
+            throw UnfinishedWork(
+                stuck,
+                at: self.clock.now.offset,
+                "nobody will do what is left, and time does not change that"
+            )
+        }
+    }
+
+    /// Lets time pass; whoever sleeps wakes at its time, and everything runs until nothing can before the time goes on.
+    public func advance(by duration: Duration) async {
+        await self.idle()
+        let end = self.clock.now.advanced(by: duration)
+        while let next = self.clock.nextDeadline, next <= end {
+            self.clock.advance(to: next)
+            await self.idle()
+        }
+        self.clock.advance(to: end)
+        await self.idle()
+    }
+
+    /// Lets time pass until no work is left: nothing queued, delayed, in flight or in an outbox, and `isDone`.
+    ///
+    /// - Throws: ``UnfinishedWork`` when work is left and nobody sleeps, or `limit` has passed; what ended a process that
+    ///   nobody had killed.
+    public func finish(within limit: Duration = .seconds(30 * 86400), until isDone: () -> Bool = { true }) async throws
+    {
+        let end = self.clock.now.advanced(by: limit)
+        while true {
+            await self.idle()
+            try self.rethrowFailures()
+            if !self.hasWork, isDone() { return }
+            guard let next = self.clock.nextDeadline, next <= end else {
+                throw self.report(self.clock.nextDeadline == nil ? "nobody sleeps" : "the limit of \(limit) has passed")
+            }
+            self.clock.advance(to: next)
+        }
+    }
+
+    /// The work that is left, and where it waits.
+    public var unfinished: [UnfinishedWork.Item] {
+        let stores = self.state.withLock { $0.stores.sorted { $0.key < $1.key } }
+        return UnfinishedWork.items(of: self.memory)
+            + stores.flatMap { UnfinishedWork.items(of: $0.value, named: $0.key) }
+    }
+
+    private var hasWork: Bool {
+        !self.memory.isIdle
+            || self.state.withLock { state in state.stores.values.contains { $0.outboxReport().rows > 0 } }
+    }
+
+    private func waitsForTime(_ item: UnfinishedWork.Item) -> Bool {
+        switch item.state {
+        case .delayed: true
+        case .inFlight, .outbox: self.clock.nextDeadline != nil
+        case .queued, .publisher: false
+        }
+    }
+
+    var instances: [Instance] { self.state.withLock { $0.instances } }
+
+    func report(_ reason: String) -> UnfinishedWork {
+        UnfinishedWork(self.unfinished, at: self.clock.now.offset, reason)
+    }
+
+    private func rethrowFailures() throws {
+        for instance in self.instances {
+            if let failure = instance.failure { throw failure }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusTesting
+import Testing
+
+@Suite("The history checker")
+struct HistoryCheckerTests {
+    private static let topic: Topic = "greeted"
+    private static let name: SubscriptionName = "greeter"
+
+    private static func check(
+        ordering: Ordering = .none,
+        hasEffects: Bool = false,
+        _ records: [History.What]
+    ) -> [String] {
+        let history = History { .zero }
+        for record in records { history.record(record, at: "test") }
+        let consumer = HistoryChecker.Consumer(
+            Self.name,
+            topics: [Self.topic],
+            ordering: ordering,
+            attempts: 2,
+            hasEffects: hasEffects
+        )
+        return HistoryChecker([consumer]).violations(in: history).map(\.rule)
+    }
+
+    private static func committed(_ id: String, key: String? = nil) -> History.What {
+        .committed(id, Self.topic, key: key)
+    }
+    private static func published(_ id: String) -> History.What { .published(id, Self.topic) }
+    private static func delivered(_ id: String, returns: Int = 0) -> History.What {
+        .delivered(Self.name, id, failures: 0, returns: returns, redrives: 0)
+    }
+    private static func started(_ id: String) -> History.What { .started(Self.name, id) }
+    private static func handled(_ id: String) -> History.What { .handled(Self.name, id) }
+    private static func dead(_ id: String, reason: String = "too bad") -> [History.What] {
+        [
+            .settled(Self.name, id, .deadLetter(reason: reason, Failures(count: 2))),
+            .deadLettered(Self.name, id, reason: reason, attempts: 2),
+        ]
+    }
+
+    @Test("An event that was handled once is as it should be")
+    func allIsWell() {
+        let records = [
+            Self.committed("a"), Self.published("a"), Self.delivered("a"), Self.started("a"), Self.handled("a"),
+        ]
+        #expect(Self.check(records) == [])
+        #expect(Self.check(hasEffects: true, records + [.effect(Self.name, "a")]) == [])
+    }
+
+    @Test(
+        "A broken promise has a name",
+        arguments: [
+            ("lost", [committed("a")]),
+            ("lost", [committed("a"), published("a"), delivered("a"), started("a"), .failed(name, "a")]),
+            ("doubled", [committed("a"), handled("a"), handled("a")]),
+            ("invented", [published("a")]),
+            ("invented", [committed("b"), handled("b"), delivered("a")]),
+            ("invented", [published("a"), committed("a"), handled("a")]),
+            ("attempts", [committed("a"), delivered("a"), started("a"), started("a"), started("a"), handled("a")]),
+            ("attempts", [committed("a"), delivered("a")] + dead("a")),
+            ("attempts", [committed("a"), delivered("a"), started("a")] + dead("a")),
+            ("dead letter", [committed("a"), delivered("a"), started("a"), started("a")] + dead("a", reason: "")),
+            (
+                "dead letter",
+                [committed("a"), delivered("a"), started("a"), started("a")] + dead("a").suffix(1)
+            ),
+            ("doubled", [committed("a"), delivered("a"), started("a"), started("a"), handled("a")] + dead("a")),
+        ] as [(String, [History.What])]
+    )
+    func finds(_ rule: String, _ records: [History.What]) {
+        #expect(Self.check(records) == [rule])
+    }
+
+    @Test("An effect that is there twice, or not at all, is found")
+    func effects() {
+        let handled = [Self.committed("a"), Self.handled("a")]
+        #expect(Self.check(hasEffects: true, handled) == ["lost"])
+        #expect(
+            Self.check(hasEffects: true, handled + [.effect(Self.name, "a"), .effect(Self.name, "a")]) == ["doubled"]
+        )
+    }
+
+    @Test("A start that is made again counts once")
+    func unfinishedStarts() {
+        let start: [History.What] = [Self.started("a"), .unfinished(Self.name, "a")]
+        #expect(
+            Self.check([Self.committed("a"), Self.delivered("a")] + start + start + start + [Self.handled("a")]) == []
+        )
+    }
+
+    @Test("Each fresh copy has a free first start")
+    func copies() {
+        let starts = Array(repeating: Self.started("a"), count: 3)
+        #expect(
+            Self.check([Self.committed("a"), Self.delivered("a"), Self.delivered("a")] + starts + [Self.handled("a")])
+                == []
+        )
+    }
+
+    @Test("Events of one key end in the order of their commits, those of several keys as they like")
+    func order() {
+        let commits = [Self.committed("a", key: "k"), Self.committed("b", key: "k"), Self.committed("c", key: "l")]
+        let swapped = commits + [Self.handled("b"), Self.handled("a"), Self.handled("c")]
+        #expect(Self.check(ordering: .perKey, swapped) == ["order"])
+        #expect(Self.check(swapped) == [])
+        #expect(
+            Self.check(ordering: .perKey, commits + [Self.handled("c"), Self.handled("a"), Self.handled("b")]) == []
+        )
+        #expect(Self.check(ordering: .perKey, commits + Self.dead("a") + [Self.handled("b"), Self.handled("c")]) == [])
+        let late = commits + [Self.handled("b"), Self.handled("c")] + Self.dead("a")
+        #expect(Self.check(ordering: .perKey, late) == ["order"])
+    }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+
+/// Something was written on a page; what is written on one page is kept in order.
+struct EntryWritten: Event {
+    static let topic: Topic = "journal.entry.written"
+
+    let page: String
+    let text: String
+
+    var orderingKey: String? { self.page }
+}
+
+/// The part of `payment.account.opened` that the journal reads.
+struct AccountOpened: Event {
+    static let topic: Topic = "payment.account.opened"
+    static let requiresSubscriber = false
+
+    let userID: Identifier
+
+    var orderingKey: String? { self.userID.description }
+
+    enum CodingKeys: String, CodingKey {
+        case userID = "user_id"
+    }
+}

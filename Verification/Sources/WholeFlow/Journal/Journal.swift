@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusTesting
+import Persistence
+
+/// A module whose effects are not idempotent: only the inbox keeps it from doing them twice.
+struct Journal: Sendable {
+    static let pages: SubscriptionName = "journal.pages"
+    static let totals: SubscriptionName = "journal.totals"
+    static let accounts: SubscriptionName = "journal.accounts"
+    static let retry = RetryPolicy(attempts: 3, firstDelay: .seconds(1), factor: 5)
+
+    private let store: any Store
+    private let lines: any Repository<Line>
+
+    init(store: any Store) {
+        self.store = store
+        self.lines = store.repository(for: Line.self)
+    }
+
+    /// Writes an entry and tells of it.
+    func write(_ entry: EntryWritten) async throws {
+        try await self.store.transaction { transaction in
+            try self.lines.insert(Line(consumer: "writer", message: entry.text), in: transaction)
+            try transaction.publish(entry)
+        }
+    }
+
+    /// Begins to write an entry and thinks better of it: nothing must come of it.
+    func discard(_ entry: EntryWritten) async throws {
+        struct Discarded: Error {}
+        do {
+            try await self.store.transaction { transaction in
+                try transaction.publish(entry)
+                throw Discarded()
+            }
+        } catch is Discarded {}
+    }
+
+    /// Swallows the failure of a write: the transaction must fail all the same.
+    ///
+    /// - Returns: whether it did.
+    func swallow(_ entry: EntryWritten) async throws -> Bool {
+        do {
+            try await self.store.transaction { transaction in
+                try self.lines.insert(Line(consumer: "writer", message: "", mark: "taken"), in: transaction)
+                try self.lines.insert(Line(consumer: "writer", message: "", mark: "taken"), in: transaction)
+                _ = try? await self.lines.find(by: Line.byMark, "taken", in: transaction)
+                try? transaction.publish(entry)
+            }
+            return false
+        } catch let error as RepositoryError where error.isConflict(on: Line.byMark) {
+            return true
+        }
+    }
+
+    /// The journal's three consumers: in order, in batches, and one of another module's events.
+    func consumers(on bus: any EventBus, clock: VirtualClock, _ handle: @escaping Handling) -> [EventConsumer] {
+        let lines = self.lines
+        return [
+            EventConsumer(
+                Self.pages,
+                on: bus,
+                store: self.store,
+                options: ConsumerOptions(ordering: .perKey, prefetch: 4, concurrency: 2, retry: Self.retry),
+                clock: clock
+            ) {
+                On(EntryWritten.self) { event, message, transaction in
+                    try handle(Self.pages, message, event.text)
+                    try lines.insert(Line(consumer: Self.pages.description, message: message.id), in: transaction)
+                }
+            },
+            EventConsumer(
+                Self.totals,
+                on: bus,
+                store: self.store,
+                batch: 4,
+                options: ConsumerOptions(prefetch: 8, concurrency: 2, retry: Self.retry),
+                clock: clock
+            ) {
+                On(EntryWritten.self) { event, message, transaction in
+                    try handle(Self.totals, message, event.text)
+                    try lines.insert(Line(consumer: Self.totals.description, message: message.id), in: transaction)
+                }
+            },
+            EventConsumer(
+                Self.accounts,
+                on: bus,
+                store: self.store,
+                options: ConsumerOptions(prefetch: 4, concurrency: 2),
+                clock: clock
+            ) {
+                On(AccountOpened.self) { _, message, transaction in
+                    try handle(Self.accounts, message, "")
+                    try lines.insert(Line(consumer: Self.accounts.description, message: message.id), in: transaction)
+                }
+            },
+        ]
+    }
+
+    /// What else a handler does: fails, or ends its process.
+    typealias Handling = @Sendable (_ consumer: SubscriptionName, _ message: Message, _ text: String) throws -> Void
+}

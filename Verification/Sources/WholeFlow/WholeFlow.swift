@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+public import EventBusTesting
+import Payments
+import Persistence
+import Users
+
+/// The whole system under faults: two instances each of the user service, the payment service and a journal whose effects are
+/// not idempotent, over one bus and three stores.
+public enum WholeFlow {
+    /// Runs the system with a seed and all faults.
+    public static func run(seed: UInt64) -> SimulationRun {
+        Simulation.check(seed: seed) { try await Self.run(in: $0) }
+    }
+
+    /// Runs the system until no work is left, and judges what has become of every event.
+    ///
+    /// - Returns: the promises that were broken.
+    public static func run(in simulation: Simulation) async throws -> [Violation] {
+        let world = World(seed: simulation.seed)
+        try await Self.declareSubscriptions(in: simulation)
+        Self.startUsers(world, in: simulation)
+        Self.startPayments(in: simulation)
+        Self.startJournal(world, in: simulation)
+        try await simulation.finish { world.isDone }
+        if simulation.seed % 3 == 0 { try await Self.redriveDeadLetters(world, in: simulation) }
+        try await Self.recordResults(in: simulation)
+        return try Self.checker.violations(in: simulation.history) + Self.unkept(world, in: simulation)
+    }
+
+    static let checker = HistoryChecker([
+        .init(Payments.subscription, topics: ["user.created"], hasEffects: true),
+        .init(
+            Journal.pages,
+            topics: [EntryWritten.topic],
+            ordering: .perKey,
+            attempts: Journal.retry.attempts,
+            hasEffects: true
+        ),
+        .init(Journal.totals, topics: [EntryWritten.topic], attempts: Journal.retry.attempts, hasEffects: true),
+        .init(Journal.accounts, topics: [AccountOpened.topic], hasEffects: true),
+    ])
+
+    // MARK: The processes
+
+    private static func startUsers(_ world: World, in simulation: Simulation) {
+        simulation.start("users", instances: 2) { process in
+            let store = process.store("users")
+            let users = Users(store: store, hasher: PlainHasher())
+            let desk = Desk(requests: world.registrations, process: process, pause: .milliseconds(20)) { registration in
+                do {
+                    world.register(try await users.register(registration).id)
+                } catch is RegistrationError {
+                    // An answer too: somebody has the name, perhaps this one by a commit whose answer was lost.
+                }
+            }
+            return [desk, OutboxRelay(from: store, to: process.bus, batch: 4, clock: process.clock)]
+        }
+    }
+
+    private static func startPayments(in simulation: Simulation) {
+        let batch = simulation.seed % 2 == 0 ? 1 : 4
+        simulation.start("payments", instances: 2) { process in
+            let store = process.store("payments")
+            return [
+                Payments(store: store).consumer(
+                    on: process.bus,
+                    batch: batch,
+                    options: ConsumerOptions(prefetch: 8, concurrency: 2),
+                    clock: process.clock
+                ),
+                OutboxRelay(from: store, to: process.bus, clock: process.clock),
+            ]
+        }
+    }
+
+    private static func startJournal(_ world: World, in simulation: Simulation) {
+        simulation.start("journal", instances: 2) { process in
+            let store = process.store("journal")
+            let journal = Journal(store: store)
+            let desk = Desk(requests: world.wishes, process: process, pause: .milliseconds(30)) { wish in
+                switch wish {
+                case .write(let entry): try await journal.write(entry)
+                case .discard(let entry): try await journal.discard(entry)
+                case .swallow(let entry):
+                    if try await !journal.swallow(entry) { world.commitPoisoned() }
+                }
+            }
+            let consumers = journal.consumers(on: process.bus, clock: process.clock) { consumer, message, text in
+                try world.meet(consumer, message, text, in: process)
+            }
+            return [desk, OutboxRelay(from: store, to: process.bus, clock: process.clock)] + consumers
+        }
+    }
+
+    /// Subscriptions exist long before the first event, as in a deployment.
+    private static func declareSubscriptions(in simulation: Simulation) async throws {
+        let subscriptions = [
+            try Subscription(Payments.subscription, patterns: ["user.created"]),
+            try Subscription(Journal.pages, patterns: [TopicPattern(EntryWritten.topic)], ordering: .perKey),
+            try Subscription(Journal.totals, patterns: [TopicPattern(EntryWritten.topic)]),
+            try Subscription(Journal.accounts, patterns: [TopicPattern(AccountOpened.topic)]),
+        ]
+        for subscription in subscriptions {
+            try await simulation.bus.withDeliveries(to: subscription) { _ in }
+        }
+    }
+
+    // MARK: The end
+
+    private static func redriveDeadLetters(_ world: World, in simulation: Simulation) async throws {
+        world.cure()
+        for subscription in [Journal.pages, Journal.totals] {
+            _ = try await simulation.bus.redrive(subscription)
+        }
+        try await simulation.finish()
+    }
+
+    /// Adds what the stores and the dead letters hold at the end.
+    private static func recordResults(in simulation: Simulation) async throws {
+        let history = simulation.history
+        for line in try simulation.entities(of: Line.self, in: "journal") where line.consumer != "writer" {
+            history.record(.effect(try SubscriptionName(line.consumer), line.message), at: "journal")
+        }
+        var events: [String: String] = [:]
+        for case .committed(let id, "user.created", let key?) in history.records.map(\.what) { events[key] = id }
+        for account in try simulation.entities(of: PaymentAccount.self, in: "payments") {
+            let event = events["\(account.owner)"] ?? "none, owner \(account.owner)"
+            history.record(.effect(Payments.subscription, event), at: "payments")
+        }
+        try await simulation.recordDeadLetters(
+            of: Payments.subscription,
+            Journal.pages,
+            Journal.totals,
+            Journal.accounts
+        )
+    }
+
+    /// What was answered and is not so.
+    private static func unkept(_ world: World, in simulation: Simulation) throws -> [Violation] {
+        let users = Set(try simulation.entities(of: User.self, in: "users").map(\.id))
+        var violations = world.registered.filter { !users.contains($0) }.map {
+            Violation("lost", nil, "\($0)", "was registered, and there is no such user")
+        }
+        if world.poisonedCommits > 0 {
+            violations.append(Violation("invented", nil, "", "a transaction whose write had failed was committed"))
+        }
+        return violations
+    }
+}
+
+/// A hasher that costs nothing.
+struct PlainHasher: PasswordHasher {
+    func hash(_ password: String) async throws -> String { "$plain$" }
+    func verify(_ password: String, against hash: String) async throws -> Bool { false }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusTesting
+import Foundation
+import Persistence
+
+// conform: both conformance suites on the in-process bus and store, on several schedules; prints the rules that are broken.
+
+struct BusHarness: EventBusHarness {
+    let simulation: Simulation
+
+    var bus: any EventBus { self.simulation.bus }
+    var clock: any Clock<Duration> { self.simulation.clock }
+
+    func pass(_ duration: Duration) async throws { self.simulation.clock.advance(by: duration) }
+}
+
+struct MemoryHarness: StoreHarness {
+    let store: any Store = InMemoryStore()
+    let otherStore: any Store = InMemoryStore()
+}
+
+let seeds: ClosedRange<UInt64> = 1...5
+var broken: [String] = []
+
+for testCase in EventBusConformance.cases {
+    let failure = seeds.lazy.compactMap { seed in
+        Result { try Simulation.run(seed: seed) { try await testCase.run(on: BusHarness(simulation: $0)) } }.failure
+    }.first
+    if let failure { broken.append("bus: \(testCase): \(failure)") }
+}
+for testCase in StoreConformance.cases {
+    let failure = seeds.lazy.compactMap { seed in
+        Result { try Simulation.run(seed: seed) { _ in try await testCase.run(on: MemoryHarness()) } }.failure
+    }.first
+    if let failure { broken.append("store: \(testCase): \(failure)") }
+}
+
+for rule in broken { print(rule) }
+print("\(EventBusConformance.cases.count + StoreConformance.cases.count) rules, \(broken.count) broken")
+exit(broken.isEmpty ? 0 : 1)
+
+extension Result where Failure == any Error {
+    var failure: Failure? {
+        guard case .failure(let error) = self else { return nil }
+        return error
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// What the command line asks for.
+struct Options {
+    /// A word of the command line that makes no sense.
+    struct Problem: Error {
+        let text: String
+    }
+
+    var seeds: ClosedRange<UInt64> = 1...1000
+    var isTwice = false
+    var stopsAtFirst = false
+    var isVerbose = false
+
+    init(_ words: some Sequence<String>) throws(Problem) {
+        var words = Array(words)[...]
+        var first: UInt64 = 1
+        var count: UInt64 = 1000
+        while let word = words.popFirst() {
+            switch word {
+            case "--seeds": count = try Self.number(after: word, &words)
+            case "--from": first = try Self.number(after: word, &words)
+            case "--seed":
+                first = try Self.number(after: word, &words)
+                count = 1
+                self.isVerbose = true
+            case "--twice": self.isTwice = true
+            case "--stop-at-first": self.stopsAtFirst = true
+            default: throw Problem(text: "\(word) is unknown")
+            }
+        }
+        self.seeds = first...(first + count - 1)
+    }
+
+    private static func number(after word: String, _ words: inout ArraySlice<String>) throws(Problem) -> UInt64 {
+        guard let text = words.popFirst(), let number = UInt64(text), (1...1_000_000_000).contains(number) else {
+            throw Problem(text: "\(word) needs a number from 1 to 1000000000")
+        }
+        return number
+    }
+}
