@@ -10,10 +10,7 @@ final class Tally: Sendable {
         var handedOut = 0
         var done = 0
         var repeats = 0
-        /// Whether a divergence ends everything, and there is one.
-    var isStopped: Bool { self.state.withLock { $0.isStopped } }
-
-    var divergences: [Differential.Divergence] = []
+        var divergences: [Differential.Divergence] = []
         var isStopped = false
     }
 
