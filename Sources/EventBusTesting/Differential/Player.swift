@@ -243,17 +243,26 @@ final class Player {
     private func drain(_ slot: Int, finals: Int) async throws -> Seen {
         var seen = Seen()
         var finals = finals
+        var retries: [String: Int] = [:]
         while true {
             for (consumer, seat) in self.seats.sorted(by: { $0.key < $1.key }) where seat.scope.slot == slot {
-                for _ in seat.held {
-                    if case .retry = self.settle(0, at: consumer) { continue }
-                    finals -= 1
+                for delivery in seat.held {
+                    guard case .retry = self.settle(0, at: consumer) else {
+                        finals -= 1
+                        continue
+                    }
+                    retries[self.label(of: delivery.message), default: 0] += 1
                 }
                 try await seat.deliveries.flush()
             }
             guard finals > 0 else { return seen }
-            let retries = self.delayed.filter { $0.slot == slot }
-            if retries.count >= finals, let due = retries.map(\.due).min() { try await self.pass(until: due) }
+            // A bus that forgets failures would go on for ever.
+            if let endless = retries.filter({ $0.value > Post.mostRetries }).keys.min() {
+                seen.obstacle = "\(endless) is retried again and again"
+                return seen
+            }
+            let delayed = self.delayed.filter { $0.slot == slot }
+            if delayed.count >= finals, let due = delayed.map(\.due).min() { try await self.pass(until: due) }
             let next = try await self.take(1, of: slot, isWait: true)
             seen.arrivals += next.arrivals
             seen.obstacle = next.obstacle

@@ -21,6 +21,9 @@ struct Post: Sendable, Hashable {
 
     static let firstFailure = Date(timeIntervalSince1970: 1_767_225_601.25)
 
+    /// No message is retried more often in one life.
+    static let mostRetries = 2
+
     let label: String
     /// `@` stands for a word that is unique to the run.
     let topic: String

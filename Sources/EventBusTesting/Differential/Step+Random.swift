@@ -99,7 +99,7 @@ private struct Author {
         guard self.hasRetries, self.dice.happens(35) else { return [[end], later, [.done]] }
         // With two delays in one program none is retried twice, so that their order does not depend on how quick it is.
         if self.isSlow { return [[.retry(seconds: self.dice.pick([1, 5])), end], [.done]] }
-        let retries = [Post.Fate](repeating: .retry(seconds: 1), count: self.dice.pick([1, 1, 1, 2]))
+        let retries = [Post.Fate](repeating: .retry(seconds: 1), count: self.dice.pick([1, 1, 1, Post.mostRetries]))
         return [retries + [end], self.dice.happens(20) ? [.retry(seconds: 1), .done] : later, [.done]]
     }
 

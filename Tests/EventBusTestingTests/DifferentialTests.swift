@@ -20,7 +20,7 @@ struct DifferentialTests {
     /// How a program ends when the other bus is the in-process bus with a fault.
     private static func divergence(
         of program: Differential.Program,
-        _ fault: (@Sendable (Delivery) -> Delivery)? = nil
+        _ fault: Fault? = nil
     ) throws -> Differential.Divergence? {
         let stage = Stage()
         let memory = InMemoryEventBus(clock: stage.clock)
@@ -50,29 +50,9 @@ struct DifferentialTests {
 
     @Test(
         "A bus that does something else is found, and the program that shows it is made short",
-        arguments: [
-            ("no returns", { Delivery(id: $0.id, message: $0.message, failures: $0.failures, redrives: $0.redrives) }),
-            ("no failures", { Delivery(id: $0.id, message: $0.message, returns: $0.returns, redrives: $0.redrives) }),
-            (
-                "no first failure",
-                {
-                    let failures = Failures(count: $0.failures.count)
-                    return Delivery(
-                        id: $0.id,
-                        message: $0.message,
-                        failures: failures,
-                        returns: $0.returns,
-                        redrives: $0.redrives
-                    )
-                }
-            ),
-            (
-                "no redrives",
-                { Delivery(id: $0.id, message: $0.message, failures: $0.failures, returns: $0.returns) }
-            ),
-        ] as [(String, @Sendable (Delivery) -> Delivery)]
+        arguments: Fault.allCases
     )
-    func wrong(_ name: String, _ fault: @escaping @Sendable (Delivery) -> Delivery) async throws {
+    fileprivate func wrong(_ fault: Fault) async throws {
         let found = try (1...50 as ClosedRange<UInt64>).lazy.map(Differential.Program.init)
             .first { try Self.divergence(of: $0, fault) != nil }
         let program = try #require(found)
@@ -84,10 +64,27 @@ struct DifferentialTests {
     }
 }
 
+/// What a bus forgets of a delivery.
+private enum Fault: CaseIterable {
+    case returns, failures, firstFailure, redrives
+
+    func change(_ delivery: Delivery) -> Delivery {
+        let counted = Failures(count: delivery.failures.count)
+        let failures = self == .failures ? Failures() : self == .firstFailure ? counted : delivery.failures
+        return Delivery(
+            id: delivery.id,
+            message: delivery.message,
+            failures: failures,
+            returns: self == .returns ? 0 : delivery.returns,
+            redrives: self == .redrives ? 0 : delivery.redrives
+        )
+    }
+}
+
 /// Changes what it hands out.
 private struct FaultyBus: EventBus {
     let inner: InMemoryEventBus
-    let fault: @Sendable (Delivery) -> Delivery
+    let fault: Fault
 
     func publish(_ messages: [Message]) async -> [PublishOutcome] { await self.inner.publish(messages) }
 
@@ -115,9 +112,9 @@ private struct FaultyBus: EventBus {
 
 private struct FaultyDeliveries: Deliveries {
     let inner: any Deliveries
-    let fault: @Sendable (Delivery) -> Delivery
+    let fault: Fault
 
-    func next() async throws -> [Delivery]? { try await self.inner.next()?.map(self.fault) }
+    func next() async throws -> [Delivery]? { try await self.inner.next()?.map(self.fault.change) }
     func settle(_ delivery: Delivery.ID, _ verdict: Verdict) { self.inner.settle(delivery, verdict) }
     func stop() { self.inner.stop() }
     func flush() async throws { try await self.inner.flush() }
