@@ -9,6 +9,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     dependencies: [
         .package(name: bus, path: ".."),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
     targets: [
@@ -28,6 +29,15 @@ let package = Package(
             dependencies: ["WholeFlow", .product(name: "EventBusTesting", package: bus)]
         ),
         .executableTarget(name: "settle", dependencies: ["WholeFlow"]),
+        .executableTarget(
+            name: "differential",
+            dependencies: [
+                .product(name: "EventBus", package: bus),
+                .product(name: "EventBusRabbit", package: bus),
+                .product(name: "EventBusTesting", package: bus),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
         .executableTarget(
             name: "conform",
             dependencies: [

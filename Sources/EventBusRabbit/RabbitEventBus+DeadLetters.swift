@@ -11,10 +11,10 @@ extension RabbitEventBus {
 
     /// The dead letters of a subscription; see ``EventBus/EventBus/deadLetters(of:limit:)``.
     ///
-    /// Waits until the bus runs. Fetches them without acknowledging and gives them back by closing the channel, which keeps
+    /// Waits until the bus runs. Gets them without acknowledging and gives them back by closing the channel, which keeps
     /// their order.
     public func deadLetters(of subscription: SubscriptionName, limit: Int) async throws -> [DeadLetter] {
-        try await self.withDeadLetters(of: subscription) { shelf in
+        try await self.withDeadLetters(of: subscription, limit: limit) { shelf in
             var letters: [DeadLetter] = []
             while letters.count < limit, let message = try await shelf.next() { letters.append(message.deadLetter()) }
             return letters
@@ -30,7 +30,7 @@ extension RabbitEventBus {
         limit: Int,
         where isWanted: @Sendable (DeadLetter) -> Bool
     ) async throws -> Int {
-        try await self.withDeadLetters(of: subscription) { shelf in
+        try await self.withDeadLetters(of: subscription, limit: limit) { shelf in
             // All are fetched before the first is given, so that one that dies again is not met again.
             var filter = RedriveFilter()
             var given: [IncomingMessage] = []
@@ -84,13 +84,14 @@ extension RabbitEventBus {
     /// Opens a connection for the length of `body`; what it has fetched and not removed is given back, in order.
     private func withDeadLetters<Value: Sendable>(
         of subscription: SubscriptionName,
+        limit: Int,
         _ body: (DeadLetterQueue) async throws -> Value
     ) async throws -> Value {
         if self.status.isIdle { self.logger.warning("A look at dead letters waits for the bus to run") }
         try await self.status.untilStarted()
         let connection = try await self.connect("\(subscription).dead")
         do {
-            let queue = try await DeadLetterQueue(of: subscription, on: connection)
+            let queue = try await DeadLetterQueue(of: subscription, limit: limit, on: connection)
             let result: Result<Value, any Error>
             do { result = .success(try await body(queue)) } catch { result = .failure(error) }
             try await queue.close()

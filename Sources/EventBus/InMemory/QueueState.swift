@@ -37,7 +37,8 @@ struct QueueState: Sendable {
         var isStopped = false
 
         var handedOut: Int { self.outstanding.count - self.buffered }
-        var hasRoom: Bool { !self.isStopped && self.outstanding.count < self.prefetch }
+        /// A broker goes on pushing to a consumer that has stopped asking, until the consumer's scope ends.
+        var hasRoom: Bool { self.outstanding.count < self.prefetch }
     }
 
     /// What a consumer that asks for deliveries is to do.

@@ -213,7 +213,7 @@ final class ConsumeSession: ChannelDelegate {
 
     func step() {
         guard self.failure == nil else { return }
-        switch self.gate.next() {
+        switch self.gate.next(isAwaited: self.deliveries.isAwaited()) {
         case .none: break
         case .handOut(let tags):
             self.deliveries.offer(tags.compactMap { self.held[$0] }.map(RabbitDeliveries.Arrival.init))

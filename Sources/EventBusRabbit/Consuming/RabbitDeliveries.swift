@@ -34,6 +34,8 @@ final class RabbitDeliveries: Deliveries {
         var failure: BusError?
         /// The loop knows that something is to be collected.
         var isWoken = false
+        /// The loop wants to know when somebody waits.
+        var wakesWhenAwaited = false
         /// The loop will come by itself unless this many verdicts wait.
         var patience: Int?
         var wake: (@Sendable () -> Void)?
@@ -59,14 +61,18 @@ final class RabbitDeliveries: Deliveries {
     func next() async throws -> [Delivery]? {
         let arrivals = try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (waiter: Waiter) in
+                var wake: (@Sendable () -> Void)?
                 let (earlier, result) = self.state.withLock { state -> (Waiter?, Result<[Arrival]?, any Error>?) in
                     if Task.isCancelled { return (nil, .failure(CancellationError())) }
                     if let failure = state.failure { return (nil, .failure(failure)) }
                     if state.isStopped { return (nil, .success(nil)) }
                     guard state.arrivals.isEmpty else { return (nil, .success(state.handOut())) }
+                    if state.wakesWhenAwaited { wake = state.wake }
+                    state.wakesWhenAwaited = false
                     defer { state.waiter = waiter }
                     return (state.waiter, nil)
                 }
+                wake?()
                 // Only one task may wait; a second one takes over.
                 earlier?.resume(throwing: CancellationError())
                 if let result { waiter.resume(with: result) }
@@ -108,6 +114,14 @@ final class RabbitDeliveries: Deliveries {
     var isStopped: Bool { self.state.withLock { $0.isStopped } }
 
     var failure: BusError? { self.state.withLock { $0.failure } }
+
+    /// Whether a task waits in ``next()``; if not, the loop is woken when one does.
+    func isAwaited() -> Bool {
+        self.state.withLock { state in
+            state.wakesWhenAwaited = state.waiter == nil
+            return !state.wakesWhenAwaited
+        }
+    }
 
     func attach(wake: @escaping @Sendable () -> Void, flush: @escaping @Sendable () -> EventLoopFuture<Void>) {
         self.state.withLock {

@@ -87,7 +87,11 @@ struct SoloGate {
         self.isStopped = true
     }
 
-    mutating func next() -> Step {
+    /// What to do now.
+    ///
+    /// - Parameter isAwaited: whether somebody waits for a delivery. Nothing is fetched before: at the scope's end it would go
+    ///   back and count a return, as if it had been started.
+    mutating func next(isAwaited: @autoclosure () -> Bool) -> Step {
         guard !self.isStopped else { return .none }
         switch self.phase {
         case .open:
@@ -96,7 +100,7 @@ struct SoloGate {
             self.ready = []
             self.out.formUnion(tags)
             return .handOut(tags)
-        case .draining where self.out.isEmpty && self.moves == 0:
+        case .draining where self.out.isEmpty && self.moves == 0 && isAwaited():
             self.phase = .fetching
             self.isFetchStale = false
             return .fetch

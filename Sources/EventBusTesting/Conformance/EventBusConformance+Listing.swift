@@ -28,6 +28,15 @@ extension EventBusConformance {
             try await scene.bury("m4", of: subscription)
             _ = try await scene.deadLetters(of: subscription, "m1", "m2", "m3", "m4")
         },
+        Case("many dead letters keep their order, however many of them are looked at") { scene in
+            let subscription = try scene.subscription()
+            let labels = (1...40).map { "m\($0)" }
+            try await scene.bury(labels, of: subscription)
+            for limit in [3, 12, 40, 33, 40] {
+                let letters = try await scene.harness.bus.deadLetters(of: subscription.name, limit: limit)
+                try expect("dead letters with a limit of \(limit)", scene.labels(letters), Array(labels.prefix(limit)))
+            }
+        },
         Case("a subscription without dead letters lists none and redrives none") { scene in
             let subscription = try scene.subscription()
             try await scene.declare(subscription)
@@ -46,6 +55,10 @@ extension EventBusConformance {
 extension Scene {
     /// Publishes messages and makes dead letters of them; nothing else waits in the subscription.
     func bury(_ labels: String..., of subscription: Subscription) async throws {
+        try await self.bury(labels, of: subscription)
+    }
+
+    func bury(_ labels: [String], of subscription: Subscription) async throws {
         try await self.open(subscription) { inbox in
             for label in labels {
                 try await self.publish(label)

@@ -129,6 +129,22 @@ extension EventBusConformance {
                 try await inbox.flush()
             }
         },
+        Case("a message that waits to be handed out alone is not charged with its consumer's end") { scene in
+            let subscription = try scene.subscription()
+            try await scene.declare(subscription)
+            try await scene.publish("m1", "m2")
+            try await scene.open(subscription) { inbox in _ = try await inbox.take("m1", "m2") }
+            try await scene.open(subscription) { inbox in
+                inbox.settle(try await inbox.takeAlone("m1"), .done)
+                try await inbox.flush()
+            }
+            try await scene.open(subscription) { inbox in
+                let delivery = try await inbox.takeAlone("m2")
+                try expect("returns of m2", delivery.returns, 1)
+                inbox.settle(delivery, .done)
+                try await inbox.flush()
+            }
+        },
         Case("what one consumer gives back another gets") { scene in
             let subscription = try scene.subscription(prefetch: 1)
             try await scene.open(subscription) { survivor in

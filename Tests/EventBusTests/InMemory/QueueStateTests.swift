@@ -194,7 +194,8 @@ struct QueueStateTests {
         self.settle(&queue, 1, by: 1)
         _ = queue.detach(1)
         _ = queue.attach(2, prefetch: 10)
-        #expect(self.take(&queue, 2) == ["b"])
+        // It was on its way to the one that had stopped.
+        #expect(self.take(&queue, 2) == ["b+1"])
     }
 
     @Test mutating func verdictsOnWhatIsNotOutAreIgnored() {

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// A step with all its references resolved: what is done to both buses alike.
+enum Action: Sendable, Hashable {
+    /// Consumers are numbered in the order in which they are opened, as the in-process bus does.
+    case open(consumer: Int, slot: Int, prefetch: Int, patterns: [String])
+    case publish([Post])
+    /// So many deliveries come, to whichever consumer.
+    case take(slot: Int, count: Int)
+    case settle(slot: Int, labels: [String])
+    case stray(slot: Int)
+    /// Some get their verdicts at the last moment; what is unsettled then goes back.
+    case end(consumer: Int, slot: Int, Step.How, settling: [String])
+    case wait(slot: Int, count: Int)
+    /// So many deliveries get a verdict after which they do not come again.
+    case drain(slot: Int, finals: Int)
+    case letters(slot: Int)
+    case redrive(slot: Int, limit: Int, Step.Wanted)
+    case restart
+    case mismatch(slot: Int)
+
+    /// The subscription whose deliveries come in this action.
+    var slotOfTaking: Int? {
+        switch self {
+        case .take(let slot, _), .wait(let slot, _), .drain(let slot, _): slot
+        default: nil
+        }
+    }
+}
+
+extension Action: CustomStringConvertible {
+    var description: String {
+        func name(_ slot: Int) -> String { "s\(slot + 1)" }
+        return switch self {
+        case .open(let consumer, let slot, let prefetch, let patterns):
+            "open consumer \(consumer) of \(name(slot)) (\(Differential.ordering(of: slot))), prefetch \(prefetch), "
+                + "patterns \(patterns.joined(separator: ", "))"
+        case .publish(let posts): "publish \(posts.map(\.description).joined(separator: "; "))"
+        case .take(let slot, let count): "take \(count) of \(name(slot))"
+        case .settle(let slot, let labels): "settle \(labels.joined(separator: ", ")) of \(name(slot))"
+        case .stray(let slot): "verdicts on wrong ids of \(name(slot))"
+        case .end(let consumer, let slot, let how, let labels):
+            "end consumer \(consumer) of \(name(slot)), \(how.rawValue)"
+                + (labels.isEmpty ? "" : " after settling \(labels.joined(separator: ", "))")
+        case .wait(let slot, let count): "wait for the retries of \(name(slot)) and take \(count)"
+        case .drain(let slot, let finals): "drain \(name(slot)) until \(finals) are done or dead"
+        case .letters(let slot): "list the dead letters of \(name(slot))"
+        case .redrive(let slot, let limit, let wanted):
+            "redrive of the first \(limit) of \(name(slot)) those with \(wanted.rawValue) numbers"
+        case .restart: "restart the bus"
+        case .mismatch(let slot): "open \(name(slot)) with the other ordering"
+        }
+    }
+}

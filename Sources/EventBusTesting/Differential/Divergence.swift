@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+extension Differential {
+    /// The two buses do not do the same.
+    public struct Divergence: Error, CustomStringConvertible {
+        /// The seed of the program.
+        public let seed: UInt64
+        /// The program up to where the buses part, and what each of them does there.
+        public let description: String
+
+        init(seed: UInt64, _ text: String) {
+            self.seed = seed
+            self.description = text
+        }
+    }
+
+    /// A program took so long that retries came back while something else was to be seen.
+    ///
+    /// It says nothing about the bus; the program is to be run again, with other subscriptions.
+    public struct TooSlow: Error {}
+}
+
+extension Differential.Divergence {
+    /// Where two traces part; `nil` when they don't.
+    init?(seed: UInt64, model: Trace, other: Trace, of count: Int) {
+        let actions = model.actions
+        let texts = (model.seen.map(\.text), other.seen.map(\.text))
+        let end = max(texts.0.count, texts.1.count)
+        let place = (0..<end).first { index in
+            index >= texts.0.count || index >= texts.1.count || texts.0[index] != texts.1[index]
+        }
+        guard let place = place ?? (end < count ? end : nil) else { return nil }
+        let head = "program \(seed): the buses part at action \(place + 1) of \(count)"
+        let lines = Self.lines(actions.prefix(place + 1), texts.0.prefix(place))
+        let sides = Self.side("in-process", texts.0, place) + Self.side("other bus", texts.1, place)
+        self.init(seed: seed, ([head] + lines + sides).joined(separator: "\n"))
+    }
+
+    /// The in-process bus does not even get to the end by itself.
+    init(seed: UInt64, stuck model: Trace, _ error: any Error) {
+        let head = "program \(seed): the in-process bus gets stuck: \(error)"
+        let lines = Self.lines(model.actions[...], model.seen.map(\.text)[...])
+        self.init(seed: seed, ([head] + lines).joined(separator: "\n"))
+    }
+
+    /// Actions, each with what was seen of it.
+    static func lines(_ actions: ArraySlice<Action>, _ texts: ArraySlice<[String]>) -> [String] {
+        actions.indices.flatMap { index in
+            ["\(index + 1). \(actions[index])"] + (index < texts.count ? texts[index].map { "       \($0)" } : [])
+        }
+    }
+
+    private static func side(_ name: String, _ texts: [[String]], _ place: Int) -> [String] {
+        guard place < texts.count else { return ["    -- \(name): does not get that far"] }
+        let text = texts[place].isEmpty ? ["nothing to see"] : texts[place]
+        return text.map { "    -- \(name): \($0)" }
+    }
+}

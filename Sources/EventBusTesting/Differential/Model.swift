@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import Synchronization
+
+/// The in-process bus as the other side of the comparison, on virtual time.
+struct Model: DifferentialHarness {
+    let bus: any EventBus
+    let clock: any Clock<Duration>
+    let subscriptions: [SubscriptionName] = ["s1", "s2", "s3"]
+    private let virtualClock: VirtualClock
+
+    /// Makes an empty bus that makes the choices of `guide`.
+    init(on stage: Stage, _ guide: Guide? = nil) {
+        self.virtualClock = stage.clock
+        self.clock = stage.clock
+        guard let guide else {
+            self.bus = InMemoryEventBus(clock: stage.clock)
+            return
+        }
+        self.bus = InMemoryEventBus(clock: stage.clock) { guide.choose(among: $0, for: $1) }
+    }
+
+    func pass(_ duration: Duration) async throws { self.virtualClock.advance(by: duration) }
+}
+
+/// Makes the in-process bus choose among competing consumers as another bus has chosen.
+final class Guide: Sendable {
+    private struct State: Sendable {
+        var slots: [Int: Int] = [:]
+        var holders: [Int: [String: Int]] = [:]
+    }
+
+    private let trace: Trace
+    private let state = Mutex(State())
+
+    /// - Parameter trace: of the other bus.
+    init(_ trace: Trace) { self.trace = trace }
+
+    /// An action is about to begin: what it makes the bus hand out is seen in the next one that takes.
+    ///
+    /// - Returns: whether the other bus has got that far.
+    func begin(_ index: Int) -> Bool {
+        let (actions, seen) = (self.trace.actions, self.trace.seen)
+        guard index < seen.count else { return false }
+        var holders: [Int: [String: Int]] = [:]
+        for (action, seen) in zip(actions[index...], seen[index...]) {
+            guard let slot = action.slotOfTaking, holders[slot] == nil else { continue }
+            holders[slot] = Dictionary(seen.arrivals.map { ($0.label, $0.consumer) }) { first, _ in first }
+        }
+        self.state.withLock { state in
+            if case .open(let consumer, let slot, _, _) = actions[index] { state.slots[consumer] = slot }
+            state.holders = holders
+        }
+        return true
+    }
+
+    /// The place of the consumer that the other bus has chosen, the first one if it cannot be chosen here.
+    func choose(among consumers: [UInt64], for message: Message) -> Int {
+        self.state.withLock { state in
+            let slot = consumers.first.flatMap { state.slots[Int($0)] } ?? 0
+            let label = String(message.id.split(separator: "/").last ?? "")
+            guard let holder = state.holders[slot]?[label] else { return 0 }
+            return consumers.firstIndex { $0 == UInt64(holder) } ?? 0
+        }
+    }
+}

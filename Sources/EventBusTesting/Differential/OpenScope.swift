@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import Synchronization
+
+/// An open subscription whose end comes from outside, so that it can last over several actions.
+final class OpenScope: Sendable {
+    private struct Thrown: Error {}
+
+    private struct State: Sendable {
+        var deliveries: (any Deliveries)?
+        var how: Step.How?
+        var error: (any Error)?
+    }
+
+    let consumer: Int
+    let slot: Int
+    private let state = Mutex(State())
+    private let hasOpened = Signal()
+    private let isToEnd = Signal()
+    private let hasEnded = Signal()
+
+    init(consumer: Int, slot: Int) {
+        self.consumer = consumer
+        self.slot = slot
+    }
+
+    /// Keeps the scope open until it is to end; to be run by a task of its own.
+    func run(_ subscription: Subscription, on bus: any EventBus) async {
+        do {
+            try await bus.withDeliveries(to: subscription) { deliveries in
+                self.state.withLock { $0.deliveries = deliveries }
+                self.hasOpened.raise()
+                await self.isToEnd.wait()
+                if self.state.withLock({ $0.how }) == .throwing { throw Thrown() }
+            }
+        } catch is Thrown {
+        } catch {
+            self.state.withLock { $0.error = error }
+        }
+        self.hasOpened.raise()
+        self.hasEnded.raise()
+    }
+
+    /// Returns when the scope is open.
+    ///
+    /// - Throws: why it could not be opened.
+    func opened() async throws -> any Deliveries {
+        await self.hasOpened.wait()
+        let (deliveries, error) = self.state.withLock { ($0.deliveries, $0.error) }
+        if let error { throw error }
+        guard let deliveries else { throw CancellationError() }
+        return deliveries
+    }
+
+    /// Ends the scope and returns when what it has not settled is back.
+    func end(_ how: Step.How) async throws {
+        self.state.withLock { $0.how = how }
+        self.isToEnd.raise()
+        await self.hasEnded.wait()
+        if let error = self.state.withLock({ $0.error }) { throw error }
+    }
+}

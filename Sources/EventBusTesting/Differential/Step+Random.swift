@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+extension Step {
+    /// The steps of a seed.
+    static func random(seed: UInt64) -> [Step] {
+        var author = Author(seed: seed)
+        return author.steps()
+    }
+}
+
+/// Writes programs; the seed decides every word.
+private struct Author {
+    private var dice: Dice
+    private var posts = 0
+    private let slots: [Int]
+    private let hasRetries: Bool
+    private let isSlow: Bool
+
+    init(seed: UInt64) {
+        self.dice = Dice(seed: seed)
+        let all = Array(0..<Differential.slots).shuffled(using: &self.dice)
+        self.slots = Array(all.prefix(self.dice.pick([1, 1, 2, 2, 3])))
+        // A retry takes one to two seconds on a real broker.
+        self.hasRetries = self.dice.happens(45)
+        self.isSlow = self.dice.happens(4)
+    }
+
+    mutating func steps() -> [Step] {
+        var steps = self.slots.map { self.open($0) }
+        let count = self.dice.roll(12...32)
+        while steps.count < count { steps += self.some() }
+        return steps
+    }
+
+    /// One step, or a few that together come to something.
+    private mutating func some() -> [Step] {
+        let slot = self.dice.pick(self.slots)
+        return switch self.dice.roll(1...100) {
+        case ...10: [self.open(slot), .take(slot: slot), self.settle(slot), .wait(slot: slot)]
+        case ...16: [.take(slot: slot), self.end(slot, .throwing), self.open(slot), .take(slot: slot)]
+        case ...22: [self.open(slot), .take(slot: slot), self.open(slot), self.publish(), self.settle(slot)]
+        default: [self.step(slot)]
+        }
+    }
+
+    private mutating func step(_ slot: Int) -> Step {
+        switch self.dice.roll(1...100) {
+        case ...10: self.open(slot)
+        case ...30: self.publish()
+        case ...48: .take(slot: slot)
+        case ...66: self.settle(slot)
+        case ...71: .stray(slot: slot)
+        case ...79: self.end(slot, self.dice.pick([.returns, .throwing, .throwing, .stopping]))
+        case ...85: .wait(slot: slot)
+        case ...87: .drain(slot: slot)
+        case ...91: .letters(slot: slot)
+        case ...96:
+            .redrive(slot: slot, limit: self.dice.pick([1, 2, 100]), self.dice.pick([.all, .all, .even, .odd]))
+        case ...98: .restart
+        default: .mismatch(slot: slot)
+        }
+    }
+
+    private mutating func publish() -> Step {
+        .publish((0..<self.dice.pick([1, 1, 2, 3, 5])).map { _ in self.post() })
+    }
+
+    private mutating func settle(_ slot: Int) -> Step {
+        .settle(slot: slot, picks: (0..<self.dice.pick([1, 1, 2, 3, 9])).map { _ in self.dice.roll(0...99) })
+    }
+
+    private mutating func end(_ slot: Int, _ how: Step.How) -> Step {
+        .end(slot: slot, consumer: self.dice.roll(0...1), how)
+    }
+
+    private mutating func open(_ slot: Int) -> Step {
+        .open(
+            slot: slot,
+            prefetch: self.dice.pick([1, 2, 2, 3, 4, 10]),
+            patterns: (0..<self.dice.pick([1, 1, 2, 3])).map { _ in self.words(wildcards: true) }
+        )
+    }
+
+    private mutating func post() -> Post {
+        self.posts += 1
+        return Post(
+            label: "m\(self.posts)",
+            topic: self.words(wildcards: false),
+            key: self.dice.happens(60) ? "k\(self.dice.roll(1...2))" : nil,
+            requiresSubscriber: self.dice.happens(75),
+            fates: self.fates()
+        )
+    }
+
+    private mutating func fates() -> [[Post.Fate]] {
+        let end: Post.Fate = self.dice.happens(25) ? .dead : .done
+        let later: [Post.Fate] = self.dice.happens(20) ? [.dead] : [.done]
+        guard self.hasRetries, self.dice.happens(35) else { return [[end], later, [.done]] }
+        // With two delays in one program none is retried twice, so that their order does not depend on how quick it is.
+        if self.isSlow { return [[.retry(seconds: self.dice.pick([1, 5])), end], [.done]] }
+        let retries = [Post.Fate](repeating: .retry(seconds: 1), count: self.dice.pick([1, 1, 1, 2]))
+        return [retries + [end], self.dice.happens(20) ? [.retry(seconds: 1), .done] : later, [.done]]
+    }
+
+    /// A topic or a pattern. The run's own word is always part of it: other programs may run on the same broker.
+    private mutating func words(wildcards: Bool) -> String {
+        var words = ["@"]
+        if self.dice.happens(15) { words.insert(wildcards ? self.dice.pick(["#", "*"]) : "a", at: 0) }
+        let choices = wildcards ? ["a", "a", "b", "*", "#", "#"] : ["a", "a", "b"]
+        for _ in 0..<self.dice.pick([0, 1, 1, 1, 2, 2, 3]) { words.append(self.dice.pick(choices)) }
+        return words.joined(separator: ".")
+    }
+}

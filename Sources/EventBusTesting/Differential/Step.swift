@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// A step of a program; what it refers to is decided by what is there when its turn comes.
+///
+/// Thus any selection of a program's steps is a program, which lets a shrinker drop steps.
+enum Step: Sendable, Hashable {
+    case open(slot: Int, prefetch: Int, patterns: [String])
+    case publish([Post])
+    /// All that comes, by all consumers.
+    case take(slot: Int)
+    /// Each number picks one of those that are still out.
+    case settle(slot: Int, picks: [Int])
+    /// Verdicts on ids that are unknown, settled, of an earlier scope or of another subscription.
+    case stray(slot: Int)
+    case end(slot: Int, consumer: Int, How)
+    /// Until the delayed retries have come.
+    case wait(slot: Int)
+    /// Takes and settles until nothing is left but dead letters.
+    case drain(slot: Int)
+    case letters(slot: Int)
+    case redrive(slot: Int, limit: Int, Wanted)
+    case restart
+    /// Opens with the other ordering.
+    case mismatch(slot: Int)
+
+    enum How: String, Sendable, Hashable {
+        case returns, throwing, stopping
+    }
+
+    /// Which dead letters a redrive takes, by the number in the label.
+    enum Wanted: String, Sendable, Hashable {
+        case all, even, odd
+
+        func isWanted(_ label: String) -> Bool {
+            let isEven = label.utf8.last.map { $0.isMultiple(of: 2) } ?? true
+            return self == .all || (self == .even) == isEven
+        }
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import Synchronization
+
+/// How deliveries are waited for.
+enum Waiting: Sendable {
+    /// Until as many have come as have to, but no longer than this by the system's clock.
+    case patiently(Duration)
+    /// Everything runs on one ``Stage``: what does not come at once does not come.
+    case onStage
+}
+
+/// Takes deliveries of several consumers of one subscription at the same time.
+struct Taker: Sendable {
+    struct Batch: Sendable {
+        let consumer: Int
+        let deliveries: [Delivery]
+    }
+
+    let waiting: Waiting
+
+    /// Takes until `count` deliveries have come, or nothing more comes.
+    ///
+    /// - Throws: what `next()` throws.
+    func take(_ count: Int, from consumers: [(number: Int, deliveries: any Deliveries)]) async throws -> [Batch] {
+        switch self.waiting {
+        case .onStage: try await Self.takeAtOnce(count, from: consumers)
+        case .patiently(let limit): try await Self.take(count, from: consumers, within: limit)
+        }
+    }
+
+    private static func takeAtOnce(
+        _ count: Int,
+        from consumers: [(number: Int, deliveries: any Deliveries)]
+    ) async throws -> [Batch] {
+        var batches: [Batch] = []
+        var isEmpty = false
+        while !isEmpty, batches.count(of: \.deliveries.count) < count {
+            isEmpty = true
+            for consumer in consumers {
+                guard let deliveries = try await Self.atOnce(consumer.deliveries) else { continue }
+                isEmpty = false
+                batches.append(Batch(consumer: consumer.number, deliveries: deliveries))
+            }
+        }
+        return batches
+    }
+
+    /// What is there without waiting; on a stage tasks run in the order in which they were made ready.
+    private static func atOnce(_ deliveries: any Deliveries) async throws -> [Delivery]? {
+        try await withThrowingTaskGroup(of: [Delivery]?.self) { group in
+            group.addTask { try await deliveries.next() }
+            group.addTask { nil }
+            let first = try await group.next() ?? nil
+            group.cancelAll()
+            do {
+                let second = try await group.next() ?? nil
+                return first ?? second
+            } catch is CancellationError {
+                return first
+            }
+        }
+    }
+
+    private static func take(
+        _ count: Int,
+        from consumers: [(number: Int, deliveries: any Deliveries)],
+        within limit: Duration
+    ) async throws -> [Batch] {
+        let batches = Box()
+        do {
+            try await withTimeLimit(limit, on: Timeline(ContinuousClock())) {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for consumer in consumers {
+                        group.addTask {
+                            while batches.count < count {
+                                guard let deliveries = try await consumer.deliveries.next() else { return }
+                                batches.add(Batch(consumer: consumer.number, deliveries: deliveries))
+                            }
+                        }
+                    }
+                    try await group.next()
+                    group.cancelAll()
+                    while !group.isEmpty {
+                        do { try await group.next() } catch is CancellationError {}
+                    }
+                }
+            }
+        } catch is TimeLimitExceeded {}
+        return batches.all
+    }
+
+    private final class Box: Sendable {
+        private let batches = Mutex<[Batch]>([])
+
+        var all: [Batch] { self.batches.withLock { $0 } }
+        var count: Int { self.all.count(of: \.deliveries.count) }
+
+        func add(_ batch: Batch) { self.batches.withLock { $0.append(batch) } }
+    }
+}
+
+extension Array {
+    fileprivate func count(of value: (Element) -> Int) -> Int { self.reduce(0) { $0 + value($1) } }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Synchronization
+
+/// What was seen of one action, as lines to compare and to print.
+struct Seen: Sendable {
+    struct Arrival: Sendable {
+        let consumer: Int
+        let label: String
+        let returns: Int
+        let text: String
+    }
+
+    var lines: [String] = []
+    /// The deliveries that came, in order per consumer.
+    var arrivals: [Arrival] = []
+    /// Why it makes no sense to go on.
+    var obstacle: String?
+
+    /// All of it, however the deliveries were split into batches.
+    var text: [String] {
+        let received = Dictionary(grouping: self.arrivals, by: \.consumer).sorted { $0.key < $1.key }
+            .map { "consumer \($0.key): \($0.value.map(\.text).joined(separator: ", "))" }
+        return self.lines + received + (self.obstacle.map { [$0] } ?? [])
+    }
+}
+
+/// What was done to a bus and seen of it, also when it got stuck half-way.
+final class Trace: Sendable {
+    private let state = Mutex<(actions: [Action], seen: [Seen])>(([], []))
+
+    var actions: [Action] { self.state.withLock { $0.actions } }
+    /// As many as actions, or one less when the last one has not ended.
+    var seen: [Seen] { self.state.withLock { $0.seen } }
+
+    func begin(_ action: Action) { self.state.withLock { $0.actions.append(action) } }
+    func end(_ seen: Seen) { self.state.withLock { $0.seen.append(seen) } }
+}

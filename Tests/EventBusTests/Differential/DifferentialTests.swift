@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusTesting
+import Testing
+
+@Suite("Random programs on two buses")
+struct DifferentialTests {
+    private struct Harness: DifferentialHarness {
+        let bus: any EventBus
+        let stage: Stage
+        let subscriptions: [SubscriptionName] = ["first", "second", "ordered"]
+
+        var clock: any Clock<Duration> { self.stage.clock }
+
+        func pass(_ duration: Duration) async throws { self.stage.clock.advance(by: duration) }
+    }
+
+    /// How a program ends when the other bus is the in-process bus with a fault.
+    private static func divergence(
+        of program: Differential.Program,
+        _ fault: (@Sendable (Delivery) -> Delivery)? = nil
+    ) throws -> Differential.Divergence? {
+        let stage = Stage()
+        let memory = InMemoryEventBus(clock: stage.clock)
+        let bus: any EventBus = fault.map { FaultyBus(inner: memory, fault: $0) } ?? memory
+        do {
+            try program.run(on: Harness(bus: bus, stage: stage), stage: stage)
+            return nil
+        } catch let divergence as Differential.Divergence {
+            return divergence
+        }
+    }
+
+    @Test("The in-process bus does what it does")
+    func same() throws {
+        for seed in 1...250 as ClosedRange<UInt64> {
+            let divergence = try Self.divergence(of: Differential.Program(seed: seed))
+            #expect(divergence == nil, "\(divergence?.description ?? "")")
+        }
+    }
+
+    @Test("A seed decides a program and what it does")
+    func seeds() {
+        let texts = (1...20 as ClosedRange<UInt64>).map { Differential.Program(seed: $0).description }
+        #expect(texts == (1...20).map { Differential.Program(seed: $0).description })
+        #expect(Set(texts).count == 20)
+    }
+
+    @Test(
+        "A bus that does something else is found, and the program that shows it is made short",
+        arguments: [
+            ("no returns", { Delivery(id: $0.id, message: $0.message, failures: $0.failures, redrives: $0.redrives) }),
+            ("no failures", { Delivery(id: $0.id, message: $0.message, returns: $0.returns, redrives: $0.redrives) }),
+            (
+                "no first failure",
+                {
+                    let failures = Failures(count: $0.failures.count)
+                    return Delivery(
+                        id: $0.id,
+                        message: $0.message,
+                        failures: failures,
+                        returns: $0.returns,
+                        redrives: $0.redrives
+                    )
+                }
+            ),
+            (
+                "no redrives",
+                { Delivery(id: $0.id, message: $0.message, failures: $0.failures, returns: $0.returns) }
+            ),
+        ] as [(String, @Sendable (Delivery) -> Delivery)]
+    )
+    func wrong(_ name: String, _ fault: @escaping @Sendable (Delivery) -> Delivery) async throws {
+        let found = try (1...50 as ClosedRange<UInt64>).lazy.map(Differential.Program.init)
+            .first { try Self.divergence(of: $0, fault) != nil }
+        let program = try #require(found)
+        let divergence = try #require(try await program.shrunk { try Self.divergence(of: $0, fault) })
+        // What empties the subscriptions in the end belongs to every program.
+        let actions = divergence.description.split(separator: "\n").count { $0.first?.isNumber == true }
+        #expect(actions <= 8, "\(divergence)")
+        #expect(divergence.description.contains("in-process:") && divergence.description.contains("other bus:"))
+    }
+}
+
+/// Changes what it hands out.
+private struct FaultyBus: EventBus {
+    let inner: InMemoryEventBus
+    let fault: @Sendable (Delivery) -> Delivery
+
+    func publish(_ messages: [Message]) async -> [PublishOutcome] { await self.inner.publish(messages) }
+
+    func withDeliveries(
+        to subscription: Subscription,
+        _ body: (any Deliveries) async throws -> Void
+    ) async throws {
+        try await self.inner.withDeliveries(to: subscription) { deliveries in
+            try await body(FaultyDeliveries(inner: deliveries, fault: self.fault))
+        }
+    }
+
+    func deadLetters(of subscription: SubscriptionName, limit: Int) async throws -> [DeadLetter] {
+        try await self.inner.deadLetters(of: subscription, limit: limit)
+    }
+
+    func redrive(
+        _ subscription: SubscriptionName,
+        limit: Int,
+        where isWanted: @Sendable (DeadLetter) -> Bool
+    ) async throws -> Int {
+        try await self.inner.redrive(subscription, limit: limit, where: isWanted)
+    }
+}
+
+private struct FaultyDeliveries: Deliveries {
+    let inner: any Deliveries
+    let fault: @Sendable (Delivery) -> Delivery
+
+    func next() async throws -> [Delivery]? { try await self.inner.next()?.map(self.fault) }
+    func settle(_ delivery: Delivery.ID, _ verdict: Verdict) { self.inner.settle(delivery, verdict) }
+    func stop() { self.inner.stop() }
+    func flush() async throws { try await self.inner.flush() }
+}

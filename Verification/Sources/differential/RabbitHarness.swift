@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusRabbit
+import EventBusTesting
+import Logging
+import Synchronization
+
+/// A RabbitMQ bus that can be started again, and subscriptions that nobody else uses.
+final class RabbitHarness: DifferentialHarness {
+    let subscriptions: [SubscriptionName]
+    private let configuration: RabbitConfiguration
+    private let running: Mutex<Running>
+
+    /// Starts a bus.
+    ///
+    /// - Parameter name: tells the subscriptions from those of other harnesses.
+    init(_ configuration: RabbitConfiguration, name: String) throws {
+        self.configuration = configuration
+        self.subscriptions = try (1...Differential.slots).map { try SubscriptionName("differential.\(name).\($0)") }
+        self.running = Mutex(Running(configuration))
+    }
+
+    var bus: any EventBus { self.running.withLock { $0.bus } }
+
+    func restart() async throws {
+        await self.end()
+        self.running.withLock { $0 = Running(self.configuration) }
+    }
+
+    /// Ends the bus; it has to be called.
+    func end() async {
+        await self.running.withLock { $0 }.end()
+    }
+
+    private struct Running: Sendable {
+        let bus: RabbitEventBus
+        private let task: Task<Void, Never>
+
+        init(_ configuration: RabbitConfiguration) {
+            let bus = RabbitEventBus(configuration, logger: Logger(label: "differential") { _ in SwiftLogNoOpLogHandler() })
+            self.bus = bus
+            self.task = Task { try? await bus.run() }
+        }
+
+        func end() async {
+            self.task.cancel()
+            await self.task.value
+        }
+    }
+}
