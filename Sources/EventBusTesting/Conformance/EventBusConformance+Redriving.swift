@@ -77,6 +77,7 @@ extension EventBusConformance {
             try await scene.bury("m1", of: subscription)
             try await scene.open(subscription) { inbox in
                 async let batch = inbox.next()
+                await scene.giveWay()
                 try await scene.redrive(subscription, count: 1)
                 try await expect("deliveries", inbox.labels(batch), ["m1"])
                 inbox.settle(try await batch, .done)

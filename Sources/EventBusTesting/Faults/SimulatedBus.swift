@@ -18,6 +18,7 @@ struct SimulatedBus: EventBus {
                 return messages.map { _ in .notSent(BusError(.unavailable, "the bus is away")) }
             }
             let outcomes = await self.carryOut(messages, fault)
+            await self.process.answerTravels()
             try self.process.leave(.publish, fault)
             return outcomes
         } catch {

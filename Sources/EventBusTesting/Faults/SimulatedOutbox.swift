@@ -48,6 +48,7 @@ struct SimulatedOwnedOutbox: OwnedOutbox {
     ) async throws(RepositoryError) -> [OutboxRow] {
         let fault = try await self.store.enterRepository(.exchange)
         let rows = try await self.base.exchange(published: published, limit: limit, except: held)
+        await self.store.process.answerTravels()
         try self.store.leaveRepository(.exchange, fault)
         return rows
     }

@@ -33,6 +33,7 @@ struct SimulatedStore: Store {
                     return result
                 }
             }
+            await self.process.answerTravels()
             if commit == .lostAnswer { throw RepositoryError(.commitUnknown, "the answer was lost in the simulation") }
             try self.process.leave(.commit, commit)
             return result
@@ -104,6 +105,7 @@ struct SimulatedStore: Store {
     ) async throws(RepositoryError) -> Int {
         let fault = try await self.enterRepository(.claim)
         let count = try await self.base.claimStart(of: messageID, by: consumer, as: start)
+        await self.process.answerTravels()
         try self.leaveRepository(.claim, fault)
         return count
     }

@@ -70,7 +70,7 @@ public final class SimulatedProcess: Sendable {
     ///
     /// - Returns: a fault that the call itself has to carry out.
     func enter(_ call: FaultCall) async throws(ProcessDied) -> Fault? {
-        if self.simulation.plan.isActive, self.calls.below(4) == 0 { await Task.yield() }
+        await self.letOthersRun()
         try self.checkAlive()
         guard let fault = self.draw(call) else { return nil }
         switch fault {
@@ -84,6 +84,13 @@ public final class SimulatedProcess: Sendable {
         default:
             return fault
         }
+    }
+
+    /// Between the effect of a call and its answer others may run, too.
+    func answerTravels() async { await self.letOthersRun() }
+
+    private func letOthersRun() async {
+        if self.simulation.plan.isActive, self.calls.below(4) == 0 { await Task.yield() }
     }
 
     /// As ``enter(_:)``, for calls that do not wait.

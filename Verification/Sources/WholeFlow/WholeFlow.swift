@@ -24,7 +24,7 @@ public enum WholeFlow {
         Self.startUsers(world, in: simulation)
         Self.startPayments(in: simulation)
         Self.startJournal(world, in: simulation)
-        try await simulation.finish { world.isDone }
+        try await simulation.finish(within: .seconds(3600)) { world.isDone }
         if simulation.seed % 3 == 0 { try await Self.redriveDeadLetters(world, in: simulation) }
         try await Self.recordResults(in: simulation)
         return try Self.checker.violations(in: simulation.history) + Self.unkept(world, in: simulation)
@@ -115,7 +115,7 @@ public enum WholeFlow {
         for subscription in [Journal.pages, Journal.totals] {
             _ = try await simulation.bus.redrive(subscription)
         }
-        try await simulation.finish()
+        try await simulation.finish(within: .seconds(3600))
     }
 
     /// Adds what the stores and the dead letters hold at the end.
