@@ -287,6 +287,8 @@ final class Player {
         if self.delayed.contains(where: { $0.due <= now }) { throw Differential.TooSlow() }
         // Two that were delayed differently come in the order in which they are due only if they were delayed at about one time.
         let delays = Set(self.delayed.map(\.delay))
-        if delays.count > 1, self.delayed.contains(where: { now - $0.since > .seconds(2) }) { throw Differential.TooSlow() }
+        if delays.count > 1, self.delayed.contains(where: { now - $0.since > .seconds(2) }) {
+            throw Differential.TooSlow()
+        }
     }
 }

@@ -78,7 +78,9 @@ extension Differential.Program: CustomStringConvertible {
     public var description: String {
         do {
             let trace = try self.plan().trace
-            return Differential.Divergence.lines(trace.actions[...], trace.seen.map(\.text)[...]).joined(separator: "\n")
+            return Differential.Divergence.lines(trace.actions[...], trace.seen.map(\.text)[...]).joined(
+                separator: "\n"
+            )
         } catch {
             return "\(error)"
         }

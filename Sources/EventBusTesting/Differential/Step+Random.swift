@@ -103,7 +103,9 @@ private struct Author {
         return [retries + [end], self.dice.happens(20) ? [.retry(seconds: 1), .done] : later, [.done]]
     }
 
-    /// A topic or a pattern. The run's own word is always part of it: other programs may run on the same broker.
+    /// A topic or a pattern.
+    ///
+    /// The run's own word is always part of it: other programs may run on the same broker.
     private mutating func words(wildcards: Bool) -> String {
         var words = ["@"]
         if self.dice.happens(15) { words.insert(wildcards ? self.dice.pick(["#", "*"]) : "a", at: 0) }

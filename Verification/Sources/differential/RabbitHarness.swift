@@ -39,7 +39,10 @@ final class RabbitHarness: DifferentialHarness {
         private let task: Task<Void, Never>
 
         init(_ configuration: RabbitConfiguration) {
-            let bus = RabbitEventBus(configuration, logger: Logger(label: "differential") { _ in SwiftLogNoOpLogHandler() })
+            let bus = RabbitEventBus(
+                configuration,
+                logger: Logger(label: "differential") { _ in SwiftLogNoOpLogHandler() }
+            )
             self.bus = bus
             self.task = Task { try? await bus.run() }
         }

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import NIOCore
+
+/// Takes everything that waits in a dead-letter queue and keeps the first of it.
+///
+/// Confined to the event loop.
+final class DeadLetterSession: ChannelDelegate {
+    /// When nothing has come for so long, somebody else has taken what is missing.
+    private static let silence = TimeAmount.seconds(1)
+
+    private let limit: Int
+    private let maximumBytes: Int
+    private let expected: Int
+    private let eventLoop: any EventLoop
+    private let done: EventLoopPromise<Void>
+    private var bytes = 0
+    private var lastArrival: NIODeadline
+    private(set) var messages: [IncomingMessage] = []
+    /// How many have come, those included that were not kept.
+    private(set) var received = 0
+
+    init(
+        limit: Int,
+        maximumBytes: Int,
+        expected: Int,
+        _ channel: AMQPChannel,
+        _ eventLoop: any EventLoop,
+        done: EventLoopPromise<Void>
+    ) {
+        self.limit = limit
+        self.maximumBytes = maximumBytes
+        self.expected = expected
+        self.eventLoop = eventLoop
+        self.done = done
+        self.lastArrival = eventLoop.now
+        channel.delegate = self
+        self.waitForSilence()
+    }
+
+    func received(_ method: ServerMethod) {
+        guard case .basicCancel = method else { return }
+        self.done.fail(ConnectionFailure(.cancelled, "the broker cancelled the look at dead letters"))
+    }
+
+    func received(_ content: ContentAssembler.Content) {
+        guard case .basicDeliver = content.method, let message = IncomingMessage(content) else { return }
+        self.received += 1
+        guard self.messages.count < self.limit, self.bytes < self.maximumBytes else { return }
+        self.bytes += message.body.readableBytes
+        self.messages.append(message)
+    }
+
+    func readCompleted() {
+        self.lastArrival = self.eventLoop.now
+        if self.received >= self.expected { self.done.succeed() }
+    }
+
+    func writabilityChanged() {}
+
+    func blockedChanged(_ isBlocked: Bool) {}
+
+    func closed(_ failure: ConnectionFailure) {
+        self.done.fail(failure)
+    }
+
+    private func waitForSilence() {
+        let deadline = self.lastArrival + Self.silence
+        let timer = self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+            if self.eventLoop.now - self.lastArrival >= Self.silence {
+                self.done.succeed()
+            } else {
+                self.waitForSilence()
+            }
+        }
+        self.done.futureResult.assumeIsolated().whenComplete { _ in timer.cancel() }
+    }
+}
