@@ -30,45 +30,65 @@ extension ServerSnapshot {
         return Judgement(violations: violations, leftovers: self.leftovers, history: history)
     }
 
-    /// Rows are what was committed; an event without a row was not, a row without an event has lost it.
     private func history() -> History {
-        var facts: [Fact] = []
         // An event that repeats is one event; of two events about one user one is too many.
         var ids: Set<String> = []
-        var creations: [String: Seen] = [:]
-        var openings: [String: Seen] = [:]
-        for event in self.seen where ids.insert(event.id).inserted {
-            let isCreation = event.topic == Self.created
-            if isCreation, let user = event.user, creations[user] == nil { creations[user] = event }
-            if event.topic == Self.opened, let id = event.account, openings[id] == nil { openings[id] = event }
-            if self.users == nil, isCreation {
-                facts.append(Fact(event.time, "foreign program", .committed(event.id, event.topic, key: event.key)))
+        let events = self.seen.filter { ids.insert($0.id).inserted }
+        let creations = Self.firsts(of: events, about: Self.created, \.user)
+        let openings = Self.firsts(of: events, about: Self.opened, \.account)
+        let facts =
+            self.commits(events, creations, openings)
+            + self.inbox.map { Fact($0.time, "payments", .handled($0.consumer, $0.message)) }
+            + self.accounts.map { account in
+                let id = creations[account.owner]?.id ?? "about user \(account.owner), never seen,"
+                return Fact(account.time, "payments", .effect(Payments.subscription, id))
             }
-            facts.append(Fact(event.time, "bus", .handled(Self.audit, event.id)))
-        }
-        for user in self.users ?? [] {
-            let event = creations[user.id]
-            let id = event?.id ?? "about user \(user.id), never seen,"
-            facts.append(Fact(user.time, "users", .committed(id, Self.created, key: event?.key)))
-        }
-        for account in self.accounts {
+            + events.map { Fact($0.time, "bus", .handled(Self.audit, $0.id)) }
+            + self.deadLetters.map { letter in
+                let (id, attempts) = (letter.message.id, letter.failures.count)
+                let what = History.What.deadLettered(
+                    Payments.subscription,
+                    id,
+                    reason: letter.reason,
+                    attempts: attempts
+                )
+                return Fact(letter.deadAt, "bus", what)
+            }
+        return Fact.history(of: facts)
+    }
+
+    /// Rows are what was committed: an event without a row was not, a row without an event has lost it.
+    private func commits(_ events: [Seen], _ creations: [String: Seen], _ openings: [String: Seen]) -> [Fact] {
+        let created =
+            if let users = self.users {
+                users.map { user in
+                    let event = creations[user.id]
+                    let id = event?.id ?? "about user \(user.id), never seen,"
+                    return Fact(user.time, "users", .committed(id, Self.created, key: event?.key))
+                }
+            } else {
+                events.filter { $0.topic == Self.created }.map {
+                    Fact($0.time, "foreign", .committed($0.id, $0.topic, key: $0.key))
+                }
+            }
+        let opened = self.accounts.map { account in
             let event = openings[account.id]
             let id = event?.id ?? "about account \(account.id), never seen,"
-            facts.append(Fact(account.time, "payments", .committed(id, Self.opened, key: event?.key)))
-            let cause = creations[account.owner]?.id ?? "about user \(account.owner), never seen,"
-            facts.append(Fact(account.time, "payments", .effect(Payments.subscription, cause)))
+            return Fact(account.time, "payments", .committed(id, Self.opened, key: event?.key))
         }
-        for row in self.inbox { facts.append(Fact(row.time, "payments", .handled(row.consumer, row.message))) }
-        for letter in self.deadLetters {
-            let what = History.What.deadLettered(
-                Payments.subscription,
-                letter.message.id,
-                reason: letter.reason,
-                attempts: letter.failures.count
-            )
-            facts.append(Fact(letter.deadAt, "bus", what))
+        return created + opened
+    }
+
+    private static func firsts(
+        of events: [Seen],
+        about topic: Topic,
+        _ subject: KeyPath<Seen, String?>
+    ) -> [String: Seen] {
+        var firsts: [String: Seen] = [:]
+        for event in events where event.topic == topic {
+            if let subject = event[keyPath: subject], firsts[subject] == nil { firsts[subject] = event }
         }
-        return Fact.history(of: facts)
+        return firsts
     }
 }
 

@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusTesting
 import Foundation
 import Payments
 import Testing
@@ -137,8 +138,8 @@ struct ServerSnapshotTests {
         #expect(
             report.contains("doubled: payments.accounts, message created-user-2 was handled 1 times and has 2 effects")
         )
-        #expect(report.contains("1.000 s  users     commits user.created#2"))
-        #expect(report.contains("1.500 s  payments  holds an effect of user.created#2"))
+        #expect(report.contains("1.000 s  users     commits user.created#3 with key user-2"))
+        #expect(report.contains("1.500 s  payments  holds an effect of user.created#3"))
         #expect(!report.contains("user.created#1"))
     }
 

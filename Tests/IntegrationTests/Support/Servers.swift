@@ -70,9 +70,12 @@ struct Servers: Sendable {
     /// How many messages consumers have taken and not settled, as of now.
     func unacknowledged() async throws -> Int {
         let text = try await Self.rabbitmqctl("list_channels", "-q", "vhost", "messages_unacknowledged")
-        return text.split(separator: "\n").map { $0.split(separator: "\t") }.reduce(0) { sum, fields in
-            sum + (fields.count == 2 && fields[0] == self.virtualHost ? Int(fields[1]) ?? 0 : 0)
+        var count = 0
+        for line in text.split(separator: "\n") {
+            let fields = line.split(separator: "\t")
+            if fields.count == 2, fields[0] == self.virtualHost { count += try #require(Int(fields[1])) }
         }
+        return count
     }
 
     static func infra(_ arguments: String...) async throws {
