@@ -40,7 +40,7 @@ extension ServerSnapshot {
             self.commits(events, creations, openings)
             + self.inbox.map { Fact($0.time, "payments", .handled($0.consumer, $0.message)) }
             + self.accounts.map { account in
-                let id = creations[account.owner]?.id ?? "about user \(account.owner), never seen,"
+                let id = creations[account.owner]?.id ?? "unseen event about user \(account.owner)"
                 return Fact(account.time, "payments", .effect(Payments.subscription, id))
             }
             + events.map { Fact($0.time, "bus", .handled(Self.audit, $0.id)) }
@@ -63,7 +63,7 @@ extension ServerSnapshot {
             if let users = self.users {
                 users.map { user in
                     let event = creations[user.id]
-                    let id = event?.id ?? "about user \(user.id), never seen,"
+                    let id = event?.id ?? "unseen event about user \(user.id)"
                     return Fact(user.time, "users", .committed(id, Self.created, key: event?.key))
                 }
             } else {
@@ -73,7 +73,7 @@ extension ServerSnapshot {
             }
         let opened = self.accounts.map { account in
             let event = openings[account.id]
-            let id = event?.id ?? "about account \(account.id), never seen,"
+            let id = event?.id ?? "unseen event about account \(account.id)"
             return Fact(account.time, "payments", .committed(id, Self.opened, key: event?.key))
         }
         return created + opened

@@ -125,7 +125,7 @@ extension Servers {
     ) async throws -> [String] {
         var left: [String] = []
         do {
-            try await eventually(within: .seconds(90), "the end of all work") {
+            try await eventually(within: .seconds(120), "the end of all work") {
                 left = try await others()
                 for schema in schemas {
                     left += try await self.query("SELECT message_id FROM \(schema).eventbus_outbox LIMIT 100")
