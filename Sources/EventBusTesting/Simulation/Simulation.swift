@@ -86,7 +86,7 @@ public final class Simulation: Sendable {
     /// The faults that have happened so far, in order.
     public var injectedFaults: [InjectedFault] { self.world.plan.injected }
 
-    /// All entities of a type in a store, in no particular order.
+    /// All entities of a type in a store, in the order of their ids.
     public func entities<Model: Entity>(of type: Model.Type, in store: String) throws(RepositoryError) -> [Model] {
         try self.store(store).all(type)
     }
