@@ -148,6 +148,9 @@ package struct InMemoryDeliveries: Deliveries {
 
     package func flush() async throws {
         try Task.checkCancellation()
+        guard self.queue.state.isOpen(self.consumer) else {
+            throw BusError(.connectionLost, "the subscription's scope has ended")
+        }
     }
 
     func detach() {

@@ -183,17 +183,6 @@ struct QueueState: Sendable {
         return (.wait(until: self.delayed.first?.due), wake)
     }
 
-    /// Whether it holds no message but dead letters.
-    var isIdle: Bool {
-        self.main.isEmpty && self.solo.isEmpty && self.delayed.isEmpty
-            && self.consumers.allSatisfy { $0.outstanding.isEmpty }
-    }
-
-    func outstanding(_ tag: UInt64, of id: ConsumerID) -> Message? {
-        guard let index = self.index(of: id) else { return nil }
-        return self.consumers[index].outstanding.first { $0.tag == tag }?.entry.message
-    }
-
     // MARK: Steps
 
     private func index(of id: ConsumerID) -> Int? {

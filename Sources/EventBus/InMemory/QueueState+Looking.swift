@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+extension QueueState {
+    /// Whether it holds no message but dead letters.
+    var isIdle: Bool {
+        self.main.isEmpty && self.solo.isEmpty && self.delayed.isEmpty
+            && self.consumers.allSatisfy { $0.outstanding.isEmpty }
+    }
+
+    /// Whether a consumer's scope has not ended.
+    func isOpen(_ id: ConsumerID) -> Bool { self.consumers.contains { $0.id == id } }
+
+    /// The message of a delivery that is not settled.
+    func outstanding(_ tag: UInt64, of id: ConsumerID) -> Message? {
+        self.consumers.first { $0.id == id }?.outstanding.first { $0.tag == tag }?.entry.message
+    }
+}
