@@ -3,7 +3,11 @@
 
 // MODULE
 import EventBus
+// TESTS
+import EventBusTesting
 import Persistence
+import ServiceLifecycle
+import Testing
 
 struct OrderPlaced: Event {
     static let topic: Topic = "order.placed"
@@ -34,11 +38,6 @@ struct Shipping: Sendable {
 
 struct UnknownOrder: Error {}
 // MODULE
-
-// TESTS
-import EventBusTesting
-import ServiceLifecycle
-import Testing
 
 @Suite struct ShippingTests {
     /// The services of one process: what a `main.swift` would put into its service group.

@@ -256,10 +256,11 @@ struct SimulationTests {
             }
         }
         let failure = try #require(
-            (1...200).lazy.compactMap { seed in Simulation.check(seed: UInt64(seed), scenario).failure }
+            (1...60).lazy.compactMap { seed in Simulation.check(seed: UInt64(seed), scenario).failure }
                 .first { $0.faultsBefore > 3 }
         )
-        #expect(failure.faults.map(\.fault) == [.lostAnswer])
+        #expect(failure.faults.map(\.fault).contains(.lostAnswer))
+        #expect(failure.faults.count < failure.faultsBefore)
         #expect(failure.description.contains("SEED=\(failure.seed) runs it again"))
         #expect(failure.timeline.contains("lost answer"))
     }

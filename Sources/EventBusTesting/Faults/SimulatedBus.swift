@@ -7,14 +7,14 @@ import EventBus
 struct SimulatedBus: EventBus {
     let process: SimulatedProcess
 
-    private var simulation: Simulation { self.process.simulation }
-    private var base: InMemoryEventBus { self.simulation.bus }
+    private var world: SimulatedWorld { self.process.world }
+    private var base: InMemoryEventBus { self.world.bus }
 
     func publish(_ messages: [Message]) async -> [PublishOutcome] {
         do throws(ProcessDied) {
             let fault = try await self.process.enter(.publish)
             if fault == .busRestart { self.restart() }
-            if fault == .unavailable || self.simulation.outages.busIsAway {
+            if fault == .unavailable || self.world.outages.busIsAway {
                 return messages.map { _ in .notSent(BusError(.unavailable, "the bus is away")) }
             }
             let outcomes = await self.carryOut(messages, fault)
@@ -56,13 +56,13 @@ struct SimulatedBus: EventBus {
     private func send(_ messages: [Message]) async -> [PublishOutcome] {
         guard !messages.isEmpty else { return [] }
         for message in messages {
-            self.simulation.history.record(.published(message.id, message.topic), by: self.process)
+            self.process.record(.published(message.id, message.topic))
         }
         return await self.base.publish(messages)
     }
 
     private func restart() {
-        self.simulation.outages.restartBus(for: .milliseconds(50 + self.process.below(5000)))
+        self.world.outages.restartBus(for: .milliseconds(50 + self.process.below(5000)))
     }
 
     func withDeliveries(
@@ -70,15 +70,15 @@ struct SimulatedBus: EventBus {
         _ body: (any Deliveries) async throws -> Void
     ) async throws {
         let fault = try await self.process.enter(.open)
-        if fault == .unavailable || self.simulation.outages.busIsAway {
+        if fault == .unavailable || self.world.outages.busIsAway {
             throw BusError(.unavailable, "the bus is away")
         }
         try await self.base.withDeliveries(to: subscription) { deliveries in
             guard let base = deliveries as? InMemoryDeliveries else {
                 throw BusError(.closed, "a simulation needs the in-process bus")
             }
-            let connection = self.simulation.outages.connected { base.cut() }
-            defer { self.simulation.outages.disconnected(connection) }
+            let connection = self.world.outages.connected { base.cut() }
+            defer { self.world.outages.disconnected(connection) }
             try await body(SimulatedDeliveries(base: base, subscription: subscription, process: self.process))
         }
     }

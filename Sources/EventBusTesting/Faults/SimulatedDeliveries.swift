@@ -18,14 +18,12 @@ final class SimulatedDeliveries: Deliveries {
         self.process = process
     }
 
-    private var history: History { self.process.simulation.history }
-
     func next() async throws -> [Delivery]? {
         let fault = try await self.process.enter(.next)
         switch fault {
         case .cut: self.base.cut()
         case .busRestart:
-            self.process.simulation.outages.restartBus(for: .milliseconds(50 + self.process.below(5000)))
+            self.process.world.outages.restartBus(for: .milliseconds(50 + self.process.below(5000)))
         case .shutdown: self.process.shutDown()
         default: break
         }
@@ -56,7 +54,7 @@ final class SimulatedDeliveries: Deliveries {
                 returns: delivery.returns,
                 redrives: delivery.redrives
             )
-            self.history.record(what, by: self.process)
+            self.process.record(what)
         }
         return deliveries
     }
@@ -84,7 +82,7 @@ final class SimulatedDeliveries: Deliveries {
 
     private func record(_ delivery: Delivery.ID, _ verdict: Verdict) {
         guard let message = self.base.outstanding(delivery) else { return }
-        self.history.record(.settled(self.subscription.name, message.id, verdict), by: self.process)
+        self.process.record(.settled(self.subscription.name, message.id, verdict))
     }
 
     func stop() {

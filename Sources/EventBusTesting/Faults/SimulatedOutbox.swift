@@ -12,7 +12,7 @@ import Foundation
 
 /// An outbox as a process of a simulation sees it.
 struct SimulatedOutbox: Outbox {
-    let store: SimulatedStore
+    let calls: StoreCalls
     let base: any Outbox
 
     var commitLevel: UInt64 { self.base.commitLevel }
@@ -23,22 +23,22 @@ struct SimulatedOutbox: Outbox {
     }
 
     func withOwnership(_ body: (any OwnedOutbox) async throws -> Void) async throws {
-        _ = try await self.store.enter(.own)
+        _ = try await self.calls.enter(.own)
         try await self.base.withOwnership { owned in
-            try self.store.process.checkAlive()
-            try await body(SimulatedOwnedOutbox(store: self.store, base: owned))
+            try self.calls.process.checkAlive()
+            try await body(SimulatedOwnedOutbox(calls: self.calls, base: owned))
         }
     }
 
     func oldest() async throws(RepositoryError) -> Date? {
-        _ = try await self.store.enterRepository(.find)
+        _ = try await self.calls.enterRepository(.find)
         return try await self.base.oldest()
     }
 }
 
 /// An outbox that a process of a simulation owns.
 struct SimulatedOwnedOutbox: OwnedOutbox {
-    let store: SimulatedStore
+    let calls: StoreCalls
     let base: any OwnedOutbox
 
     func exchange(
@@ -46,10 +46,10 @@ struct SimulatedOwnedOutbox: OwnedOutbox {
         limit: Int,
         except held: HeldRows
     ) async throws(RepositoryError) -> [OutboxRow] {
-        let fault = try await self.store.enterRepository(.exchange)
+        let fault = try await self.calls.enterRepository(.exchange)
         let rows = try await self.base.exchange(published: published, limit: limit, except: held)
-        await self.store.process.answerTravels()
-        try self.store.leaveRepository(.exchange, fault)
+        await self.calls.process.answerTravels()
+        try self.calls.leaveRepository(.exchange, fault)
         return rows
     }
 }

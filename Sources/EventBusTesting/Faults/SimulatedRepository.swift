@@ -6,11 +6,11 @@ import Persistence
 
 /// The entities of one type as a process of a simulation sees them.
 struct SimulatedRepository<Model: Entity>: Repository {
-    let store: SimulatedStore
+    let calls: StoreCalls
     let base: any Repository<Model>
 
     func find(_ id: Model.ID) async throws(RepositoryError) -> Model? {
-        _ = try await self.store.enterRepository(.find)
+        _ = try await self.calls.enterRepository(.find)
         return try await self.base.find(id)
     }
 
@@ -18,12 +18,12 @@ struct SimulatedRepository<Model: Entity>: Repository {
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable
     ) async throws(RepositoryError) -> Model? {
-        _ = try await self.store.enterRepository(.find)
+        _ = try await self.calls.enterRepository(.find)
         return try await self.base.find(by: key, value)
     }
 
     func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
-        _ = try await self.store.enterRepository(.find)
+        _ = try await self.calls.enterRepository(.find)
         return try await self.base.find(id, in: transaction)
     }
 
@@ -32,7 +32,7 @@ struct SimulatedRepository<Model: Entity>: Repository {
         _ value: some ColumnConvertible & Sendable,
         in transaction: borrowing Transaction
     ) async throws(RepositoryError) -> Model? {
-        _ = try await self.store.enterRepository(.find)
+        _ = try await self.calls.enterRepository(.find)
         return try await self.base.find(by: key, value, in: transaction)
     }
 

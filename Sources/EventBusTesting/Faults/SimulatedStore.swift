@@ -3,24 +3,23 @@
 
 import EventBus
 import Persistence
-import Synchronization
 
 /// A store as a process of a simulation sees it: what can go wrong does.
 struct SimulatedStore: Store {
-    let name: String
-    let process: SimulatedProcess
+    private let calls: StoreCalls
     private let base: InMemoryStore
 
     init(_ name: String, of process: SimulatedProcess) {
-        self.name = name
-        self.process = process
-        self.base = process.simulation.store(name)
+        self.calls = StoreCalls(name: name, process: process)
+        self.base = process.world.store(name)
     }
+
+    private var process: SimulatedProcess { self.calls.process }
 
     func transaction<Result: Sendable>(
         _ body: (borrowing Transaction) async throws -> Result
     ) async throws -> Result {
-        let begin = try await self.enter(.begin)
+        let begin = try await self.calls.enter(.begin)
         if begin == .shutdown { self.process.shutDown() }
         var commit: Fault?
         let starts = Starts()
@@ -28,7 +27,7 @@ struct SimulatedStore: Store {
             let result = try await Starts.$current.withValue(starts) {
                 try await self.base.transaction { transaction in
                     let result = try await body(transaction)
-                    commit = try await self.enter(.commit)
+                    commit = try await self.calls.enter(.commit)
                     if commit == .conflict { throw RepositoryError(.serialization, "a conflict of the simulation") }
                     return result
                 }
@@ -51,50 +50,18 @@ struct SimulatedStore: Store {
             let what: History.What =
                 isAway || starts.isBatch
                 ? .unfinished(message.consumer, message.id) : .failed(message.consumer, message.id)
-            self.process.simulation.history.record(what, by: self.process)
-        }
-    }
-
-    /// The beginning of a call of the store.
-    func enter(_ call: FaultCall) async throws -> Fault? {
-        let fault = try await self.process.enter(call)
-        let outages = self.process.simulation.outages
-        if fault == .storeOutage {
-            outages.takeStoreAway(self.name, for: .milliseconds(50 + self.process.below(20000)))
-        }
-        if fault == .unavailable || outages.storeIsAway(self.name) {
-            throw RepositoryError(.unavailable, "the store is away")
-        }
-        return fault
-    }
-
-    /// As ``enter(_:)``, for calls that throw a store's errors only.
-    func enterRepository(_ call: FaultCall) async throws(RepositoryError) -> Fault? {
-        do {
-            return try await self.enter(call)
-        } catch {
-            throw (error as? RepositoryError) ?? RepositoryError(.unavailable, "the process has died", cause: error)
-        }
-    }
-
-    /// The end of a call that throws a store's errors only.
-    func leaveRepository(_ call: FaultCall, _ fault: Fault?) throws(RepositoryError) {
-        if fault == .lostAnswer { throw RepositoryError(.unavailable, "the answer was lost in the simulation") }
-        do {
-            try self.process.leave(call, fault)
-        } catch {
-            throw RepositoryError(.unavailable, "the process has died", cause: error)
+            self.process.record(what)
         }
     }
 
     func repository<Model: Entity>(for model: Model.Type) -> any Repository<Model> {
-        SimulatedRepository(store: self, base: self.base.repository(for: model))
+        SimulatedRepository(calls: self.calls, base: self.base.repository(for: model))
     }
 
-    var outbox: any Outbox { SimulatedOutbox(store: self, base: self.base.outbox) }
+    var outbox: any Outbox { SimulatedOutbox(calls: self.calls, base: self.base.outbox) }
 
     func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
-        _ = try await self.enterRepository(.find)
+        _ = try await self.calls.enterRepository(.find)
         return try await self.base.isHandled(messageID, by: consumer)
     }
 
@@ -103,59 +70,10 @@ struct SimulatedStore: Store {
         by consumer: SubscriptionName,
         as start: Identifier
     ) async throws(RepositoryError) -> Int {
-        let fault = try await self.enterRepository(.claim)
+        let fault = try await self.calls.enterRepository(.claim)
         let count = try await self.base.claimStart(of: messageID, by: consumer, as: start)
         await self.process.answerTravels()
-        try self.leaveRepository(.claim, fault)
+        try self.calls.leaveRepository(.claim, fault)
         return count
-    }
-}
-
-/// The messages whose handlers a transaction starts.
-final class Starts: Sendable {
-    @TaskLocal static var current: Starts?
-
-    private struct State: Sendable {
-        var messages: [(consumer: SubscriptionName, id: String)] = []
-        var isBatch = false
-    }
-
-    private let state = Mutex(State())
-
-    var messages: [(consumer: SubscriptionName, id: String)] { self.state.withLock { $0.messages } }
-
-    /// Whether the messages share the transaction: when it fails, each is started again by itself.
-    var isBatch: Bool { self.state.withLock { $0.isBatch } }
-
-    func append(_ ids: [String], of count: Int, by consumer: SubscriptionName) {
-        self.state.withLock { state in
-            state.messages += ids.map { (consumer, $0) }
-            state.isBatch = state.isBatch || count > 1
-        }
-    }
-}
-
-/// Writes what happens in a durable store into the history.
-struct StoreRecorder: InMemoryStoreObserver {
-    let name: String
-    let history: History
-    let onCommit: @Sendable ([Message]) -> Void
-
-    func willHandle(_ ids: [String], of count: Int, by consumer: SubscriptionName) {
-        Starts.current?.append(ids, of: count, by: consumer)
-        for id in ids { self.history.record(.started(consumer, id), at: self.name) }
-    }
-
-    func didClaim(_ id: String, by consumer: SubscriptionName) {
-        // Starts after a redrive are counted under the message's id and the number of redrives.
-        self.history.record(.claimed(consumer, String(id.prefix { $0 != "#" })), at: self.name)
-    }
-
-    func didCommit(published: [Message], handled: [(consumer: SubscriptionName, id: String)]) {
-        for (consumer, id) in handled { self.history.record(.handled(consumer, id), at: self.name) }
-        if !published.isEmpty { self.onCommit(published) }
-        for message in published {
-            self.history.record(.committed(message.id, message.topic, key: message.orderingKey), at: self.name)
-        }
     }
 }

@@ -64,8 +64,4 @@ public final class History: Sendable {
         let time = self.now()
         self.state.withLock { $0.append(Record(time: time, place: place, what: what)) }
     }
-
-    func record(_ what: What, by process: SimulatedProcess) {
-        self.record(what, at: process.place)
-    }
 }

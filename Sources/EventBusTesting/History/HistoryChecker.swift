@@ -50,7 +50,7 @@ public struct HistoryChecker: Sendable {
         let commits = Commits(records)
         var violations = commits.violations
         for consumer in self.consumers {
-            let tally = ConsumerTally(consumer, records)
+            let tally = ConsumerTally(consumer.name, records)
             violations += self.lost(consumer, tally, commits)
             violations += self.doubled(consumer, tally)
             violations += self.invented(consumer, tally, commits)
@@ -160,30 +160,5 @@ public struct HistoryChecker: Sendable {
             last[key] = max(last[key] ?? place, place)
         }
         return violations
-    }
-}
-
-/// A promise that was broken.
-public struct Violation: Sendable, Hashable, CustomStringConvertible {
-    /// The rule: lost, doubled, invented, order, attempts or dead letter.
-    public let rule: String
-    /// The subscription concerned, if it is one.
-    public let subscription: SubscriptionName?
-    /// The message concerned.
-    public let messageID: String
-    /// What happened.
-    public let text: String
-
-    /// Describes a violation.
-    public init(_ rule: String, _ subscription: SubscriptionName?, _ messageID: String, _ text: String) {
-        self.rule = rule
-        self.subscription = subscription
-        self.messageID = messageID
-        self.text = text
-    }
-
-    /// One line.
-    public var description: String {
-        "\(self.rule): \(self.subscription.map { "\($0), " } ?? "")message \(self.messageID) \(self.text)"
     }
 }

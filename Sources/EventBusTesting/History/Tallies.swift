@@ -37,8 +37,7 @@ struct Commits {
 struct ConsumerTally {
     private(set) var messages: [String: MessageTally] = [:]
 
-    init(_ consumer: HistoryChecker.Consumer, _ records: [History.Record]) {
-        let name = consumer.name
+    init(_ name: SubscriptionName, _ records: [History.Record]) {
         for record in records {
             switch record.what {
             case .delivered(name, let id, let failures, let returns, let redrives):

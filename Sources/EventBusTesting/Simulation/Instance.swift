@@ -16,7 +16,7 @@ final class Instance: Sendable {
     }
 
     let name: String
-    private let simulation: Simulation
+    private let world: SimulatedWorld
     private let services: @Sendable (SimulatedProcess) throws -> [any Service]
     private let calls: CallCounter
     private let state = Mutex(State())
@@ -25,13 +25,13 @@ final class Instance: Sendable {
 
     init(
         _ name: String,
-        in simulation: Simulation,
+        in world: SimulatedWorld,
         _ services: @escaping @Sendable (SimulatedProcess) throws -> [any Service]
     ) {
         self.name = name
-        self.simulation = simulation
+        self.world = world
         self.services = services
-        self.calls = CallCounter(name, seed: simulation.seed)
+        self.calls = CallCounter(name, seed: world.seed)
     }
 
     /// What ended the process although nobody had killed it.
@@ -41,7 +41,7 @@ final class Instance: Sendable {
 
     func start() {
         // Not a child of the test's task: it ends with the simulation, which waits for it.
-        let task = Task(executorPreference: self.simulation.executor) {
+        let task = Task(executorPreference: self.world.executor) {
             await self.live()
             self.state.withLock { $0.hasEnded = true }
             self.ends.raise()
@@ -82,13 +82,13 @@ final class Instance: Sendable {
         var life = 0
         while !self.isStopped {
             life += 1
-            let process = SimulatedProcess(self.name, life: life, in: self.simulation, calls: self.calls)
-            self.simulation.history.record(.note("starts"), by: process)
+            let process = SimulatedProcess(self.name, life: life, in: self.world, calls: self.calls)
+            process.record(.note("starts"))
             await self.live(process)
             self.ends.raise()
             guard !self.isStopped, self.failure == nil else { return }
             // Nobody starts a process again in no time.
-            try? await self.simulation.clock.sleep(for: .milliseconds(10 + self.calls.below(2000)))
+            try? await self.world.clock.sleep(for: .milliseconds(10 + self.calls.below(2000)))
         }
     }
 
@@ -100,7 +100,7 @@ final class Instance: Sendable {
             services = ServiceGroup(
                 configuration: .init(
                     services: try self.services(process).map { .init(service: NamedService(base: $0)) },
-                    logger: self.simulation.logger
+                    logger: self.world.logger
                 )
             )
         } catch {
@@ -141,7 +141,7 @@ final class Instance: Sendable {
     }
 
     private func fail(_ error: (any Error)?) {
-        self.simulation.history.record(.note("has ended by itself"), at: self.name)
+        self.world.history.record(.note("has ended by itself"), at: self.name)
         self.state.withLock { $0.failure = $0.failure ?? ProcessFailed(process: self.name, cause: error) }
     }
 }

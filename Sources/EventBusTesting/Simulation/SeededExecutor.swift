@@ -7,7 +7,8 @@ import Synchronization
 final class SeededExecutor: TaskExecutor {
     private struct State: Sendable {
         var jobs: [UnownedJob] = []
-        var idle: [CheckedContinuation<Void, Never>] = []
+        // Not continuations, whose layout only the runtime knows.
+        var idle: [@Sendable () -> Void] = []
         var random: SeededRandom
         /// Of all choices so far: two runs that agree in it have taken the same way.
         var fingerprint: UInt64 = 0
@@ -16,7 +17,7 @@ final class SeededExecutor: TaskExecutor {
 
     private enum Step {
         case job(UnownedJob)
-        case idle(CheckedContinuation<Void, Never>)
+        case idle(@Sendable () -> Void)
         case stuck
     }
 
@@ -40,7 +41,7 @@ final class SeededExecutor: TaskExecutor {
     /// Returns when no job can run.
     func untilIdle() async {
         await withCheckedContinuation { continuation in
-            self.state.withLock { $0.idle.append(continuation) }
+            self.state.withLock { $0.idle.append { continuation.resume() } }
         }
     }
 
@@ -60,7 +61,7 @@ final class SeededExecutor: TaskExecutor {
             if isDone() { return .done }
             switch self.step() {
             case .job(let job): job.runSynchronously(on: executor)
-            case .idle(let waiter): waiter.resume()
+            case .idle(let resume): resume()
             case .stuck: return .stuck
             }
         }

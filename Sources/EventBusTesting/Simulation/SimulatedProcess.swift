@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-public import EventBus
-public import Persistence
+import EventBus
 import Synchronization
 
 /// One life of a process in a ``Simulation``: from a start to its death.
@@ -13,7 +12,7 @@ public final class SimulatedProcess: Sendable {
     public let name: String
     /// How often the process has been started, this time included.
     public let life: Int
-    let simulation: Simulation
+    let world: SimulatedWorld
     /// What the history calls it.
     let place: String
     private let calls: CallCounter
@@ -24,22 +23,16 @@ public final class SimulatedProcess: Sendable {
     /// Raised when the process is asked to shut down.
     let shutdown = Signal()
 
-    init(_ name: String, life: Int, in simulation: Simulation, calls: CallCounter) {
+    init(_ name: String, life: Int, in world: SimulatedWorld, calls: CallCounter) {
         self.name = name
         self.life = life
-        self.simulation = simulation
+        self.world = world
         self.calls = calls
         self.place = "\(name) (life \(life))"
     }
 
-    /// The bus, with the simulation's faults.
-    public var bus: any EventBus { SimulatedBus(process: self) }
-
-    /// A durable store by name, with the simulation's faults.
-    public func store(_ name: String) -> any Store { SimulatedStore(name, of: self) }
-
     /// The simulation's time.
-    public var clock: VirtualClock { self.simulation.clock }
+    public var clock: VirtualClock { self.world.clock }
 
     /// Whether the process has died.
     public var isDead: Bool { self.isDeadState.withLock { $0 } }
@@ -51,18 +44,22 @@ public final class SimulatedProcess: Sendable {
             return !isDead
         }
         guard isFirst else { return }
-        self.simulation.history.record(.note("dies: \(place)"), by: self)
+        self.record(.note("dies: \(place)"))
         self.death.raise()
     }
 
     /// Asks the process to shut down, as SIGTERM would.
     public func shutDown() {
         self.isShuttingDownState.withLock { $0 = true }
-        self.simulation.history.record(.note("is asked to shut down"), by: self)
+        self.record(.note("is asked to shut down"))
         self.shutdown.raise()
     }
 
     var isShuttingDown: Bool { self.isShuttingDownState.withLock { $0 } }
+
+    func record(_ what: History.What) {
+        self.world.history.record(what, at: self.place)
+    }
 
     // MARK: Points at which something can go wrong
 
@@ -90,7 +87,7 @@ public final class SimulatedProcess: Sendable {
     func answerTravels() async { await self.letOthersRun() }
 
     private func letOthersRun() async {
-        if self.simulation.plan.isActive, self.calls.below(4) == 0 { await Task.yield() }
+        if self.world.plan.isActive, self.calls.below(4) == 0 { await Task.yield() }
     }
 
     /// As ``enter(_:)``, for calls that do not wait.
@@ -115,11 +112,11 @@ public final class SimulatedProcess: Sendable {
     func below(_ bound: Int) -> Int { self.calls.below(bound) }
 
     private func draw(_ call: FaultCall) -> Fault? {
-        let plan = self.simulation.plan
+        let plan = self.world.plan
         guard plan.isActive else { return nil }
         let fault = plan.draw(call, InjectedFault.ID(process: self.name, call: self.calls.next()), self.calls.seed)
         guard let fault else { return nil }
-        self.simulation.history.record(.note("\(fault.rawValue) at \(call.rawValue)"), by: self)
+        self.record(.note("\(fault.rawValue) at \(call.rawValue)"))
         return fault
     }
 }

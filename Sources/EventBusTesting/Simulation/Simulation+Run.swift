@@ -42,14 +42,14 @@ extension Simulation {
         let outcome = Outcome<Value>()
         let stamps = SeededStamps(seed: seed, clock: simulation.clock)
         // The one task that is no child of another, as that of a program's main function.
-        let task = Task(executorPreference: simulation.executor) {
+        let task = Task(executorPreference: simulation.world.executor) {
             await outcome.set {
-                try await withLogger(simulation.logger) { _ in
+                try await withLogger(simulation.world.logger) { _ in
                     try await Stamp.withSource(stamps) { try await body(simulation) }
                 }
             }
         }
-        let end = simulation.executor.run { outcome.value != nil }
+        let end = simulation.world.executor.run { outcome.value != nil }
         let problem: UnfinishedWork? =
             switch end {
             case .done: nil
@@ -66,7 +66,7 @@ extension Simulation {
     private func stop<Value>(_ outcome: Outcome<Value>) -> UnfinishedWork? {
         let instances = self.instances
         for instance in instances { instance.cancel() }
-        let end = self.executor.run { outcome.value != nil && instances.allSatisfy(\.hasEnded) }
+        let end = self.world.executor.run { outcome.value != nil && instances.allSatisfy(\.hasEnded) }
         if case .done = end { return nil }
         let names = (outcome.value == nil ? ["the test"] : []) + instances.filter { !$0.hasEnded }.map(\.name)
         return self.report("\(names.joined(separator: ", ")) cannot be ended by cancellation")

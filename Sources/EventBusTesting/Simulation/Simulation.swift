@@ -25,63 +25,31 @@ import Synchronization
 /// What runs inside must not leave the simulation: tasks that are neither child tasks nor made by it, and sleeps on a clock
 /// other than ``clock``, are not seen. Waiting for them ends the run with a report.
 public final class Simulation: Sendable {
-    private struct State: Sendable {
-        var stores: [String: InMemoryStore] = [:]
-        var instances: [Instance] = []
-        var committed: [Message] = []
-    }
-
-    /// What decides everything that is left to chance.
-    public let seed: UInt64
-    /// The time, which stands still until ``advance(by:)`` or ``finish(within:until:)`` moves it.
-    public let clock = VirtualClock()
-    /// What has happened so far.
-    public let history: History
-    let executor: SeededExecutor
-    let plan: FaultPlan
-    let outages: Outages
-    /// Silent: what matters is in the history.
-    let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
-    private let memory: InMemoryEventBus
-    private let state = Mutex(State())
+    let world: SimulatedWorld
+    private let started = Mutex<[Instance]>([])
 
     init(seed: UInt64, faults: Faults, except suppressed: Set<InjectedFault.ID>) {
-        let clock = self.clock
-        let history = History { clock.now.offset }
-        let random = Mutex(SeededRandom(seed: seed, "bus"))
-        self.seed = seed
-        self.history = history
-        self.executor = SeededExecutor(seed: seed)
-        self.plan = FaultPlan(seed: seed, faults, except: suppressed)
-        self.outages = Outages(clock: clock)
-        self.memory = InMemoryEventBus(
-            clock: clock,
-            choosing: { consumers, _ in
-                random.withLock { $0.below(consumers.count) }
-            }
-        )
+        self.world = SimulatedWorld(seed: seed, faults: faults, except: suppressed)
     }
 
     // MARK: The world
 
+    /// What decides everything that is left to chance.
+    public var seed: UInt64 { self.world.seed }
+
+    /// The time, which stands still until ``advance(by:)`` or ``finish(within:until:)`` moves it.
+    public var clock: VirtualClock { self.world.clock }
+
+    /// What has happened so far.
+    public var history: History { self.world.history }
+
     /// The bus, without faults: for the test itself.
-    public var bus: InMemoryEventBus { self.memory }
+    public var bus: InMemoryEventBus { self.world.bus }
 
     /// A durable store by name, without faults: for the test itself.
     ///
     /// It is made when it is first asked for and outlives the processes that use it.
-    public func store(_ name: String) -> InMemoryStore {
-        self.state.withLock { state in
-            if let store = state.stores[name] { return store }
-            let store = InMemoryStore(
-                observer: StoreRecorder(name: name, history: self.history) { messages in
-                    self.state.withLock { $0.committed += messages }
-                }
-            )
-            state.stores[name] = store
-            return store
-        }
-    }
+    public func store(_ name: String) -> InMemoryStore { self.world.store(name) }
 
     /// Starts processes; each runs its services until it is killed or stopped, and starts anew after it was killed.
     ///
@@ -97,28 +65,28 @@ public final class Simulation: Sendable {
         _ services: @escaping @Sendable (SimulatedProcess) throws -> [any Service]
     ) -> SimulatedService {
         let new = (1...max(1, instances)).map { number in
-            Instance(instances > 1 ? "\(name)/\(number)" : name, in: self, services)
+            Instance(instances > 1 ? "\(name)/\(number)" : name, in: self.world, services)
         }
-        self.state.withLock { $0.instances += new }
+        self.started.withLock { $0 += new }
         for instance in new { instance.start() }
         return SimulatedService(instances: new)
     }
 
     /// The test itself as a process, which meets the same faults as those that ``start(_:instances:_:)`` starts.
     public func process(_ name: String) -> SimulatedProcess {
-        SimulatedProcess(name, life: 1, in: self, calls: CallCounter(name, seed: self.seed))
+        SimulatedProcess(name, life: 1, in: self.world, calls: CallCounter(name, seed: self.seed))
     }
 
     /// No faults happen from now on, and outages are over.
     public func heal() {
-        self.plan.heal()
-        self.outages.end()
+        self.world.plan.heal()
+        self.world.outages.end()
     }
 
     /// The faults that have happened so far, in order.
-    public var injectedFaults: [InjectedFault] { self.plan.injected }
+    public var injectedFaults: [InjectedFault] { self.world.plan.injected }
 
-    /// All entities of a type in a store, in no particular order.
+    /// All entities of a type in a store, in the order of their ids.
     public func entities<Model: Entity>(of type: Model.Type, in store: String) throws(RepositoryError) -> [Model] {
         try self.store(store).all(type)
     }
@@ -126,7 +94,7 @@ public final class Simulation: Sendable {
     /// The events of a type that were committed to any store's outbox, in order, with their message ids.
     public func committed<E: Event>(_ type: E.Type) throws(BusError) -> [(id: String, event: E)] {
         var events: [(id: String, event: E)] = []
-        for message in self.state.withLock({ $0.committed }) where message.topic == E.topic {
+        for message in self.world.committed where message.topic == E.topic {
             events.append((message.id, try message.decode(E.self)))
         }
         return events
@@ -148,13 +116,13 @@ public final class Simulation: Sendable {
     }
 
     /// Depends on every choice so far.
-    var fingerprint: UInt64 { self.executor.fingerprint }
+    var fingerprint: UInt64 { self.world.executor.fingerprint }
 
     // MARK: Time
 
     /// Returns when nothing can run any more without new input or time.
     public func idle() async {
-        await self.executor.untilIdle()
+        await self.world.executor.untilIdle()
     }
 
     /// Returns when nothing can run any more and nothing waits but for time.
@@ -195,7 +163,7 @@ public final class Simulation: Sendable {
         while true {
             await self.idle()
             try self.rethrowFailures()
-            if !self.hasWork, isDone() { return }
+            if !self.world.hasWork, isDone() { return }
             guard let next = self.clock.nextDeadline, next <= end else {
                 throw self.report(self.clock.nextDeadline == nil ? "nobody sleeps" : "the limit of \(limit) has passed")
             }
@@ -205,14 +173,8 @@ public final class Simulation: Sendable {
 
     /// The work that is left, and where it waits.
     public var unfinished: [UnfinishedWork.Item] {
-        let stores = self.state.withLock { $0.stores.sorted { $0.key < $1.key } }
-        return UnfinishedWork.items(of: self.memory)
-            + stores.flatMap { UnfinishedWork.items(of: $0.value, named: $0.key) }
-    }
-
-    private var hasWork: Bool {
-        !self.memory.isIdle
-            || self.state.withLock { state in state.stores.values.contains { $0.outboxReport().rows > 0 } }
+        UnfinishedWork.items(of: self.bus)
+            + self.world.stores.flatMap { UnfinishedWork.items(of: $0.store, named: $0.name) }
     }
 
     private func waitsForTime(_ item: UnfinishedWork.Item) -> Bool {
@@ -223,7 +185,7 @@ public final class Simulation: Sendable {
         }
     }
 
-    var instances: [Instance] { self.state.withLock { $0.instances } }
+    var instances: [Instance] { self.started.withLock { $0 } }
 
     func report(_ reason: String) -> UnfinishedWork {
         UnfinishedWork(self.unfinished, at: self.clock.now.offset, reason)

@@ -52,7 +52,7 @@ public struct SimulationRun: Sendable {
         self.failure = failure
         self.history = attempt.simulation.history
         self.faults = attempt.simulation.injectedFaults
-        self.steps = attempt.simulation.executor.steps
+        self.steps = attempt.simulation.world.executor.steps
         self.choices = attempt.simulation.fingerprint
     }
 }

@@ -22,20 +22,28 @@ public final class VirtualClock: Clock {
 
     private struct Sleeper: Sendable {
         let deadline: Instant
-        let continuation: CheckedContinuation<Bool, Never>
+        let id: UInt64
+        // Not the continuation itself, whose layout only the runtime knows: a simulation moves sleepers about a lot.
+        let resume: @Sendable (_ hasSlept: Bool) -> Void
     }
 
     private struct Watcher: Sendable {
         let deadline: Instant
-        let continuation: CheckedContinuation<Void, Never>
+        let resume: @Sendable () -> Void
     }
 
     private struct State: Sendable {
         var now = Instant(offset: .zero)
-        var sleepers: [UInt64: Sleeper] = [:]
+        /// In order of their deadlines, and of their arrival.
+        var sleepers: [Sleeper] = []
         var watchers: [Watcher] = []
         var lastSleeper: UInt64 = 0
         var cancelled: Set<UInt64> = []
+
+        mutating func add(_ sleeper: Sleeper) {
+            let place = self.sleepers.lastIndex { $0.deadline <= sleeper.deadline }.map { $0 + 1 } ?? 0
+            self.sleepers.insert(sleeper, at: place)
+        }
     }
 
     private let state = Mutex(State())
@@ -62,20 +70,24 @@ public final class VirtualClock: Clock {
                 let (answer, watchers): (Bool?, [Watcher]) = self.state.withLock { state in
                     if state.cancelled.remove(id) != nil { return (false, []) }
                     if deadline <= state.now { return (true, []) }
-                    state.sleepers[id] = Sleeper(deadline: deadline, continuation: continuation)
+                    state.add(Sleeper(deadline: deadline, id: id) { continuation.resume(returning: $0) })
+                    guard !state.watchers.isEmpty else { return (nil, []) }
                     let watchers = state.watchers.filter { $0.deadline == deadline }
                     state.watchers.removeAll { $0.deadline == deadline }
                     return (nil, watchers)
                 }
                 if let answer { continuation.resume(returning: answer) }
-                for watcher in watchers { watcher.continuation.resume() }
+                for watcher in watchers { watcher.resume() }
             }
         } onCancel: {
-            let sleeper = self.state.withLock { state in
-                if state.sleepers[id] == nil { state.cancelled.insert(id) }
-                return state.sleepers.removeValue(forKey: id)
+            let sleeper = self.state.withLock { state -> Sleeper? in
+                guard let place = state.sleepers.firstIndex(where: { $0.id == id }) else {
+                    state.cancelled.insert(id)
+                    return nil
+                }
+                return state.sleepers.remove(at: place)
             }
-            sleeper?.continuation.resume(returning: false)
+            sleeper?.resume(false)
         }
         self.state.withLock { _ = $0.cancelled.remove(id) }
         if !hasSlept { throw CancellationError() }
@@ -88,17 +100,17 @@ public final class VirtualClock: Clock {
 
     /// When the next of those who sleep is due.
     package var nextDeadline: Instant? {
-        self.state.withLock { state in state.sleepers.values.map(\.deadline).min() }
+        self.state.withLock { $0.sleepers.first?.deadline }
     }
 
     package func advance(to instant: Instant) {
         let due = self.state.withLock { state in
             state.now = max(state.now, instant)
-            let due = state.sleepers.filter { $0.value.deadline <= state.now }
-            for id in due.keys { state.sleepers[id] = nil }
-            return due.sorted { ($0.value.deadline, $0.key) < ($1.value.deadline, $1.key) }
+            let due = state.sleepers.prefix { $0.deadline <= state.now }
+            state.sleepers.removeFirst(due.count)
+            return due
         }
-        for sleeper in due { sleeper.value.continuation.resume(returning: true) }
+        for sleeper in due { sleeper.resume(true) }
     }
 
     /// Returns when some task sleeps until exactly `duration` from now: the way to know that a retry or a pause has begun.
@@ -106,8 +118,8 @@ public final class VirtualClock: Clock {
         await withCheckedContinuation { continuation in
             let isSleeping = self.state.withLock { state in
                 let deadline = state.now.advanced(by: duration)
-                if state.sleepers.values.contains(where: { $0.deadline == deadline }) { return true }
-                state.watchers.append(Watcher(deadline: deadline, continuation: continuation))
+                if state.sleepers.contains(where: { $0.deadline == deadline }) { return true }
+                state.watchers.append(Watcher(deadline: deadline) { continuation.resume() })
                 return false
             }
             if isSleeping { continuation.resume() }

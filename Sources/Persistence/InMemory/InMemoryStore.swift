@@ -25,7 +25,7 @@ public final class InMemoryStore: Store {
         (self.storage.tables.withLock { $0.outbox.count }, self.storage.ownership.isTaken)
     }
 
-    /// All entities of a type, in no particular order.
+    /// All entities of a type, in the order of their ids.
     package func all<Model: Entity>(_ type: Model.Type) throws(RepositoryError) -> [Model] {
         let rows = self.storage.tables.withLock { $0.rows(of: Model.schema.table) }
         var models: [Model] = []

@@ -74,7 +74,18 @@ struct Tables: Sendable {
     }
 
     func rows(of table: String) -> [[ColumnValue]] {
-        self.tables[table].map { Array($0.rows.values) } ?? []
+        let rows = self.tables[table]?.rows ?? [:]
+        return rows.sorted { Self.precedes($0.key, $1.key) }.map(\.value)
+    }
+
+    /// An order of ids that does not change from run to run; of values that cannot be ids none.
+    private static func precedes(_ left: ColumnValue, _ right: ColumnValue) -> Bool {
+        switch (left, right) {
+        case (.uuid(let left), .uuid(let right)): left < right
+        case (.int(let left), .int(let right)): left < right
+        case (.text(let left), .text(let right)): left.utf8.lexicographicallyPrecedes(right.utf8)
+        default: false
+        }
     }
 
     func isHandled(_ key: InboxKey) -> Bool { self.handled.contains(key) }

@@ -21,9 +21,8 @@ struct ForeignProgramsTests {
             try await eventually(within: .seconds(30), "the account") {
                 try await payments.get("/api/accounts/\(id)").status == 200
             }
-            try await Self.untilDrained(servers)
+            try await servers.judgeForeignMessages()
             #expect(try await servers.number("SELECT count(*) FROM payments.accounts") == 1)
-            #expect(try await servers.messages(in: "payments.accounts.dead") == 0)
         }
     }
 
@@ -41,7 +40,9 @@ struct ForeignProgramsTests {
             for body in unreadable { try await Self.publish(body, to: servers) }
             let bytes: [[UInt8]] = [[0], [0xFF, 0xFE], Array(#"{"user_id":""#.utf8) + [0xC3] + Array(#""}"#.utf8)]
             for body in bytes { try await Self.publish(Data(body), to: servers) }
-            try await Self.publish(#"{"user_id":"\#(last)"}"#, headers: ["x-event-version=2"], to: servers)
+            // Of a user of its own: without an id of its own, it would be the same event as one of an older version.
+            let future = UUID().uuidString.lowercased()
+            try await Self.publish(#"{"user_id":"\#(future)"}"#, headers: ["x-event-version=2"], to: servers)
             try await Self.publish(#"{"user_id":"\#(last)"}"#, to: servers)
             for id in [first, last] {
                 try await eventually(within: .seconds(30), "the account of a good message") {
@@ -52,6 +53,7 @@ struct ForeignProgramsTests {
             try await eventually(within: .seconds(30), "\(dead) dead letters") {
                 try await servers.messages(in: "payments.accounts.dead") == dead
             }
+            try await servers.judgeForeignMessages()
             #expect(try await servers.number("SELECT count(*) FROM payments.accounts") == 2)
         }
     }
@@ -97,6 +99,7 @@ struct ForeignProgramsTests {
 
     private static func withPayments(_ body: (Servers, ServiceProcess) async throws -> Void) async throws {
         try await Servers.withFresh { servers in
+            try await servers.declareAudit()
             try await ServiceProcess.with(.payments, on: servers) { payments in
                 try await payments.untilReady()
                 try await body(servers, payments)
@@ -130,12 +133,6 @@ struct ForeignProgramsTests {
             ] + headers.flatMap { ["--header", $0] },
             environment: ["BODY_FILE": file.path]
         )
-    }
-
-    private static func untilDrained(_ servers: Servers) async throws {
-        try await eventually(within: .seconds(30), "the subscription to be empty") {
-            try await servers.messages(in: "payments.accounts") == 0
-        }
     }
 
     private static func script(_ name: String) -> String {

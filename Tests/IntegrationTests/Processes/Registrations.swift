@@ -71,23 +71,3 @@ private final class Progress: Sendable {
         if self.steps.increment() == self.mark { self.reached() }
     }
 }
-
-extension Servers {
-    /// Waits until every user has an account, and checks that nobody has two and that nothing was left behind.
-    func everyUserHasOneAccount(_ registered: Set<String>) async throws {
-        let users = try await self.number("SELECT count(*) FROM users.users")
-        #expect(users >= registered.count)
-        try await eventually(within: .seconds(90), "\(users) accounts") {
-            try await self.number("SELECT count(*) FROM payments.accounts") == users
-        }
-        try await eventually(within: .seconds(30), "empty outboxes") {
-            try await self.number(
-                "SELECT (SELECT count(*) FROM users.eventbus_outbox) + (SELECT count(*) FROM payments.eventbus_outbox)"
-            ) == 0
-        }
-        let owners = Set(try await self.query("SELECT owner FROM payments.accounts"))
-        #expect(owners == Set(try await self.query("SELECT id FROM users.users")))
-        #expect(registered.isSubset(of: owners), "a user who got 201 has no account")
-        #expect(try await self.messages(in: "payments.accounts.dead") == 0)
-    }
-}

@@ -49,7 +49,7 @@ struct Servers: Sendable {
         try #require(Int(try await self.query(sql).first ?? ""))
     }
 
-    /// How many messages are in a queue.
+    /// How many messages are in a queue, or were up to five seconds ago: the broker counts those of quorum queues that often.
     func messages(in queue: String) async throws -> Int {
         let text = try await Self.rabbitmqctl("list_queues", "-q", "-p", self.virtualHost, "name", "messages")
         for line in text.split(separator: "\n") {
@@ -57,6 +57,25 @@ struct Servers: Sendable {
             if fields.count == 2, fields[0] == queue { return try #require(Int(fields[1])) }
         }
         return 0
+    }
+
+    /// How many messages wait in queues together, as of now; those that a consumer has are not among them.
+    func ready(in queues: [String]) async throws -> Int {
+        let script = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "Foreign/count.py").path
+        let count = try await Command.run([try Self.require("PIKA_PYTHON"), script, self.rabbitURL] + queues)
+        return try #require(Int(count.trimmingCharacters(in: .whitespacesAndNewlines)))
+    }
+
+    /// How many messages consumers have taken and not settled, as of now.
+    func unacknowledged() async throws -> Int {
+        let text = try await Self.rabbitmqctl("list_channels", "-q", "vhost", "messages_unacknowledged")
+        var count = 0
+        for line in text.split(separator: "\n") {
+            let fields = line.split(separator: "\t")
+            if fields.count == 2, fields[0] == self.virtualHost { count += try #require(Int(fields[1])) }
+        }
+        return count
     }
 
     static func infra(_ arguments: String...) async throws {

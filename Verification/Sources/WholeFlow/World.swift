@@ -30,11 +30,11 @@ final class World: Sendable {
 
     init(seed: UInt64) {
         var random = Random(seed: seed)
-        let names = (0..<3).map { "user\($0)" } + (random.below(3) == 0 ? ["USER1"] : [])
+        let names = (0..<2).map { "user\($0)" } + (random.below(3) == 0 ? ["USER1"] : [])
         self.registrations = Requests(
             names.map { Registration(username: $0, email: "\($0)@example.com", password: "correct horse") }
         )
-        let wishes = (0..<5).map { number -> Wish in
+        let wishes = (0..<4).map { number -> Wish in
             let fate = Fate.allCases[random.below(100) < 70 ? 0 : random.below(Fate.allCases.count)]
             let entry = EntryWritten(page: "page\(random.below(2))", text: "\(fate.rawValue) \(number)")
             switch random.below(12) {

@@ -89,7 +89,7 @@ struct Journal: Sendable {
                 Self.accounts,
                 on: bus,
                 store: self.store,
-                options: ConsumerOptions(prefetch: 4, concurrency: 2),
+                options: ConsumerOptions(prefetch: 4, concurrency: 1),
                 clock: clock
             ) {
                 On(AccountOpened.self) { _, message, transaction in
