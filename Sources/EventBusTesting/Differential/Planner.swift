@@ -63,8 +63,10 @@ final class Planner {
     }
 
     /// The in-process bus itself does not go on.
-    struct Stuck: Error {
-        init(_ obstacle: String) {}
+    struct Stuck: Error, CustomStringConvertible {
+        let description: String
+
+        init(_ obstacle: String) { self.description = obstacle }
     }
 
     // MARK: Opening and publishing
@@ -242,7 +244,10 @@ final class Planner {
             try await self.drain(slot, in: &group)
             _ = try await self.perform(.letters(slot: slot), in: &group)
             // The last life of each message ends well.
+            var lives = 0
             while !self.ledgers[slot].dead.isEmpty {
+                lives += 1
+                guard lives <= Post.mostLives else { throw Stuck("dead letters do not go away") }
                 try await self.redrive(slot, 100, .all, in: &group)
                 try await self.drain(slot, in: &group)
             }

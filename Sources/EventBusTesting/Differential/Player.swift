@@ -262,7 +262,10 @@ final class Player {
                 return seen
             }
             let delayed = self.delayed.filter { $0.slot == slot }
-            if delayed.count >= finals, let due = delayed.map(\.due).min() { try await self.pass(until: due) }
+            // What is retried comes behind what is there, however early. Only with two delays it matters when.
+            if self.hasOneDelay || delayed.count >= finals, let due = delayed.map(\.due).min() {
+                try await self.pass(until: due)
+            }
             let next = try await self.take(1, of: slot, isWait: true)
             seen.arrivals += next.arrivals
             seen.obstacle = next.obstacle
@@ -280,6 +283,13 @@ final class Player {
     private func pass(until due: Duration) async throws {
         let rest = due - self.timeline.now()
         if rest > .zero { try await self.harness.pass(rest) }
+    }
+
+    /// Whether all retries of the messages published so far are delayed alike.
+    private var hasOneDelay: Bool {
+        self.posts.values.allSatisfy { post in
+            post.fates.joined().allSatisfy { if case .retry(let seconds) = $0 { seconds == 1 } else { true } }
+        }
     }
 
     private func checkPace() throws {

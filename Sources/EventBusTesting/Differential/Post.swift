@@ -23,6 +23,8 @@ struct Post: Sendable, Hashable {
 
     /// No message is retried more often in one life.
     static let mostRetries = 2
+    /// None is redriven more often.
+    static let mostLives = 3
 
     let label: String
     /// `@` stands for a word that is unique to the run.
