@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-// MODULE
 import EventBus
-// TESTS
 import EventBusTesting
 import Persistence
 import ServiceLifecycle
 import Testing
 
+// MODULE
 struct OrderPlaced: Event {
     static let topic: Topic = "order.placed"
     let order: Int
@@ -39,6 +38,7 @@ struct Shipping: Sendable {
 struct UnknownOrder: Error {}
 // MODULE
 
+// TESTS
 @Suite struct ShippingTests {
     /// The services of one process: what a `main.swift` would put into its service group.
     static let services: @Sendable (SimulatedProcess) -> [any Service] = { process in

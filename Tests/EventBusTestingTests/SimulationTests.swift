@@ -263,7 +263,7 @@ struct SimulationTests {
         )
         #expect(failure.faults.map(\.fault).contains(.lostAnswer))
         #expect(failure.faults.count < failure.faultsBefore)
-        #expect(failure.description.contains("SEED=\(failure.seed) runs it again"))
+        #expect(failure.description.contains("SEED=\(failure.seed) for tests"))
         #expect(failure.timeline.contains("lost answer"))
     }
 

@@ -29,7 +29,10 @@ final class FaultPlan: Sendable {
     /// Whether anything can still go wrong.
     var isActive: Bool { self.maximum > 0 }
 
-    var injected: [InjectedFault] { self.state.withLock { $0.injected } }
+    /// What has happened: without what was left out.
+    var injected: [InjectedFault] {
+        self.state.withLock { $0.injected }.filter { !self.suppressed.contains($0.id) }
+    }
 
     func heal() {
         self.state.withLock { $0.isHealed = true }

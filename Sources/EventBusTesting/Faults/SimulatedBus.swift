@@ -11,6 +11,7 @@ struct SimulatedBus: EventBus {
     private var base: InMemoryEventBus { self.world.bus }
 
     func publish(_ messages: [Message]) async -> [PublishOutcome] {
+        guard !messages.isEmpty else { return [] }
         do throws(ProcessDied) {
             let fault = try await self.process.enter(.publish)
             if fault == .busRestart { self.restart() }
@@ -69,10 +70,7 @@ struct SimulatedBus: EventBus {
         to subscription: Subscription,
         _ body: (any Deliveries) async throws -> Void
     ) async throws {
-        let fault = try await self.process.enter(.open)
-        if fault == .unavailable || self.world.outages.busIsAway {
-            throw BusError(.unavailable, "the bus is away")
-        }
+        try await self.reach()
         try await self.base.withDeliveries(to: subscription) { deliveries in
             guard let base = deliveries as? InMemoryDeliveries else {
                 throw BusError(.closed, "a simulation needs the in-process bus")
@@ -83,8 +81,15 @@ struct SimulatedBus: EventBus {
         }
     }
 
+    private func reach() async throws {
+        let fault = try await self.process.enter(.open)
+        if fault == .unavailable || self.world.outages.busIsAway {
+            throw BusError(.unavailable, "the bus is away")
+        }
+    }
+
     func deadLetters(of subscription: SubscriptionName, limit: Int) async throws -> [DeadLetter] {
-        try self.process.checkAlive()
+        try await self.reach()
         return try await self.base.deadLetters(of: subscription, limit: limit)
     }
 
@@ -93,7 +98,7 @@ struct SimulatedBus: EventBus {
         limit: Int,
         where isWanted: @Sendable (DeadLetter) -> Bool
     ) async throws -> Int {
-        try self.process.checkAlive()
+        try await self.reach()
         return try await self.base.redrive(subscription, limit: limit, where: isWanted)
     }
 }

@@ -42,7 +42,7 @@ struct StoreRecorder: InMemoryStoreObserver {
 
     func didClaim(_ id: String, by consumer: SubscriptionName) {
         // Starts after a redrive are counted under the message's id and the number of redrives.
-        self.history.record(.claimed(consumer, String(id.prefix { $0 != "#" })), at: self.name)
+        self.history.record(.claimed(consumer, Self.message(of: id)), at: self.name)
     }
 
     func didCommit(published: [Message], handled: [(consumer: SubscriptionName, id: String)]) {
@@ -51,5 +51,10 @@ struct StoreRecorder: InMemoryStoreObserver {
         for message in published {
             self.history.record(.committed(message.id, message.topic, key: message.orderingKey), at: self.name)
         }
+    }
+
+    private static func message(of claim: String) -> String {
+        guard let mark = claim.lastIndex(of: "#"), Int(claim[claim.index(after: mark)...]) != nil else { return claim }
+        return String(claim[..<mark])
     }
 }

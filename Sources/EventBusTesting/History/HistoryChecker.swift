@@ -6,7 +6,9 @@ public import EventBus
 /// Judges a ``History``: nothing lost, nothing doubled, nothing out of order, no attempt too many.
 ///
 /// The same rules hold for simulated runs and for runs on real servers. What a history does not record is not judged: one
-/// without starts says nothing of attempts.
+/// without starts says nothing of attempts. It judges consumers with a store, and events that went through an outbox: an event
+/// that was published without one was never committed. Dead letters have to be recorded before it is asked, or their messages
+/// are missing: ``Simulation/recordDeadLetters(of:)``.
 public struct HistoryChecker: Sendable {
     /// What is promised of a consumer.
     public struct Consumer: Sendable {
@@ -154,8 +156,9 @@ public struct HistoryChecker: Sendable {
             guard let place = commits.places[id], let key = commits.events[place].key else { continue }
             guard ended.insert(id).inserted else { continue }
             if let before = last[key], before > place {
-                let text = "key \(key): came to its end after \(commits.events[before].id), which was committed later"
-                violations.append(Violation("order", consumer.name, id, text))
+                let other = commits.events[before].id
+                let text = "of key \(key) came to its end after \(other), which was committed later"
+                violations.append(Violation("order", consumer.name, id, text, otherID: other))
             }
             last[key] = max(last[key] ?? place, place)
         }

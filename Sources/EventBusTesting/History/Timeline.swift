@@ -53,7 +53,7 @@ extension History.What {
     fileprivate func text(_ names: [String: String]) -> String {
         let name = self.id.map { names[$0] ?? $0 } ?? ""
         return switch self {
-        case .committed(_, _, let key): "commits \(name)\(key.map { " with key \($0)" } ?? "")"
+        case .committed(let id, _, let key): "commits \(name)\(key.map { " with key \($0)" } ?? ""), message \(id)"
         case .published: "publishes \(name)"
         case .delivered(let subscription, _, let failures, let returns, let redrives):
             "gets \(name) from \(subscription) (failures \(failures), returns \(returns), redrives \(redrives))"

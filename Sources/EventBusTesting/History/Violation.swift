@@ -14,13 +14,25 @@ public struct Violation: Sendable, Hashable, CustomStringConvertible {
     /// What happened.
     public let text: String
 
+    /// Another message that has to do with it.
+    public let otherID: String?
+
     /// Describes a violation.
-    public init(_ rule: String, _ subscription: SubscriptionName?, _ messageID: String, _ text: String) {
+    public init(
+        _ rule: String,
+        _ subscription: SubscriptionName?,
+        _ messageID: String,
+        _ text: String,
+        otherID: String? = nil
+    ) {
+        self.otherID = otherID
         self.rule = rule
         self.subscription = subscription
         self.messageID = messageID
         self.text = text
     }
+
+    var messageIDs: [String] { [self.messageID] + (self.otherID.map { [$0] } ?? []) }
 
     /// One line.
     public var description: String {

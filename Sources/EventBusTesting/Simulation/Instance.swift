@@ -31,7 +31,7 @@ final class Instance: Sendable {
         self.name = name
         self.world = world
         self.services = services
-        self.calls = CallCounter(name, seed: world.seed)
+        self.calls = world.calls(of: name)
     }
 
     /// What ended the process although nobody had killed it.
@@ -57,7 +57,10 @@ final class Instance: Sendable {
         cancel?()
     }
 
-    /// Ends the present life at once.
+    /// Whether the next life begins as soon as the time goes on.
+    var isRestarting: Bool { self.state.withLock { $0.process == nil && !$0.isStopped && !$0.hasEnded } }
+
+    /// Ends the present life at once, if there is one.
     func kill() async {
         let (process, level) = (self.state.withLock { $0.process }, self.ends.value)
         guard let process else { return }
@@ -85,6 +88,7 @@ final class Instance: Sendable {
             let process = SimulatedProcess(self.name, life: life, in: self.world, calls: self.calls)
             process.record(.note("starts"))
             await self.live(process)
+            self.state.withLock { $0.process = nil }
             self.ends.raise()
             guard !self.isStopped, self.failure == nil else { return }
             // Nobody starts a process again in no time.
@@ -172,7 +176,9 @@ public struct ProcessFailed: Error, CustomStringConvertible {
 public struct SimulatedService: Sendable {
     let instances: [Instance]
 
-    /// Kills the processes at the point where they are; each starts again as soon as the time goes on.
+    /// Kills the processes at the point where they are; each starts again within the next two seconds.
+    ///
+    /// A process that has not begun yet, or is between two lives, is left alone.
     public func kill() async {
         for instance in self.instances { await instance.kill() }
     }

@@ -48,7 +48,7 @@ public final class SimulatedProcess: Sendable {
         self.death.raise()
     }
 
-    /// Asks the process to shut down, as SIGTERM would.
+    /// Asks the process to shut down, as SIGTERM would; it starts again, as after a deployment.
     public func shutDown() {
         self.isShuttingDownState.withLock { $0 = true }
         self.record(.note("is asked to shut down"))

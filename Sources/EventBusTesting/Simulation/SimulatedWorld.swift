@@ -11,6 +11,7 @@ final class SimulatedWorld: Sendable {
     private struct State: Sendable {
         var stores: [String: InMemoryStore] = [:]
         var committed: [Message] = []
+        var calls: [String: CallCounter] = [:]
     }
 
     let seed: UInt64
@@ -49,6 +50,15 @@ final class SimulatedWorld: Sendable {
     /// Whether anything is queued, delayed, in flight or in an outbox.
     var hasWork: Bool {
         !self.bus.isIdle || self.state.withLock { state in state.stores.values.contains { $0.outboxReport().rows > 0 } }
+    }
+
+    /// Counts the calls of all processes of a name.
+    func calls(of process: String) -> CallCounter {
+        self.state.withLock { state in
+            let counter = state.calls[process] ?? CallCounter(process, seed: self.seed)
+            state.calls[process] = counter
+            return counter
+        }
     }
 
     func store(_ name: String) -> InMemoryStore {

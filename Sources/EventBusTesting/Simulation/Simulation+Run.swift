@@ -59,6 +59,8 @@ extension Simulation {
         task.cancel()
         let ignorant = simulation.stop(outcome)
         if let problem = problem ?? ignorant { return (.failure(problem), simulation) }
+        // What ended a process by itself matters more than what the test made of it.
+        do { try simulation.rethrowFailures() } catch { return (.failure(error), simulation) }
         return (outcome.value ?? .failure(CancellationError()), simulation)
     }
 
@@ -72,7 +74,12 @@ extension Simulation {
         return self.report("\(names.joined(separator: ", ")) cannot be ended by cancellation")
     }
 
-    private static var seedOfEnvironment: UInt64? { Environment.value("SEED").flatMap(UInt64.init) }
+    private static var seedOfEnvironment: UInt64? {
+        guard let text = Environment.value("SEED") else { return nil }
+        let seed = UInt64(text)
+        precondition(seed != nil, "SEED is not a number")
+        return seed
+    }
 }
 
 /// What came out of a task.

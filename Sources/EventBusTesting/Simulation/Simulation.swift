@@ -12,7 +12,9 @@ import Synchronization
 /// ```swift
 /// try Simulation.run { simulation in
 ///     simulation.start("payments") { process in
-///         [Payments(store: process.store("payments")).consumer(on: process.bus, clock: process.clock)]
+///         let store = process.store("payments")
+///         let payments = Payments(store: store).consumer(on: process.bus, clock: process.clock)
+///         return [payments, OutboxRelay(from: store, to: process.bus, clock: process.clock)]
 ///     }
 ///     try await simulation.settle()
 ///     // publish, settle, look at what has come of it
@@ -51,10 +53,13 @@ public final class Simulation: Sendable {
     /// It is made when it is first asked for and outlives the processes that use it.
     public func store(_ name: String) -> InMemoryStore { self.world.store(name) }
 
-    /// Starts processes; each runs its services until it is killed or stopped, and starts anew after it was killed.
+    /// Starts processes; each runs its services until it is killed or stopped.
+    ///
+    /// One that was killed, or that shut down because it was asked to by ``SimulatedProcess/shutDown()`` or a fault, starts anew
+    /// within two seconds.
     ///
     /// - Parameters:
-    ///   - name: what the processes are called in ``history``.
+    ///   - name: what the processes are called in ``history``; each name is to be used once.
     ///   - instances: how many of them run side by side.
     ///   - services: makes a process's services, anew for each of its lives. They have to use the process's bus, clock and
     ///     stores: through them it can be made to fail, and what it does after its death reaches nobody.
@@ -74,7 +79,7 @@ public final class Simulation: Sendable {
 
     /// The test itself as a process, which meets the same faults as those that ``start(_:instances:_:)`` starts.
     public func process(_ name: String) -> SimulatedProcess {
-        SimulatedProcess(name, life: 1, in: self.world, calls: CallCounter(name, seed: self.seed))
+        SimulatedProcess(name, life: 1, in: self.world, calls: self.world.calls(of: name))
     }
 
     /// No faults happen from now on, and outages are over.
@@ -127,6 +132,9 @@ public final class Simulation: Sendable {
 
     /// Returns when nothing can run any more and nothing waits but for time.
     ///
+    /// What is delayed waits for time, and so does what is in flight or in an outbox while anybody sleeps, and what is queued
+    /// while a process is about to start again.
+    ///
     /// - Throws: ``UnfinishedWork`` that says what is stuck, and where; what ended a process that nobody had killed.
     public func settle() async throws {
         await self.idle()
@@ -157,15 +165,16 @@ public final class Simulation: Sendable {
     ///
     /// - Throws: ``UnfinishedWork`` when work is left and nobody sleeps, or `limit` has passed; what ended a process that
     ///   nobody had killed.
-    public func finish(within limit: Duration = .seconds(30 * 86400), until isDone: () -> Bool = { true }) async throws
+    public func finish(within limit: Duration = .seconds(30 * 86400), until isDone: () throws -> Bool = { true })
+        async throws
     {
         let end = self.clock.now.advanced(by: limit)
         while true {
             await self.idle()
             try self.rethrowFailures()
-            if !self.world.hasWork, isDone() { return }
+            if try !self.world.hasWork && isDone() { return }
             guard let next = self.clock.nextDeadline, next <= end else {
-                throw self.report(self.clock.nextDeadline == nil ? "nobody sleeps" : "the limit of \(limit) has passed")
+                throw self.report(self.clock.nextDeadline == nil ? "nobody waits for time" : "not within \(limit)")
             }
             self.clock.advance(to: next)
         }
@@ -181,7 +190,8 @@ public final class Simulation: Sendable {
         switch item.state {
         case .delayed: true
         case .inFlight, .outbox: self.clock.nextDeadline != nil
-        case .queued, .publisher: false
+        case .queued: self.instances.contains(where: \.isRestarting)
+        case .publisher: false
         }
     }
 
@@ -191,7 +201,7 @@ public final class Simulation: Sendable {
         UnfinishedWork(self.unfinished, at: self.clock.now.offset, reason)
     }
 
-    private func rethrowFailures() throws {
+    func rethrowFailures() throws {
         for instance in self.instances {
             if let failure = instance.failure { throw failure }
         }

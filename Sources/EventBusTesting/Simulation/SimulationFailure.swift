@@ -18,7 +18,7 @@ public struct SimulationFailure: Error, Sendable, CustomStringConvertible {
 
     /// The whole report.
     public var description: String {
-        var lines = ["Seed \(self.seed) fails (SEED=\(self.seed) runs it again)"]
+        var lines = ["Seed \(self.seed) fails (SEED=\(self.seed) for tests that run Simulation.seeds)"]
         lines += self.violations.map { "  \($0)" }
         if let error = self.error { lines.append("  \(error)") }
         lines.append("Faults that it takes, \(self.faults.count) of \(self.faultsBefore):")
@@ -90,7 +90,7 @@ extension Simulation {
             error: best.error,
             faults: best.faults,
             faultsBefore: first.faults.count,
-            timeline: history.timeline(of: best.error == nil ? Set(best.violations.map(\.messageID)) : nil)
+            timeline: history.timeline(of: best.error == nil ? Set(best.violations.flatMap(\.messageIDs)) : nil)
         )
         return SimulationRun(first, failure)
     }

@@ -9,7 +9,16 @@ import Synchronization
 /// Compares the in-process bus with RabbitMQ; started by `scripts/differential`.
 @main
 enum Main {
-    static func main() async throws {
+    static func main() async {
+        do {
+            try await Self.run()
+        } catch {
+            FileHandle.standardError.write(Data("differential: \(error)\n".utf8))
+            exit(2)
+        }
+    }
+
+    private static func run() async throws {
         let arguments = try Arguments(Array(CommandLine.arguments.dropFirst()))
         guard let url = ProcessInfo.processInfo.environment["RABBITMQ_URL"] else {
             throw Arguments.Wrong(description: "RABBITMQ_URL is not set")

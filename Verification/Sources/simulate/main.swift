@@ -33,6 +33,7 @@ for seed in options.seeds {
     if let failure = run.failure {
         violations += 1
         print(violations <= 3 ? "\(failure)" : "Seed \(seed) fails")
+        print("again: scripts/simulate --seed \(seed)")
     } else if options.isVerbose {
         print(run.history.timeline())
     }
