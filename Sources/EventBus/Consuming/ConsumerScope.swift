@@ -61,11 +61,12 @@ struct ConsumerScope: Sendable {
     private func handle(_ jobs: [Backlog.Job]) async throws {
         var holding = HoldingPauses(name: self.name, timeline: self.timeline, status: self.status, logger: self.logger)
         defer { holding.end() }
-        let cameBack = jobs.contains { $0.delivery.returns > 0 }
+        // Without counted starts a return counts as one, also while a message only waits for its turn.
+        let runsAlone = self.processor.countsStarts && jobs.contains { $0.delivery.returns > 0 }
         var hand = Hand(uncounted: jobs[...])
         while true {
             let cause =
-                cameBack
+                runsAlone
                 ? try await Suspects.turnstile.withTurn { try await self.handle(&hand) } : try await self.handle(&hand)
             // A held delivery that the shutdown finds is left unsettled and goes back.
             guard let cause, try await holding.pause(cause) else { return }

@@ -12,6 +12,9 @@ package protocol DeliveryProcessor: Sendable {
     /// How many deliveries it takes at a time.
     var batch: Int { get }
 
+    /// Whether starts are counted durably, one by one, before they happen.
+    var countsStarts: Bool { get }
+
     /// The number of a start that is about to happen and is not the first.
     ///
     /// Asking again with the same `claim` counts nothing.
@@ -70,6 +73,7 @@ struct PlainProcessor: DeliveryProcessor {
     var topics: [Topic] { self.handlers.topics }
     var ambiguousTopic: Topic? { self.handlers.ambiguousTopic }
     var batch: Int { 1 }
+    var countsStarts: Bool { false }
 
     func startNumber(of start: Start, claim: Identifier) async throws -> Int {
         start.failures + start.returns + 1

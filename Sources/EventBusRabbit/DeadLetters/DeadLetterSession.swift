@@ -7,8 +7,8 @@ import NIOCore
 ///
 /// Confined to the event loop.
 final class DeadLetterSession: ChannelDelegate {
-    /// When nothing has come for so long, somebody else has taken what is missing.
-    private static let silence = TimeAmount.seconds(1)
+    /// When nothing has come for so long, somebody else has taken what is missing: long enough for a broker under load.
+    private static let silence = TimeAmount.seconds(5)
 
     private let limit: Int
     private let maximumBytes: Int

@@ -84,8 +84,8 @@ public struct HistoryChecker: Sendable {
                 let text = "was handled \(message.handled) times and has \(message.effects) effects"
                 violations.append(Violation(message.effects > 1 ? "doubled" : "lost", consumer.name, id, text))
             }
-            if message.handled > 0, !message.deadLetters.isEmpty, message.isUndisturbed {
-                violations.append(Violation("doubled", consumer.name, id, "was handled and is a dead letter"))
+            if message.lateDeadVerdicts > 0 {
+                violations.append(Violation("doubled", consumer.name, id, "was handled and then became a dead letter"))
             }
             return violations
         }

@@ -47,7 +47,11 @@ struct ConsumerTally {
             case .unfinished(name, let id): self.messages[id, default: MessageTally()].unfinished += 1
             case .handled(name, let id): self.messages[id, default: MessageTally()].handled += 1
             case .effect(name, let id): self.messages[id, default: MessageTally()].effects += 1
-            case .settled(name, let id, .deadLetter): self.messages[id, default: MessageTally()].deadVerdicts += 1
+            case .settled(name, let id, .deadLetter):
+                self.messages[id, default: MessageTally()].deadVerdicts += 1
+                if self.messages[id, default: MessageTally()].handled > 0 {
+                    self.messages[id, default: MessageTally()].lateDeadVerdicts += 1
+                }
             case .deadLettered(name, let id, let reason, let attempts):
                 self.messages[id, default: MessageTally()].deadLetters.append((reason, attempts))
             default: break
@@ -67,6 +71,8 @@ struct MessageTally {
     var handled = 0
     var effects = 0
     var deadVerdicts = 0
+    /// Dead letters that were decided on after the message had been handled.
+    var lateDeadVerdicts = 0
     var deadLetters: [(reason: String, attempts: Int)] = []
     /// How often a fresh copy was delivered, by the number of redrives.
     private(set) var firsts: [Int: Int] = [:]

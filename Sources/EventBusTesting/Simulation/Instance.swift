@@ -76,7 +76,12 @@ final class Instance: Sendable {
         }
         guard let process else { return }
         process.shutDown()
-        _ = try? await self.ends.wait(above: level)
+        // Services that drain may wait for time: a delay, a pause.
+        while true {
+            await self.world.executor.untilIdle()
+            guard self.ends.value == level, let next = self.world.clock.nextDeadline else { return }
+            self.world.clock.advance(to: next)
+        }
     }
 
     private var isStopped: Bool { self.state.withLock { $0.isStopped } }

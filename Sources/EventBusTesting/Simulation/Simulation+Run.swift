@@ -45,7 +45,10 @@ extension Simulation {
         let task = Task(executorPreference: simulation.world.executor) {
             await outcome.set {
                 try await withLogger(simulation.world.logger) { _ in
-                    try await Stamp.withSource(stamps) { try await body(simulation) }
+                    try await Stamp.withSource(stamps) {
+                        // The test is a process of its own.
+                        try await Suspects.$turnstile.withValue(Turnstile()) { try await body(simulation) }
+                    }
                 }
             }
         }

@@ -9,6 +9,7 @@ struct StoreProcessor: DeliveryProcessor {
     let store: any Store
     let handlers: HandlerTable<Transaction>
     let batch: Int
+    let countsStarts = true
 
     var topics: [Topic] { self.handlers.topics }
     var ambiguousTopic: Topic? { self.handlers.ambiguousTopic }
@@ -66,14 +67,21 @@ struct StoreProcessor: DeliveryProcessor {
     private func handle(_ messages: [Message], _ timeLimit: Duration, _ timeline: Timeline) async throws {
         // What cannot be handled at all needs no transaction.
         let work = try messages.map { (message: $0, handler: try self.handlers.handler(for: $0)) }
-        try await withTimeLimit(timeLimit, on: timeline) {
-            try await self.store.transaction { transaction in
-                let fresh = try await transaction.markHandled(work.map(\.message.id), by: self.consumer)
-                for (item, isFresh) in zip(work, fresh) where isFresh {
-                    try await item.handler.run(item.message, transaction)
+        let away = try await withTimeLimit(timeLimit, on: timeline) { () -> RepositoryError? in
+            do {
+                try await self.store.transaction { transaction in
+                    let fresh = try await transaction.markHandled(work.map(\.message.id), by: self.consumer)
+                    for (item, isFresh) in zip(work, fresh) where isFresh {
+                        try await item.handler.run(item.message, transaction)
+                    }
                 }
+                return nil
+            } catch let error as RepositoryError where error.isTransient {
+                // Returned, since it also matters after the limit: the commit may have taken effect.
+                return error
             }
         }
+        if let away { throw away }
     }
 
     private func result(of message: Message, _ error: any Error) -> ProcessingResult {

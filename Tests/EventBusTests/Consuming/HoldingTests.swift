@@ -29,6 +29,7 @@ struct HoldingTests {
 
         var topics: [Topic] { [Ping.topic] }
         var ambiguousTopic: Topic? { nil }
+        var countsStarts: Bool { true }
 
         func isHandled(_ messageID: String) async throws -> Bool { false }
 
