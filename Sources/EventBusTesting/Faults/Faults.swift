@@ -10,8 +10,17 @@ public struct Faults: Sendable, Hashable {
     /// How many faults a run has at most; after them all goes well.
     public var maximum: Int
 
+    /// Whether with some seeds subscriptions have room for a few messages only, so that publishers have to wait.
+    public var fullSubscriptions: Bool
+
     /// Makes a choice of faults.
-    public init(_ kinds: Set<Fault> = Set(Fault.allCases), perThousandCalls: Int = 30, maximum: Int = 12) {
+    public init(
+        _ kinds: Set<Fault> = Set(Fault.allCases),
+        perThousandCalls: Int = 30,
+        maximum: Int = 12,
+        fullSubscriptions: Bool = false
+    ) {
+        self.fullSubscriptions = fullSubscriptions
         self.kinds = kinds
         self.perThousandCalls = perThousandCalls
         self.maximum = maximum
@@ -20,7 +29,7 @@ public struct Faults: Sendable, Hashable {
     /// Nothing goes wrong.
     public static let none = Faults([], perThousandCalls: 0, maximum: 0)
     /// Everything may go wrong.
-    public static let all = Faults()
+    public static let all = Faults(fullSubscriptions: true)
 }
 
 /// Something that goes wrong at a call of the bus or of a store.

@@ -84,8 +84,10 @@ public struct HistoryChecker: Sendable {
                 let text = "was handled \(message.handled) times and has \(message.effects) effects"
                 violations.append(Violation(message.effects > 1 ? "doubled" : "lost", consumer.name, id, text))
             }
-            if message.lateDeadVerdicts > 0 {
-                violations.append(Violation("doubled", consumer.name, id, "was handled and then became a dead letter"))
+            // Before the effect it can be decided on in a second copy, or in a life that is about to end.
+            let isDead = message.handled > 0 && !message.deadLetters.isEmpty && message.isUndisturbed
+            if isDead || message.lateDeadVerdicts > 0 {
+                violations.append(Violation("doubled", consumer.name, id, "was handled and is a dead letter"))
             }
             return violations
         }

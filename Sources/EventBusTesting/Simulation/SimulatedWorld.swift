@@ -33,8 +33,12 @@ final class SimulatedWorld: Sendable {
         self.executor = SeededExecutor(seed: seed)
         self.plan = FaultPlan(seed: seed, faults, except: suppressed)
         self.outages = Outages(clock: clock)
+        // Under faults some seeds have subscriptions that are soon full.
+        var size = SeededRandom(seed: seed, "capacity")
+        let isSmall = faults.fullSubscriptions && size.below(4) == 0
         self.bus = InMemoryEventBus(
             clock: clock,
+            capacity: isSmall ? 2 + size.below(7) : 100_000,
             choosing: { consumers, _ in random.withLock { $0.below(consumers.count) } }
         )
     }
