@@ -30,6 +30,9 @@ struct DifferentialTests {
             return nil
         } catch let divergence as Differential.Divergence {
             return divergence
+        } catch is Differential.TooSlow {
+            // A retry that comes at the wrong time; only a faulty bus does that in virtual time.
+            return nil
         }
     }
 

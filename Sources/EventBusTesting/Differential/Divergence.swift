@@ -17,7 +17,8 @@ extension Differential {
 
     /// A program took so long that retries came back while something else was to be seen.
     ///
-    /// It says nothing about the bus; the program is to be run again, with other subscriptions.
+    /// It says nothing about the bus, unless it comes again and again: retries that are too early look like that. The program
+    /// is to be run again, with other subscriptions.
     public struct TooSlow: Error {}
 }
 
