@@ -57,18 +57,24 @@ final class SeededExecutor: TaskExecutor {
     /// Runs jobs until `isDone`.
     func run(until isDone: () -> Bool) -> End {
         let executor = self.asUnownedTaskExecutor()
-        for _ in 0..<Self.stepLimit {
+        var steps = 0
+        while steps < Self.stepLimit {
             if isDone() { return .done }
             switch self.step() {
-            case .job(let job): job.runSynchronously(on: executor)
-            case .idle(let resume): resume()
+            case .job(let job):
+                steps += 1
+                job.runSynchronously(on: executor)
+            case .idle(let resume):
+                steps = 0
+                resume()
             case .stuck: return .stuck
             }
         }
         return .endless
     }
 
-    private static let stepLimit = 20_000_000
+    /// So many jobs without a moment's rest.
+    private static let stepLimit = 2_000_000
 
     private func step() -> Step {
         self.state.withLock { state in
