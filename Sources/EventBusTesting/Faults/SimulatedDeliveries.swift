@@ -60,7 +60,9 @@ final class SimulatedDeliveries: Deliveries {
     }
 
     func settle(_ delivery: Delivery.ID, _ verdict: Verdict) {
-        let fault = self.process.drawNow(.settle)
+        // Verdicts that move a message are rare, and the more can go wrong with them.
+        var fault = self.process.drawNow(.settle)
+        for _ in 0..<8 where fault == nil && verdict != .done { fault = self.process.drawNow(.settle) }
         switch fault {
         case .deathBefore:
             return
