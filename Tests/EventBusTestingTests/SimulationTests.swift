@@ -112,7 +112,7 @@ struct SimulationTests {
         }
     }
 
-    @Test("A delivery that is held and a publisher that waits for room are reported")
+    @Test("A delivery that is held is reported")
     func reportsInFlight() throws {
         try Simulation.run { simulation in
             let subscription = try Subscription("holder", patterns: ["greeted"])
@@ -123,6 +123,33 @@ struct SimulationTests {
                 #expect(stuck?.items.map(\.state) == [.inFlight])
             }
         }
+    }
+
+    @Test("A publisher that waits for room is reported, although it sleeps")
+    func reportsPublisher() throws {
+        // With some seeds subscriptions have room for a few messages only.
+        let full = try (UInt64(1)...20).filter { seed in
+            try Simulation.run(seed: seed, faults: Faults([], perThousandCalls: 0, maximum: 0, fullSubscriptions: true))
+            {
+                simulation in
+                let subscription = try Subscription("nobody", patterns: ["greeted"])
+                try await simulation.bus.withDeliveries(to: subscription) { _ in }
+                simulation.start("publisher") { process in
+                    [
+                        ClosureService {
+                            for number in 0..<20 { try await process.bus.publish(Greeted(name: "\(number)")) }
+                            try await process.clock.sleep(for: .seconds(1_000_000))
+                        }
+                    ]
+                }
+                let stuck = await #expect(throws: UnfinishedWork.self) { try await simulation.settle() }
+                let queued = stuck?.items.first { $0.state == .queued }?.count
+                let isFull = stuck?.items.contains { $0.state == .publisher && $0.place == "nobody" } == true
+                #expect(isFull == (queued != 20))
+                return isFull
+            }
+        }
+        #expect(!full.isEmpty && full.count < 20)
     }
 
     @Test("A test that waits for something outside ends with a report")

@@ -11,14 +11,14 @@ extension Step {
 
 /// Writes programs; the seed decides every word.
 private struct Author {
-    private var dice: Dice
+    private var dice: SeededRandom
     private var posts = 0
     private let slots: [Int]
     private let hasRetries: Bool
     private let isSlow: Bool
 
     init(seed: UInt64) {
-        self.dice = Dice(seed: seed)
+        self.dice = SeededRandom(seed: seed)
         let all = Array(0..<Differential.slots).shuffled(using: &self.dice)
         self.slots = Array(all.prefix(self.dice.pick([1, 1, 2, 2, 3])))
         // A retry takes one to two seconds on a real broker.

@@ -8,15 +8,10 @@ import Synchronization
 /// Each decision depends on the process and on the number of its call only, so that leaving out one fault does not move the
 /// others: what a shrinker needs.
 final class FaultPlan: Sendable {
-    private struct State: Sendable {
-        var injected: [InjectedFault] = []
-        var isHealed = false
-    }
-
     private let faults: Faults
     private let suppressed: Set<InjectedFault.ID>
     private let maximum: Int
-    private let state = Mutex(State())
+    private let drawn = Mutex<[InjectedFault]>([])
 
     init(seed: UInt64, _ faults: Faults, except suppressed: Set<InjectedFault.ID>) {
         self.faults = faults
@@ -31,24 +26,19 @@ final class FaultPlan: Sendable {
 
     /// What has happened: without what was left out.
     var injected: [InjectedFault] {
-        self.state.withLock { $0.injected }.filter { !self.suppressed.contains($0.id) }
-    }
-
-    func heal() {
-        self.state.withLock { $0.isHealed = true }
+        self.drawn.withLock { $0 }.filter { !self.suppressed.contains($0.id) }
     }
 
     func draw(_ call: FaultCall, _ id: InjectedFault.ID, _ seed: UInt64) -> Fault? {
-        guard self.maximum > 0 else { return nil }
         var random = SeededRandom(seed: seed ^ UInt64(id.call) &* 0x9e37_79b9_7f4a_7c15)
         guard random.below(1000) < self.faults.perThousandCalls else { return nil }
         let possible = call.faults.filter(self.faults.kinds.contains)
         guard !possible.isEmpty else { return nil }
         let fault = possible[random.below(possible.count)]
-        return self.state.withLock { state in
+        return self.drawn.withLock { drawn in
             // One that is left out counts, or another one would take its place.
-            guard !state.isHealed, state.injected.count < self.maximum else { return nil }
-            state.injected.append(InjectedFault(id: id, fault: fault, call: call.rawValue))
+            guard drawn.count < self.maximum else { return nil }
+            drawn.append(InjectedFault(id: id, fault: fault, call: call.rawValue))
             return self.suppressed.contains(id) ? nil : fault
         }
     }

@@ -39,13 +39,6 @@ final class Outages: Sendable {
         self.state.withLock { $0.storesAreBackAt[name] = self.clock.now.offset + duration }
     }
 
-    func end() {
-        self.state.withLock { state in
-            state.busIsBackAt = .zero
-            state.storesAreBackAt = [:]
-        }
-    }
-
     /// Notes a connection to the bus; the result takes the note back.
     func connected(_ cut: @escaping @Sendable () -> Void) -> UInt64 {
         self.state.withLock { state in

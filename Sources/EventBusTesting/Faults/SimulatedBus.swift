@@ -14,12 +14,11 @@ struct SimulatedBus: EventBus {
         guard !messages.isEmpty else { return [] }
         do throws(ProcessDied) {
             let fault = try await self.process.enter(.publish)
-            if fault == .busRestart { self.restart() }
             if fault == .unavailable || self.world.outages.busIsAway {
                 return messages.map { _ in .notSent(BusError(.unavailable, "the bus is away")) }
             }
             let outcomes = await self.carryOut(messages, fault)
-            await self.process.answerTravels()
+            await self.process.letOthersRun()
             try self.process.leave(.publish, fault)
             return outcomes
         } catch {
@@ -60,10 +59,6 @@ struct SimulatedBus: EventBus {
             self.process.record(.published(message.id, message.topic))
         }
         return await self.base.publish(messages)
-    }
-
-    private func restart() {
-        self.world.outages.restartBus(for: .milliseconds(50 + self.process.below(5000)))
     }
 
     func withDeliveries(

@@ -20,13 +20,7 @@ final class SimulatedDeliveries: Deliveries {
 
     func next() async throws -> [Delivery]? {
         let fault = try await self.process.enter(.next)
-        switch fault {
-        case .cut: self.base.cut()
-        case .busRestart:
-            self.process.world.outages.restartBus(for: .milliseconds(50 + self.process.below(5000)))
-        case .shutdown: self.process.shutDown()
-        default: break
-        }
+        if fault == .cut { self.base.cut() }
         let late = self.late.withLock { late in
             defer { late = [] }
             return late

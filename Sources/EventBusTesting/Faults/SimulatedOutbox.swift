@@ -48,7 +48,7 @@ struct SimulatedOwnedOutbox: OwnedOutbox {
     ) async throws(RepositoryError) -> [OutboxRow] {
         let fault = try await self.calls.enterRepository(.exchange)
         let rows = try await self.base.exchange(published: published, limit: limit, except: held)
-        await self.calls.process.answerTravels()
+        await self.calls.process.letOthersRun()
         try self.calls.leaveRepository(.exchange, fault)
         return rows
     }

@@ -19,8 +19,7 @@ struct SimulatedStore: Store {
     func transaction<Result: Sendable>(
         _ body: (borrowing Transaction) async throws -> Result
     ) async throws -> Result {
-        let begin = try await self.calls.enter(.begin)
-        if begin == .shutdown { self.process.shutDown() }
+        _ = try await self.calls.enter(.begin)
         var commit: Fault?
         let starts = Starts()
         do {
@@ -32,7 +31,7 @@ struct SimulatedStore: Store {
                     return result
                 }
             }
-            await self.process.answerTravels()
+            await self.process.letOthersRun()
             if commit == .lostAnswer { throw RepositoryError(.commitUnknown, "the answer was lost in the simulation") }
             try self.process.leave(.commit, commit)
             return result
@@ -72,7 +71,7 @@ struct SimulatedStore: Store {
     ) async throws(RepositoryError) -> Int {
         let fault = try await self.calls.enterRepository(.claim)
         let count = try await self.base.claimStart(of: messageID, by: consumer, as: start)
-        await self.process.answerTravels()
+        await self.process.letOthersRun()
         try self.calls.leaveRepository(.claim, fault)
         return count
     }

@@ -72,7 +72,7 @@ final class Instance: Sendable {
     func stop() async {
         let (process, level) = self.state.withLock { state in
             state.isStopped = true
-            return (state.hasEnded ? nil : state.process, self.ends.value)
+            return (state.process, self.ends.value)
         }
         guard let process else { return }
         process.shutDown()

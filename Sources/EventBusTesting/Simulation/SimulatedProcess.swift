@@ -78,15 +78,19 @@ public final class SimulatedProcess: Sendable {
             try? await self.clock.sleep(for: .milliseconds(1 + self.calls.below(5000)))
             try self.checkAlive()
             return nil
+        case .busRestart:
+            self.world.outages.restartBus(for: .milliseconds(50 + self.calls.below(5000)))
+            return nil
+        case .shutdown:
+            self.shutDown()
+            return nil
         default:
             return fault
         }
     }
 
-    /// Between the effect of a call and its answer others may run, too.
-    func answerTravels() async { await self.letOthersRun() }
-
-    private func letOthersRun() async {
+    /// Lets others run before a call and, what is often forgotten, between its effect and its answer.
+    func letOthersRun() async {
         if self.world.plan.isActive, self.calls.below(4) == 0 { await Task.yield() }
     }
 

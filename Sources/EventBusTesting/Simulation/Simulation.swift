@@ -82,12 +82,6 @@ public final class Simulation: Sendable {
         SimulatedProcess(name, life: 1, in: self.world, calls: self.world.calls(of: name))
     }
 
-    /// No faults happen from now on, and outages are over.
-    public func heal() {
-        self.world.plan.heal()
-        self.world.outages.end()
-    }
-
     /// The faults that have happened so far, in order.
     public var injectedFaults: [InjectedFault] { self.world.plan.injected }
 
@@ -119,9 +113,6 @@ public final class Simulation: Sendable {
             }
         }
     }
-
-    /// Depends on every choice so far.
-    var fingerprint: UInt64 { self.world.executor.fingerprint }
 
     // MARK: Time
 

@@ -53,7 +53,7 @@ public struct SimulationRun: Sendable {
         self.history = attempt.simulation.history
         self.faults = attempt.simulation.injectedFaults
         self.steps = attempt.simulation.world.executor.steps
-        self.choices = attempt.simulation.fingerprint
+        self.choices = attempt.simulation.world.executor.fingerprint
     }
 }
 
@@ -106,7 +106,7 @@ private struct Attempt {
     /// The first promise that was broken: what a smaller run has to break too.
     var rule: String? { self.violations.first?.rule ?? self.error.map { "\(type(of: $0))" } }
 
-    var faults: [InjectedFault] { self.simulation.injectedFaults.filter { !self.suppressed.contains($0.id) } }
+    var faults: [InjectedFault] { self.simulation.injectedFaults }
 
     init(
         _ seed: UInt64,

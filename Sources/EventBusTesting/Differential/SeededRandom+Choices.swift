@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// What a random program is decided with.
+extension SeededRandom {
+    mutating func roll(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
+
+    /// Whether something happens that happens in so many of a hundred cases.
+    mutating func happens(_ percent: Int) -> Bool { self.roll(1...100) <= percent }
+
+    mutating func pick<Element>(_ choices: [Element]) -> Element { choices[self.roll(0...(choices.count - 1))] }
+}
