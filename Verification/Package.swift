@@ -2,13 +2,13 @@
 import PackageDescription
 
 // What proves the promises and is no part of the library: the whole flow under seeded faults, random programs on two buses.
-let bus = "swift-event-bus"
+func library(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-event-bus") }
 
 let package = Package(
     name: "swift-event-bus-verification",
     platforms: [.macOS(.v15)],
     dependencies: [
-        .package(name: bus, path: ".."),
+        .package(name: "swift-event-bus", path: ".."),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
@@ -16,35 +16,31 @@ let package = Package(
         .target(
             name: "WholeFlow",
             dependencies: [
-                .product(name: "EventBus", package: bus),
-                .product(name: "EventBusTesting", package: bus),
-                .product(name: "Persistence", package: bus),
-                .product(name: "Payments", package: bus),
-                .product(name: "Users", package: bus),
+                library("EventBus"),
+                library("EventBusTesting"),
+                library("Persistence"),
+                library("Payments"),
+                library("Users"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
         .executableTarget(
             name: "simulate",
-            dependencies: ["WholeFlow", .product(name: "EventBusTesting", package: bus)]
+            dependencies: ["WholeFlow", library("EventBusTesting")]
         ),
         .executableTarget(name: "settle", dependencies: ["WholeFlow"]),
         .executableTarget(
             name: "differential",
             dependencies: [
-                .product(name: "EventBus", package: bus),
-                .product(name: "EventBusRabbit", package: bus),
-                .product(name: "EventBusTesting", package: bus),
+                library("EventBus"),
+                library("EventBusRabbit"),
+                library("EventBusTesting"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .executableTarget(
             name: "conform",
-            dependencies: [
-                .product(name: "EventBus", package: bus),
-                .product(name: "EventBusTesting", package: bus),
-                .product(name: "Persistence", package: bus),
-            ]
+            dependencies: [library("EventBus"), library("EventBusTesting"), library("Persistence")]
         ),
     ]
 )

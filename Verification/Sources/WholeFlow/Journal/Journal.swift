@@ -58,46 +58,32 @@ struct Journal: Sendable {
 
     /// The journal's three consumers: in order, in batches, and one of another module's events.
     func consumers(on bus: any EventBus, clock: VirtualClock, _ handle: @escaping Handling) -> [EventConsumer] {
-        let lines = self.lines
+        let ordered = ConsumerOptions(ordering: .perKey, prefetch: 4, concurrency: 2, retry: Self.retry)
+        let batched = ConsumerOptions(prefetch: 8, concurrency: 2, retry: Self.retry)
+        let few = ConsumerOptions(prefetch: 4, concurrency: 1)
         return [
-            EventConsumer(
-                Self.pages,
-                on: bus,
-                store: self.store,
-                options: ConsumerOptions(ordering: .perKey, prefetch: 4, concurrency: 2, retry: Self.retry),
-                clock: clock
-            ) {
-                On(EntryWritten.self) { event, message, transaction in
-                    try handle(Self.pages, message, event.text)
-                    try lines.insert(Line(consumer: Self.pages.description, message: message.id), in: transaction)
-                }
+            EventConsumer(Self.pages, on: bus, store: self.store, options: ordered, clock: clock) {
+                self.line(EntryWritten.self, by: Self.pages) { try handle(Self.pages, $1, $0.text) }
             },
-            EventConsumer(
-                Self.totals,
-                on: bus,
-                store: self.store,
-                batch: 4,
-                options: ConsumerOptions(prefetch: 8, concurrency: 2, retry: Self.retry),
-                clock: clock
-            ) {
-                On(EntryWritten.self) { event, message, transaction in
-                    try handle(Self.totals, message, event.text)
-                    try lines.insert(Line(consumer: Self.totals.description, message: message.id), in: transaction)
-                }
+            EventConsumer(Self.totals, on: bus, store: self.store, batch: 4, options: batched, clock: clock) {
+                self.line(EntryWritten.self, by: Self.totals) { try handle(Self.totals, $1, $0.text) }
             },
-            EventConsumer(
-                Self.accounts,
-                on: bus,
-                store: self.store,
-                options: ConsumerOptions(prefetch: 4, concurrency: 1),
-                clock: clock
-            ) {
-                On(AccountOpened.self) { _, message, transaction in
-                    try handle(Self.accounts, message, "")
-                    try lines.insert(Line(consumer: Self.accounts.description, message: message.id), in: transaction)
-                }
+            EventConsumer(Self.accounts, on: bus, store: self.store, options: few, clock: clock) {
+                self.line(AccountOpened.self, by: Self.accounts) { try handle(Self.accounts, $1, "") }
             },
         ]
+    }
+
+    /// Leaves a line for each event, unless `before` throws.
+    private func line<E: Event>(
+        _ type: E.Type,
+        by consumer: SubscriptionName,
+        _ before: @escaping @Sendable (E, Message) throws -> Void
+    ) -> On<Transaction> {
+        On(E.self) { [lines] event, message, transaction in
+            try before(event, message)
+            try lines.insert(Line(consumer: consumer.description, message: message.id), in: transaction)
+        }
     }
 
     /// What else a handler does: fails, or ends its process.
