@@ -209,6 +209,11 @@ extension InMemoryEventBus {
         return try self.queue(of: subscription).redrive(limit: limit, where: isWanted)
     }
 
+    /// Gives dead letters again and leaves them where they are, as when a process dies in the middle of a redrive.
+    package func copyDeadLetters(of subscription: SubscriptionName, limit: Int) throws {
+        try self.queue(of: subscription).change { $0.copyDeadLetters(limit) }
+    }
+
     private func queue(of subscription: SubscriptionName) throws(BusError) -> InMemoryQueue {
         let queue = self.state.withLock { state in state.places[subscription].map { state.queues[$0] } }
         guard let queue else { throw BusError(.unknownSubscription, "there is no subscription \(subscription)") }

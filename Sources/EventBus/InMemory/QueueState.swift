@@ -165,6 +165,14 @@ struct QueueState: Sendable {
         return (letters.count, self.push())
     }
 
+    /// Gives dead letters again and leaves them where they are, as when a process dies before it removes them.
+    mutating func copyDeadLetters(_ limit: Int) -> [ConsumerID] {
+        for item in self.shelf.oldest(limit) {
+            self.main.append(Entry(message: item.letter.message, redrives: item.letter.redrives + 1))
+        }
+        return self.push()
+    }
+
     mutating func take(by id: ConsumerID, now: Duration) -> (Take, wake: [ConsumerID]) {
         var wake: [ConsumerID] = []
         if let first = self.delayed.first, first.due <= now {

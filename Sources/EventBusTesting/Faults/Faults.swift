@@ -58,7 +58,7 @@ public enum Fault: String, Sendable, Hashable, CaseIterable {
     case cut
     /// The verdict is lost together with the connection.
     case lostVerdict = "lost verdict"
-    /// A retry or a dead letter is stored, and the connection is lost before the delivery is acknowledged.
+    /// A retry or a dead letter is stored, or a dead letter given again, and the connection is lost before the original is removed.
     case copyOnly = "copy without acknowledgement"
     /// The store cannot order concurrent transactions.
     case conflict
@@ -74,6 +74,7 @@ public enum Fault: String, Sendable, Hashable, CaseIterable {
 enum FaultCall: String, Sendable {
     case publish
     case open
+    case redrive
     case next
     case settle
     case flush
@@ -92,15 +93,16 @@ enum FaultCall: String, Sendable {
                 .deathBefore, .deathAfter, .delay, .unavailable, .lostAnswer, .lostCall, .refusal, .duplicate,
                 .busRestart,
             ]
-        case .open: [.deathBefore, .delay, .unavailable]
+        case .open: [.deathBefore, .deathAfter, .delay, .unavailable]
+        case .redrive: [.deathBefore, .deathAfter, .delay, .unavailable, .lostAnswer, .copyOnly]
         case .next: [.deathBefore, .deathAfter, .delay, .reorder, .split, .cut, .busRestart, .shutdown]
         case .settle: [.deathBefore, .deathAfter, .duplicate, .lostVerdict, .copyOnly]
-        case .flush: [.deathBefore, .delay, .cut]
+        case .flush: [.deathBefore, .deathAfter, .delay, .cut]
         case .begin: [.deathBefore, .delay, .unavailable, .storeOutage, .shutdown]
         case .commit: [.deathBefore, .deathAfter, .delay, .unavailable, .lostAnswer, .conflict]
-        case .find: [.deathBefore, .delay, .unavailable]
+        case .find: [.deathBefore, .deathAfter, .delay, .unavailable]
         case .claim: [.deathBefore, .deathAfter, .unavailable, .lostAnswer]
-        case .own: [.deathBefore, .delay, .unavailable]
+        case .own: [.deathBefore, .deathAfter, .delay, .unavailable]
         case .exchange: [.deathBefore, .deathAfter, .delay, .unavailable, .lostAnswer, .storeOutage]
         }
     }

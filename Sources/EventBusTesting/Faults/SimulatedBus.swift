@@ -65,27 +65,31 @@ struct SimulatedBus: EventBus {
         to subscription: Subscription,
         _ body: (any Deliveries) async throws -> Void
     ) async throws {
-        try await self.reach()
+        let fault = try await self.reach(.open)
         try await self.base.withDeliveries(to: subscription) { deliveries in
             guard let base = deliveries as? InMemoryDeliveries else {
                 throw BusError(.closed, "a simulation needs the in-process bus")
             }
+            try self.process.leave(.open, fault)
             let connection = self.world.outages.connected { base.cut() }
             defer { self.world.outages.disconnected(connection) }
             try await body(SimulatedDeliveries(base: base, subscription: subscription, process: self.process))
         }
     }
 
-    private func reach() async throws {
-        let fault = try await self.process.enter(.open)
+    private func reach(_ call: FaultCall) async throws -> Fault? {
+        let fault = try await self.process.enter(call)
         if fault == .unavailable || self.world.outages.busIsAway {
             throw BusError(.unavailable, "the bus is away")
         }
+        return fault
     }
 
     func deadLetters(of subscription: SubscriptionName, limit: Int) async throws -> [DeadLetter] {
-        try await self.reach()
-        return try await self.base.deadLetters(of: subscription, limit: limit)
+        let fault = try await self.reach(.open)
+        let letters = try await self.base.deadLetters(of: subscription, limit: limit)
+        try self.process.leave(.open, fault)
+        return letters
     }
 
     func redrive(
@@ -93,7 +97,15 @@ struct SimulatedBus: EventBus {
         limit: Int,
         where isWanted: @Sendable (DeadLetter) -> Bool
     ) async throws -> Int {
-        try await self.reach()
-        return try await self.base.redrive(subscription, limit: limit, where: isWanted)
+        let fault = try await self.reach(.redrive)
+        if fault == .copyOnly { try self.base.copyDeadLetters(of: subscription, limit: limit) }
+        let count =
+            fault == .copyOnly ? 0 : try await self.base.redrive(subscription, limit: limit, where: isWanted)
+        await self.process.letOthersRun()
+        try self.process.leave(.redrive, fault)
+        guard fault != .copyOnly, fault != .lostAnswer else {
+            throw BusError(.connectionLost, "the connection was lost in the simulation")
+        }
+        return count
     }
 }

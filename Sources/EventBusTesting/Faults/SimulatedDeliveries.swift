@@ -87,8 +87,9 @@ final class SimulatedDeliveries: Deliveries {
     }
 
     func flush() async throws {
-        if try await self.process.enter(.flush) == .cut { self.base.cut() }
+        let fault = try await self.process.enter(.flush)
+        if fault == .cut { self.base.cut() }
         try await self.base.flush()
-        try self.process.checkAlive()
+        try self.process.leave(.flush, fault)
     }
 }

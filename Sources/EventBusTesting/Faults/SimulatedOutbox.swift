@@ -23,16 +23,15 @@ struct SimulatedOutbox: Outbox {
     }
 
     func withOwnership(_ body: (any OwnedOutbox) async throws -> Void) async throws {
-        _ = try await self.calls.enter(.own)
+        let fault = try await self.calls.enter(.own)
         try await self.base.withOwnership { owned in
-            try self.calls.process.checkAlive()
+            try self.calls.process.leave(.own, fault)
             try await body(SimulatedOwnedOutbox(calls: self.calls, base: owned))
         }
     }
 
     func oldest() async throws(RepositoryError) -> Date? {
-        _ = try await self.calls.enterRepository(.find)
-        return try await self.base.oldest()
+        try await self.calls.perform(.find) { () throws(RepositoryError) in try await self.base.oldest() }
     }
 }
 
@@ -46,10 +45,8 @@ struct SimulatedOwnedOutbox: OwnedOutbox {
         limit: Int,
         except held: HeldRows
     ) async throws(RepositoryError) -> [OutboxRow] {
-        let fault = try await self.calls.enterRepository(.exchange)
-        let rows = try await self.base.exchange(published: published, limit: limit, except: held)
-        await self.calls.process.letOthersRun()
-        try self.calls.leaveRepository(.exchange, fault)
-        return rows
+        try await self.calls.perform(.exchange) { () throws(RepositoryError) in
+            try await self.base.exchange(published: published, limit: limit, except: held)
+        }
     }
 }

@@ -10,21 +10,20 @@ struct SimulatedRepository<Model: Entity>: Repository {
     let base: any Repository<Model>
 
     func find(_ id: Model.ID) async throws(RepositoryError) -> Model? {
-        _ = try await self.calls.enterRepository(.find)
-        return try await self.base.find(id)
+        try await self.calls.perform(.find) { () throws(RepositoryError) in try await self.base.find(id) }
     }
 
     func find(
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable
     ) async throws(RepositoryError) -> Model? {
-        _ = try await self.calls.enterRepository(.find)
-        return try await self.base.find(by: key, value)
+        try await self.calls.perform(.find) { () throws(RepositoryError) in try await self.base.find(by: key, value) }
     }
 
     func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
-        _ = try await self.calls.enterRepository(.find)
-        return try await self.base.find(id, in: transaction)
+        try await self.calls.perform(.find) { () throws(RepositoryError) in
+            try await self.base.find(id, in: transaction)
+        }
     }
 
     func find(
@@ -32,8 +31,9 @@ struct SimulatedRepository<Model: Entity>: Repository {
         _ value: some ColumnConvertible & Sendable,
         in transaction: borrowing Transaction
     ) async throws(RepositoryError) -> Model? {
-        _ = try await self.calls.enterRepository(.find)
-        return try await self.base.find(by: key, value, in: transaction)
+        try await self.calls.perform(.find) { () throws(RepositoryError) in
+            try await self.base.find(by: key, value, in: transaction)
+        }
     }
 
     func insert(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) {

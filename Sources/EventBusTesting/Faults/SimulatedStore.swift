@@ -60,8 +60,9 @@ struct SimulatedStore: Store {
     var outbox: any Outbox { SimulatedOutbox(calls: self.calls, base: self.base.outbox) }
 
     func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
-        _ = try await self.calls.enterRepository(.find)
-        return try await self.base.isHandled(messageID, by: consumer)
+        try await self.calls.perform(.find) { () throws(RepositoryError) in
+            try await self.base.isHandled(messageID, by: consumer)
+        }
     }
 
     func claimStart(
@@ -69,10 +70,8 @@ struct SimulatedStore: Store {
         by consumer: SubscriptionName,
         as start: Identifier
     ) async throws(RepositoryError) -> Int {
-        let fault = try await self.calls.enterRepository(.claim)
-        let count = try await self.base.claimStart(of: messageID, by: consumer, as: start)
-        await self.process.letOthersRun()
-        try self.calls.leaveRepository(.claim, fault)
-        return count
+        try await self.calls.perform(.claim) { () throws(RepositoryError) in
+            try await self.base.claimStart(of: messageID, by: consumer, as: start)
+        }
     }
 }

@@ -22,22 +22,25 @@ struct StoreCalls: Sendable {
         return fault
     }
 
-    /// As ``enter(_:)``, for calls that throw a store's errors only.
-    func enterRepository(_ call: FaultCall) async throws(RepositoryError) -> Fault? {
+    /// A call that throws a store's errors only, from its beginning to its answer.
+    func perform<Result>(
+        _ call: FaultCall,
+        _ body: () async throws(RepositoryError) -> Result
+    ) async throws(RepositoryError) -> Result {
+        let fault: Fault?
         do {
-            return try await self.enter(call)
+            fault = try await self.enter(call)
         } catch {
             throw (error as? RepositoryError) ?? RepositoryError(.unavailable, "the process has died", cause: error)
         }
-    }
-
-    /// The end of a call that throws a store's errors only.
-    func leaveRepository(_ call: FaultCall, _ fault: Fault?) throws(RepositoryError) {
+        let result = try await body()
+        await self.process.letOthersRun()
         if fault == .lostAnswer { throw RepositoryError(.unavailable, "the answer was lost in the simulation") }
         do {
             try self.process.leave(call, fault)
         } catch {
             throw RepositoryError(.unavailable, "the process has died", cause: error)
         }
+        return result
     }
 }

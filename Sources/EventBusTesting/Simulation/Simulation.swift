@@ -78,6 +78,8 @@ public final class Simulation: Sendable {
     }
 
     /// The test itself as a process, which meets the same faults as those that ``start(_:instances:_:)`` starts.
+    ///
+    /// With ``Fault/delay`` its calls wait for time: somebody else has to let it pass.
     public func process(_ name: String) -> SimulatedProcess {
         SimulatedProcess(name, life: 1, in: self.world, calls: self.world.calls(of: name))
     }

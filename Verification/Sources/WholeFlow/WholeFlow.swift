@@ -113,12 +113,14 @@ public enum WholeFlow {
 
     // MARK: The end
 
+    /// Somebody gives all dead letters again, and tries it again when the connection breaks.
     private static func redriveDeadLetters(_ world: World, in simulation: Simulation) async throws {
         world.cure()
-        for subscription in [Journal.pages, Journal.totals] {
-            _ = try await simulation.bus.redrive(subscription)
+        let redrives = Requests([Journal.pages, Journal.totals])
+        simulation.start("operator") { process in
+            [Desk(requests: redrives, process: process, pause: .seconds(1)) { _ = try await process.bus.redrive($0) }]
         }
-        try await simulation.finish(within: .seconds(3600))
+        try await simulation.finish(within: .seconds(3600)) { redrives.isDone }
     }
 
     /// Adds what the stores and the dead letters hold at the end.
