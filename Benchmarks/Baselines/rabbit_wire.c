@@ -13,7 +13,7 @@
 #define TEXT(literal) literal, sizeof literal - 1
 
 /// One source for all messages: it is the program's, not the message's.
-#define SOURCE "benchmark"
+#define SOURCE "/bench"
 
 MessageKind message_kind(const char *routing_key, bool has_all_properties) {
     MessageKind kind = {
