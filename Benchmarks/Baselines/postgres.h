@@ -54,7 +54,7 @@ void parameters_send(const Parameters *parameters, PGconn *session, const char *
 
 // --- Pipelines
 
-/// One connection. A segment is what ends with one Sync: a fixed number of statements, of which all succeed or none counts.
+/// One connection. A segment is what ends with one Sync: a fixed number of statements that succeed or fail together.
 typedef struct Pipeline Pipeline;
 
 struct Pipeline {
@@ -75,8 +75,8 @@ struct Pipeline {
     long completed;
 };
 
-/// Keeps the pipelines full until the time is over and returns when all is answered; sessions are divided among threads,
-/// each of which has one loop.
+/// Keeps the pipelines full until the time is over and returns when all is answered; sessions are divided among
+/// threads, each of which has one loop.
 void pipelines_run(Pipeline *pipelines, int count, int threads, double end);
 /// Back to a session that can be used without a pipeline.
 void pipeline_leave(Pipeline *pipeline);

@@ -12,7 +12,7 @@
 
 enum { MOST_PIPELINES = 64, LIMIT_MILLISECONDS = 20000 };
 
-/// Fills the pipeline up; with `is_over` nothing new is sent. Returns whether bytes are left that the socket did not take.
+/// Fills the pipeline up; with `is_over` nothing new is sent. Returns whether the socket did not take all bytes.
 static bool fill(Pipeline *pipeline, bool is_over) {
     while (!is_over && pipeline->under_way < pipeline->depth) {
         pipeline->send(pipeline);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 //
-// register: a user and its event in one implicit transaction – two prepared statements and a Sync. All tasks are spread
-// over the connections; each connection has its share of them in the pipeline.
+// register: a user and its event in one implicit transaction – two prepared statements and a Sync. All tasks are
+// spread over the connections; each connection has its share of them in the pipeline.
 
 #include "postgres.h"
 
@@ -113,8 +113,8 @@ void register_main(int count, char **values) {
     schema_create(control);
     static const Oid user_types[] = {UUID, TEXT, TEXT, TEXT, TIMESTAMPTZ};
     static const Oid event_types[] = {
-        TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, INT4_ARRAY, TEXT_ARRAY, TIMESTAMPTZ_ARRAY, TEXT_ARRAY, BOOL_ARRAY, TEXT_ARRAY,
-        BYTEA_ARRAY, BYTEA_ARRAY,
+        TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, INT4_ARRAY, TEXT_ARRAY, TIMESTAMPTZ_ARRAY, TEXT_ARRAY, BOOL_ARRAY,
+        TEXT_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY,
     };
     Pipeline *pipelines = allocate((size_t)connections, sizeof *pipelines);
     for (int i = 0; i < connections; i++) {

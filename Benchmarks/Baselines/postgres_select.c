@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 //
-// select: users by their key. Every connection has its share of the tasks in the pipeline, as one batch with one Sync: in
-// libpq 15 each Sync is a write of its own. A read that fails would take its batch with it; reads can be repeated.
+// select: users by their key. Every connection has its share of the tasks in the pipeline, as one batch with one Sync:
+// in libpq 15 each Sync is a write of its own. A read that fails would take its batch with it; reads can be repeated.
 // `--batch 1` gives each read a Sync, `--batch` half the share keeps two batches under way: both are slower.
 
 #include "postgres.h"

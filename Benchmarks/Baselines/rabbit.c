@@ -7,7 +7,8 @@
 //   rabbit consume --properties all|bare --count N                bench.consumed has to hold exactly N messages
 //   rabbit latency --rate 1000 --seconds 5
 //
-// The broker is that of RABBITMQ_URL. Each prints one line of JSON, or says on stderr what did not hold and ends with 1.
+// The broker is that of RABBITMQ_URL. Each prints one line of JSON, or says on stderr what did not hold and ends with
+// 1.
 
 #include "rabbit.h"
 

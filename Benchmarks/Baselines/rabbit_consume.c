@@ -20,8 +20,8 @@ static void take_all(Reader *reader, bool has_all_properties, uint64_t wanted) {
         Frame frame;
         while (reader_next(reader, &frame)) {
             if (!is_started) {
-                if (frame.type != FRAME_METHOD || take_method(&frame.payload) != BASIC_CONSUME_OK) fail("no consume-ok");
-                is_started = true;
+                is_started = frame.type == FRAME_METHOD && take_method(&frame.payload) == BASIC_CONSUME_OK;
+                if (!is_started) fail("no consume-ok");
                 continue;
             }
             if (!message_take(message, &frame)) continue;

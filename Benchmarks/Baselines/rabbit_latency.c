@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 //
-// latency: a thread publishes at a fixed rate whatever the broker does, another one consumes, over two connections. From
-// just before the message is encoded to when it has been decoded; the first second is not counted.
+// latency: a thread publishes at a fixed rate whatever the broker does, another one consumes, over two connections.
+// From just before the message is encoded to when it has been decoded; the first second is not counted.
 
 #include "rabbit_message.h"
 
@@ -35,7 +35,7 @@ static void write_index(MessageKind *kind, uint64_t index) {
 
 static uint64_t read_index(const Message *message) {
     uint64_t index = 0;
-    for (const uint8_t *digit = message->body + 9; digit <= message->body + 18; digit++) index = index * 10 + *digit - '0';
+    for (int i = 9; i <= 18; i++) index = index * 10 + message->body[i] - '0';
     return index;
 }
 
@@ -52,15 +52,16 @@ static void *consume(void *context) {
         Frame frame;
         while (reader_next(reader, &frame)) {
             if (!is_started) {
-                if (frame.type != FRAME_METHOD || take_method(&frame.payload) != BASIC_CONSUME_OK) fail("no consume-ok");
-                is_started = true;
+                is_started = frame.type == FRAME_METHOD && take_method(&frame.payload) == BASIC_CONSUME_OK;
+                if (!is_started) fail("no consume-ok");
                 continue;
             }
             if (!message_take(message, &frame)) continue;
             double time = now();
             message_check(message, true);
             uint64_t index = read_index(message);
-            if (message->tag != ++taken || index >= run->count || run->latencies[index] != 0) fail("not the next message");
+            bool is_new = index < run->count && run->latencies[index] == 0;
+            if (message->tag != ++taken || !is_new) fail("not the next message");
             run->latencies[index] = time - run->sent[index];
         }
         if (taken > before) send_all(reader->socket, bytes, (size_t)(put_ack(bytes, taken, true) - bytes));

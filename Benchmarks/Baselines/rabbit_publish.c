@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 //
-// publish, fill and purge: confirmed messages, a window of which is under way. It is filled up again when half of it has
-// been confirmed; at most 64 messages go with one write.
+// publish, fill and purge: confirmed messages, a window of which is under way. It is filled up again when half of it
+// has been confirmed; at most 64 messages go with one write.
 
 #include "rabbit_wire.h"
 
@@ -24,7 +24,8 @@ static long publish_all(int socket, const MessageKind *kind, uint64_t window, do
     bool is_over = false;
     for (;;) {
         // The second condition: the tags under way have to be told apart.
-        while (!is_over && confirms->outstanding < window && confirms->published - confirms->settled < CONFIRM_SPAN / 2) {
+        while (!is_over && confirms->outstanding < window
+            && confirms->published - confirms->settled < CONFIRM_SPAN / 2) {
             uint64_t count = window - confirms->outstanding;
             if (count > BATCH) count = BATCH;
             if (limit && count > limit - confirms->published) count = limit - confirms->published;

@@ -3,9 +3,9 @@
 //
 //   trie --patterns 1000 --seconds 3
 //
-// Looks topics up among AMQP topic patterns, as trie_keys.h describes them: each lookup splits the topic's text and collects
-// the distinct targets of all patterns that match. Words are interned, a child is found by one look into a hash table over
-// (node, word), and `*` and `#` have places of their own in the node.
+// Looks topics up among AMQP topic patterns, as trie_keys.h describes them: each lookup splits the topic's text and
+// collects the distinct targets of all patterns that match. Words are interned, a child is found by one look into a
+// hash table over (node, word), and `*` and `#` have places of their own in the node.
 
 #include "measure.h"
 #include "trie_keys.h"

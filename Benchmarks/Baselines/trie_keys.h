@@ -3,14 +3,14 @@
 //
 // The patterns and topics of the topic benchmarks. The Swift program makes the very same, so this is a contract:
 //
-//  1. One generator for everything: xorshift64*, state 0x9E3779B97F4A7C15 at first. next(): x ^= x >> 12; x ^= x << 25;
-//     x ^= x >> 27; the state is x, the result x * 0x2545F4914F6CDD1D modulo 2^64.
+//  1. One generator for everything: xorshift64*, state 0x9E3779B97F4A7C15 at first. next(): x ^= x >> 12;
+//     x ^= x << 25; x ^= x >> 27; the state is x, the result x * 0x2545F4914F6CDD1D modulo 2^64.
 //     below(n) = ((next() >> 32) * n) >> 32.
-//  2. Words: position 0 has "area0", "area1", …, position 1 "kind0", …, position 2 "event0", …; how many there are is
-//     20, 50 and 200 for up to 1,000 patterns, and 50, 200 and 500 for more.
+//  2. Words: position 0 has "area0", "area1", …, position 1 "kind0", …, position 2 "event0", …; how many there are
+//     is 20, 50 and 200 for up to 1,000 patterns, and 50, 200 and 500 for more.
 //     word(position) = the name of the position followed by below(size of the position) in decimal.
-//  3. Patterns, one after the other, pattern i has the target i: three words joined by ".". The first one is word(0). For
-//     positions 1 and 2: chance = below(100); chance < 10 gives "*", chance < 17 gives "#", else word(position).
+//  3. Patterns, one after the other, pattern i has the target i: three words joined by ".". The first one is word(0).
+//     For positions 1 and 2: chance = below(100); chance < 10 gives "*", chance < 17 gives "#", else word(position).
 //     Patterns may repeat.
 //  4. Then 100,000 topics: word(0) "." word(1) "." word(2). Topics may repeat.
 //  5. Digest: FNV-1a with 64 bits over all patterns, then all topics, each followed by "\n" (state 0xCBF29CE484222325;
