@@ -35,8 +35,8 @@ struct QueueState: Sendable {
         var buffered = 0
         var nextTag: UInt64 = 1
         var isStopped = false
-        /// Whether it has been told to wait, and of nothing since.
-        var isWaiting = false
+        /// Whether it has not asked yet or was told to wait, and has not been woken since.
+        var isWaiting = true
 
         var handedOut: Int { self.outstanding.count - self.buffered }
         /// A broker goes on pushing to a consumer that has stopped asking, until the consumer's scope ends.
