@@ -21,7 +21,11 @@ struct Consuming {
     }
 
     /// Through ``EventBus/Deliveries``, the interface of backends.
-    func measure() async throws -> Measurement {
+    func measure(on thread: WorkingThread) async throws -> Measurement {
+        try await withTaskExecutorPreference(thread.executor(of: self.bus)) { try await self.measure() }
+    }
+
+    private func measure() async throws -> Measurement {
         let subscription = try Subscription(
             "bench.consumed",
             patterns: [TopicPattern(Self.topic)],

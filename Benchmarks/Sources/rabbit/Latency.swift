@@ -12,15 +12,21 @@ final class Latency: Sendable {
     private static let warmUp = 1
 
     private let rate: Int
+    private let thread: WorkingThread
     private let bus: RabbitEventBus
     private let sent = Mutex<[String: ContinuousClock.Instant]>([:])
 
-    init(rate: Int, _ bus: RabbitEventBus) {
+    init(rate: Int, on thread: WorkingThread, _ bus: RabbitEventBus) {
         self.rate = rate
+        self.thread = thread
         self.bus = bus
     }
 
     func measure(for seconds: Double) async throws -> Measurement {
+        try await withTaskExecutorPreference(self.thread.executor(of: self.bus)) { try await self.latencies(for: seconds) }
+    }
+
+    private func latencies(for seconds: Double) async throws -> Measurement {
         let count = Int(Double(self.rate) * seconds)
         let skipped = self.rate * Self.warmUp
         let subscription = try Subscription("bench.latency", patterns: [TopicPattern(Self.topic)], prefetch: 500)

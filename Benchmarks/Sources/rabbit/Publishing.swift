@@ -11,11 +11,13 @@ struct Publishing {
 
     private let batch: Int
     private let tasks: Int
+    private let thread: WorkingThread
     private let bus: RabbitEventBus
 
-    init(batch: Int, tasks: Int, _ bus: RabbitEventBus) {
+    init(batch: Int, tasks: Int, on thread: WorkingThread, _ bus: RabbitEventBus) {
         self.batch = batch
         self.tasks = tasks
+        self.thread = thread
         self.bus = bus
     }
 
@@ -32,7 +34,7 @@ struct Publishing {
         try await withThrowingTaskGroup(of: Int.self) { group in
             let start = Measurement.Start()
             for _ in 0..<self.tasks {
-                group.addTask {
+                group.addTask(executorPreference: self.thread.executor(of: self.bus)) {
                     var published = 0
                     while start.seconds < seconds {
                         let messages = (0..<self.batch).map { _ in Samples.message(to: Self.topic) }

@@ -46,6 +46,6 @@ struct Keys {
         self.random ^= self.random >> 12
         self.random ^= self.random << 25
         self.random ^= self.random >> 27
-        return ((self.random &* 0x2545_F491_4F6C_DD1D) >> 32) * bound >> 32
+        return (((self.random &* 0x2545_F491_4F6C_DD1D) >> 32) * bound) >> 32
     }
 }

@@ -35,10 +35,8 @@ package enum EventCoding {
     /// `2026-01-01T00:00:00Z`, with milliseconds only where there are any.
     package static func text(of date: Date) -> String {
         let milliseconds = (date.timeIntervalSince1970 * 1000).rounded()
-        let isWhole = milliseconds.truncatingRemainder(dividingBy: 1000) == 0
-        // The formatter cuts off, so a value that falls short of its millisecond by a rounding error would lose it.
-        return Date(timeIntervalSince1970: (milliseconds + 0.25) / 1000)
-            .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: !isWhole))
+        if let text = RFC3339.text(milliseconds: milliseconds) { return text }
+        return date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: false))
     }
 
     /// Reads a time with or without a fraction, in UTC or with an offset.

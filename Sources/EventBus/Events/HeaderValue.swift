@@ -41,7 +41,7 @@ public indirect enum HeaderValue: Sendable, Hashable {
     }
 
     /// How many bytes the value takes in an AMQP table, its type octet included, and how deep it nests.
-    var encoded: (bytes: Int, depth: Int) {
+    package var encoded: (bytes: Int, depth: Int) {
         switch self {
         case .string(let value): (5 + value.utf8.count, 0)
         case .bytes(let value): (5 + value.count, 0)

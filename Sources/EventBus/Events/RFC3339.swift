@@ -7,10 +7,39 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// Reads times as RFC 3339 §5.6 writes them.
+/// Times as RFC 3339 §5.6 writes them.
 ///
-/// Foundation's parser takes the 30th of February and ignores what follows the time.
+/// Foundation's parser takes the 30th of February and ignores what follows the time; its formatter takes longer than all
+/// else that a message needs.
 enum RFC3339 {
+    /// `2026-01-01T00:00:00Z`, with three digits of a fraction where it is not zero; `nil` outside the years 0 to 9999.
+    static func text(milliseconds: Double) -> String? {
+        guard (-62_167_219_200_000..<253_402_300_800_000).contains(milliseconds) else { return nil }
+        let (days, time) = RFC3339.quotient(Int(milliseconds), 86_400_000)
+        let (year, month, day) = RFC3339.date(daysSince1970: days)
+        let fraction = time % 1000
+        return String(unsafeUninitializedCapacity: 24) { buffer in
+            var length = 0
+            func write(_ number: Int, _ digits: Int, _ separator: Unicode.Scalar) {
+                var rest = number
+                for place in stride(from: length + digits - 1, through: length, by: -1) {
+                    buffer[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                    rest /= 10
+                }
+                buffer[length + digits] = UInt8(ascii: separator)
+                length += digits + 1
+            }
+            write(year, 4, "-")
+            write(month, 2, "-")
+            write(day, 2, "T")
+            write(time / 3_600_000, 2, ":")
+            write(time / 60_000 % 60, 2, ":")
+            write(time / 1000 % 60, 2, fraction == 0 ? "Z" : ".")
+            if fraction != 0 { write(fraction, 3, "Z") }
+            return length
+        }
+    }
+
     /// The time; `nil` when the text is anything else.
     ///
     /// Leap seconds count as the first second of the next minute.
@@ -90,5 +119,23 @@ enum RFC3339 {
         let marchMonth = (month + 9) % 12
         let leapDays = marchYear / 4 - marchYear / 100 + marchYear / 400
         return marchYear * 365 + leapDays + (marchMonth * 153 + 2) / 5 + day - 719_469
+    }
+
+    /// The reverse of ``daysSince1970(_:_:_:)``.
+    private static func date(daysSince1970 days: Int) -> (year: Int, month: Int, day: Int) {
+        // Counted from 1 March 0000, in periods of 400 years, which all have as many days.
+        let (era, dayOfEra) = RFC3339.quotient(days + 719_468, 146_097)
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let marchMonth = (5 * dayOfYear + 2) / 153
+        let month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9
+        let year = era * 400 + yearOfEra + (month > 2 ? 0 : 1)
+        return (year, month, dayOfYear - (153 * marchMonth + 2) / 5 + 1)
+    }
+
+    /// Division that rounds down.
+    private static func quotient(_ number: Int, _ divisor: Int) -> (quotient: Int, remainder: Int) {
+        let remainder = (number % divisor + divisor) % divisor
+        return ((number - remainder) / divisor, remainder)
     }
 }

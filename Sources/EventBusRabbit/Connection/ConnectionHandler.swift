@@ -178,7 +178,7 @@ final class ConnectionHandler: ChannelInboundHandler {
             let method = try MethodDecoder.decode(frame.payload, pool: self.pool)
             if method.hasContent { try channel.assembler.begin(method) } else { self.received(method, on: channel) }
         case .header:
-            try channel.assembler.header(frame.payload, pool: self.pool).map(channel.received)
+            try channel.assembler.header(frame.payload).map(channel.received)
         default:
             try channel.assembler.body(frame.payload).map(channel.received)
         }

@@ -19,7 +19,7 @@ extension ConsumeSession {
         let session = NIOLoopBound(self, eventLoop: self.eventLoop)
         let eventLoop = self.eventLoop
         let batch = PublishBatch(
-            messages: tags.compactMap { self.copies[$0]?.message },
+            messages: tags.compactMap { self.copies[$0].map { .copy($0.message) } },
             sink: .each { outcomes in
                 eventLoop.execute {
                     session.value.copied(outcomes.map { (tags[$0.index], $0.outcome) })

@@ -127,18 +127,7 @@ final class ConsumeSession: ChannelDelegate {
     }
 
     func received(_ content: ContentAssembler.Content) {
-        guard case .basicDeliver(let tag, let redelivered, let exchange, let routingKey) = content.method else {
-            return
-        }
-        let message = IncomingMessage(
-            tag: tag,
-            redelivered: redelivered,
-            exchange: exchange,
-            routingKey: routingKey,
-            properties: content.properties,
-            headers: content.headers,
-            body: content.body
-        )
+        guard case .basicDeliver = content.method, let message = IncomingMessage(content) else { return }
         guard self.hold(message) else { return }
         if self.hasSolo, message.returnsHere > 0 {
             // At the scope's end it goes back with all the others.
@@ -216,7 +205,7 @@ final class ConsumeSession: ChannelDelegate {
         switch self.gate.next(isAwaited: self.deliveries.isAwaited()) {
         case .none: break
         case .handOut(let tags):
-            self.deliveries.offer(tags.compactMap { self.held[$0] }.map(RabbitDeliveries.Arrival.init))
+            self.deliveries.offer(tags.compactMap { self.held[$0] })
         case .fetch:
             self.writeAcknowledgements()
             self.handler.call(.basicGet(queue: Topology.solo(self.subscription.name)), on: self.channel)
@@ -232,7 +221,7 @@ final class ConsumeSession: ChannelDelegate {
         }
         guard self.hold(message) else { return }
         self.gate.fetched(message.tag)
-        self.deliveries.offer([RabbitDeliveries.Arrival(message: message)])
+        self.deliveries.offer([message])
     }
 
     func writeAcknowledgements() {

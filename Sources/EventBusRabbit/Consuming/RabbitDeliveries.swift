@@ -7,25 +7,10 @@ import Synchronization
 
 /// What passes between the tasks of a consumer and the event loop: deliveries one way, verdicts the other.
 final class RabbitDeliveries: Deliveries {
-    /// A delivery that may be handed out.
-    struct Arrival: Sendable {
-        let message: IncomingMessage
-
-        func delivery(_ generation: UInt64) -> Delivery {
-            Delivery(
-                id: Delivery.ID(generation: generation, tag: self.message.tag),
-                message: self.message.message(),
-                failures: self.message.failures,
-                returns: self.message.returnsBefore + self.message.returnsHere,
-                redrives: self.message.redrives
-            )
-        }
-    }
-
-    private typealias Waiter = CheckedContinuation<[Arrival]?, any Error>
+    private typealias Waiter = CheckedContinuation<[IncomingMessage]?, any Error>
 
     private struct State {
-        var arrivals: [Arrival] = []
+        var arrivals: [IncomingMessage] = []
         /// The tags that `next()` has returned and that have no verdict yet.
         var out: Set<UInt64> = []
         var waiter: Waiter?
@@ -42,8 +27,8 @@ final class RabbitDeliveries: Deliveries {
         var flush: (@Sendable () -> EventLoopFuture<Void>)?
 
         /// All that has arrived; from now on it can have verdicts.
-        mutating func handOut() -> [Arrival] {
-            for arrival in self.arrivals { self.out.insert(arrival.message.tag) }
+        mutating func handOut() -> [IncomingMessage] {
+            for arrival in self.arrivals { self.out.insert(arrival.tag) }
             defer { self.arrivals = [] }
             return self.arrivals
         }
@@ -62,7 +47,7 @@ final class RabbitDeliveries: Deliveries {
         let arrivals = try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (waiter: Waiter) in
                 var wake: (@Sendable () -> Void)?
-                let (earlier, result) = self.state.withLock { state -> (Waiter?, Result<[Arrival]?, any Error>?) in
+                let (earlier, result) = self.state.withLock { state -> (Waiter?, Result<[IncomingMessage]?, any Error>?) in
                     if Task.isCancelled { return (nil, .failure(CancellationError())) }
                     if let failure = state.failure { return (nil, .failure(failure)) }
                     if state.isStopped { return (nil, .success(nil)) }
@@ -130,8 +115,8 @@ final class RabbitDeliveries: Deliveries {
         }
     }
 
-    func offer(_ arrivals: [Arrival]) {
-        let (waiter, taken) = self.state.withLock { state -> (Waiter?, [Arrival]) in
+    func offer(_ arrivals: [IncomingMessage]) {
+        let (waiter, taken) = self.state.withLock { state -> (Waiter?, [IncomingMessage]) in
             state.arrivals += arrivals
             guard let waiter = state.waiter else { return (nil, []) }
             state.waiter = nil

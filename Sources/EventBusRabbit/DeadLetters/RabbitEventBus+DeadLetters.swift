@@ -40,7 +40,7 @@ extension RabbitEventBus {
             }
             guard !given.isEmpty else { return 0 }
             let copies = given.map { MessageCopy.redriven($0, of: subscription) }
-            let outcomes = await self.send(copies, through: self.copies)
+            let outcomes = await self.send(copies.map(Outgoing.copy), through: self.copies)
             let stored = zip(given, outcomes).filter { $0.1.isConfirmed }.map(\.0)
             let ids = Set(stored.map(\.messageID))
             queue.remove((stored + doubled.filter { ids.contains($0.messageID) }).map(\.tag))

@@ -8,21 +8,21 @@ import NIOCore
 ///
 /// Tags count from 1 in the order of writing. A mandatory message that no queue takes is returned before it is acknowledged;
 /// a return has no tag, so it is matched by message id.
-struct Confirms {
+struct Confirms<Batch> {
     /// Who waits: a batch and a place in it.
-    struct Slot: Hashable, Sendable {
-        let batch: UInt64
+    struct Slot {
+        let batch: Batch
         let index: Int
     }
 
-    enum Answer: Hashable {
+    enum Answer {
         case confirmed
         case unroutable
         case refused
         case unknown
     }
 
-    struct Resolution: Hashable {
+    struct Resolution {
         let slot: Slot
         let answer: Answer
     }

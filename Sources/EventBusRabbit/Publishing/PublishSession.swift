@@ -13,17 +13,24 @@ final class PublishSession: ChannelDelegate {
     static let maximumOutstanding = 4096
     static let maximumOutstandingBytes = 16 * 1024 * 1024
 
-    private struct Pending {
+    /// A batch that has been taken from the queue and is not answered as a whole.
+    private final class Pending {
         let sink: PublishBatch.Sink
         var outcomes: [PublishOutcome]
         var remaining: Int
-        /// Outcomes to report at the end of this turn.
-        var fresh: [(index: Int, outcome: PublishOutcome)] = []
+        /// The messages whose outcomes are to be reported at the end of this turn.
+        var fresh: [Int] = []
+
+        init(_ batch: PublishBatch) {
+            self.sink = batch.sink
+            self.outcomes = Array(repeating: .unknown, count: batch.messages.count)
+            self.remaining = batch.messages.count
+        }
     }
 
     private struct Waiting {
-        let slot: Confirms.Slot
-        let message: OutgoingMessage
+        let slot: Confirms<Pending>.Slot
+        let message: Outgoing
         let deadline: NIODeadline
     }
 
@@ -32,10 +39,11 @@ final class PublishSession: ChannelDelegate {
     private let handler: ConnectionHandler
     private let eventLoop: any EventLoop
     private let timeout: TimeAmount
-    private var confirms = Confirms()
+    private var confirms = Confirms<Pending>()
     private var waiting: Deque<Waiting> = []
-    private var pending: [UInt64: Pending] = [:]
-    private var touched: Set<UInt64> = []
+    private var pendingCount = 0
+    /// Those with something to report.
+    private var touched: [Pending] = []
     private var isTimerSet = false
     private var idleWaiters: [EventLoopPromise<Void>] = []
     private var failure: ConnectionFailure?
@@ -70,19 +78,17 @@ final class PublishSession: ChannelDelegate {
     /// Takes what waits in the queue.
     func drain() {
         let deadline = self.eventLoop.now + self.timeout
-        for (id, batch) in self.queue.take() {
+        for (_, batch) in self.queue.take() {
             guard self.failure == nil else {
                 batch.resolve(.notSent(BusError(.unavailable, "RabbitMQ: connection was lost")))
                 continue
             }
-            self.pending[id] = Pending(
-                sink: batch.sink,
-                outcomes: batch.messages.map { _ in .unknown },
-                remaining: batch.messages.count
-            )
+            let pending = Pending(batch)
+            self.pendingCount += 1
             for (index, message) in batch.messages.enumerated() {
-                let slot = Confirms.Slot(batch: id, index: index)
-                self.waiting.append(Waiting(slot: slot, message: message, deadline: deadline))
+                self.waiting.append(
+                    Waiting(slot: .init(batch: pending, index: index), message: message, deadline: deadline)
+                )
             }
         }
         self.pump()
@@ -145,21 +151,10 @@ final class PublishSession: ChannelDelegate {
         let deadline = self.eventLoop.now + self.timeout
         while self.hasRoom, turn < 1024 * 1024, let head = self.waiting.popFirst() {
             do throws(WireError) {
-                try self.handler.write { buffer throws(WireError) in
-                    try FrameEncoder.publish(
-                        head.message,
-                        channel: self.channel.number,
-                        maximumFrame: self.handler.frameMax,
-                        into: &buffer
-                    )
-                }
-                turn += head.message.size
-                self.confirms.published(
-                    head.slot,
-                    messageID: head.message.properties.messageID,
-                    size: head.message.size,
-                    deadline: deadline
-                )
+                try self.handler.write { buffer throws(WireError) in try self.encode(head.message, into: &buffer) }
+                let size = head.message.size
+                turn += size
+                self.confirms.published(head.slot, messageID: head.message.id, size: size, deadline: deadline)
             } catch {
                 self.resolve(head.slot, .refused(reason: "the message does not fit into AMQP: \(error)"))
             }
@@ -171,6 +166,16 @@ final class PublishSession: ChannelDelegate {
                 self.pump()
                 self.report()
             }
+        }
+    }
+
+    private func encode(_ message: Outgoing, into buffer: inout ByteBuffer) throws(WireError) {
+        let (channel, maximumFrame) = (self.channel.number, self.handler.frameMax)
+        switch message {
+        case .event(let message):
+            try EventEncoder.publish(message, channel: channel, maximumFrame: maximumFrame, into: &buffer)
+        case .copy(let message):
+            try FrameEncoder.publish(message, channel: channel, maximumFrame: maximumFrame, into: &buffer)
         }
     }
 
@@ -203,7 +208,7 @@ final class PublishSession: ChannelDelegate {
         self.setTimer()
     }
 
-    private func resolve(_ resolutions: [Confirms.Resolution]) {
+    private func resolve(_ resolutions: [Confirms<Pending>.Resolution]) {
         for resolution in resolutions {
             switch resolution.answer {
             case .confirmed: self.resolve(resolution.slot, .confirmed)
@@ -214,30 +219,31 @@ final class PublishSession: ChannelDelegate {
         }
     }
 
-    private func resolve(_ slot: Confirms.Slot, _ outcome: PublishOutcome) {
-        self.pending[slot.batch]?.outcomes[slot.index] = outcome
-        self.pending[slot.batch]?.remaining -= 1
-        self.pending[slot.batch]?.fresh.append((slot.index, outcome))
-        self.touched.insert(slot.batch)
+    private func resolve(_ slot: Confirms<Pending>.Slot, _ outcome: PublishOutcome) {
+        let pending = slot.batch
+        pending.outcomes[slot.index] = outcome
+        pending.remaining -= 1
+        if pending.fresh.isEmpty { self.touched.append(pending) }
+        pending.fresh.append(slot.index)
     }
 
     /// Tells the waiters, once per turn.
     private func report() {
+        guard !self.touched.isEmpty || !self.idleWaiters.isEmpty else { return }
         let touched = self.touched
         self.touched = []
-        for id in touched {
-            guard var entry = self.pending[id] else { continue }
-            let fresh = entry.fresh
-            entry.fresh = []
-            self.pending[id] = entry.remaining > 0 ? entry : nil
-            switch entry.sink {
+        for pending in touched {
+            let fresh = pending.fresh
+            pending.fresh = []
+            if pending.remaining == 0 { self.pendingCount -= 1 }
+            switch pending.sink {
             case .all(let continuation):
-                if entry.remaining == 0 { continuation.resume(returning: entry.outcomes) }
+                if pending.remaining == 0 { continuation.resume(returning: pending.outcomes) }
             case .each(let report):
-                report(fresh)
+                report(fresh.map { ($0, pending.outcomes[$0]) })
             }
         }
-        guard self.pending.isEmpty else { return }
+        guard self.pendingCount == 0 else { return }
         let idleWaiters = self.idleWaiters
         self.idleWaiters = []
         for promise in idleWaiters { promise.succeed() }

@@ -22,6 +22,5 @@ enum ClientMethod: Sendable {
     case basicQos(prefetch: UInt16)
     case basicConsume(queue: String, consumerTag: String)
     case basicGet(queue: String)
-    case basicPublish(exchange: String, routingKey: String, mandatory: Bool)
     case basicAck(tag: UInt64, multiple: Bool)
 }

@@ -5,11 +5,19 @@ import NIOCore
 
 /// Puts together method, content header and body of one channel.
 struct ContentAssembler {
-    struct Content: Sendable {
+    /// A class, since a message is handed on several times and has many parts.
+    final class Content: Sendable {
         let method: ServerMethod
         let properties: Properties
         let headers: HeaderTable
         let body: ByteBuffer
+
+        init(method: ServerMethod, properties: Properties, headers: HeaderTable, body: ByteBuffer) {
+            self.method = method
+            self.properties = properties
+            self.headers = headers
+            self.body = body
+        }
     }
 
     private struct Partial {
@@ -23,6 +31,8 @@ struct ContentAssembler {
         case awaitingHeader(ServerMethod)
         case awaitingBody(Partial)
     }
+
+    private static let noBody = ByteBuffer()
 
     /// The largest body that is accepted, in bytes.
     let maximumBody: Int
@@ -43,15 +53,15 @@ struct ContentAssembler {
         if case .idle = self.state { false } else { true }
     }
 
-    mutating func header(_ payload: ByteBuffer, pool: CodecPool) throws(WireError) -> Content? {
+    mutating func header(_ payload: ByteBuffer) throws(WireError) -> Content? {
         guard case .awaitingHeader(let method) = self.state else {
             throw WireError(.unexpectedFrame, "content header without its method")
         }
-        let header = try PropertyCodec.decode(payload, pool: pool)
+        let header = try PropertyCodec.decode(payload)
         guard header.bodySize <= UInt64(self.maximumBody) else {
             throw WireError(.tooLarge, "body of \(header.bodySize) bytes, the limit is \(self.maximumBody)")
         }
-        return self.finish(Partial(method: method, header: header, body: ByteBuffer()))
+        return self.finish(Partial(method: method, header: header, body: Self.noBody))
     }
 
     mutating func body(_ payload: ByteBuffer) throws(WireError) -> Content? {

@@ -88,27 +88,6 @@ extension ByteBuffer {
         self.setInteger(UInt32(self.writerIndex - start - 4), at: start)
     }
 
-    /// How many bytes the value of a type takes, its type octet not included.
-    ///
-    /// Nested values are skipped as a whole: no recursion.
-    func fieldLength(ofType type: UInt8, at index: Int) throws(WireError) -> Int {
-        switch type {
-        case UInt8(ascii: "t"), UInt8(ascii: "b"), UInt8(ascii: "B"): return 1
-        case UInt8(ascii: "s"), UInt8(ascii: "u"): return 2
-        case UInt8(ascii: "I"), UInt8(ascii: "i"), UInt8(ascii: "f"): return 4
-        case UInt8(ascii: "D"): return 5
-        case UInt8(ascii: "l"), UInt8(ascii: "L"), UInt8(ascii: "d"), UInt8(ascii: "T"): return 8
-        case UInt8(ascii: "V"): return 0
-        case UInt8(ascii: "S"), UInt8(ascii: "x"), UInt8(ascii: "A"), UInt8(ascii: "F"):
-            guard let length = self.getInteger(at: index, as: UInt32.self) else {
-                throw WireError(.malformedTable, "value without its length")
-            }
-            return 4 + Int(length)
-        default:
-            throw WireError(.malformedTable, "value of type \(type)")
-        }
-    }
-
     /// Reads a value with its type octet.
     mutating func readFieldValue(depth: Int = 0) throws(WireError) -> FieldValue {
         guard depth <= FieldValue.maximumDepth else {
@@ -117,7 +96,9 @@ extension ByteBuffer {
         guard let type = self.readInteger(as: UInt8.self) else {
             throw WireError(.malformedTable, "value without its type")
         }
-        let length = try self.fieldLength(ofType: type, at: self.readerIndex)
+        let length = try FieldValue.length(ofType: type) {
+            self.getInteger(at: self.readerIndex, as: UInt32.self)
+        }
         guard var field = self.readSlice(length: length) else {
             throw WireError(.malformedTable, "value that is cut off")
         }
@@ -165,6 +146,23 @@ extension ByteBuffer {
 }
 
 extension FieldValue {
+    /// How many bytes the value of a type takes, its type octet not included; `size` reads the length in front of it.
+    static func length(ofType type: UInt8, size: () -> UInt32?) throws(WireError) -> Int {
+        switch type {
+        case UInt8(ascii: "t"), UInt8(ascii: "b"), UInt8(ascii: "B"): return 1
+        case UInt8(ascii: "s"), UInt8(ascii: "u"): return 2
+        case UInt8(ascii: "I"), UInt8(ascii: "i"), UInt8(ascii: "f"): return 4
+        case UInt8(ascii: "D"): return 5
+        case UInt8(ascii: "l"), UInt8(ascii: "L"), UInt8(ascii: "d"), UInt8(ascii: "T"): return 8
+        case UInt8(ascii: "V"): return 0
+        case UInt8(ascii: "S"), UInt8(ascii: "x"), UInt8(ascii: "A"), UInt8(ascii: "F"):
+            guard let length = size() else { throw WireError(.malformedTable, "value without its length") }
+            return 4 + Int(length)
+        default:
+            throw WireError(.malformedTable, "value of type \(type)")
+        }
+    }
+
     fileprivate static func decimal(_ field: inout ByteBuffer) -> Double {
         let scale = field.readInteger(as: UInt8.self) ?? 0
         var value = Double(field.readInteger(as: Int32.self) ?? 0)

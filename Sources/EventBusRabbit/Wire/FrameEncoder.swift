@@ -26,12 +26,13 @@ enum FrameEncoder {
     ) throws(WireError) {
         let start = buffer.writerIndex
         do throws(WireError) {
-            let method = ClientMethod.basicPublish(
-                exchange: message.exchange,
-                routingKey: message.routingKey,
-                mandatory: message.mandatory
-            )
-            try self.method(method, channel: channel, into: &buffer)
+            try self.frame(.method, channel, into: &buffer) { buffer throws(WireError) in
+                // Class, method, reserved; then exchange, routing key, mandatory (AMQP 0-9-1 §1.8.3.7).
+                buffer.writeMultipleIntegers(UInt16(60), UInt16(40), UInt16(0))
+                try buffer.writeShortString(message.exchange)
+                try buffer.writeShortString(message.routingKey)
+                buffer.writeInteger(UInt8(message.mandatory ? 1 : 0))
+            }
             let headerStart = buffer.writerIndex
             try self.frame(.header, channel, into: &buffer) { buffer throws(WireError) in
                 try PropertyCodec.encode(
@@ -49,12 +50,23 @@ enum FrameEncoder {
             buffer.moveWriterIndex(to: start)
             throw error
         }
-        var body = message.body
-        while body.readableBytes > 0 {
-            let length = min(body.readableBytes, maximumFrame - Frame.overhead)
-            buffer.writeMultipleIntegers(Frame.Kind.body.rawValue, channel, UInt32(length))
-            if let piece = body.readSlice(length: length) { buffer.writeImmutableBuffer(piece) }
+        self.body(message.body.readableBytesView, channel: channel, maximumFrame: maximumFrame, into: &buffer)
+    }
+
+    /// Writes a body, in as few frames as it needs.
+    static func body(
+        _ body: some RandomAccessCollection<UInt8>,
+        channel: UInt16,
+        maximumFrame: Int,
+        into buffer: inout ByteBuffer
+    ) {
+        var rest = body[...]
+        while !rest.isEmpty {
+            let piece = rest.prefix(maximumFrame - Frame.overhead)
+            buffer.writeMultipleIntegers(Frame.Kind.body.rawValue, channel, UInt32(piece.count))
+            buffer.writeBytes(piece)
             buffer.writeInteger(Frame.end)
+            rest = rest.dropFirst(piece.count)
         }
     }
 

@@ -3,7 +3,7 @@
 
 import NIOCore
 
-/// The headers of a message as they travel: values stay encoded until somebody asks, so that copies keep even what this
+/// The headers of a message as they travel: everything stays encoded until somebody asks, so that copies keep even what this
 /// library cannot read, and nothing that a producer nests can exhaust a stack.
 struct HeaderTable: Sendable {
     struct Entry: Sendable {
@@ -12,30 +12,45 @@ struct HeaderTable: Sendable {
         fileprivate let encoded: ByteBuffer
     }
 
-    private(set) var entries: [Entry] = []
+    /// All entries, one after the other; they have been looked through once, so that they can be told apart.
+    private var bytes = ByteBuffer()
 
     init() {}
 
-    /// Splits a table, without the length in front of it, into its entries.
+    init(_ fields: [(String, FieldValue)]) {
+        for (name, value) in fields { self.append(name, value) }
+    }
+
+    /// Takes a table, without the length in front of it.
     init(parsing bytes: ByteBuffer) throws(WireError) {
-        var bytes = bytes
-        while bytes.readableBytes > 0 {
-            guard let name = bytes.readShortString(),
-                let type = bytes.getInteger(at: bytes.readerIndex, as: UInt8.self)
-            else {
-                throw WireError(.malformedTable, "name that is cut off")
+        var problem: WireError?
+        bytes.withUnsafeReadableBytes { raw in
+            do throws(WireError) { try Self.walk(raw) { _, _ in } } catch { problem = error }
+        }
+        if let problem { throw problem }
+        self.bytes = bytes
+    }
+
+    var isEmpty: Bool { self.bytes.readableBytes == 0 }
+
+    /// How many bytes the table takes, the length in front of it included.
+    var encodedLength: Int { 4 + self.bytes.readableBytes }
+
+    /// Calls `body` with each entry's name and its value with the type octet.
+    func forEach(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void) {
+        self.bytes.withUnsafeReadableBytes { raw in
+            try? Self.walk(raw) { name, value in
+                body(UnsafeRawBufferPointer(rebasing: raw[name]), UnsafeRawBufferPointer(rebasing: raw[value]))
             }
-            let length = try bytes.fieldLength(ofType: type, at: bytes.readerIndex + 1)
-            guard let encoded = bytes.readSlice(length: 1 + length) else {
-                throw WireError(.malformedTable, "value that is cut off")
-            }
-            self.entries.append(Entry(name: name, encoded: encoded))
         }
     }
 
-    /// How many bytes the table takes, the length in front of it included.
-    var encodedLength: Int {
-        self.entries.reduce(4) { $0 + 1 + $1.name.utf8.count + $1.encoded.readableBytes }
+    var entries: [Entry] {
+        var entries: [Entry] = []
+        self.forEach { name, value in
+            entries.append(Entry(name: String(decoding: name, as: UTF8.self), encoded: ByteBuffer(bytes: value)))
+        }
+        return entries
     }
 
     /// The value of a header; `nil` when it is missing or cannot be read.
@@ -56,13 +71,41 @@ struct HeaderTable: Sendable {
 
     /// Adds a header that is not there yet.
     mutating func append(_ name: String, _ value: FieldValue) {
-        var encoded = ByteBuffer()
-        encoded.writeFieldValue(value)
-        self.entries.append(Entry(name: name, encoded: encoded))
+        self.bytes.writeField(name, value)
     }
 
     mutating func removeAll(where shouldRemove: (String) -> Bool) {
-        self.entries.removeAll { shouldRemove($0.name) }
+        var kept = ByteBuffer()
+        self.bytes.withUnsafeReadableBytes { raw in
+            try? Self.walk(raw) { name, value in
+                guard !shouldRemove(String(decoding: raw[name], as: UTF8.self)) else { return }
+                // The length of the name stands before it.
+                kept.writeBytes(raw[(name.lowerBound - 1)..<value.upperBound])
+            }
+        }
+        self.bytes = kept
+    }
+
+    fileprivate var encoded: ByteBuffer { self.bytes }
+
+    /// Nested values are skipped as a whole: no recursion.
+    private static func walk(
+        _ raw: UnsafeRawBufferPointer,
+        _ body: (_ name: Range<Int>, _ value: Range<Int>) -> Void
+    ) throws(WireError) {
+        var position = 0
+        while position < raw.count {
+            let name = position + 1..<position + 1 + Int(raw[position])
+            guard name.upperBound < raw.count else { throw WireError(.malformedTable, "name that is cut off") }
+            let start = name.upperBound + 1
+            let length = try FieldValue.length(ofType: raw[name.upperBound]) {
+                start + 4 <= raw.count
+                    ? UInt32(bigEndian: raw.loadUnaligned(fromByteOffset: start, as: UInt32.self)) : nil
+            }
+            guard start + length <= raw.count else { throw WireError(.malformedTable, "value that is cut off") }
+            body(name, name.upperBound..<start + length)
+            position = start + length
+        }
     }
 }
 
@@ -70,10 +113,6 @@ extension ByteBuffer {
     /// Writes a table with its length in front.
     mutating func writeTable(_ table: HeaderTable) {
         self.writeInteger(UInt32(table.encodedLength - 4))
-        for entry in table.entries {
-            self.writeInteger(UInt8(truncatingIfNeeded: entry.name.utf8.count))
-            self.writeString(entry.name)
-            self.writeImmutableBuffer(entry.encoded)
-        }
+        self.writeImmutableBuffer(table.encoded)
     }
 }

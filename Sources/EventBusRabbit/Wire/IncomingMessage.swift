@@ -9,9 +9,11 @@ struct IncomingMessage: Sendable {
     let redelivered: Bool
     let exchange: String
     let routingKey: String
-    let properties: Properties
-    let headers: HeaderTable
-    let body: ByteBuffer
+    private let content: ContentAssembler.Content
+
+    var properties: Properties { self.content.properties }
+    var headers: HeaderTable { self.content.headers }
+    var body: ByteBuffer { self.content.body }
 }
 
 extension IncomingMessage {
@@ -25,9 +27,7 @@ extension IncomingMessage {
                 redelivered: redelivered,
                 exchange: exchange,
                 routingKey: routingKey,
-                properties: content.properties,
-                headers: content.headers,
-                body: content.body
+                content: content
             )
         default:
             return nil

@@ -29,7 +29,7 @@ enum MethodEncoder {
             try self.write(AMQP_CONFIRM_SELECT_METHOD, amqp_confirm_select_t(), into: &buffer) { _, _ in }
         case .exchangeDeclare, .queueDeclare, .queueBind:
             try self.encodeTopology(method, into: &buffer)
-        case .basicQos, .basicConsume, .basicGet, .basicPublish, .basicAck:
+        case .basicQos, .basicConsume, .basicGet, .basicAck:
             try self.encodeBasic(method, into: &buffer)
         }
     }
@@ -137,14 +137,6 @@ enum MethodEncoder {
             try self.write(AMQP_BASIC_GET_METHOD, amqp_basic_get_t(), [queue], into: &buffer) { method, text in
                 method.queue = text[0]
             }
-        case .basicPublish(let exchange, let routingKey, let mandatory):
-            try self.write(AMQP_BASIC_PUBLISH_METHOD, amqp_basic_publish_t(), [exchange, routingKey], into: &buffer) {
-                method,
-                text in
-                method.exchange = text[0]
-                method.routing_key = text[1]
-                method.mandatory = mandatory ? 1 : 0
-            }
         case .basicAck(let tag, let multiple):
             try self.write(AMQP_BASIC_ACK_METHOD, amqp_basic_ack_t(), into: &buffer) { method, _ in
                 method.delivery_tag = tag
@@ -177,12 +169,5 @@ enum MethodEncoder {
         guard written > 0 || MemoryLayout<M>.size <= 1 else {
             throw WireError(.tooLarge, "method \(id >> 16).\(id & 0xFFFF)")
         }
-    }
-}
-
-extension HeaderTable {
-    init(_ fields: [(String, FieldValue)]) {
-        self.init()
-        for (name, value) in fields { self.append(name, value) }
     }
 }

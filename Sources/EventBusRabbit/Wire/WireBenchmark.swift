@@ -10,7 +10,7 @@ public import NIOCore
 
     /// Appends the frames that publish a message.
     public static func encode(_ message: Message, into buffer: inout ByteBuffer) throws {
-        try FrameEncoder.publish(OutgoingMessage(message), channel: 1, maximumFrame: self.frameMax, into: &buffer)
+        try EventEncoder.publish(message, channel: 1, maximumFrame: self.frameMax, into: &buffer)
     }
 
     /// Decodes the frames of one delivery, again and again.
@@ -49,14 +49,14 @@ public import NIOCore
             while let frame = try self.decoder.next() {
                 switch frame.kind {
                 case .method: try self.assembler.begin(try MethodDecoder.decode(frame.payload, pool: self.pool))
-                case .header: content = try self.assembler.header(frame.payload, pool: self.pool)
+                case .header: content = try self.assembler.header(frame.payload)
                 default: content = try self.assembler.body(frame.payload)
                 }
             }
             guard let message = content.flatMap(IncomingMessage.init) else {
                 throw WireError(.unexpectedFrame, "the frames are no delivery")
             }
-            return RabbitDeliveries.Arrival(message: message).delivery(1)
+            return message.delivery(1)
         }
 
         private static func write(_ text: String, into buffer: inout ByteBuffer) {

@@ -11,11 +11,11 @@ struct ConfirmsTests {
     private static func time(_ seconds: UInt64) -> NIODeadline { .uptimeNanoseconds(seconds * 1_000_000_000) }
 
     /// Messages `m1` … with tags from 1, all to be answered within `deadline` seconds.
-    private func confirms(_ count: Int, deadline: UInt64 = 30) -> Confirms {
-        var confirms = Confirms()
+    private func confirms(_ count: Int, deadline: UInt64 = 30) -> Confirms<Int> {
+        var confirms = Confirms<Int>()
         for index in 0..<count {
             confirms.published(
-                Confirms.Slot(batch: 1, index: index),
+                Confirms<Int>.Slot(batch: 1, index: index),
                 messageID: "m\(index + 1)",
                 size: 10,
                 deadline: Self.time(deadline)
@@ -24,7 +24,7 @@ struct ConfirmsTests {
         return confirms
     }
 
-    private func text(_ resolutions: [Confirms.Resolution]) -> [String] {
+    private func text(_ resolutions: [Confirms<Int>.Resolution]) -> [String] {
         resolutions.map { "\($0.slot.index + 1) \($0.answer)" }
     }
 
@@ -71,10 +71,10 @@ struct ConfirmsTests {
 
     @Test("Two messages of one id that both come back are both unroutable")
     func twins() {
-        var confirms = Confirms()
+        var confirms = Confirms<Int>()
         for index in 0..<3 {
             confirms.published(
-                Confirms.Slot(batch: 1, index: index),
+                Confirms<Int>.Slot(batch: 1, index: index),
                 messageID: "same",
                 size: 1,
                 deadline: Self.time(1)
@@ -90,7 +90,7 @@ struct ConfirmsTests {
     @Test("Who has waited long enough gets no answer, and the broker's late one is understood")
     func expiry() {
         var confirms = self.confirms(1, deadline: 10)
-        confirms.published(Confirms.Slot(batch: 1, index: 1), messageID: "m2", size: 1, deadline: Self.time(20))
+        confirms.published(Confirms<Int>.Slot(batch: 1, index: 1), messageID: "m2", size: 1, deadline: Self.time(20))
         #expect(confirms.nextDeadline == Self.time(10))
         #expect(self.text(confirms.expire(now: Self.time(9))) == [])
         #expect(self.text(confirms.expire(now: Self.time(10))) == ["1 unknown"])

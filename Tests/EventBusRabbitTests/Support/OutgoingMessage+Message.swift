@@ -4,8 +4,10 @@
 import EventBus
 import NIOCore
 
+@testable import EventBusRabbit
+
 extension OutgoingMessage {
-    /// A message on its way to the exchange of all events; ``EventBus/Message/validate()`` has passed.
+    /// An event's frames as the wire contract has them, put together the plain way: what ``EventEncoder`` has to equal.
     init(_ message: Message) {
         var headers = HeaderTable()
         headers.append(HeaderName.specVersion, .string("1.0"))
