@@ -27,4 +27,14 @@ public protocol Deliveries: Sendable {
     ///
     /// - Throws: `CancellationError`; ``BusError`` with code `connectionLost`.
     func flush() async throws
+
+    /// Where a task that calls ``next()`` again and again is best run; `nil` when that makes no difference.
+    ///
+    /// What runs there must never block.
+    var executor: (any TaskExecutor)? { get }
+}
+
+extension Deliveries {
+    /// `nil`.
+    public var executor: (any TaskExecutor)? { nil }
 }

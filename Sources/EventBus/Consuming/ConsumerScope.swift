@@ -26,7 +26,8 @@ struct ConsumerScope: Sendable {
             if self.options.ordering == .perKey {
                 group.addTask { await self.wakeSleepers() }
             }
-            group.addTask {
+            // Where deliveries come from, so that none wakes a thread before a worker gets it.
+            group.addTask(executorPreference: self.deliveries.executor) {
                 while let batch = try await self.deliveries.next() { self.backlog.add(batch) }
                 self.backlog.finish()
             }

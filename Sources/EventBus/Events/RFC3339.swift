@@ -117,8 +117,8 @@ enum RFC3339 {
     private static func daysSince1970(_ year: Int, _ month: Int, _ day: Int) -> Int {
         let marchYear = month > 2 ? year : year - 1
         let marchMonth = (month + 9) % 12
-        let leapDays = marchYear / 4 - marchYear / 100 + marchYear / 400
-        return marchYear * 365 + leapDays + (marchMonth * 153 + 2) / 5 + day - 719_469
+        func count(_ years: Int) -> Int { RFC3339.quotient(marchYear, years).quotient }
+        return marchYear * 365 + count(4) - count(100) + count(400) + (marchMonth * 153 + 2) / 5 + day - 719_469
     }
 
     /// The reverse of ``daysSince1970(_:_:_:)``.

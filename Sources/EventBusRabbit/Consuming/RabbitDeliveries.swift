@@ -35,10 +35,12 @@ final class RabbitDeliveries: Deliveries {
     }
 
     let generation: UInt64
+    let executor: (any TaskExecutor)?
     private let state = Mutex(State())
 
-    init(generation: UInt64) {
+    init(generation: UInt64, executor: any TaskExecutor) {
         self.generation = generation
+        self.executor = executor
     }
 
     // MARK: For the consumer's tasks

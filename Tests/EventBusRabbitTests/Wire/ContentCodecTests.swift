@@ -39,14 +39,13 @@ struct ContentCodecTests {
         var decoder = FrameDecoder(maximumFrame: maximumFrame)
         decoder.append(buffer)
         var assembler = ContentAssembler(maximumBody: 1 << 20)
-        let pool = CodecPool()
         var frames: [Frame] = []
         var content: ContentAssembler.Content?
         while let frame = try decoder.next() {
             frames.append(frame)
             switch frame.kind {
             case .method: try assembler.begin(.basicReturn(code: 0, text: ""))
-            case .header: content = try assembler.header(frame.payload, pool: pool)
+            case .header: content = try assembler.header(frame.payload)
             default: content = try assembler.body(frame.payload)
             }
         }
@@ -140,7 +139,6 @@ struct ContentCodecTests {
 
     @Test("A body that is larger than announced or than the limit is refused")
     func bounds() throws {
-        let pool = CodecPool()
         var assembler = ContentAssembler(maximumBody: 4)
         func header(_ size: UInt64) -> ByteBuffer {
             var buffer = ByteBuffer()
@@ -148,11 +146,11 @@ struct ContentCodecTests {
             return buffer
         }
         #expect(throws: WireError.self) { try assembler.body(ByteBuffer(bytes: [1])) }
-        #expect(throws: WireError.self) { try assembler.header(header(1), pool: pool) }
+        #expect(throws: WireError.self) { try assembler.header(header(1)) }
         try assembler.begin(.basicReturn(code: 0, text: ""))
         #expect(throws: WireError.self) { try assembler.begin(.basicReturn(code: 0, text: "")) }
-        #expect(throws: WireError.self) { try assembler.header(header(5), pool: pool) }
-        let incomplete = try assembler.header(header(4), pool: pool)
+        #expect(throws: WireError.self) { try assembler.header(header(5)) }
+        let incomplete = try assembler.header(header(4))
         #expect(incomplete?.method == nil)
         #expect(throws: WireError.self) { try assembler.body(ByteBuffer(bytes: [1, 2, 3, 4, 5])) }
     }

@@ -117,12 +117,21 @@ struct EventCodingTests {
         }
     }
 
-    @Test func daysOfEightCenturiesAreReadAsTheyAreWritten() {
-        // From 1600 on: Foundation writes the Julian calendar before 1582.
-        for day in stride(from: -135_140, to: 157_000, by: 13) {
+    @Test func theDaysOfAllYearsAreReadAsTheyAreWritten() {
+        for day in stride(from: -719_528, to: 2_932_896, by: 41) {
             let date = Date(timeIntervalSince1970: Double(day) * 86400 + 43_200)
             guard EventCoding.date(from: EventCoding.text(of: date)) != date else { continue }
             Issue.record("\(EventCoding.text(of: date)) is not read as \(date)")
+            return
+        }
+    }
+
+    @Test func daysOfEightCenturiesAreWrittenAsFoundationDoes() {
+        // From 1600 on: Foundation writes the Julian calendar before 1582.
+        for day in stride(from: -135_140, to: 157_000, by: 13) {
+            let date = Date(timeIntervalSince1970: Double(day) * 86400 + 86_399)
+            guard EventCoding.text(of: date) != date.formatted(Date.ISO8601FormatStyle()) else { continue }
+            Issue.record("\(date) is written as \(EventCoding.text(of: date))")
             return
         }
     }
