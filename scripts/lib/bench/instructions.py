@@ -17,9 +17,9 @@ import re
 import subprocess
 import sys
 import tempfile
-from typing import Dict, List
+from typing import Dict, List, Optional
 
-from .machine import swift_version
+from . import machine
 from .metrics import rounded
 from .programs import ROOT, Failure
 
@@ -31,6 +31,7 @@ PATHS = {
 }
 SHORT, LONG = 2_000, 12_000
 ALLOWED = 1.10
+UNKNOWN = "not recorded"
 SECONDS = 600
 RECORD = ROOT / "Benchmarks/instructions.json"
 
@@ -64,17 +65,21 @@ def count(program: str, paths: List[str]) -> Dict[str, int]:
 
 def key() -> str:
     """What figures can be compared: those of one architecture and one release of the compiler."""
-    return f"{platform.machine()}, Swift {'.'.join(swift_version().split('.')[:2])}"
+    return f"{platform.machine()}, Swift {'.'.join(machine.swift_version().split('.')[:2])}"
+
+
+def verdict(value: int, before: Optional[int]) -> str:
+    if before is None:
+        return UNKNOWN
+    return "FAIL" if value > ALLOWED * before else "PASS"
 
 
 def table(counted: Dict[str, int], recorded: Dict[str, int]) -> List[str]:
-    lines = ["| path | instructions per operation | recorded | ratio | |", "|---|---|---|---|---|"]
+    lines = ["| path | instructions per operation | recorded | ratio | verdict |", "|---|---|---|---|---|"]
     for path, value in counted.items():
         before = recorded.get(path)
-        ratio = value / before if before else None
-        verdict = "not recorded" if ratio is None else "FAIL" if ratio > ALLOWED else "PASS"
-        shown = ["–", "–"] if ratio is None else [f"{before:,}", rounded(ratio)]
-        lines.append(f"| {path}: {PATHS[path]} | {value:,} | {' | '.join(shown)} | {verdict} |")
+        shown = f"{before:,} | {rounded(value / before)}" if before else "– | –"
+        lines.append(f"| {path}: {PATHS[path]} | {value:,} | {shown} | {verdict(value, before)} |")
     return lines
 
 
@@ -84,20 +89,20 @@ def main() -> int:
     parser.add_argument("program")
     options = parser.parse_args()
     record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    recorded = record.get(key(), {})
     try:
         counted = count(os.path.abspath(options.program), list(PATHS))
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 1
-    lines = table(counted, {} if options.write else record.get(key(), {}))
-    print(f"{key()}\n" + "\n".join(lines))
+    print("\n".join([f"{key()}, {machine.commit()}", "", *table(counted, recorded)]))
     if options.write:
         RECORD.write_text(json.dumps({**record, key(): counted}, indent=2, sort_keys=True) + "\n")
         return 0
-    if any(line.endswith(" not recorded |") for line in lines):
-        print(f"error: nothing is recorded for {key()}: run scripts/count-instructions --write", file=sys.stderr)
-        return 1
-    return 1 if any(line.endswith(" FAIL |") for line in lines) else 0
+    verdicts = {verdict(value, recorded.get(path)) for path, value in counted.items()}
+    if UNKNOWN in verdicts:
+        print(f"error: not all is recorded for {key()}: run scripts/count-instructions --write", file=sys.stderr)
+    return 0 if verdicts == {"PASS"} else 1
 
 
 if __name__ == "__main__":
