@@ -4,8 +4,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import Dict, List, Optional, Sequence, Tuple
+
+# Where `swift build` puts the programs, from the repository's root.
+RELEASE = os.environ.get("BENCHMARKS_SCRATCH", "Benchmarks/.build") + "/release"
+BASELINES = "Benchmarks/.build/baselines"
 
 # What --quick makes of an argument: enough to see that a program works.
 QUICK = {"--seconds": 1, "--count": 2000, "--waiting": 2000, "--batches": 5}
@@ -22,8 +27,7 @@ class Command:
     @property
     def path(self) -> str:
         """Where the program is, from the repository's root."""
-        folder = "release" if self.language == "swift" else "baselines"
-        return f"Benchmarks/.build/{folder}/{self.program}"
+        return f"{RELEASE if self.language == 'swift' else BASELINES}/{self.program}"
 
     def quick(self) -> Command:
         arguments = list(self.arguments)

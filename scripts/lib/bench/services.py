@@ -13,6 +13,7 @@ import time
 from typing import Dict, Mapping, Optional
 
 from .programs import ROOT, Failure
+from .rows import RELEASE
 
 POLL = 0.002
 READY_SECONDS = 30
@@ -29,7 +30,7 @@ class Service:
     """One of the two services, from its start to its end."""
 
     def __init__(self, program: str, environment: Mapping[str, str]):
-        path = ROOT / "Benchmarks/.build/release" / program
+        path = ROOT / RELEASE / program
         if not path.exists():
             raise Failure(f"{program} isn't there: it was not built")
         self.program, self.port = program, free_port()
