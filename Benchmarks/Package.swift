@@ -1,9 +1,11 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// What measures the library and is no part of it; scripts/bench builds and runs it.
+// What measures the library and is no part of it; `scripts/bench` runs it. The programs it is compared with are in Baselines/.
 func library(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-event-bus") }
 func example(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-event-bus-examples") }
+
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 let package = Package(
     name: "swift-event-bus-benchmarks",
@@ -12,8 +14,32 @@ let package = Package(
         .package(name: "swift-event-bus", path: ".."),
         .package(name: "swift-event-bus-examples", path: "../Examples"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
     targets: [
+        .target(name: "Measuring", dependencies: [library("EventBus")]),
+        .executableTarget(name: "in-process", dependencies: ["Measuring", library("EventBus")]),
+        .executableTarget(name: "simulated", dependencies: ["Measuring", library("EventBus"), library("EventBusTesting")]),
+        .executableTarget(name: "topics", dependencies: ["Measuring", library("EventBus")]),
+        .executableTarget(
+            name: "rabbit",
+            dependencies: ["Measuring", library("EventBus"), library("EventBusRabbit"), lifecycle]
+        ),
+        .executableTarget(
+            name: "postgres",
+            dependencies: [
+                "Measuring", library("EventBus"), library("Persistence"), library("PersistencePostgres"), library("Users"),
+                lifecycle,
+            ]
+        ),
+        .executableTarget(
+            name: "hot-paths",
+            dependencies: [
+                "Measuring", library("EventBus"), library("EventBusRabbit"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]
+        ),
         // The whole system, less the cost of hashing a password.
         .executableTarget(
             name: "user-service-cheap-hash",
@@ -21,7 +47,7 @@ let package = Package(
                 example("HTTPAPI"), example("UserProcess"), library("Users"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]
-        )
+        ),
     ]
 )
 

@@ -22,11 +22,13 @@ final class Backlog: Sendable {
     }
 
     private let guarded: Mutex<Guarded>
+    private let ordering: Ordering
 
     /// Raised when a key has been put to sleep or the backlog is finished.
     let alarm = Signal()
 
     init(ordering: Ordering) {
+        self.ordering = ordering
         self.guarded = Mutex(Guarded(state: BacklogState(ordering: ordering)))
     }
 
@@ -42,6 +44,8 @@ final class Backlog: Sendable {
     }
 
     func complete(_ job: Job) {
+        // Without order nothing has waited for it.
+        guard self.ordering == .perKey else { return }
         self.change { $0.complete(job) }
     }
 
@@ -55,7 +59,18 @@ final class Backlog: Sendable {
     }
 
     /// Waits for jobs; `nil` when the backlog is finished and nothing can start, or when the task is cancelled.
-    func take(limit: Int) async -> [Job]? {
+    ///
+    /// - Parameter rest: called before the task waits.
+    func take(limit: Int, rest: () -> Void) async -> [Job]? {
+        if Task.isCancelled { return nil }
+        let (jobs, isFinished) = self.guarded.withLock { ($0.state.take(limit: limit), $0.state.isFinished) }
+        if !jobs.isEmpty { return jobs }
+        if isFinished { return nil }
+        rest()
+        return await self.untilTaken(limit: limit)
+    }
+
+    private func untilTaken(limit: Int) async -> [Job]? {
         let id = self.guarded.withLock { guarded in
             guarded.lastWaiter += 1
             return guarded.lastWaiter

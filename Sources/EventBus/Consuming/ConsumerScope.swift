@@ -36,11 +36,25 @@ struct ConsumerScope: Sendable {
         try await self.deliveries.flush()
     }
 
+    /// Handles deliveries until none can come any more.
     private func work() async throws {
-        while let jobs = await self.backlog.take(limit: self.processor.batch) {
-            try await self.handle(jobs)
+        let limit = WorkLimit(self.options.timeLimit, on: self.timeline)
+        var interrupted: Hand?
+        repeat {
+            let hand = interrupted
+            interrupted = try await limit.supervise { try await self.work(on: hand, within: limit) }
+            try Task.checkCancellation()
+        } while interrupted != nil
+    }
+
+    /// Returns what is in hand when the time limit has cancelled the task.
+    private func work(on hand: Hand?, within limit: WorkLimit) async throws -> Hand? {
+        if let hand, let interrupted = try await self.handle(hand, within: limit) { return interrupted }
+        while let jobs = await self.backlog.take(limit: self.processor.batch, rest: limit.rest) {
+            if let interrupted = try await self.handle(Hand(jobs), within: limit) { return interrupted }
         }
         try Task.checkCancellation()
+        return nil
     }
 
     private func wakeSleepers() async {
@@ -51,71 +65,102 @@ struct ConsumerScope: Sendable {
     }
 
     /// Deliveries that a worker has taken: those whose start is not counted yet, and those that may start.
-    private struct Hand {
+    private struct Hand: Sendable {
         var uncounted: ArraySlice<Backlog.Job>
         /// Identifies the start that is being counted, so that asking again counts nothing.
         var claim: Identifier?
-        var open: [(job: Backlog.Job, attempt: Int)] = []
-    }
+        var open: ArraySlice<(job: Backlog.Job, attempt: Int)> = []
+        /// Whether each is handled by itself, since one of them failed and took the others along.
+        var isSplit = false
+        /// What has become of the first ones of `open`, which are to be settled.
+        var ended: (count: Int, result: ProcessingResult)?
+        /// Whether one of them came back.
+        let hasReturned: Bool
 
-    private func handle(_ jobs: [Backlog.Job]) async throws {
-        var holding = HoldingPauses(name: self.name, timeline: self.timeline, status: self.status, logger: self.logger)
-        defer { holding.end() }
-        // Without counted starts a return counts as one, also while a message only waits for its turn.
-        let runsAlone = self.processor.countsStarts && jobs.contains { $0.delivery.returns > 0 }
-        var hand = Hand(uncounted: jobs[...])
-        while true {
-            let cause =
-                runsAlone
-                ? try await Suspects.turnstile.withTurn { try await self.handle(&hand) } : try await self.handle(&hand)
-            // A held delivery that the shutdown finds is left unsettled and goes back.
-            guard let cause, try await holding.pause(cause) else { return }
+        init(_ jobs: [Backlog.Job]) {
+            self.uncounted = jobs[...]
+            self.hasReturned = jobs.contains { $0.delivery.returns > 0 }
         }
     }
 
-    /// Handles what can be handled now; returns why the rest has to wait, if there is one.
-    private func handle(_ hand: inout Hand) async throws -> (any Error)? {
-        while let job = hand.uncounted.first {
-            let attempt: Int
-            var isHandled = false
-            do {
-                attempt = try await self.startNumber(of: job, &hand)
-                // The last start may have done its work, and only the verdict was lost.
-                if attempt > self.limit(of: job) {
-                    isHandled = try await self.processor.isHandled(job.delivery.message.id)
-                }
-            } catch let away as StoreAway {
-                return away.cause
+    /// Why a hand is not empty.
+    private enum Stop {
+        case none
+        case away(any Error)
+        case timeLimit
+    }
+
+    /// Returns what is left when the time limit has cancelled the task.
+    private func handle(_ hand: Hand, within limit: WorkLimit) async throws -> Hand? {
+        var hand = hand
+        var holding = HoldingPauses(name: self.name, timeline: self.timeline, status: self.status, logger: self.logger)
+        defer { holding.end() }
+        // Without counted starts a return counts as one, also while a message only waits for its turn.
+        let runsAlone = self.processor.countsStarts && hand.hasReturned
+        while true {
+            let stop =
+                runsAlone
+                ? try await Suspects.turnstile.withTurn { try await self.handle(&hand, within: limit) }
+                : try await self.handle(&hand, within: limit)
+            switch stop {
+            case .none: return nil
+            case .timeLimit: return hand
+            case .away(let cause):
+                // A held delivery that the shutdown finds is left unsettled and goes back.
+                guard try await holding.pause(cause) else { return nil }
             }
+        }
+    }
+
+    /// Handles what can be handled now.
+    private func handle(_ hand: inout Hand, within limit: WorkLimit) async throws -> Stop {
+        try await self.settle(&hand)
+        do {
+            try await self.count(&hand)
+        } catch let away as StoreAway {
+            return .away(away.cause)
+        }
+        while !hand.open.isEmpty {
+            let part = hand.isSplit ? hand.open.prefix(1) : hand.open
+            let result = try await self.processor.process(part.map(\.job.delivery.message), within: limit)
+            switch result {
+            case .away(let cause): return limit.hasPassed ? .timeLimit : .away(cause)
+            case .failed where part.count > 1, .poison where part.count > 1: hand.isSplit = true
+            default: hand.ended = (part.count, result)
+            }
+            // What has to be done for a verdict cannot be done in a task that is cancelled.
+            if limit.hasPassed { return .timeLimit }
+            try await self.settle(&hand)
+        }
+        return .none
+    }
+
+    /// Counts the starts that are about to happen; throws ``StoreAway``.
+    private func count(_ hand: inout Hand) async throws {
+        while let job = hand.uncounted.first {
+            let attempt = try await self.startNumber(of: job, &hand)
+            // The last start may have done its work, and only the verdict was lost.
+            let isTooMany = attempt > self.limit(of: job)
+            let isHandled = isTooMany ? try await self.processor.isHandled(job.delivery.message.id) : false
             hand.uncounted.removeFirst()
             hand.claim = nil
             if isHandled {
                 try await self.settle(job, attempt, .done)
-            } else if attempt <= self.limit(of: job) {
-                hand.open.append((job, attempt))
-            } else {
+            } else if isTooMany {
                 let reason = "\(attempt - 1) attempts were started and none of them ended"
                 try await self.deadLetter(job, reason, attempts: attempt - 1)
-            }
-        }
-        guard !hand.open.isEmpty else { return nil }
-        let results = try await self.processor.process(
-            hand.open.map(\.job.delivery.message),
-            timeLimit: self.options.timeLimit,
-            on: self.timeline
-        )
-        var away: [(job: Backlog.Job, attempt: Int)] = []
-        var cause: (any Error)?
-        for ((job, attempt), result) in zip(hand.open, results) {
-            if case .away(let error) = result {
-                away.append((job, attempt))
-                cause = error
             } else {
-                try await self.settle(job, attempt, result)
+                hand.open.append((job, attempt))
             }
         }
-        hand.open = away
-        return cause
+    }
+
+    private func settle(_ hand: inout Hand) async throws {
+        guard let ended = hand.ended else { return }
+        hand.ended = nil
+        let jobs = hand.open.prefix(ended.count)
+        hand.open.removeFirst(ended.count)
+        for (job, attempt) in jobs { try await self.settle(job, attempt, ended.result) }
     }
 
     /// How many attempts may be started.

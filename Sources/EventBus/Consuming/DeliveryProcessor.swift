@@ -27,8 +27,10 @@ package protocol DeliveryProcessor: Sendable {
     /// - Throws: ``StoreAway``; `CancellationError`.
     func isHandled(_ messageID: String) async throws -> Bool
 
-    /// Handles messages: one result each, in order. Throws only `CancellationError`.
-    func process(_ messages: [Message], timeLimit: Duration, on timeline: Timeline) async throws -> [ProcessingResult]
+    /// Handles messages together, with one result for all of them; of several that failed each has to be handled by itself.
+    ///
+    /// Throws only `CancellationError`.
+    func process(_ messages: [Message], within limit: WorkLimit) async throws -> ProcessingResult
 }
 
 /// A start of handling a delivery and what is known of earlier ones.
@@ -44,7 +46,7 @@ package struct Start: Sendable {
     package var isFirst: Bool { self.failures == 0 && self.returns == 0 }
 }
 
-/// What became of one message.
+/// What became of messages that were handled together.
 package enum ProcessingResult: Sendable {
     case done
     case failed(any Error)
@@ -81,22 +83,16 @@ struct PlainProcessor: DeliveryProcessor {
 
     func isHandled(_ messageID: String) async throws -> Bool { false }
 
-    func process(
-        _ messages: [Message],
-        timeLimit: Duration,
-        on timeline: Timeline
-    ) async throws -> [ProcessingResult] {
-        var results: [ProcessingResult] = []
-        for message in messages {
-            do {
+    func process(_ messages: [Message], within limit: WorkLimit) async throws -> ProcessingResult {
+        do {
+            for message in messages {
                 let handler = try self.handlers.handler(for: message)
-                try await withTimeLimit(timeLimit, on: timeline) { try await handler.run(message, ()) }
-                results.append(.done)
-            } catch {
-                try Task.checkCancellation()
-                results.append(ProcessingResult(error))
+                try await limit.run { try await handler.run(message, ()) }
             }
+            return .done
+        } catch {
+            if !limit.hasPassed { try Task.checkCancellation() }
+            return ProcessingResult(error)
         }
-        return results
     }
 }

@@ -42,7 +42,7 @@ extension Event {
     public static var version: Int { 1 }
 
     /// A slash and the first word of the topic.
-    public static var source: String { "/" + (Self.topic.words.first.map(String.init) ?? "") }
+    public static var source: String { "/" + Self.topic.firstWord }
 
     /// `true`: an event that nobody would hear is not accepted.
     public static var requiresSubscriber: Bool { true }

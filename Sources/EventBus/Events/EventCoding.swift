@@ -9,7 +9,8 @@ package import Foundation
 
 /// How events become JSON and back: plain UTF-8 objects, times in UTC with `Z` (RFC 3339 §5.6).
 package enum EventCoding {
-    package static func encoder() -> JSONEncoder {
+    /// Shared, since making one costs as much as encoding a small event.
+    package static let encoder: JSONEncoder = {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .custom { date, encoder in
@@ -17,9 +18,9 @@ package enum EventCoding {
             try container.encode(EventCoding.text(of: date))
         }
         return encoder
-    }
+    }()
 
-    package static func decoder() -> JSONDecoder {
+    package static let decoder: JSONDecoder = {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .custom { decoder in
             let container = try decoder.singleValueContainer()
@@ -29,7 +30,7 @@ package enum EventCoding {
             return date
         }
         return decoder
-    }
+    }()
 
     /// `2026-01-01T00:00:00Z`, with milliseconds only where there are any.
     package static func text(of date: Date) -> String {
@@ -56,7 +57,7 @@ extension Message {
     public init<E: Event>(_ event: E, stamp: Stamp = .next()) throws(BusError) {
         let body: [UInt8]
         do {
-            body = [UInt8](try EventCoding.encoder().encode(event))
+            body = [UInt8](try EventCoding.encoder.encode(event))
         } catch {
             throw BusError(.invalidMessage, "event of topic \(E.topic) cannot be encoded as JSON", cause: error)
         }
@@ -85,7 +86,7 @@ extension Message {
             )
         }
         do {
-            return try EventCoding.decoder().decode(E.self, from: Data(self.body))
+            return try EventCoding.decoder.decode(E.self, from: Data(self.body))
         } catch {
             throw BusError(.undecodable, "\(E.topic): \(DecodingFault(error))", cause: error)
         }

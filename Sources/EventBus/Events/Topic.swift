@@ -30,21 +30,38 @@ public struct Topic: Hashable, Sendable {
     /// The words, in order.
     public var words: [Substring] { self.name.split(separator: ".", omittingEmptySubsequences: false) }
 
+    /// The part before the first dot.
+    package var firstWord: Substring {
+        let end = self.name.utf8.firstIndex(of: UInt8(ascii: ".")) ?? self.name.endIndex
+        return self.name[..<end]
+    }
+
     static func problem(of name: String, allowingWildcards: Bool) -> String? {
         if name.isEmpty { return "must not be empty" }
         if name.utf8.count > Topic.maximumBytes {
             return "has \(name.utf8.count) bytes, the limit is \(Topic.maximumBytes)"
         }
-        for word in name.split(separator: ".", omittingEmptySubsequences: false) {
-            if word.isEmpty { return "must not have an empty word" }
-            if word.unicodeScalars.contains(where: { $0.value <= 0x20 || $0.value == 0x7F }) {
+        // Byte by byte, since literals are checked wherever they stand: all that is forbidden is ASCII.
+        var length = 0
+        var hasWildcard = false
+        for byte in name.utf8 {
+            switch byte {
+            case UInt8(ascii: "."):
+                if length == 0 { return "must not have an empty word" }
+                (length, hasWildcard) = (0, false)
+                continue
+            case 0...0x20, 0x7F:
                 return "must not contain white space or control characters"
+            case UInt8(ascii: "*"), UInt8(ascii: "#"):
+                if !allowingWildcards { return "must not contain a wildcard" }
+                hasWildcard = true
+            default:
+                break
             }
-            let hasWildcard = word.utf8.contains { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "#") }
-            if hasWildcard, !(allowingWildcards && word.utf8.count == 1) {
-                return allowingWildcards ? "has a wildcard that is not a whole word" : "must not contain a wildcard"
-            }
+            length += 1
+            if hasWildcard, length > 1 { return "has a wildcard that is not a whole word" }
         }
+        if length == 0 { return "must not have an empty word" }
         return nil
     }
 }

@@ -17,13 +17,28 @@ public final class InMemoryEventBus: EventBus {
         var waiting: [UInt64: Signal] = [:]
         var lastConsumer: UInt64 = 0
 
+        /// Stores what has room while nobody waits for any; the rest is left for the line.
+        mutating func store(_ publishing: inout Publishing) {
+            while let run = publishing.nextRun(targets: { self.router.targets(of: $0) }) {
+                let hasRoom =
+                    self.line.isEmpty && publishing.rest.isEmpty
+                    && run.targets.allSatisfy { publishing.admitted.contains($0) || self.queues[$0].askForRoom() }
+                guard hasRoom else {
+                    publishing.leaveForLater(run)
+                    continue
+                }
+                for target in run.targets { publishing.signals += self.queues[target].add(run.messages) }
+                publishing.admitted = run.targets
+            }
+        }
+
         /// Stores what has room; returns whom to wake.
         mutating func advance() -> [Signal] {
             var signals: [Signal] = []
             let queues = self.queues
             let done = self.line.advance(
                 hasRoom: { queues[$0].askForRoom() },
-                store: { signals += queues[$0].add($1) }
+                store: { signals += queues[$0].add($1[...]) }
             )
             return signals + done.compactMap { self.waiting.removeValue(forKey: $0) }
         }
@@ -132,30 +147,19 @@ extension InMemoryEventBus {
     ///
     /// Waits while one of the subscriptions is full.
     public func publish(_ messages: [Message]) async -> [PublishOutcome] {
-        var outcomes: [PublishOutcome] = []
-        outcomes.reserveCapacity(messages.count)
-        let (signals, place) = self.state.withLock { state -> ([Signal], (id: UInt64, signal: Signal)?) in
-            var items: [PublisherLine.Item] = []
-            for (place, message) in messages.enumerated() {
-                do throws(BusError) {
-                    try message.validate()
-                } catch {
-                    outcomes.append(.notSent(error))
-                    continue
-                }
-                let targets = state.router.targets(of: message.topic)
-                if !targets.isEmpty { items.append(.init(place: place, message: message, targets: targets)) }
-                outcomes.append(targets.isEmpty && message.requiresSubscriber ? .unroutable : .confirmed)
-            }
-            guard !items.isEmpty else { return ([], nil) }
-            let (id, signal) = (state.line.join(items), Signal())
+        let (publishing, place) = self.state.withLock { state -> (Publishing, (id: UInt64, signal: Signal)?) in
+            var publishing = Publishing(messages)
+            state.store(&publishing)
+            guard !publishing.rest.isEmpty else { return (publishing, nil) }
+            let (id, signal) = (state.line.join(publishing.rest), Signal())
             state.waiting[id] = signal
-            let signals = state.advance()
-            return (signals, state.waiting[id] == nil ? nil : (id, signal))
+            publishing.signals += state.advance()
+            return (publishing, state.waiting[id] == nil ? nil : (id, signal))
         }
-        for signal in signals { signal.raise() }
-        guard let place else { return outcomes }
+        for signal in publishing.signals { signal.raise() }
+        guard let place else { return publishing.outcomes }
         await place.signal.wait(until: self.timeline.now() + Self.patience, on: self.timeline)
+        var outcomes = publishing.outcomes
         for (index, error) in self.leave(place.id) { outcomes[index] = .notSent(error) }
         return outcomes
     }

@@ -39,7 +39,7 @@ final class InMemoryQueue: Sendable {
     }
 
     /// Adds messages; the caller raises the signals, when it holds no lock.
-    func add(_ messages: [Message]) -> [Signal] {
+    func add(_ messages: ArraySlice<Message>) -> [Signal] {
         self.guarded.withLock { guarded in
             guarded.state.publish(messages).compactMap { guarded.signals[$0] }
         }
@@ -79,10 +79,9 @@ final class InMemoryQueue: Sendable {
     }
 
     func take(by consumer: QueueState.ConsumerID) -> QueueState.Take {
-        let now = self.timeline.now()
         var take = QueueState.Take.detached
         self.change { state in
-            let (result, wake) = state.take(by: consumer, now: now)
+            let (result, wake) = state.take(by: consumer, now: self.timeline.now())
             take = result
             return wake
         }
@@ -119,8 +118,12 @@ package struct InMemoryDeliveries: Deliveries {
 
     package func settle(_ delivery: Delivery.ID, _ verdict: Verdict) {
         guard delivery.generation == self.consumer else { return }
-        let now = self.queue.timeline.now()
-        self.queue.change { $0.settle(delivery.tag, by: self.consumer, verdict, now: now, stamp: Stamp.next) }
+        if case .done = verdict {
+            self.queue.change { $0.acknowledge(delivery.tag, by: self.consumer) }
+        } else {
+            let now = self.queue.timeline.now()
+            self.queue.change { $0.settle(delivery.tag, by: self.consumer, verdict, now: now, stamp: Stamp.next) }
+        }
     }
 
     /// Carries out a verdict as far as its copy goes and leaves the delivery unsettled, as when a process dies before it acknowledges.

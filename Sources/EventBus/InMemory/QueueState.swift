@@ -35,6 +35,8 @@ struct QueueState: Sendable {
         var buffered = 0
         var nextTag: UInt64 = 1
         var isStopped = false
+        /// Whether it has not asked yet or was told to wait, and has not been woken since.
+        var isWaiting = true
 
         var handedOut: Int { self.outstanding.count - self.buffered }
         /// A broker goes on pushing to a consumer that has stopped asking, until the consumer's scope ends.
@@ -97,7 +99,7 @@ struct QueueState: Sendable {
 
     // MARK: Events. Each returns the consumers that may have something to take now.
 
-    mutating func publish(_ messages: [Message]) -> [ConsumerID] {
+    mutating func publish(_ messages: some Sequence<Message>) -> [ConsumerID] {
         for message in messages { self.main.append(Entry(message: message)) }
         return self.push()
     }
@@ -128,6 +130,13 @@ struct QueueState: Sendable {
         return [id]
     }
 
+    /// A delivery has been handled: the message is gone.
+    mutating func acknowledge(_ tag: UInt64, by id: ConsumerID) -> [ConsumerID] {
+        guard let outstanding = self.remove(tag, of: id) else { return [] }
+        return self.pushAfter(outstanding, of: id)
+    }
+
+    /// A delivery has to be tried again, or has become a dead letter.
     mutating func settle(
         _ tag: UInt64,
         by id: ConsumerID,
@@ -135,11 +144,11 @@ struct QueueState: Sendable {
         now: Duration,
         stamp: () -> Stamp
     ) -> [ConsumerID] {
-        guard let index = self.index(of: id), let position = self.handedOut(tag, to: index) else { return [] }
-        let entry = self.consumers[index].outstanding.remove(at: position).entry
-        let isNextDue = self.carryOut(verdict, on: entry, now: now, stamp: stamp)
+        guard let outstanding = self.remove(tag, of: id) else { return [] }
+        let isNextDue = self.carryOut(verdict, on: outstanding.entry, now: now, stamp: stamp)
+        let woken = self.pushAfter(outstanding, of: id)
         // Whoever waits has to wait no longer than until then: the one that failed may be gone by that time.
-        return self.push() + (isNextDue ? self.consumers.map(\.id) : [id])
+        return isNextDue ? self.consumers.map(\.id) : woken
     }
 
     /// Carries out a verdict and leaves the delivery unsettled, as when a process dies between a copy and the acknowledgement.
@@ -173,14 +182,8 @@ struct QueueState: Sendable {
         return self.push()
     }
 
-    mutating func take(by id: ConsumerID, now: Duration) -> (Take, wake: [ConsumerID]) {
-        var wake: [ConsumerID] = []
-        if let first = self.delayed.first, first.due <= now {
-            let due = self.delayed.prefix { $0.due <= now }
-            self.main.append(contentsOf: due.map(\.entry))
-            self.delayed.removeFirst(due.count)
-            wake = self.push()
-        }
+    mutating func take(by id: ConsumerID, now: @autoclosure () -> Duration) -> (Take, wake: [ConsumerID]) {
+        var wake = self.delayed.isEmpty ? [] : self.addDue(now())
         guard let index = self.index(of: id) else { return (.detached, wake) }
         guard !self.consumers[index].isStopped else { return (.stopped, wake) }
         let hadSolo = !self.solo.isEmpty
@@ -188,10 +191,19 @@ struct QueueState: Sendable {
         // Others were held back only as long as something had to run alone.
         if hadSolo, self.solo.isEmpty { wake += self.consumers.filter { $0.buffered > 0 }.map(\.id) }
         if !deliveries.isEmpty { return (.deliveries(deliveries), wake) }
+        self.consumers[index].isWaiting = true
         return (.wait(until: self.delayed.first?.due), wake)
     }
 
     // MARK: Steps
+
+    private mutating func addDue(_ now: Duration) -> [ConsumerID] {
+        let due = self.delayed.prefix { $0.due <= now }
+        guard !due.isEmpty else { return [] }
+        self.main.append(contentsOf: due.map(\.entry))
+        self.delayed.removeFirst(due.count)
+        return self.push()
+    }
 
     private func index(of id: ConsumerID) -> Int? {
         self.consumers.firstIndex { $0.id == id }
@@ -203,7 +215,7 @@ struct QueueState: Sendable {
     /// to be run alone; on RabbitMQ the consumer that receives it moves it.
     private mutating func push() -> [ConsumerID] {
         var woken: [ConsumerID] = []
-        while let first = self.main.first, let index = self.consumerWithRoom(for: first.message) {
+        while !self.main.isEmpty, let index = self.consumerWithRoom() {
             var entry = self.main.removeFirst()
             if self.ordering == .none, entry.returnsHere > 0 {
                 entry.returnsBefore += 1
@@ -215,28 +227,37 @@ struct QueueState: Sendable {
             self.consumers[index].nextTag += 1
             self.consumers[index].outstanding.append(Outstanding(tag: tag, entry: entry, origin: .main))
             self.consumers[index].buffered += 1
-            if woken.last != self.consumers[index].id { woken.append(self.consumers[index].id) }
+            if self.consumers[index].isWaiting {
+                self.consumers[index].isWaiting = false
+                woken.append(self.consumers[index].id)
+            }
         }
         // Whoever is idle may take what has to run alone.
         return self.solo.isEmpty ? woken : self.consumers.map(\.id)
     }
 
-    private mutating func consumerWithRoom(for message: Message) -> Int? {
+    /// The consumer that gets the first message: the one whose turn it is among those with room.
+    private mutating func consumerWithRoom() -> Int? {
         if self.ordering == .perKey {
             return self.consumers.first?.hasRoom == true ? 0 : nil
         }
-        var inTurn: [Int] = []
+        if let choice = self.choice { return self.chosenConsumer(choice) }
         for step in 0..<self.consumers.count {
             let index = (self.turn + step) % self.consumers.count
             guard self.consumers[index].hasRoom else { continue }
-            inTurn.append(index)
-            if self.choice == nil { break }
+            self.turn = index + 1
+            return index
         }
+        return nil
+    }
+
+    private mutating func chosenConsumer(_ choice: Choice) -> Int? {
+        let inTurn = (0..<self.consumers.count)
+            .map { (self.turn + $0) % self.consumers.count }
+            .filter { self.consumers[$0].hasRoom }
         guard var index = inTurn.first else { return nil }
-        if let choice = self.choice {
-            let chosen = choice(inTurn.map { self.consumers[$0].id }, message)
-            if inTurn.indices.contains(chosen) { index = inTurn[chosen] }
-        }
+        let chosen = choice(inTurn.map { self.consumers[$0].id }, self.main[0].message)
+        if inTurn.indices.contains(chosen) { index = inTurn[chosen] }
         self.turn = index + 1
         return index
     }
@@ -299,8 +320,23 @@ struct QueueState: Sendable {
         )
     }
 
+    private mutating func remove(_ tag: UInt64, of id: ConsumerID) -> Outstanding? {
+        guard let index = self.index(of: id), let position = self.handedOut(tag, to: index) else { return nil }
+        return position == 0
+            ? self.consumers[index].outstanding.removeFirst() : self.consumers[index].outstanding.remove(at: position)
+    }
+
+    private mutating func pushAfter(_ settled: Outstanding, of id: ConsumerID) -> [ConsumerID] {
+        let woken = self.push()
+        // What had to run alone has held back what had been pushed.
+        return settled.origin == .solo ? woken + [id] : woken
+    }
+
     private func handedOut(_ tag: UInt64, to index: Int) -> Int? {
-        let consumer = self.consumers[index]
-        return consumer.outstanding.prefix(consumer.handedOut).firstIndex { $0.tag == tag }
+        let handedOut = self.consumers[index].handedOut
+        guard handedOut > 0 else { return nil }
+        // Mostly they are settled in order.
+        if self.consumers[index].outstanding[0].tag == tag { return 0 }
+        return self.consumers[index].outstanding.prefix(handedOut).firstIndex { $0.tag == tag }
     }
 }

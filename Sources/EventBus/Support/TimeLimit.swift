@@ -8,7 +8,7 @@ package struct TimeLimitExceeded: Error, CustomStringConvertible {
     package var description: String { "the time limit of \(self.limit) was exceeded" }
 }
 
-/// Runs `body` and cancels it when the limit has passed.
+/// Runs `body` and cancels it when the limit has passed; see ``WorkLimit`` for what happens often.
 ///
 /// What `body` returns counts even when it comes after the limit: it may have committed something.
 package func withTimeLimit<Result: Sendable>(

@@ -43,45 +43,29 @@ struct StoreProcessor: DeliveryProcessor {
         start.redrives == 0 ? start.messageID : "\(start.messageID)#\(start.redrives)"
     }
 
-    func process(
-        _ messages: [Message],
-        timeLimit: Duration,
-        on timeline: Timeline
-    ) async throws -> [ProcessingResult] {
+    func process(_ messages: [Message], within limit: WorkLimit) async throws -> ProcessingResult {
         do {
-            try await self.handle(messages, timeLimit, timeline)
-            return messages.map { _ in .done }
-        } catch {
-            try Task.checkCancellation()
-            if (error as? RepositoryError)?.isTransient == true { return messages.map { _ in .away(error) } }
-            guard messages.count > 1 else { return [self.result(of: messages[0], error)] }
-        }
-        // One of them failed and took the others along: handle each by itself.
-        var results: [ProcessingResult] = []
-        for message in messages {
-            results += try await self.process([message], timeLimit: timeLimit, on: timeline)
-        }
-        return results
-    }
-
-    private func handle(_ messages: [Message], _ timeLimit: Duration, _ timeline: Timeline) async throws {
-        // What cannot be handled at all needs no transaction.
-        let work = try messages.map { (message: $0, handler: try self.handlers.handler(for: $0)) }
-        let away = try await withTimeLimit(timeLimit, on: timeline) { () -> RepositoryError? in
-            do {
-                try await self.store.transaction { transaction in
-                    let fresh = try await transaction.markHandled(work.map(\.message.id), by: self.consumer)
-                    for (item, isFresh) in zip(work, fresh) where isFresh {
-                        try await item.handler.run(item.message, transaction)
+            // What cannot be handled at all needs no transaction.
+            let work = try messages.map { (message: $0, handler: try self.handlers.handler(for: $0)) }
+            let away = try await limit.run { () -> RepositoryError? in
+                do {
+                    try await self.store.transaction { transaction in
+                        let fresh = try await transaction.markHandled(work.map(\.message.id), by: self.consumer)
+                        for (item, isFresh) in zip(work, fresh) where isFresh {
+                            try await item.handler.run(item.message, transaction)
+                        }
                     }
+                    return nil
+                } catch let error as RepositoryError where error.isTransient {
+                    // Returned, since it also matters after the limit: the commit may have taken effect.
+                    return error
                 }
-                return nil
-            } catch let error as RepositoryError where error.isTransient {
-                // Returned, since it also matters after the limit: the commit may have taken effect.
-                return error
             }
+            return away.map(ProcessingResult.away) ?? .done
+        } catch {
+            if !limit.hasPassed { try Task.checkCancellation() }
+            return messages.count > 1 ? .failed(error) : self.result(of: messages[0], error)
         }
-        if let away { throw away }
     }
 
     private func result(of message: Message, _ error: any Error) -> ProcessingResult {

@@ -58,7 +58,8 @@ struct QueueStateTests {
         _ = queue.publish(self.messages("a", "b", "c", "d", "e", "f"))
         #expect(self.take(&queue, 1) == ["a", "c"])
         #expect(self.take(&queue, 2) == ["b", "d", "e"])
-        #expect(self.settle(&queue, 2, by: 1).contains(1))
+        #expect(self.take(&queue, 1) == ["wait"])
+        #expect(self.settle(&queue, 2, by: 1) == [1])
         #expect(self.take(&queue, 1) == ["f"])
     }
 
@@ -69,6 +70,18 @@ struct QueueStateTests {
         #expect(queue.publish(self.messages("a")) == [1])
         #expect(queue.publish(self.messages("b")) == [2])
         #expect(queue.publish(self.messages("c")).isEmpty)
+    }
+
+    @Test mutating func aConsumerThatHasBeenWokenAndHasNotAskedYetIsNotWokenAgain() {
+        var queue = QueueState(ordering: .none)
+        _ = queue.attach(1, prefetch: 10)
+        #expect(queue.publish(self.messages("a")) == [1])
+        #expect(queue.publish(self.messages("b")).isEmpty)
+        #expect(self.take(&queue, 1) == ["a", "b"])
+        #expect(queue.publish(self.messages("c")).isEmpty, "it will ask again")
+        #expect(self.take(&queue, 1) == ["c"])
+        #expect(self.take(&queue, 1) == ["wait"])
+        #expect(queue.publish(self.messages("d")) == [1])
     }
 
     @Test mutating func prefetchedMessagesComeBackTogetherAlsoThoseThatNobodyTook() {

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+//
+//   postgres register --connections 8 --tasks 32 --seconds 3
+//   postgres select --connections 4 --tasks 64 --seconds 3
+//
+// The server is that of DATABASE_URL; tables are in a schema of their own, `bench_c`, which is dropped in the end. Each
+// prints one line of JSON, or says on stderr what did not hold and ends with 1.
+
+#include "postgres.h"
+
+#include <string.h>
+
+int main(int count, char **values) {
+    if (count > 1 && strcmp(values[1], "register") == 0) {
+        register_main(count - 2, values + 2);
+    } else if (count > 1 && strcmp(values[1], "select") == 0) {
+        select_main(count - 2, values + 2);
+    } else {
+        fail("usage: postgres register|select --name value …");
+    }
+    return 0;
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+//
+// consume: big reads, every message decoded and copied out, one acknowledgement for 50 messages; acknowledgements leave
+// with one write when everything that was read has been handled.
+
+#include "rabbit_message.h"
+
+enum { ACK_EVERY = 50 };
+
+/// Takes deliveries until `wanted` have come, and acknowledges all of them.
+static void take_all(Reader *reader, bool has_all_properties, uint64_t wanted) {
+    static uint8_t acks[64 * 1024];
+    Message *message = allocate(1, sizeof *message);
+    uint64_t taken = 0, acknowledged = 0;
+    bool is_started = false;
+    while (taken < wanted) {
+        reader_read(reader, true);
+        uint8_t *p = acks;
+        Frame frame;
+        while (reader_next(reader, &frame)) {
+            if (!is_started) {
+                is_started = frame.type == FRAME_METHOD && take_method(&frame.payload) == BASIC_CONSUME_OK;
+                if (!is_started) fail("no consume-ok");
+                continue;
+            }
+            if (!message_take(message, &frame)) continue;
+            if (message->tag != ++taken) fail("delivery %llu has tag %llu", (unsigned long long)taken,
+                (unsigned long long)message->tag);
+            if (message->is_redelivered) fail("a message came again");
+            if (taken > wanted) fail("more than %llu messages have come", (unsigned long long)wanted);
+            message_check(message, has_all_properties);
+            if (taken - acknowledged == ACK_EVERY || taken == wanted) {
+                p = put_ack(p, taken, true);
+                acknowledged = taken;
+            }
+        }
+        if (p > acks) send_all(reader->socket, acks, (size_t)(p - acks));
+    }
+}
+
+void consume_main(int count, char **values) {
+    static const char *const names[] = {"properties", "count", NULL};
+    Arguments arguments = arguments_read(count, values, names);
+    bool has_all_properties = wants_all_properties(arguments);
+    long wanted = argument_number(arguments, "count", 0);
+
+    Session *session = session_open();
+    session_declare(session, "bench.consumed", true);
+    long found = session_count(session, "bench.consumed");
+    if (found != wanted) fail("the queue has %ld messages instead of %ld", found, wanted);
+    session_prefetch(session, PREFETCH);
+    Reader *reader = reader_new(session_socket(session));
+    uint8_t consume[512];
+    size_t length = (size_t)(put_consume(consume, "bench.consumed") - consume);
+    Measurement measurement = measurement_start();
+    send_all(reader->socket, consume, length);
+    take_all(reader, has_all_properties, (uint64_t)wanted);
+    channel_close(reader);
+    measurement_stop(&measurement);
+    session_reopen(session);
+    if (session_count(session, "bench.consumed") != 0) fail("not all messages were acknowledged");
+    session_close(session);
+    measurement_print(&measurement, wanted, NULL, 0);
+}

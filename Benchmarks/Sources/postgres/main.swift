@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Measuring
+
+let arguments = try Arguments()
+let seconds = Double(try arguments.number("seconds", or: 3))
+let connections = try arguments.number("connections", or: 8)
+
+switch arguments.command {
+case "register":
+    let tasks = try arguments.number("tasks", or: 32)
+    try await RunningStore(connections: connections, Account.migrations).run { store in
+        try await Transactions(store, tasks: tasks).register(for: seconds)
+    }
+case "select":
+    let tasks = try arguments.number("tasks", or: 64)
+    try await RunningStore(connections: connections, Account.migrations).run { store in
+        try await Transactions(store, tasks: tasks).select(for: seconds)
+    }
+case "consume":
+    let batch = try arguments.number("batch", or: 64)
+    try await RunningStore(connections: connections, Account.migrations).run { store in
+        try await Consuming(store, batch: batch).measure(for: seconds)
+    }
+case "relay":
+    let rows = try arguments.number("rows", or: 100_000)
+    try await RunningStore(connections: connections, [OutboxFill.migration(rows: rows)]).run { store in
+        try await Relaying(store).measure(events: rows)
+    }
+case "relay-batches":
+    let (waiting, batches) = (try arguments.number("waiting", or: 0), try arguments.number("batches", or: 50))
+    let rows = max(waiting, batches * Relaying.batch)
+    try await RunningStore(connections: connections, [OutboxFill.migration(rows: rows)]).run { store in
+        try await Relaying(store).measure(batches: batches)
+    }
+default:
+    throw Arguments.Failure("\(arguments.command) is none of register, select, consume, relay, relay-batches")
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusRabbit
+import Measuring
+import Synchronization
+
+/// Takes what a queue has been filled with; each delivery gets a verdict of its own.
+struct Consuming {
+    private static let topic: Topic = "bench.consumed"
+
+    private let count: Int
+    private let prefetch: Int
+    private let bus: RabbitEventBus
+
+    init(count: Int, prefetch: Int, _ bus: RabbitEventBus) {
+        self.count = count
+        self.prefetch = prefetch
+        self.bus = bus
+    }
+
+    /// Through ``EventBus/Deliveries``, the interface of backends.
+    func measure() async throws -> Measurement {
+        let subscription = try Subscription(
+            "bench.consumed",
+            patterns: [TopicPattern(Self.topic)],
+            prefetch: self.prefetch
+        )
+        let start = Mutex<Measurement.Start?>(nil)
+        let taken = Atomic(0)
+        try await self.bus.withDeliveries(to: subscription) { deliveries in
+            start.withLock { $0 = Measurement.Start() }
+            var count = 0
+            while count < self.count, let batch = try await deliveries.next() {
+                for delivery in batch {
+                    guard delivery.message.body.count == Samples.body.count else {
+                        throw Arguments.Failure("a body of \(delivery.message.body.count) bytes")
+                    }
+                    deliveries.settle(delivery.id, .done)
+                }
+                count += batch.count
+            }
+            taken.store(count, ordering: .relaxed)
+        }
+        return try self.end(start.withLock { $0 }, taken.load(ordering: .relaxed))
+    }
+
+    /// Through an ``EventBus/EventConsumer`` with a typed handler.
+    func measureTyped() async throws -> Measurement {
+        let handled = Handled(self.count)
+        let options = ConsumerOptions(prefetch: self.prefetch)
+        let consumer = EventConsumer("bench.consumed", on: self.bus, options: options) {
+            On(Filled.self) { _ in handled.add() }
+        }
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await consumer.run() }
+            try await consumer.untilConsuming()
+            let start = Measurement.Start()
+            await handled.untilAll()
+            let result = try self.end(start, handled.count)
+            group.cancelAll()
+            try? await group.waitForAll()
+            return result
+        }
+    }
+
+    private func end(_ start: Measurement.Start?, _ taken: Int) throws -> Measurement {
+        guard let start, taken == self.count else { throw Arguments.Failure("\(taken) of \(self.count) deliveries") }
+        return start.end(operations: taken)
+    }
+}
+
+/// What the queue has been filled with.
+private struct Filled: Event {
+    static let topic: Topic = "bench.consumed"
+
+    let text: String
+}
+
+/// Counts to a number, which one task waits for.
+private final class Handled: Sendable {
+    private let expected: Int
+    private let number = Atomic(0)
+    private let end = AsyncStream<Void>.makeStream()
+
+    init(_ expected: Int) { self.expected = expected }
+
+    var count: Int { self.number.load(ordering: .relaxed) }
+
+    func add() {
+        if self.number.add(1, ordering: .relaxed).newValue == self.expected { self.end.continuation.finish() }
+    }
+
+    func untilAll() async {
+        for await _ in self.end.stream {}
+    }
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Measuring
+
+let arguments = try Arguments()
+guard arguments.command == "typed" else { throw Arguments.Failure("\(arguments.command) is not typed") }
+try Simulated.measure(for: Double(try arguments.number("seconds", or: 3))).report()

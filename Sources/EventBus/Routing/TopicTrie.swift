@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// Patterns as a trie over words, of which a topic reaches several nodes at once.
+///
+/// A topic is looked up in one pass over its words, each of which looks once at each node that is reached: no combination of
+/// `#` makes it try things twice.
+struct TopicTrie: Sendable {
+    private struct Node: Sendable {
+        /// The nodes behind `*` and `#`; zero is none, since nothing leads to the root.
+        var star: UInt32 = 0
+        var hash: UInt32 = 0
+        /// Whether the word that leads here is `#`: then the node stays reached while words go by.
+        var isHash = false
+        /// The first of the node's targets, as a place in `links` plus one.
+        var firstLink: UInt32 = 0
+        /// The step in which the node was reached last.
+        var step: UInt64 = 0
+    }
+
+    private struct Link: Sendable {
+        let target: UInt32
+        /// As `firstLink`.
+        let next: UInt32
+    }
+
+    private var words = WordTable()
+    private var edges = EdgeTable()
+    private var nodes = [Node()]
+    private var links: [Link] = []
+    /// For each target the step in which it was told last.
+    private var told: [UInt64] = []
+    private var step: UInt64 = 0
+    private var reached: [UInt32] = []
+    private var earlier: [UInt32] = []
+
+    /// Adds a pattern for a target, which is a small number; adding it twice changes nothing.
+    mutating func insert(_ pattern: TopicPattern, for target: Int) {
+        var node: UInt32 = 0
+        for word in pattern.words { node = self.child(of: node, behind: word) }
+        while self.told.count <= target { self.told.append(0) }
+        var link = self.nodes[Int(node)].firstLink
+        while link != 0 {
+            if self.links[Int(link) - 1].target == target { return }
+            link = self.links[Int(link) - 1].next
+        }
+        self.links.append(Link(target: UInt32(target), next: self.nodes[Int(node)].firstLink))
+        self.nodes[Int(node)].firstLink = UInt32(self.links.count)
+    }
+
+    /// Calls `tell` with each target of a topic, once.
+    mutating func match(_ topic: Topic, tell: (Int) -> Void) {
+        topic.name.withBytes { bytes in
+            self.reached.removeAll(keepingCapacity: true)
+            self.step += 1
+            self.reach(0)
+            var start = 0
+            while start <= bytes.count, !self.reached.isEmpty {
+                var end = start
+                while end < bytes.count, bytes[end] != UInt8(ascii: ".") { end += 1 }
+                self.advance(by: self.words.number(of: UnsafeBufferPointer(rebasing: bytes[start..<end])))
+                start = end + 1
+            }
+        }
+        self.tellTargets(tell)
+    }
+
+    // MARK: Steps
+
+    private mutating func child(of node: UInt32, behind word: Substring) -> UInt32 {
+        let known: UInt32
+        switch word {
+        case "*": known = self.nodes[Int(node)].star
+        case "#": known = self.nodes[Int(node)].hash
+        default: known = self.edges.child(of: node, word: self.words.add(String(word)))
+        }
+        if known != 0 { return known }
+        let child = UInt32(self.nodes.count)
+        self.nodes.append(Node(isHash: word == "#"))
+        switch word {
+        case "*": self.nodes[Int(node)].star = child
+        case "#": self.nodes[Int(node)].hash = child
+        default: self.edges.add(child, to: node, word: self.words.add(String(word)))
+        }
+        return child
+    }
+
+    /// Goes from all nodes that are reached to those that one more word leads to; a word of no pattern has no number.
+    private mutating func advance(by word: UInt32?) {
+        swap(&self.reached, &self.earlier)
+        self.reached.removeAll(keepingCapacity: true)
+        self.step += 1
+        for node in self.earlier {
+            if let word {
+                let child = self.edges.child(of: node, word: word)
+                if child != 0 { self.reach(child) }
+            }
+            let star = self.nodes[Int(node)].star
+            if star != 0 { self.reach(star) }
+            if self.nodes[Int(node)].isHash { self.reach(node) }
+        }
+    }
+
+    /// Notes a node as reached, and the one behind its `#`, which also matches no word.
+    private mutating func reach(_ first: UInt32) {
+        var node = first
+        repeat {
+            guard self.nodes[Int(node)].step != self.step else { return }
+            self.nodes[Int(node)].step = self.step
+            self.reached.append(node)
+            node = self.nodes[Int(node)].hash
+        } while node != 0
+    }
+
+    private mutating func tellTargets(_ tell: (Int) -> Void) {
+        for node in self.reached {
+            var link = self.nodes[Int(node)].firstLink
+            while link != 0 {
+                let entry = self.links[Int(link) - 1]
+                link = entry.next
+                guard self.told[Int(entry.target)] != self.step else { continue }
+                self.told[Int(entry.target)] = self.step
+                tell(Int(entry.target))
+            }
+        }
+    }
+}
