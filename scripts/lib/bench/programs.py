@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import signal
 import subprocess
 from typing import Dict, Mapping
 
@@ -39,9 +40,18 @@ def output(command: Command, environment: Mapping[str, str], pinned: bool = Fals
     except subprocess.TimeoutExpired:
         raise Failure(f"{command}: not done after {SECONDS} s") from None
     if done.returncode != 0:
-        told = " ".join(done.stderr.split())[-400:] or "without a message"
-        raise Failure(f"{command}: ended with {done.returncode}: {told}")
+        raise Failure(f"{command}: {ending(done.returncode)}: {told(done.stderr)}")
     return done.stdout
+
+
+def ending(code: int) -> str:
+    return f"ended with {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+
+
+def told(text: str) -> str:
+    """The beginning of what a program wrote: behind it there may be pages of a backtrace."""
+    short = " ".join(text.split())
+    return (short[:300] + " …" if len(short) > 300 else short) or "it said nothing"
 
 
 def measure(command: Command, environment: Mapping[str, str], pinned: bool = False) -> Dict[str, float]:

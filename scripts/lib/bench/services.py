@@ -12,7 +12,7 @@ import tempfile
 import time
 from typing import Dict, Mapping, Optional
 
-from .programs import ROOT, Failure
+from .programs import ROOT, Failure, ending, told
 from .rows import RELEASE
 
 POLL = 0.002
@@ -49,7 +49,7 @@ class Service:
         """Asks for readiness each 2 ms; the seconds from the start to the first 200."""
         while not self.answers_ready():
             if self.process.poll() is not None:
-                raise Failure(f"{self.program} ended with {self.process.returncode}: {self.told()}")
+                raise Failure(f"{self.program} {ending(self.process.returncode)}: {self.told()}")
             if time.monotonic() - self.started > READY_SECONDS:
                 raise Failure(f"{self.program} is not ready after {READY_SECONDS} s: {self.told()}")
             time.sleep(POLL)
@@ -65,7 +65,7 @@ class Service:
 
     def told(self) -> str:
         self.log.seek(0)
-        return " ".join(self.log.read().decode(errors="replace").split())[-400:]
+        return told(self.log.read().decode(errors="replace"))
 
     def end(self) -> None:
         """Ends the process in order; whatever it still has to do counts as a failure after END_SECONDS."""
