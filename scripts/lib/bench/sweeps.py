@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import programs, system
@@ -16,14 +16,14 @@ from .running import order, say
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a plot; {x} in the arguments is the load."""
+    """One line of a plot; in the arguments {x} is the load, {connections} as many connections, but at most 4."""
 
     label: str
     command: Optional[Command] = None  # without: the whole system
 
     def at(self, x: int) -> Command:
-        arguments = tuple(str(x) if one == "{x}" else one for one in self.command.arguments)
-        return Command(self.command.language, self.command.program, arguments)
+        arguments = tuple(one.format(x=x, connections=min(4, x)) for one in self.command.arguments)
+        return replace(self.command, arguments=arguments)
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,11 @@ PLOTS: Tuple[Plot, ...] = (
         filled("all", CONSUMED),
     ),
     Plot(
-        "postgres", "Selecting one row from Postgres over 4 connections", "tasks", (1, 4, 8, 16, 32, 64),
+        "postgres", "Selecting one row from Postgres over at most 4 connections", "tasks", (1, 4, 8, 16, 32, 64),
         *CPU_PER_OPERATION,
         (
-            Series("swift-event-bus", swift("postgres select --connections 4 --tasks {x} --seconds 2")),
-            Series("C, libpq", c("postgres select --connections 4 --tasks {x} --seconds 2")),
+            Series("swift-event-bus", swift("postgres select --connections {connections} --tasks {x} --seconds 2")),
+            Series("C, libpq", c("postgres select --connections {connections} --tasks {x} --seconds 2")),
         ),
     ),
     Plot(
