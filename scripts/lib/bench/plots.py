@@ -17,7 +17,7 @@ def draw(sweep: Mapping[str, object], path: pathlib.Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     settings = {
         # Text stays text: small, searchable, in the reader's font. Salt and no date: nothing changes by itself.
@@ -42,9 +42,19 @@ def draw(sweep: Mapping[str, object], path: pathlib.Path) -> None:
             label, load, cost = sweep["point"]
             color, mark = POINT_STYLE
             axes.plot([load], [cost], color=color, marker=mark, linestyle="none", label=label)
-        axes.set_ylim(bottom=0)
+        if spread(sweep) > 20:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        else:
+            axes.set_ylim(bottom=0)
         axes.grid(axis="y", color=GRAY, alpha=0.25, linewidth=0.6)
         axes.legend(frameon=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         pyplot.close(figure)
+
+
+def spread(sweep: Mapping[str, object]) -> float:
+    """How many times the least value is in the largest one."""
+    values = [value for series in sweep["series"] for value in series["values"]]
+    return max(values) / min(values)
