@@ -49,6 +49,7 @@ METRICS: Dict[str, Metric] = {
     "p99": Metric("latency p99", " µs"),
     "start": Metric("start until ready", " ms"),
     "memory": Metric("resident memory", " MB"),
+    "own memory": Metric("of it not in a file", " MB"),
     "backlog": Metric("backlog, last quarter against what the second one allows"),
     "backlog_max": Metric("largest backlog", " registrations"),
     "drain": Metric("backlog gone after the end", " s"),

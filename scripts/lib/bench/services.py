@@ -92,11 +92,12 @@ def process_id(file: str) -> int:
     return int(pathlib.Path(file).read_text())
 
 
-def resident_bytes(process: int) -> int:
+def resident_bytes(process: int, kind: str) -> int:
+    """VmRSS is all that is resident, RssAnon that part of it which is in no file."""
     for line in pathlib.Path(f"/proc/{process}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{kind}:"):
             return int(line.split()[1]) * 1024
-    raise Failure(f"process {process} has no resident memory")
+    raise Failure(f"process {process} has no {kind}")
 
 
 def cpu_seconds(process: int) -> float:

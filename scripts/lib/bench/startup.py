@@ -26,8 +26,12 @@ def start(environment: Mapping[str, str], starts: int) -> Dict[str, float]:
 
 
 def memory(environment: Mapping[str, str]) -> Dict[str, float]:
-    """VmRSS in units of a million bytes, some seconds after the first readiness."""
+    """What is resident some seconds after the first readiness, in units of a million bytes."""
     with Service(PROGRAM, environment) as service:
         service.until_ready()
         time.sleep(IDLE_SECONDS)
-        return {"memory": resident_bytes(service.process.pid) / 1e6}
+        process = service.process.pid
+        return {
+            "memory": resident_bytes(process, "VmRSS") / 1e6,
+            "own memory": resident_bytes(process, "RssAnon") / 1e6,
+        }
