@@ -113,6 +113,6 @@ def runs(rows: List[dict]) -> List[dict]:
 def sweep_runs(found: List[dict]) -> List[str]:
     texts: Dict[str, List[str]] = {}
     for sweep in found:
-        text = f"commit `{sweep['commit']}`, {sweep['date']}, {sweep['round_count']} rounds"
+        text = f"commit `{sweep['commit']}`, {sweep['date']}, {tables.rounds_text(sweep['round_count'])}"
         texts.setdefault(text, []).append(sweep["name"])
     return [f"{text} ({', '.join(names)})" if len(texts) > 1 else text for text, names in texts.items()]

@@ -76,10 +76,14 @@ def header(machine: Mapping[str, object], versions: Mapping[str, str], runs: Lis
 
 def run_text(run: Mapping[str, object]) -> str:
     rows = f"{run['rows']}: " if run.get("rows") else ""
-    return f"{rows}commit `{run['commit']}`, {run['date']}, {run['round_count']} rounds, {steal_text(run['steal'])}"
+    return f"{rows}commit `{run['commit']}`, {run['date']}, {rounds_text(run['round_count'])}, {steal_text(run['steal'])}"
 
 
 def steal_text(steal: Optional[float]) -> str:
     if steal is None:
         return "this system does not tell what its host took"
     return f"{steal * 100:.1f} % of the CPU time taken by the host for others"
+
+
+def rounds_text(count: int) -> str:
+    return "1 round" if count == 1 else f"{count} rounds"
