@@ -3,6 +3,7 @@ import PackageDescription
 
 // What measures the library and is no part of it; `scripts/bench` runs it. The programs it is compared with are in Baselines/.
 func library(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-event-bus") }
+func example(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-event-bus-examples") }
 
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
@@ -11,6 +12,8 @@ let package = Package(
     platforms: [.macOS(.v15)],
     dependencies: [
         .package(name: "swift-event-bus", path: ".."),
+        .package(name: "swift-event-bus-examples", path: "../Examples"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
@@ -35,6 +38,14 @@ let package = Package(
             dependencies: [
                 "Measuring", library("EventBus"), library("EventBusRabbit"),
                 .product(name: "NIOCore", package: "swift-nio"),
+            ]
+        ),
+        // The whole system, less the cost of hashing a password.
+        .executableTarget(
+            name: "user-service-cheap-hash",
+            dependencies: [
+                example("HTTPAPI"), example("UserProcess"), library("Users"),
+                .product(name: "Crypto", package: "swift-crypto"),
             ]
         ),
     ]

@@ -4,7 +4,8 @@
 //   rabbit publish --window 512 --queue quorum|classic --properties all|bare --seconds 4
 //   rabbit fill --queue NAME --properties all|bare --count N      purges the queue, then fills it
 //   rabbit purge --queue NAME
-//   rabbit consume --properties all|bare --count N                bench.consumed has to hold exactly N messages
+//   rabbit consume --properties all|bare --count N [--prefetch 500]
+//                                                                 bench.consumed has to hold exactly N messages
 //   rabbit latency --rate 1000 --seconds 5
 //
 // The broker is that of RABBITMQ_URL. Each prints one line of JSON, or says on stderr what did not hold and ends with

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 //
-// consume: big reads, every message decoded and copied out, one acknowledgement for 50 messages; acknowledgements leave
-// with one write when everything that was read has been handled.
+// consume: big reads, every message decoded and copied out, one acknowledgement for 50 messages, or for half of what may
+// be unsettled when that is less; acknowledgements leave with one write when everything that was read has been handled.
 
 #include "rabbit_message.h"
 
 enum { ACK_EVERY = 50 };
 
 /// Takes deliveries until `wanted` have come, and acknowledges all of them.
-static void take_all(Reader *reader, bool has_all_properties, uint64_t wanted) {
+static void take_all(Reader *reader, bool has_all_properties, uint64_t wanted, uint64_t ack_every) {
     static uint8_t acks[64 * 1024];
     Message *message = allocate(1, sizeof *message);
     uint64_t taken = 0, acknowledged = 0;
@@ -30,7 +30,7 @@ static void take_all(Reader *reader, bool has_all_properties, uint64_t wanted) {
             if (message->is_redelivered) fail("a message came again");
             if (taken > wanted) fail("more than %llu messages have come", (unsigned long long)wanted);
             message_check(message, has_all_properties);
-            if (taken - acknowledged == ACK_EVERY || taken == wanted) {
+            if (taken - acknowledged == ack_every || taken == wanted) {
                 p = put_ack(p, taken, true);
                 acknowledged = taken;
             }
@@ -40,22 +40,25 @@ static void take_all(Reader *reader, bool has_all_properties, uint64_t wanted) {
 }
 
 void consume_main(int count, char **values) {
-    static const char *const names[] = {"properties", "count", NULL};
+    static const char *const names[] = {"properties", "count", "prefetch", NULL};
     Arguments arguments = arguments_read(count, values, names);
     bool has_all_properties = wants_all_properties(arguments);
     long wanted = argument_number(arguments, "count", 0);
+    long prefetch = argument_number(arguments, "prefetch", PREFETCH);
+    if (prefetch < 1 || prefetch > UINT16_MAX) fail("--prefetch is 1 to %d", UINT16_MAX);
 
     Session *session = session_open();
     session_declare(session, "bench.consumed", true);
     long found = session_count(session, "bench.consumed");
     if (found != wanted) fail("the queue has %ld messages instead of %ld", found, wanted);
-    session_prefetch(session, PREFETCH);
+    session_prefetch(session, (unsigned)prefetch);
     Reader *reader = reader_new(session_socket(session));
     uint8_t consume[512];
     size_t length = (size_t)(put_consume(consume, "bench.consumed") - consume);
     Measurement measurement = measurement_start();
     send_all(reader->socket, consume, length);
-    take_all(reader, has_all_properties, (uint64_t)wanted);
+    long half = prefetch > 1 ? prefetch / 2 : 1;
+    take_all(reader, has_all_properties, (uint64_t)wanted, half < ACK_EVERY ? (uint64_t)half : ACK_EVERY);
     channel_close(reader);
     measurement_stop(&measurement);
     session_reopen(session);

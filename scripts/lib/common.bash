@@ -65,6 +65,13 @@ require_c_libraries() {
     fi
 }
 
+# build_benchmark PRODUCT: of Benchmarks or, as they are measured as well, of Examples. BENCHMARKS_SCRATCH names the folder
+# to build in, from the repository's root: CI shares one among packages, as most of what they compile is the same.
+build_benchmark() {
+    swift build -c release --package-path Benchmarks --scratch-path "${BENCHMARKS_SCRATCH:-Benchmarks/.build}" \
+        --product "$1" ${SWIFT_FLAGS[@]+"${SWIFT_FLAGS[@]}"}
+}
+
 # A virtual environment with the given PyPI packages, in .infra/venv. Prints the path of its python.
 require_python_packages() {
     local python=$ROOT/.infra/venv/bin/python

@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import HTTPAPI
+import UserProcess
 
 let program = Program(
     "user-service",

@@ -3,25 +3,28 @@
 
 import EventBus
 import EventBusRabbit
-import HTTPAPI
+public import HTTPAPI
 import Hummingbird
 import Logging
 import Persistence
 import PersistencePostgres
 import ServiceLifecycle
-import Users
+public import Users
 
 /// The module Users as a process of its own: registration over HTTP, users in Postgres, events to RabbitMQ.
 ///
 /// Any number of instances may run; one of them relays events at a time.
-struct UserService: Sendable {
+public struct UserService: Sendable {
     private let services: [any Service]
     private let logger: Logger
 
     /// Reads the settings and wires the parts; nothing is connected before ``run()``.
     ///
+    /// - Parameters:
+    ///   - settings: where servers are, and how costly passwords are hashed.
+    ///   - hasher: how passwords are hashed instead; for measurements of everything else.
     /// - Throws: ``ConfigurationError``.
-    init(_ settings: Settings) throws {
+    public init(_ settings: Settings, hasher: (any PasswordHasher)? = nil) throws {
         let server = try ServerConfiguration(settings, defaultPort: 8000)
         let logger = server.logger("user-service")
         let rabbit = try settings.secret("RABBITMQ_URL", like: "amqp://user:password@host:5672/%2F") { url in
@@ -30,7 +33,7 @@ struct UserService: Sendable {
         let postgres = try settings.secret("DATABASE_URL", like: "postgres://user:password@host:5432/database") { url in
             try PostgresConfiguration(url: url)
         }
-        let hasher = try ScryptHasher(settings, logger: logger)
+        let hasher = try hasher ?? ScryptHasher(settings, logger: logger)
 
         let store = try PostgresStore(postgres, schema: "users", migrations: Users.migrations, logger: logger)
         let bus = RabbitEventBus(rabbit, logger: logger)
@@ -45,7 +48,7 @@ struct UserService: Sendable {
     }
 
     /// Serves until SIGTERM or SIGINT.
-    func run() async throws {
+    public func run() async throws {
         try await Program.run(self.services, logger: self.logger)
     }
 }
