@@ -20,7 +20,10 @@ let package = Package(
     targets: [
         .target(name: "Measuring", dependencies: [library("EventBus")]),
         .executableTarget(name: "in-process", dependencies: ["Measuring", library("EventBus")]),
-        .executableTarget(name: "simulated", dependencies: ["Measuring", library("EventBus"), library("EventBusTesting")]),
+        .executableTarget(
+            name: "simulated",
+            dependencies: ["Measuring", library("EventBus"), library("EventBusTesting")]
+        ),
         .executableTarget(name: "topics", dependencies: ["Measuring", library("EventBus")]),
         .executableTarget(
             name: "rabbit",
@@ -29,8 +32,8 @@ let package = Package(
         .executableTarget(
             name: "postgres",
             dependencies: [
-                "Measuring", library("EventBus"), library("Persistence"), library("PersistencePostgres"), library("Users"),
-                lifecycle,
+                "Measuring", library("EventBus"), library("Persistence"), library("PersistencePostgres"),
+                library("Users"), lifecycle,
             ]
         ),
         .executableTarget(

@@ -54,9 +54,11 @@ public struct Users: Sendable {
     }
 
     private func refuseTaken(_ registration: Registration) async throws {
-        let byUsername = try await self.users.find(by: User.byUsername, registration.username)
-        let byEmail = try await self.users.find(by: User.byEmail, registration.email)
-        let taken: [Registration.Field] = (byUsername == nil ? [] : [.username]) + (byEmail == nil ? [] : [.email])
+        // Side by side, which is one round trip.
+        async let byUsername = self.users.find(by: User.byUsername, registration.username)
+        async let byEmail = self.users.find(by: User.byEmail, registration.email)
+        let isTaken = try await (username: byUsername != nil, email: byEmail != nil)
+        let taken: [Registration.Field] = (isTaken.username ? [.username] : []) + (isTaken.email ? [.email] : [])
         if !taken.isEmpty { throw RegistrationError.taken(taken) }
     }
 }

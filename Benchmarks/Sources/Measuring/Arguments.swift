@@ -2,21 +2,22 @@
 // Part of swift-event-bus.
 
 /// A program's arguments: what to measure, then pairs of `--name value`.
-public struct Arguments: Sendable {
+package struct Arguments: Sendable {
     /// What to measure.
-    public let command: String
+    package let command: String
     private let values: [String: String]
 
     /// A call that makes no sense, or a measurement that is worth nothing.
-    public struct Failure: Error, CustomStringConvertible {
-        public let description: String
+    package struct Failure: Error, CustomStringConvertible {
+        /// What went wrong.
+        package let description: String
 
         /// Makes a failure of what went wrong.
-        public init(_ description: String) { self.description = description }
+        package init(_ description: String) { self.description = description }
     }
 
     /// Reads the arguments of this process.
-    public init() throws {
+    package init() throws {
         let all = Array(CommandLine.arguments.dropFirst())
         guard let command = all.first, all.count % 2 == 1 else {
             throw Failure("usage: \(CommandLine.arguments[0]) WHAT [--name value]…")
@@ -31,10 +32,10 @@ public struct Arguments: Sendable {
     }
 
     /// A text, or what it is when it is not given.
-    public func text(_ name: String, or standard: String) -> String { self.values[name] ?? standard }
+    package func text(_ name: String, or standard: String) -> String { self.values[name] ?? standard }
 
     /// A number above zero, or what it is when it is not given.
-    public func number(_ name: String, or standard: Int) throws -> Int {
+    package func number(_ name: String, or standard: Int) throws -> Int {
         guard let text = self.values[name] else { return standard }
         guard let number = Int(text), number >= 0 else { throw Failure("--\(name) \(text) is no number") }
         return number

@@ -10,32 +10,32 @@ import Darwin
 #endif
 
 /// What one run of a benchmark has cost; printed as one line of JSON, for `scripts/bench` to read.
-public struct Measurement: Sendable {
+package struct Measurement: Sendable {
     /// How many of what the row counts were done.
-    public var operations: Int
+    package var operations: Int
     /// The wall time of the part that counts.
-    public var seconds: Double
+    package var seconds: Double
     /// The processor time of this process in that part, that of the system included.
-    public var processorSeconds: Double
+    package var processorSeconds: Double
     /// In microseconds, for rows that measure a latency.
-    public var latencies: Latencies?
+    package var latencies: Latencies?
 
     /// A point in time and what the process had used by then.
-    public struct Start: Sendable {
+    package struct Start: Sendable {
         let wall: ContinuousClock.Instant
         let processor: Double
 
         /// Now.
-        public init() {
+        package init() {
             self.wall = .now
             self.processor = Measurement.processorTime
         }
 
         /// The wall time since then, in seconds.
-        public var seconds: Double { Measurement.seconds(self.wall.duration(to: .now)) }
+        package var seconds: Double { Measurement.seconds(self.wall.duration(to: .now)) }
 
         /// What has been done since then.
-        public func end(operations: Int, latencies: Latencies? = nil) -> Measurement {
+        package func end(operations: Int, latencies: Latencies? = nil) -> Measurement {
             Measurement(
                 operations: operations,
                 seconds: self.seconds,
@@ -46,13 +46,16 @@ public struct Measurement: Sendable {
     }
 
     /// Percentiles, in microseconds.
-    public struct Latencies: Sendable {
-        public let median: Double
-        public let percentile99: Double
-        public let maximum: Double
+    package struct Latencies: Sendable {
+        /// The value that half of all samples are below.
+        package let median: Double
+        /// The value that 99 of 100 samples are below.
+        package let percentile99: Double
+        /// The largest sample.
+        package let maximum: Double
 
         /// Sorts the samples, of which there has to be one at least.
-        public init(_ samples: [Duration]) {
+        package init(_ samples: [Duration]) {
             let sorted = samples.sorted().map { Measurement.seconds($0) * 1_000_000 }
             self.median = sorted[sorted.count / 2]
             self.percentile99 = sorted[min(sorted.count - 1, sorted.count * 99 / 100)]
@@ -61,7 +64,7 @@ public struct Measurement: Sendable {
     }
 
     /// Prints the line.
-    public func report() {
+    package func report() {
         var line = #"{"operations": \#(self.operations), "seconds": \#(self.seconds), "#
         line += #""cpu_seconds": \#(self.processorSeconds), "peak_rss_bytes": \#(Self.peakResidentBytes)"#
         if let latencies = self.latencies {

@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-public import EventBus
+package import EventBus
 
 /// What the benchmarks send.
-public enum Samples {
+package enum Samples {
     /// An event as the user module publishes it.
-    public struct Registered: Event {
-        public static let topic: Topic = "bench.registered"
+    package struct Registered: Event {
+        /// `bench.registered`.
+        package static let topic: Topic = "bench.registered"
 
-        public let userID: Identifier
-        public let username: String
-        public let email: String
-        public let number: Int
+        /// Rises with the number.
+        package let userID: Identifier
+        /// The same for all.
+        package let username: String
+        /// The same for all.
+        package let email: String
+        /// Tells events apart.
+        package let number: Int
 
         /// Makes an event.
-        public init(number: Int) {
+        package init(number: Int) {
             self.userID = Identifier(high: 0x0198_c3f0_7d1e_7a52, low: UInt64(number))
             self.username = "ada"
             self.email = "ada@example.org"
@@ -24,10 +29,10 @@ public enum Samples {
     }
 
     /// 256 bytes of JSON.
-    public static let body: [UInt8] = Array((#"{"text":""# + String(repeating: "x", count: 256 - 11) + #""}"#).utf8)
+    package static let body: [UInt8] = Array((#"{"text":""# + String(repeating: "x", count: 256 - 11) + #""}"#).utf8)
 
     /// A message with everything that an event of this package has.
-    public static func message(to topic: Topic) -> Message {
+    package static func message(to topic: Topic) -> Message {
         let stamp = Stamp.next()
         return Message(
             id: stamp.id.description,

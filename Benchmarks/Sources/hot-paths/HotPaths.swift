@@ -46,7 +46,9 @@ enum HotPaths {
             buffer.clear()
             try WireBenchmark.encode(message, into: &buffer)
         }
-        guard count == 0 || buffer.readableBytes > message.body.count else { throw Arguments.Failure("nothing was encoded") }
+        guard count == 0 || buffer.readableBytes > message.body.count else {
+            throw Arguments.Failure("nothing was encoded")
+        }
     }
 
     /// AMQP frames to a delivery.

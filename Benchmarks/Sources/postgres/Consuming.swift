@@ -61,7 +61,9 @@ struct Consuming {
             last = last.suffix(3 * Self.prefetch) + messages.map(\.id)
         }
         for id in last {
-            while try await !self.store.isHandled(id, by: Self.subscription) { try await Task.sleep(for: .milliseconds(1)) }
+            while try await !self.store.isHandled(id, by: Self.subscription) {
+                try await Task.sleep(for: .milliseconds(1))
+            }
         }
         return published
     }

@@ -53,7 +53,8 @@ private final class ConfirmingBus: EventBus {
     init(until expected: Int) { self.expected = expected }
 
     func publish(_ messages: [Message]) async -> [PublishOutcome] {
-        if self.number.add(messages.count, ordering: .relaxed).newValue >= self.expected { self.end.continuation.finish() }
+        let confirmed = self.number.add(messages.count, ordering: .relaxed).newValue
+        if confirmed >= self.expected { self.end.continuation.finish() }
         return messages.map { _ in .confirmed }
     }
 

@@ -49,7 +49,10 @@ struct Transactions {
         return account.id
     }
 
-    private func repeatedly(for seconds: Double, _ body: @escaping @Sendable () async throws -> Void) async throws -> Int {
+    private func repeatedly(
+        for seconds: Double,
+        _ body: @escaping @Sendable () async throws -> Void
+    ) async throws -> Int {
         try await withThrowingTaskGroup(of: Int.self) { group in
             let start = Measurement.Start()
             for _ in 0..<self.tasks {

@@ -23,7 +23,9 @@ final class Latency: Sendable {
     }
 
     func measure(for seconds: Double) async throws -> Measurement {
-        try await withTaskExecutorPreference(self.thread.executor(of: self.bus)) { try await self.latencies(for: seconds) }
+        try await withTaskExecutorPreference(self.thread.executor(of: self.bus)) {
+            try await self.latencies(for: seconds)
+        }
     }
 
     private func latencies(for seconds: Double) async throws -> Measurement {
@@ -41,7 +43,7 @@ final class Latency: Sendable {
                         let now = ContinuousClock.now
                         deliveries.settle(delivery.id, .done)
                         // What an earlier run has left is no sample.
-                        guard let time = self.sent.withLock({ $0.removeValue(forKey: delivery.message.id) }) else { continue }
+                        guard let time = self.time(of: delivery.message) else { continue }
                         taken += 1
                         if taken == skipped { start.withLock { $0 = Measurement.Start() } }
                         if taken > skipped { samples.withLock { $0.append(time.duration(to: now)) } }
@@ -57,6 +59,11 @@ final class Latency: Sendable {
         return start.end(operations: all.count, latencies: Measurement.Latencies(all))
     }
 
+    /// When a message was sent, if this process has sent it.
+    private func time(of message: Message) -> ContinuousClock.Instant? {
+        self.sent.withLock { $0.removeValue(forKey: message.id) }
+    }
+
     /// Publishes at times that were fixed before; each in a task of its own, so that none waits for another's answer.
     private func publish(_ count: Int) async throws {
         let begin = ContinuousClock.now
@@ -67,7 +74,9 @@ final class Latency: Sendable {
                 group.addTask {
                     self.sent.withLock { $0[message.id] = .now }
                     let outcomes = await self.bus.publish([message])
-                    guard outcomes.allSatisfy(\.isConfirmed) else { throw Arguments.Failure("not confirmed: \(outcomes)") }
+                    guard outcomes.allSatisfy(\.isConfirmed) else {
+                        throw Arguments.Failure("not confirmed: \(outcomes)")
+                    }
                 }
             }
             try await group.waitForAll()

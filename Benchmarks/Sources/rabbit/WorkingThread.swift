@@ -12,7 +12,9 @@ enum WorkingThread: String {
     case loop
 
     init(_ text: String) throws {
-        guard let thread = WorkingThread(rawValue: text) else { throw Arguments.Failure("--on \(text) is neither pool nor loop") }
+        guard let thread = WorkingThread(rawValue: text) else {
+            throw Arguments.Failure("--on \(text) is neither pool nor loop")
+        }
         self = thread
     }
 

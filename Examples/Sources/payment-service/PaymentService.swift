@@ -35,7 +35,8 @@ struct PaymentService: Sendable {
         let bus = RabbitEventBus(rabbit, logger: logger)
         let payments = Payments(store: store)
         let relay = OutboxRelay(from: store, to: bus, logger: logger)
-        let consumer = payments.consumer(on: bus, logger: logger)
+        // The handler has no effects outside the store, so that many events may share a commit.
+        let consumer = payments.consumer(on: bus, batch: 32, logger: logger)
         let readiness = Readiness(
             requires: [{ store.health }, { consumer.health }],
             notes: [{ bus.health }, { relay.health }]

@@ -12,18 +12,21 @@
 /// The cost of a topic that has not been looked up lately depends on its words and on how many patterns match, not on how
 /// many there are; that of one that has depends on nothing but its length.
 public struct TopicRouter<Target: Hashable & Sendable>: Sendable {
-    private struct Answer: Sendable {
-        let topic: Topic
-        let targets: [Target]
+    @usableFromInline struct Answer: Sendable {
+        @usableFromInline let topic: Topic
+        @usableFromInline let targets: [Target]
+
+        @inlinable init(topic: Topic, targets: [Target]) {
+            self.topic = topic
+            self.targets = targets
+        }
     }
 
-    /// How many answers are remembered, a power of two; made-up topics push each other out and cannot fill the memory.
-    private static var places: Int { 4096 }
-
-    private var trie = TopicTrie()
-    private var targets: [Target] = []
+    // Inlinable, or the compiler of another module could not make special code for its targets.
+    @usableFromInline var trie = TopicTrie()
+    @usableFromInline var targets: [Target] = []
     private var numbers: [Target: Int] = [:]
-    private var remembered: [Answer?] = []
+    @usableFromInline var remembered: [Answer?] = []
 
     /// Makes a router without patterns.
     public init() {}
@@ -40,13 +43,13 @@ public struct TopicRouter<Target: Hashable & Sendable>: Sendable {
     }
 
     /// The targets of a topic, each once however many of its patterns match.
+    @inlinable
     public mutating func targets(of topic: Topic) -> [Target] {
-        if self.remembered.isEmpty { self.remembered = Array(repeating: nil, count: Self.places) }
-        let place = Int(truncatingIfNeeded: topic.name.withBytes(\.hash64)) & (Self.places - 1)
+        let place = TopicTrie.place(of: topic)
+        if self.remembered.isEmpty { self.remembered = Array(repeating: nil, count: TopicTrie.places) }
         if let answer = self.remembered[place], answer.topic == topic { return answer.targets }
-        var found: [Target] = []
         let targets = self.targets
-        self.trie.match(topic) { found.append(targets[$0]) }
+        let found = self.trie.matches(topic).map { targets[$0] }
         self.remembered[place] = Answer(topic: topic, targets: found)
         return found
     }

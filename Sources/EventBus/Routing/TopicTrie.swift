@@ -5,6 +5,7 @@
 ///
 /// A topic is looked up in one pass over its words, each of which looks once at each node that is reached: no combination of
 /// `#` makes it try things twice.
+@usableFromInline
 struct TopicTrie: Sendable {
     private struct Node: Sendable {
         /// The nodes behind `*` and `#`; zero is none, since nothing leads to the root.
@@ -48,8 +49,18 @@ struct TopicTrie: Sendable {
         self.nodes[Int(node)].firstLink = UInt32(self.links.count)
     }
 
-    /// Calls `tell` with each target of a topic, once.
-    mutating func match(_ topic: Topic, tell: (Int) -> Void) {
+    /// How many answers are worth remembering, a power of two; made-up topics push each other out and cannot fill the memory.
+    @usableFromInline static let places = 4096
+
+    /// Where the answer for a topic is remembered.
+    @usableFromInline
+    static func place(of topic: Topic) -> Int {
+        Int(truncatingIfNeeded: topic.name.withBytes(\.hash64)) & (Self.places - 1)
+    }
+
+    /// The targets of a topic, each once.
+    @usableFromInline
+    mutating func matches(_ topic: Topic) -> [Int] {
         topic.name.withBytes { bytes in
             self.reached.removeAll(keepingCapacity: true)
             self.step += 1
@@ -62,7 +73,7 @@ struct TopicTrie: Sendable {
                 start = end + 1
             }
         }
-        self.tellTargets(tell)
+        return self.targets()
     }
 
     // MARK: Steps
@@ -112,7 +123,8 @@ struct TopicTrie: Sendable {
         } while node != 0
     }
 
-    private mutating func tellTargets(_ tell: (Int) -> Void) {
+    private mutating func targets() -> [Int] {
+        var targets: [Int] = []
         for node in self.reached {
             var link = self.nodes[Int(node)].firstLink
             while link != 0 {
@@ -120,8 +132,9 @@ struct TopicTrie: Sendable {
                 link = entry.next
                 guard self.told[Int(entry.target)] != self.step else { continue }
                 self.told[Int(entry.target)] = self.step
-                tell(Int(entry.target))
+                targets.append(Int(entry.target))
             }
         }
+        return targets
     }
 }

@@ -11,7 +11,7 @@ struct WordTable: Sendable {
 
     private var words: [Word] = []
     private var bytes: [UInt8] = []
-    /// Numbers plus one; zero in a free slot. Their number is a power of two and at least twice that of the words.
+    /// Numbers plus one, and zero in a free slot; a power of two of them, at least twice as many as words.
     private var slots: [UInt32] = Array(repeating: 0, count: 16)
 
     /// The number of a word; `nil` when no pattern has it.

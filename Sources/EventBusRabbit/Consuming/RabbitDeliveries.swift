@@ -7,6 +7,7 @@ import Synchronization
 
 /// What passes between the tasks of a consumer and the event loop: deliveries one way, verdicts the other.
 final class RabbitDeliveries: Deliveries {
+    private typealias Answer = Result<[IncomingMessage]?, any Error>
     private typealias Waiter = CheckedContinuation<[IncomingMessage]?, any Error>
 
     private struct State {
@@ -49,7 +50,7 @@ final class RabbitDeliveries: Deliveries {
         let arrivals = try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (waiter: Waiter) in
                 var wake: (@Sendable () -> Void)?
-                let (earlier, result) = self.state.withLock { state -> (Waiter?, Result<[IncomingMessage]?, any Error>?) in
+                let (earlier, result) = self.state.withLock { state -> (Waiter?, Answer?) in
                     if Task.isCancelled { return (nil, .failure(CancellationError())) }
                     if let failure = state.failure { return (nil, .failure(failure)) }
                     if state.isStopped { return (nil, .success(nil)) }

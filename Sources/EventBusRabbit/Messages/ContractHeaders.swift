@@ -25,7 +25,7 @@ struct ContractHeaders {
 
     init(_ message: IncomingMessage) {
         let (hasID, hasType) = (message.givenID != nil, message.properties.type != nil)
-        message.headers.forEach { name, value in
+        message.headers.visit { name, value in
             guard !self.note(name, value, hasID: hasID, hasType: hasType) else { return }
             let name = String(decoding: name, as: UTF8.self)
             if !Message.isReserved(header: name) { self.others[name] = Self.fieldValue(value).map(HeaderValue.init) }

@@ -37,7 +37,7 @@ struct HeaderTable: Sendable {
     var encodedLength: Int { 4 + self.bytes.readableBytes }
 
     /// Calls `body` with each entry's name and its value with the type octet.
-    func forEach(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void) {
+    func visit(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void) {
         self.bytes.withUnsafeReadableBytes { raw in
             try? Self.walk(raw) { name, value in
                 body(UnsafeRawBufferPointer(rebasing: raw[name]), UnsafeRawBufferPointer(rebasing: raw[value]))
@@ -47,7 +47,7 @@ struct HeaderTable: Sendable {
 
     var entries: [Entry] {
         var entries: [Entry] = []
-        self.forEach { name, value in
+        self.visit { name, value in
             entries.append(Entry(name: String(decoding: name, as: UTF8.self), encoded: ByteBuffer(bytes: value)))
         }
         return entries
