@@ -109,7 +109,7 @@ void latency_main(int count, char **values) {
     run.latencies = allocate(run.count, sizeof *run.latencies);
 
     Session *publisher = session_open();
-    session_declare(publisher, queue, false);
+    session_declare(publisher, queue, true);
     session_purge(publisher, queue);
     session_confirm(publisher);
     session_prefetch(run.session, PREFETCH);

@@ -71,11 +71,6 @@ void publish_main(int count, char **values) {
     measurement_print(&measurement, published, NULL, 0);
 }
 
-/// Queues are quorum queues, but for the one of the latency rows.
-static void declare(Session *session, const char *queue) {
-    session_declare(session, queue, strcmp(queue, "bench.latency") != 0);
-}
-
 void fill_main(int count, char **values) {
     static const char *const names[] = {"queue", "properties", "count", NULL};
     Arguments arguments = arguments_read(count, values, names);
@@ -85,7 +80,7 @@ void fill_main(int count, char **values) {
     MessageKind kind = message_kind(queue, wants_all_properties(arguments));
 
     Session *session = session_open();
-    declare(session, queue);
+    session_declare(session, queue, true);
     session_purge(session, queue);
     session_confirm(session);
     int socket = session_socket(session);
@@ -102,7 +97,7 @@ void purge_main(int count, char **values) {
     static const char *const names[] = {"queue", NULL};
     const char *queue = argument_text(arguments_read(count, values, names), "queue", NULL);
     Session *session = session_open();
-    declare(session, queue);
+    session_declare(session, queue, true);
     Measurement measurement = measurement_start();
     long purged = session_purge(session, queue);
     measurement_stop(&measurement);
