@@ -26,15 +26,22 @@ struct ConsumerScope: Sendable {
             if self.options.ordering == .perKey {
                 group.addTask { await self.wakeSleepers() }
             }
-            // Where deliveries come from, so that none wakes a thread before a worker gets it.
-            group.addTask(executorPreference: self.deliveries.executor) {
-                while let batch = try await self.deliveries.next() { self.backlog.add(batch) }
-                self.backlog.finish()
+            if let executor = self.deliveries.executor {
+                // Where deliveries come from, so that none wakes a thread before a worker gets it.
+                group.addTask(executorPreference: executor) { try await self.pull() }
+            } else {
+                // No preference at all: `nil` would take the task away from the executor of its parent.
+                group.addTask { try await self.pull() }
             }
             // Not `waitForAll`, which would wait for workers that wait for deliveries that no longer come.
             while try await group.next() != nil {}
         }
         try await self.deliveries.flush()
+    }
+
+    private func pull() async throws {
+        while let batch = try await self.deliveries.next() { self.backlog.add(batch) }
+        self.backlog.finish()
     }
 
     /// Handles deliveries until none can come any more.

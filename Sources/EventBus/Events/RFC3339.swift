@@ -44,7 +44,13 @@ enum RFC3339 {
     ///
     /// Leap seconds count as the first second of the next minute.
     static func date(from text: String) -> Date? {
-        var rest = text.utf8[...]
+        text.withBytes { RFC3339.date(from: $0[...]) }
+    }
+
+    private typealias Bytes = Slice<UnsafeBufferPointer<UInt8>>
+
+    private static func date(from text: Bytes) -> Date? {
+        var rest = text
         guard let year = RFC3339.number(4, &rest), RFC3339.take("-", &rest),
             let month = RFC3339.number(2, &rest), (1...12).contains(month), RFC3339.take("-", &rest),
             let day = RFC3339.number(2, &rest), (1...RFC3339.days(in: month, of: year)).contains(day),
@@ -58,19 +64,19 @@ enum RFC3339 {
         return Date(timeIntervalSince1970: Double(minutes * 60 + second) + fraction)
     }
 
-    private static func take(_ character: Unicode.Scalar, _ rest: inout Substring.UTF8View) -> Bool {
+    private static func take(_ character: Unicode.Scalar, _ rest: inout Bytes) -> Bool {
         guard rest.first == UInt8(ascii: character) else { return false }
         rest.removeFirst()
         return true
     }
 
-    private static func digit(_ rest: inout Substring.UTF8View) -> Int? {
+    private static func digit(_ rest: inout Bytes) -> Int? {
         guard let byte = rest.first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
         rest.removeFirst()
         return Int(byte - UInt8(ascii: "0"))
     }
 
-    private static func number(_ digits: Int, _ rest: inout Substring.UTF8View) -> Int? {
+    private static func number(_ digits: Int, _ rest: inout Bytes) -> Int? {
         var number = 0
         for _ in 0..<digits {
             guard let digit = RFC3339.digit(&rest) else { return nil }
@@ -80,7 +86,7 @@ enum RFC3339 {
     }
 
     /// A part of a second, if there is one.
-    private static func fraction(_ rest: inout Substring.UTF8View) -> Double? {
+    private static func fraction(_ rest: inout Bytes) -> Double? {
         guard RFC3339.take(".", &rest) else { return 0 }
         guard var numerator = RFC3339.digit(&rest).map(Double.init) else { return nil }
         var denominator = 10.0
@@ -94,7 +100,7 @@ enum RFC3339 {
     }
 
     /// The minutes by which local time is ahead of UTC.
-    private static func offset(_ rest: inout Substring.UTF8View) -> Int? {
+    private static func offset(_ rest: inout Bytes) -> Int? {
         if RFC3339.take("Z", &rest) || RFC3339.take("z", &rest) { return 0 }
         let isAhead = RFC3339.take("+", &rest)
         guard isAhead || RFC3339.take("-", &rest),

@@ -49,12 +49,18 @@ public protocol StampSource: Sendable {
 
 /// Stamps from the wall clock and the system's random numbers; ids rise strictly, also within a millisecond.
 private final class SystemStampSource: StampSource {
-    private let generator = Mutex(UUIDv7Generator())
+    private struct State: Sendable {
+        var generator = UUIDv7Generator()
+        var random = SystemRandomNumbers()
+    }
+
+    private let state = Mutex(State())
 
     func next() -> Stamp {
         let milliseconds = UInt64(max(0, Date().timeIntervalSince1970 * 1000))
-        let random = UInt64.random(in: .min ... .max)
-        let (id, time) = self.generator.withLock { $0.next(milliseconds: milliseconds, random: random) }
+        let (id, time) = self.state.withLock { state in
+            state.generator.next(milliseconds: milliseconds, random: state.random.next())
+        }
         return Stamp(id: id, time: Date(timeIntervalSince1970: Double(time) / 1000))
     }
 }

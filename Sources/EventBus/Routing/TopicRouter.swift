@@ -27,6 +27,8 @@ public struct TopicRouter<Target: Hashable & Sendable>: Sendable {
     @usableFromInline var targets: [Target] = []
     private var numbers: [Target: Int] = [:]
     @usableFromInline var remembered: [Answer?] = []
+    /// The hash of the last topic that was looked up in a place and is not remembered there.
+    @usableFromInline var candidates: [UInt64] = []
 
     /// Makes a router without patterns.
     public init() {}
@@ -45,12 +47,25 @@ public struct TopicRouter<Target: Hashable & Sendable>: Sendable {
     /// The targets of a topic, each once however many of its patterns match.
     @inlinable
     public mutating func targets(of topic: Topic) -> [Target] {
-        let place = TopicTrie.place(of: topic)
-        if self.remembered.isEmpty { self.remembered = Array(repeating: nil, count: TopicTrie.places) }
+        let hash = TopicTrie.hash(of: topic)
+        let place = Int(truncatingIfNeeded: hash) & (TopicTrie.places - 1)
+        if self.remembered.isEmpty {
+            self.remembered = Array(repeating: nil, count: TopicTrie.places)
+            self.candidates = Array(repeating: 0, count: TopicTrie.places)
+        }
+        // Two topics may share a place, so there are two for each.
         if let answer = self.remembered[place], answer.topic == topic { return answer.targets }
+        if let answer = self.remembered[place ^ 1], answer.topic == topic { return answer.targets }
+        self.trie.match(topic)
         let targets = self.targets
-        let found = self.trie.matches(topic).map { targets[$0] }
-        self.remembered[place] = Answer(topic: topic, targets: found)
+        let found = self.trie.found.map { targets[Int($0)] }
+        // Only what is asked for twice is worth a place: a topic that is used once must not push out one that is in use.
+        if self.candidates[place] == hash {
+            let isTaken = self.remembered[place] != nil && self.remembered[place ^ 1] == nil
+            self.remembered[isTaken ? place ^ 1 : place] = Answer(topic: topic, targets: found)
+        } else {
+            self.candidates[place] = hash
+        }
         return found
     }
 }

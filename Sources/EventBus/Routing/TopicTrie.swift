@@ -15,7 +15,7 @@ struct TopicTrie: Sendable {
         var isHash = false
         /// The first of the node's targets, as a place in `links` plus one.
         var firstLink: UInt32 = 0
-        /// The step in which the node was reached last.
+        /// Of a node behind `#`, the step in which it was reached last: two ways lead there.
         var step: UInt64 = 0
     }
 
@@ -34,6 +34,8 @@ struct TopicTrie: Sendable {
     private var step: UInt64 = 0
     private var reached: [UInt32] = []
     private var earlier: [UInt32] = []
+    /// The targets of the last topic.
+    @usableFromInline private(set) var found: [UInt32] = []
 
     /// Adds a pattern for a target, which is a small number; adding it twice changes nothing.
     mutating func insert(_ pattern: TopicPattern, for target: Int) {
@@ -52,15 +54,12 @@ struct TopicTrie: Sendable {
     /// How many answers are worth remembering, a power of two; made-up topics push each other out and cannot fill the memory.
     @usableFromInline static let places = 4096
 
-    /// Where the answer for a topic is remembered.
     @usableFromInline
-    static func place(of topic: Topic) -> Int {
-        Int(truncatingIfNeeded: topic.name.withBytes(\.hash64)) & (Self.places - 1)
-    }
+    static func hash(of topic: Topic) -> UInt64 { topic.name.withBytes(\.hash64) }
 
-    /// The targets of a topic, each once.
+    /// Looks for the targets of a topic, each of which is then once in ``found``.
     @usableFromInline
-    mutating func matches(_ topic: Topic) -> [Int] {
+    mutating func match(_ topic: Topic) {
         topic.name.withBytes { bytes in
             self.reached.removeAll(keepingCapacity: true)
             self.step += 1
@@ -73,7 +72,7 @@ struct TopicTrie: Sendable {
                 start = end + 1
             }
         }
-        return self.targets()
+        self.collect()
     }
 
     // MARK: Steps
@@ -101,40 +100,43 @@ struct TopicTrie: Sendable {
         swap(&self.reached, &self.earlier)
         self.reached.removeAll(keepingCapacity: true)
         self.step += 1
-        for node in self.earlier {
+        for place in self.earlier.indices {
+            let number = self.earlier[place]
+            let node = self.nodes[Int(number)]
             if let word {
-                let child = self.edges.child(of: node, word: word)
+                let child = self.edges.child(of: number, word: word)
                 if child != 0 { self.reach(child) }
             }
-            let star = self.nodes[Int(node)].star
-            if star != 0 { self.reach(star) }
-            if self.nodes[Int(node)].isHash { self.reach(node) }
+            if node.star != 0 { self.reach(node.star) }
+            if node.isHash { self.reachHash(number) }
         }
     }
 
     /// Notes a node as reached, and the one behind its `#`, which also matches no word.
-    private mutating func reach(_ first: UInt32) {
-        var node = first
-        repeat {
-            guard self.nodes[Int(node)].step != self.step else { return }
-            self.nodes[Int(node)].step = self.step
-            self.reached.append(node)
-            node = self.nodes[Int(node)].hash
-        } while node != 0
+    private mutating func reach(_ node: UInt32) {
+        self.reached.append(node)
+        let hash = self.nodes[Int(node)].hash
+        if hash != 0 { self.reachHash(hash) }
     }
 
-    private mutating func targets() -> [Int] {
-        var targets: [Int] = []
-        for node in self.reached {
-            var link = self.nodes[Int(node)].firstLink
+    /// As ``reach(_:)``, for a node behind `#`.
+    private mutating func reachHash(_ node: UInt32) {
+        guard self.nodes[Int(node)].step != self.step else { return }
+        self.nodes[Int(node)].step = self.step
+        self.reach(node)
+    }
+
+    private mutating func collect() {
+        self.found.removeAll(keepingCapacity: true)
+        for place in self.reached.indices {
+            var link = self.nodes[Int(self.reached[place])].firstLink
             while link != 0 {
                 let entry = self.links[Int(link) - 1]
                 link = entry.next
                 guard self.told[Int(entry.target)] != self.step else { continue }
                 self.told[Int(entry.target)] = self.step
-                targets.append(Int(entry.target))
+                self.found.append(entry.target)
             }
         }
-        return targets
     }
 }
