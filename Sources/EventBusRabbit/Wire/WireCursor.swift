@@ -13,8 +13,12 @@ struct WireCursor {
         self.memory = memory
     }
 
-    mutating func integer(_ value: some FixedWidthInteger) {
-        withUnsafeBytes(of: value.bigEndian) { self.bytes($0) }
+    @inline(__always)
+    mutating func integer<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value) {
+        // Checked by the buffer in debug builds only.
+        precondition(MemoryLayout<Value>.size <= self.memory.count - self.count)
+        self.memory.storeBytes(of: value.bigEndian, toByteOffset: self.count, as: Value.self)
+        self.count += MemoryLayout<Value>.size
     }
 
     mutating func bytes(_ bytes: UnsafeRawBufferPointer) {
@@ -75,8 +79,6 @@ struct WireCursor {
     }
 
     private func set(_ value: UInt32, at place: Int) {
-        withUnsafeBytes(of: value.bigEndian) { bytes in
-            UnsafeMutableRawBufferPointer(rebasing: self.memory[place...]).copyMemory(from: bytes)
-        }
+        self.memory.storeBytes(of: value.bigEndian, toByteOffset: place, as: UInt32.self)
     }
 }
