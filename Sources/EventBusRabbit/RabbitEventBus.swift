@@ -51,9 +51,10 @@ public final class RabbitEventBus: EventBus, Service {
 
     /// The thread on which the bus works, for tasks that do little else than publish and take deliveries.
     ///
-    /// A task that prefers it (`withTaskExecutorPreference`) waits for answers without a change of threads, which costs a
-    /// third of the processor time where each message is awaited. It must never block or compute for long: while it does,
-    /// nothing is sent and nothing received.
+    /// A task that prefers it (`withTaskExecutorPreference`) waits for answers without a change of threads, which saves a
+    /// third of the processor time where each message is awaited. It must never block, compute for long or be ready all the
+    /// time, as one that repeats a failed publish without a pause: while it runs, nothing is sent, nothing received and no
+    /// connection made. The event loop group has to outlive it.
     public let executor: any TaskExecutor
 
     /// Whether messages can be published, and what keeps them from it.

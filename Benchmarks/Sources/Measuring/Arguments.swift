@@ -7,26 +7,21 @@ package struct Arguments: Sendable {
     package let command: String
     private let values: [String: String]
 
-    /// A call that makes no sense, or a measurement that is worth nothing.
-    package struct Failure: Error, CustomStringConvertible {
-        /// What went wrong.
-        package let description: String
-
-        /// Makes a failure of what went wrong.
-        package init(_ description: String) { self.description = description }
-    }
-
     /// Reads the arguments of this process.
-    package init() throws {
+    ///
+    /// - Parameter options: for each command the names that it takes; others would be measured as if they were not there.
+    package init(_ options: [String: [String]]) throws {
         let all = Array(CommandLine.arguments.dropFirst())
-        guard let command = all.first, all.count % 2 == 1 else {
-            throw Failure("usage: \(CommandLine.arguments[0]) WHAT [--name value]…")
+        guard let command = all.first, let names = options[command], all.count % 2 == 1 else {
+            throw BenchmarkFailure("usage: \(options.keys.sorted().joined(separator: "|")) [--name value]…")
         }
         self.command = command
         var values: [String: String] = [:]
         for index in stride(from: 1, to: all.count, by: 2) {
-            guard all[index].hasPrefix("--") else { throw Failure("\(all[index]) is no option") }
-            values[String(all[index].dropFirst(2))] = all[index + 1]
+            guard let name = names.first(where: { "--\($0)" == all[index] }) else {
+                throw BenchmarkFailure("\(all[index]) is no option of \(command)")
+            }
+            values[name] = all[index + 1]
         }
         self.values = values
     }
@@ -34,10 +29,12 @@ package struct Arguments: Sendable {
     /// A text, or what it is when it is not given.
     package func text(_ name: String, or standard: String) -> String { self.values[name] ?? standard }
 
-    /// A number above zero, or what it is when it is not given.
-    package func number(_ name: String, or standard: Int) throws -> Int {
+    /// A whole number of at least 1, or what it is when it is not given.
+    package func number(_ name: String, or standard: Int, atLeast least: Int = 1) throws -> Int {
         guard let text = self.values[name] else { return standard }
-        guard let number = Int(text), number >= 0 else { throw Failure("--\(name) \(text) is no number") }
+        guard let number = Int(text), number >= least else {
+            throw BenchmarkFailure("--\(name) \(text) is no number of at least \(least)")
+        }
         return number
     }
 }

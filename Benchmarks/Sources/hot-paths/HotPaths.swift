@@ -16,10 +16,10 @@ enum HotPaths {
         try await bus.withDeliveries(to: subscription) { deliveries in
             for _ in 0..<(count / 64) {
                 guard await bus.publish(messages).allSatisfy(\.isConfirmed) else {
-                    throw Arguments.Failure("not published")
+                    throw BenchmarkFailure("not published")
                 }
                 guard let batch = try await deliveries.next(), batch.count == 64 else {
-                    throw Arguments.Failure("not delivered")
+                    throw BenchmarkFailure("not delivered")
                 }
                 for delivery in batch { deliveries.settle(delivery.id, .done) }
             }
@@ -47,7 +47,7 @@ enum HotPaths {
             try WireBenchmark.encode(message, into: &buffer)
         }
         guard count == 0 || buffer.readableBytes > message.body.count else {
-            throw Arguments.Failure("nothing was encoded")
+            throw BenchmarkFailure("nothing was encoded")
         }
     }
 
@@ -57,7 +57,7 @@ enum HotPaths {
         var decoder = try WireBenchmark.Decoder(delivering: message)
         for _ in 0..<count {
             let delivery = try decoder.decode()
-            guard delivery.message.id == message.id else { throw Arguments.Failure("another message was decoded") }
+            guard delivery.message.id == message.id else { throw BenchmarkFailure("another message was decoded") }
         }
     }
 }

@@ -7,7 +7,7 @@ import Measuring
 
 let arguments = CommandLine.arguments
 guard arguments.count == 3, let count = Int(arguments[2]), count >= 0 else {
-    throw Arguments.Failure("usage: hot-paths deliver|match|encode|decode COUNT")
+    throw BenchmarkFailure("usage: hot-paths deliver|match|encode|decode COUNT")
 }
 
 switch arguments[1] {
@@ -15,5 +15,5 @@ case "deliver": try await HotPaths.deliver(count)
 case "match": HotPaths.match(count)
 case "encode": try HotPaths.encode(count)
 case "decode": try HotPaths.decode(count)
-default: throw Arguments.Failure("\(arguments[1]) is none of deliver, match, encode, decode")
+default: throw BenchmarkFailure("\(arguments[1]) is none of deliver, match, encode, decode")
 }

@@ -21,7 +21,7 @@ enum JSONAlone {
                 count += 1
                 let data = try encoder.encode(Samples.Registered(number: count))
                 let event = try decoder.decode(Samples.Registered.self, from: data)
-                guard event.number == count else { throw Arguments.Failure("the event came back changed") }
+                guard event.number == count else { throw BenchmarkFailure("the event came back changed") }
             }
         }
         return start.end(operations: count)

@@ -30,7 +30,7 @@ struct Raw {
             let start = Measurement.Start()
             let published = try await self.publish(for: seconds)
             for try await handled in group where handled != published {
-                throw Arguments.Failure("\(handled) of \(published) messages were handled")
+                throw BenchmarkFailure("\(handled) of \(published) messages were handled")
             }
             return start.end(operations: published * self.subscriptions)
         }
@@ -53,7 +53,7 @@ struct Raw {
 
     private func publish(_ messages: [Message]) async throws {
         let outcomes = await self.bus.publish(messages)
-        guard outcomes.allSatisfy(\.isConfirmed) else { throw Arguments.Failure("not published: \(outcomes)") }
+        guard outcomes.allSatisfy(\.isConfirmed) else { throw BenchmarkFailure("not published: \(outcomes)") }
     }
 
     /// Returns how many messages were handled before the last one.

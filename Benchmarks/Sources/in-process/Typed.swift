@@ -14,8 +14,7 @@ final class Typed: Sendable {
         let consumer = EventConsumer("bench.typed", on: self.bus) {
             On(Samples.Registered.self) { event in self.sum.add(event.number, ordering: .relaxed) }
         }
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await consumer.run() }
+        return try await withService({ try await consumer.run() }) {
             try await consumer.untilConsuming()
             let start = Measurement.Start()
             var (published, expected) = (0, 0)
@@ -28,10 +27,8 @@ final class Typed: Sendable {
             }
             while self.sum.load(ordering: .relaxed) < expected { await Task.yield() }
             guard self.sum.load(ordering: .relaxed) == expected else {
-                throw Arguments.Failure("events were handled twice")
+                throw BenchmarkFailure("events were handled twice")
             }
-            group.cancelAll()
-            try? await group.waitForAll()
             return start.end(operations: published)
         }
     }

@@ -3,7 +3,9 @@
 
 import Measuring
 
-let arguments = try Arguments()
+let arguments = try Arguments([
+    "batch": ["batch", "subscriptions", "seconds"], "typed": ["seconds"], "json": ["seconds"],
+])
 let seconds = Double(try arguments.number("seconds", or: 3))
 
 switch arguments.command {
@@ -19,5 +21,5 @@ case "json":
     _ = try JSONAlone.measure(for: 0.2)
     try JSONAlone.measure(for: seconds).report()
 default:
-    throw Arguments.Failure("\(arguments.command) is none of batch, typed, json")
+    throw BenchmarkFailure("\(arguments.command) is none of batch, typed, json")
 }

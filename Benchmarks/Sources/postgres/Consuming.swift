@@ -36,15 +36,11 @@ struct Consuming {
                 try transaction.publish(AccountCreated(account))
             }
         }
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await consumer.run() }
+        return try await withService({ try await consumer.run() }) {
             try await consumer.untilConsuming()
             _ = try await self.publish(for: 0.2)
             let start = Measurement.Start()
-            let result = start.end(operations: try await self.publish(for: seconds))
-            group.cancelAll()
-            try? await group.waitForAll()
-            return result
+            return start.end(operations: try await self.publish(for: seconds))
         }
     }
 
@@ -55,7 +51,7 @@ struct Consuming {
         while start.seconds < seconds {
             let messages = try (1...64).map { try Message(Samples.Registered(number: published + $0)) }
             guard await self.bus.publish(messages).allSatisfy(\.isConfirmed) else {
-                throw Arguments.Failure("not published")
+                throw BenchmarkFailure("not published")
             }
             published += messages.count
             last = last.suffix(3 * Self.prefetch) + messages.map(\.id)

@@ -24,22 +24,21 @@ struct Relaying {
         }
     }
 
-    /// A number of batches, after a first one that warms up.
+    /// A number of batches, while others wait.
     func measure(batches: Int) async throws -> Measurement {
         try await self.relay(batches * Self.batch) { batches }
     }
 
-    private func relay(_ events: Int, _ end: () async throws -> Int) async throws -> Measurement {
+    private func relay(
+        _ events: Int,
+        _ end: @escaping @Sendable () async throws -> Int
+    ) async throws -> Measurement {
         let bus = ConfirmingBus(until: events)
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            let relay = OutboxRelay(from: self.store, to: bus, batch: Self.batch)
-            let start = Measurement.Start()
-            group.addTask { try await relay.run() }
+        let relay = OutboxRelay(from: self.store, to: bus, batch: Self.batch)
+        let start = Measurement.Start()
+        return try await withService({ try await relay.run() }) {
             await bus.untilAll()
-            let result = start.end(operations: try await end())
-            group.cancelAll()
-            try? await group.waitForAll()
-            return result
+            return start.end(operations: try await end())
         }
     }
 }

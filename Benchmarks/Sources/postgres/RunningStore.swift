@@ -19,7 +19,7 @@ struct RunningStore {
 
     init(connections: Int, _ migrations: [Migration]) throws {
         guard let url = ProcessInfo.processInfo.environment["DATABASE_URL"] else {
-            throw Arguments.Failure("DATABASE_URL is not set")
+            throw BenchmarkFailure("DATABASE_URL is not set")
         }
         var configuration = try PostgresConfiguration(url: url)
         configuration.maximumConnections = connections
@@ -30,12 +30,9 @@ struct RunningStore {
 
     /// Measures while the store runs, and prints the result.
     func run(_ measure: @escaping @Sendable (PostgresStore) async throws -> Measurement) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.store.run() }
+        try await withService({ try await self.store.run() }) {
             while !self.store.health.isReady { try await Task.sleep(for: .milliseconds(5)) }
-            try await measure(self.store).report()
-            group.cancelAll()
-            try? await group.waitForAll()
-        }
+            return try await measure(self.store)
+        }.report()
     }
 }

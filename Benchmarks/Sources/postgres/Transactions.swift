@@ -32,7 +32,7 @@ struct Transactions {
         let all = ids
         let select: @Sendable () async throws -> Void = {
             guard try await self.accounts.find(all[Int.random(in: all.indices)]) != nil else {
-                throw Arguments.Failure("a row is missing")
+                throw BenchmarkFailure("a row is missing")
             }
         }
         _ = try await self.repeatedly(for: 0.2, select)

@@ -3,7 +3,10 @@
 
 import Measuring
 
-let arguments = try Arguments()
+let arguments = try Arguments([
+    "register": ["connections", "tasks", "seconds"], "select": ["connections", "tasks", "seconds"],
+    "consume": ["connections", "batch", "seconds"], "relay": ["rows"], "relay-batches": ["waiting", "batches"],
+])
 let seconds = Double(try arguments.number("seconds", or: 3))
 let connections = try arguments.number("connections", or: 8)
 
@@ -29,11 +32,12 @@ case "relay":
         try await Relaying(store).measure(events: rows)
     }
 case "relay-batches":
-    let (waiting, batches) = (try arguments.number("waiting", or: 0), try arguments.number("batches", or: 50))
+    let waiting = try arguments.number("waiting", or: 0, atLeast: 0)
+    let batches = try arguments.number("batches", or: 50)
     let rows = max(waiting, batches * Relaying.batch)
     try await RunningStore(connections: connections, [OutboxFill.migration(rows: rows)]).run { store in
         try await Relaying(store).measure(batches: batches)
     }
 default:
-    throw Arguments.Failure("\(arguments.command) is none of register, select, consume, relay, relay-batches")
+    throw BenchmarkFailure("\(arguments.command) is none of register, select, consume, relay, relay-batches")
 }

@@ -10,6 +10,19 @@ import Synchronization
 struct Consuming {
     private static let topic: Topic = "bench.consumed"
 
+    /// What the messages in the queue have.
+    enum Properties: String {
+        case bare
+        case all
+
+        init(_ text: String) throws {
+            guard let properties = Properties(rawValue: text) else {
+                throw BenchmarkFailure("--properties \(text) is neither bare nor all")
+            }
+            self = properties
+        }
+    }
+
     private let count: Int
     private let prefetch: Int
     private let bus: RabbitEventBus
@@ -21,11 +34,11 @@ struct Consuming {
     }
 
     /// Through ``EventBus/Deliveries``, the interface of backends.
-    func measure(on thread: WorkingThread) async throws -> Measurement {
-        try await withTaskExecutorPreference(thread.executor(of: self.bus)) { try await self.measure() }
+    func measure(_ properties: Properties, on thread: WorkingThread) async throws -> Measurement {
+        try await withTaskExecutorPreference(thread.executor(of: self.bus)) { try await self.measure(properties) }
     }
 
-    private func measure() async throws -> Measurement {
+    private func measure(_ properties: Properties) async throws -> Measurement {
         let subscription = try Subscription(
             "bench.consumed",
             patterns: [TopicPattern(Self.topic)],
@@ -38,9 +51,9 @@ struct Consuming {
             var count = 0
             while count < self.count, let batch = try await deliveries.next() {
                 for delivery in batch {
-                    guard delivery.message.body.count == Samples.body.count else {
-                        throw Arguments.Failure("a body of \(delivery.message.body.count) bytes")
-                    }
+                    let message = delivery.message
+                    guard message.body.count == Samples.body.count, (message.orderingKey != nil) == (properties == .all)
+                    else { throw BenchmarkFailure("the queue holds other messages") }
                     deliveries.settle(delivery.id, .done)
                 }
                 count += batch.count
@@ -57,20 +70,16 @@ struct Consuming {
         let consumer = EventConsumer("bench.consumed", on: self.bus, options: options) {
             On(Filled.self) { _ in handled.add() }
         }
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await consumer.run() }
+        return try await withService({ try await consumer.run() }) {
             try await consumer.untilConsuming()
             let start = Measurement.Start()
             await handled.untilAll()
-            let result = try self.end(start, handled.count)
-            group.cancelAll()
-            try? await group.waitForAll()
-            return result
+            return try self.end(start, handled.count)
         }
     }
 
     private func end(_ start: Measurement.Start?, _ taken: Int) throws -> Measurement {
-        guard let start, taken == self.count else { throw Arguments.Failure("\(taken) of \(self.count) deliveries") }
+        guard let start, taken == self.count else { throw BenchmarkFailure("\(taken) of \(self.count) deliveries") }
         return start.end(operations: taken)
     }
 }

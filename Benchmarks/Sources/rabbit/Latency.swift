@@ -36,7 +36,7 @@ final class Latency: Sendable {
         let start = Mutex<Measurement.Start?>(nil)
         try await self.bus.withDeliveries(to: subscription) { deliveries in
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await self.publish(skipped + count) }
+                group.addTask(executorPreference: globalConcurrentExecutor) { try await self.publish(skipped + count) }
                 var taken = 0
                 while taken < skipped + count, let batch = try await deliveries.next() {
                     for delivery in batch {
@@ -54,7 +54,7 @@ final class Latency: Sendable {
         }
         let all = samples.withLock { $0 }
         guard let start = start.withLock({ $0 }), all.count == count else {
-            throw Arguments.Failure("\(all.count) of \(count) deliveries")
+            throw BenchmarkFailure("\(all.count) of \(count) deliveries")
         }
         return start.end(operations: all.count, latencies: Measurement.Latencies(all))
     }
@@ -67,15 +67,17 @@ final class Latency: Sendable {
     /// Publishes at times that were fixed before; each in a task of its own, so that none waits for another's answer.
     private func publish(_ count: Int) async throws {
         let begin = ContinuousClock.now
+        let executor = self.thread.executor(of: self.bus) ?? globalConcurrentExecutor
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<count {
                 try await ContinuousClock().sleep(until: begin + .seconds(1) * number / self.rate, tolerance: .zero)
                 let message = Samples.message(to: Self.topic)
-                group.addTask {
-                    self.sent.withLock { $0[message.id] = .now }
+                // Here and not in the task: what holds tasks up is a part of the latency.
+                self.sent.withLock { $0[message.id] = .now }
+                group.addTask(executorPreference: executor) {
                     let outcomes = await self.bus.publish([message])
                     guard outcomes.allSatisfy(\.isConfirmed) else {
-                        throw Arguments.Failure("not confirmed: \(outcomes)")
+                        throw BenchmarkFailure("not confirmed: \(outcomes)")
                     }
                 }
             }

@@ -40,7 +40,7 @@ struct Publishing {
                         let messages = (0..<self.batch).map { _ in Samples.message(to: Self.topic) }
                         let outcomes = await self.bus.publish(messages)
                         guard outcomes.allSatisfy(\.isConfirmed) else {
-                            throw Arguments.Failure("not confirmed: \(outcomes)")
+                            throw BenchmarkFailure("not confirmed: \(outcomes)")
                         }
                         published += self.batch
                     }

@@ -18,18 +18,13 @@ struct RunningBus {
 
     init() throws {
         guard let url = ProcessInfo.processInfo.environment["RABBITMQ_URL"] else {
-            throw Arguments.Failure("RABBITMQ_URL is not set")
+            throw BenchmarkFailure("RABBITMQ_URL is not set")
         }
         self.bus = RabbitEventBus(try RabbitConfiguration(url: url))
     }
 
     /// Measures while the bus runs, and prints the result.
     func run(_ measure: @escaping @Sendable (RabbitEventBus) async throws -> Measurement) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.bus.run() }
-            try await measure(self.bus).report()
-            group.cancelAll()
-            try? await group.waitForAll()
-        }
+        try await withService({ try await self.bus.run() }) { try await measure(self.bus) }.report()
     }
 }

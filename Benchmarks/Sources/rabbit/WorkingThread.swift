@@ -13,7 +13,7 @@ enum WorkingThread: String {
 
     init(_ text: String) throws {
         guard let thread = WorkingThread(rawValue: text) else {
-            throw Arguments.Failure("--on \(text) is neither pool nor loop")
+            throw BenchmarkFailure("--on \(text) is neither pool nor loop")
         }
         self = thread
     }

@@ -30,7 +30,7 @@ enum Simulated {
                 try await simulation.settle()
             }
             guard sum.value.load(ordering: .relaxed) == expected else {
-                throw Arguments.Failure("not every event was handled once")
+                throw BenchmarkFailure("not every event was handled once")
             }
             return start.end(operations: published)
         }

@@ -3,6 +3,5 @@
 
 import Measuring
 
-let arguments = try Arguments()
-guard arguments.command == "typed" else { throw Arguments.Failure("\(arguments.command) is not typed") }
+let arguments = try Arguments(["typed": ["seconds"]])
 try Simulated.measure(for: Double(try arguments.number("seconds", or: 3))).report()

@@ -20,7 +20,7 @@ struct Keys {
         for _ in 0..<100_000 { self.topics.append(try Topic(self.next(hasWildcards: false))) }
         let expected: [Int: UInt64] = [1000: 0x6A38_0BF2_7474_0A54, 100_000: 0x91DE_B512_7E22_257A]
         if let expected = expected[count], expected != self.digest {
-            throw Arguments.Failure("these are not the patterns and topics of the baseline")
+            throw BenchmarkFailure("these are not the patterns and topics of the baseline")
         }
     }
 

@@ -21,7 +21,7 @@ struct Lookups {
     mutating func measureUnseen(for seconds: Double) throws -> Measurement {
         let found = self.lookUp(self.keys.topics[...])
         if let expected = Self.targets[self.keys.patterns.count], expected != found {
-            throw Arguments.Failure("\(found) targets, not \(expected)")
+            throw BenchmarkFailure("\(found) targets, not \(expected)")
         }
         return self.measure(self.keys.topics[...], for: seconds)
     }

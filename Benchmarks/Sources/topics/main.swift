@@ -3,7 +3,7 @@
 
 import Measuring
 
-let arguments = try Arguments()
+let arguments = try Arguments(["unseen": ["patterns", "seconds"], "seen": ["patterns", "seconds"]])
 let patterns = try arguments.number("patterns", or: 1000)
 let seconds = Double(try arguments.number("seconds", or: 3))
 
@@ -14,5 +14,5 @@ case "unseen":
 case "seen":
     var lookups = try Lookups(patterns: patterns)
     try lookups.measureSeen(for: seconds).report()
-default: throw Arguments.Failure("\(arguments.command) is neither unseen nor seen")
+default: throw BenchmarkFailure("\(arguments.command) is neither unseen nor seen")
 }

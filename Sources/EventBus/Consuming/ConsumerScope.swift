@@ -58,8 +58,12 @@ struct ConsumerScope: Sendable {
     /// Returns what is in hand when the time limit has cancelled the task.
     private func work(on hand: Hand?, within limit: WorkLimit) async throws -> Hand? {
         if let hand, let interrupted = try await self.handle(hand, within: limit) { return interrupted }
+        var hands = 0
         while let jobs = await self.backlog.take(limit: self.processor.batch, rest: limit.rest) {
             if let interrupted = try await self.handle(Hand(jobs), within: limit) { return interrupted }
+            // A handler need not suspend, and then nothing here does: others want the thread too.
+            hands += 1
+            if hands.isMultiple(of: 16) { await Task.yield() }
         }
         try Task.checkCancellation()
         return nil
@@ -82,6 +86,8 @@ struct ConsumerScope: Sendable {
         var isSplit = false
         /// What has become of the first ones of `open`, which are to be settled.
         var ended: (count: Int, result: ProcessingResult)?
+        /// Why the store was away when the time limit passed: the pause has still to be made.
+        var away: (any Error)?
         /// Whether one of them came back.
         let hasReturned: Bool
 
@@ -103,6 +109,10 @@ struct ConsumerScope: Sendable {
         var hand = hand
         var holding = HoldingPauses(name: self.name, timeline: self.timeline, status: self.status, logger: self.logger)
         defer { holding.end() }
+        if let cause = hand.away {
+            hand.away = nil
+            guard try await holding.pause(cause) else { return nil }
+        }
         // Without counted starts a return counts as one, also while a message only waits for its turn.
         let runsAlone = self.processor.countsStarts && hand.hasReturned
         while true {
@@ -132,7 +142,9 @@ struct ConsumerScope: Sendable {
             let part = hand.isSplit ? hand.open.prefix(1) : hand.open
             let result = try await self.processor.process(part.map(\.job.delivery.message), within: limit)
             switch result {
-            case .away(let cause): return limit.hasPassed ? .timeLimit : .away(cause)
+            case .away(let cause):
+                guard limit.hasPassed else { return .away(cause) }
+                hand.away = cause
             case .failed where part.count > 1, .poison where part.count > 1: hand.isSplit = true
             default: hand.ended = (part.count, result)
             }

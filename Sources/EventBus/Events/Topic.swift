@@ -28,7 +28,7 @@ public struct Topic: Hashable, Sendable {
     }
 
     /// The words, in order.
-    public var words: [Substring] { self.name.split(separator: ".", omittingEmptySubsequences: false) }
+    public var words: [Substring] { self.name.words }
 
     /// The part before the first dot.
     package var firstWord: Substring {
@@ -72,6 +72,20 @@ extension Topic: ExpressibleByStringLiteral {
         let problem = Topic.problem(of: name, allowingWildcards: false)
         precondition(problem == nil, "topic literal \(problem ?? "")")
         self.name = name
+    }
+}
+
+extension Topic {
+    /// Byte by byte, as AMQP compares routing keys: names that only look the same are different topics.
+    public static func == (left: Topic, right: Topic) -> Bool {
+        left.name.hasSameBytes(as: right.name)
+    }
+}
+
+extension String {
+    /// The parts between dots; a dot is one byte, whatever marks follow it.
+    var words: [Substring] {
+        self.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map { Substring($0) }
     }
 }
 

@@ -25,7 +25,7 @@ public struct TopicPattern: Hashable, Sendable {
     }
 
     /// The words, in order.
-    public var words: [Substring] { self.text.split(separator: ".", omittingEmptySubsequences: false) }
+    public var words: [Substring] { self.text.words }
 
     /// Whether the pattern matches a topic.
     public func matches(_ topic: Topic) -> Bool {
@@ -43,7 +43,7 @@ public struct TopicPattern: Hashable, Sendable {
                 restart = (patternIndex + 1, topicIndex)
                 patternIndex += 1
             } else if patternIndex < pattern.endIndex,
-                pattern[patternIndex] == "*" || pattern[patternIndex] == topic[topicIndex]
+                pattern[patternIndex] == "*" || pattern[patternIndex].utf8.elementsEqual(topic[topicIndex].utf8)
             {
                 patternIndex += 1
                 topicIndex += 1

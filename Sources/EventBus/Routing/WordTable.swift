@@ -51,35 +51,8 @@ struct WordTable: Sendable {
     private func slot(of hash: UInt64) -> Int { Int(truncatingIfNeeded: hash) & (self.slots.count - 1) }
 
     private func isEqual(_ known: Word, _ word: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard known.count == word.count else { return false }
-        for index in 0..<known.count where self.bytes[known.start + index] != word[index] { return false }
-        return true
-    }
-}
-
-extension UnsafeBufferPointer<UInt8> {
-    /// Eight bytes at a time: for short words, chosen by programmers.
-    var hash64: UInt64 {
-        var hash = UInt64(self.count)
-        var place = 0
-        while place < self.count {
-            var bytes: UInt64 = 0
-            if place + 8 <= self.count {
-                bytes = UnsafeRawBufferPointer(self).loadUnaligned(fromByteOffset: place, as: UInt64.self)
-            } else {
-                for byte in self[place...] { bytes = bytes << 8 | UInt64(byte) }
-            }
-            hash = (hash ^ bytes) &* 0x9E37_79B9_7F4A_7C15
-            hash ^= hash >> 32
-            place += 8
+        self.bytes.withUnsafeBufferPointer { bytes in
+            UnsafeBufferPointer(rebasing: bytes[known.start..<known.start + known.count]).hasSameBytes(as: word)
         }
-        return hash
-    }
-}
-
-extension String {
-    /// Its UTF-8, without a copy where that is how it is stored.
-    func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
-        self.utf8.withContiguousStorageIfAvailable(body) ?? Array(self.utf8).withUnsafeBufferPointer(body)
     }
 }

@@ -5,6 +5,8 @@ import NIOCore
 import Synchronization
 
 /// Runs tasks on an event loop, between its reads and writes: one wake-up however many become ready.
+///
+/// The loop has to outlive them: one that has been shut down runs nothing.
 final class EventLoopExecutor: TaskExecutor {
     private struct State: Sendable {
         var jobs: [UnownedJob] = []
@@ -28,7 +30,7 @@ final class EventLoopExecutor: TaskExecutor {
         if isFirst { self.eventLoop.execute { self.run() } }
     }
 
-    /// Runs what is ready now; what that makes ready comes after the loop has looked at its sockets.
+    /// Runs what is ready now; the loop looks at its sockets when nothing is ready any more.
     private func run() {
         let jobs = self.state.withLock { state in
             state.isScheduled = false

@@ -16,6 +16,7 @@ extension ConsumeSession {
         guard !self.unsentCopies.isEmpty else { return }
         let tags = self.unsentCopies.filter { self.copies[$0] != nil }
         self.unsentCopies = []
+        guard !tags.isEmpty else { return }
         let session = NIOLoopBound(self, eventLoop: self.eventLoop)
         let eventLoop = self.eventLoop
         let batch = PublishBatch(

@@ -42,7 +42,7 @@ struct ContractHeaders {
         hasType: Bool
     ) -> Bool {
         func isNamed(_ other: StaticString) -> Bool {
-            other.withUTF8Buffer { Self.areEqual(name, UnsafeRawBufferPointer($0)) }
+            other.withUTF8Buffer { name.hasSameBytes(as: UnsafeRawBufferPointer($0)) }
         }
         switch name.count {
         case 7 where isNamed("x-topic"): self.topic = self.topic ?? Self.text(value)
@@ -63,21 +63,6 @@ struct ContractHeaders {
         default: return false
         }
         return true
-    }
-
-    /// Eight bytes at a time, the last ones perhaps twice.
-    private static func areEqual(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
-        guard left.count == right.count, left.count >= 8 else { return left.elementsEqual(right) }
-        var place = 0
-        while true {
-            let (one, other) = (
-                left.loadUnaligned(fromByteOffset: place, as: UInt64.self),
-                right.loadUnaligned(fromByteOffset: place, as: UInt64.self)
-            )
-            if one != other { return false }
-            if place == left.count - 8 { return true }
-            place = min(place + 8, left.count - 8)
-        }
     }
 
     private static func fieldValue(_ value: UnsafeRawBufferPointer) -> FieldValue? {

@@ -123,4 +123,37 @@ struct TopicTests {
         router.bind(1, to: pattern)
         #expect(router.targets(of: topic).isEmpty)
     }
+
+    @Test func topicsAreComparedByteByByte() throws {
+        let (composed, decomposed) = (try Topic("caf\u{e9}"), try Topic("cafe\u{301}"))
+        #expect(composed != decomposed)
+        #expect(!TopicPattern(composed).matches(decomposed))
+        var router = TopicRouter<Int>()
+        router.bind(1, to: TopicPattern(composed))
+        for _ in 0..<3 {
+            #expect(router.targets(of: composed) == [1])
+            #expect(router.targets(of: decomposed).isEmpty)
+        }
+    }
+
+    @Test func aDotIsADotWhateverMarksFollowIt() throws {
+        let topic = try Topic("a.\u{301}b")
+        #expect(topic.words.count == 2)
+        var router = TopicRouter<Int>()
+        router.bind(1, to: TopicPattern(topic))
+        router.bind(2, to: "a.*")
+        #expect(router.targets(of: topic).sorted() == [1, 2])
+        #expect(TopicPattern(topic).matches(topic))
+    }
+
+    @Test func answersOfTopicsThatShareAPlaceAreNotMixedUp() throws {
+        var router = TopicRouter<Int>()
+        for number in 0..<10_000 { router.bind(number, to: TopicPattern(try Topic("t.\(number)"))) }
+        for round in 0..<3 {
+            for number in 0..<10_000 where router.targets(of: try Topic("t.\(number)")) != [number] {
+                Issue.record("t.\(number) has other targets in round \(round)")
+                return
+            }
+        }
+    }
 }

@@ -13,7 +13,7 @@ RELEASE = os.environ.get("BENCHMARKS_SCRATCH", "Benchmarks/.build") + "/release"
 BASELINES = "Benchmarks/.build/baselines"
 
 # What --quick makes of an argument: enough to see that a program works.
-QUICK = {"--seconds": 1, "--count": 2000, "--waiting": 2000, "--batches": 5}
+QUICK = {"--seconds": 1, "--count": 2000, "--rows": 2000, "--waiting": 2000, "--batches": 5}
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def trie(patterns: int) -> Command:
 def consume(properties: str, targets: Tuple[Target, ...]) -> Row:
     arguments = f"rabbit consume --properties {properties} --count 300000"
     return Row(
-        f"rabbit-consume-{properties}", "deliveries", swift(arguments), c(arguments), RABBIT_C,
+        f"rabbit-consume-{properties}", "deliveries", swift(f"{arguments} --on loop"), c(arguments), RABBIT_C,
         targets=targets, prepare=filled(properties, 300_000),
     )
 
@@ -184,13 +184,17 @@ ROWS: Tuple[Row, ...] = (
     ),
     Row(
         "rabbit-publish-batch", "confirmed messages",
-        swift("rabbit publish --batch 64 --window 512 --queue quorum --seconds 4"), PUBLISH_IN_C, RABBIT_C,
+        swift("rabbit publish --batch 64 --window 512 --seconds 4"), PUBLISH_IN_C, RABBIT_C,
         targets=(times_at_least("rate", 0.95), at_most("cpu", 0.25)), prepare=PURGE,
     ),
     Row(
         "rabbit-publish-one", "confirmed messages",
-        swift("rabbit publish --batch 1 --tasks 64 --queue quorum --seconds 4"), PUBLISH_IN_C, RABBIT_C,
+        swift("rabbit publish --batch 1 --tasks 64 --on loop --seconds 4"), PUBLISH_IN_C, RABBIT_C,
         targets=(at_most("cpu", 0.7, aim=0.5),), prepare=PURGE,
+    ),
+    Row(
+        "rabbit-publish-one-pool", "confirmed messages",
+        swift("rabbit publish --batch 1 --tasks 64 --on pool --seconds 4"), PUBLISH_IN_C, RABBIT_C, prepare=PURGE,
     ),
     consume("bare", (times_at_least("rate", 0.9), at_most("cpu", 0.5))),
     consume("all", (times_at_least("rate", 0.85), at_most("cpu", 0.6))),
@@ -199,7 +203,7 @@ ROWS: Tuple[Row, ...] = (
         c("rabbit consume --properties all --count 200000"), RABBIT_C, prepare=filled("all", 200_000),
     ),
     Row(
-        "rabbit-latency", "messages", swift("rabbit latency --rate 1000 --seconds 5"),
+        "rabbit-latency", "messages", swift("rabbit latency --rate 1000 --seconds 5 --on loop"),
         c("rabbit latency --rate 1000 --seconds 5"), RABBIT_C, metrics=("p50", "p99", "cpu"),
         targets=(times_at_most("p50", 1.2), times_at_most("p99", 1.5)), prepare=PURGE,
     ),
@@ -209,7 +213,7 @@ ROWS: Tuple[Row, ...] = (
         "postgres-consume", "deliveries", swift("postgres consume --batch 64 --seconds 3"),
         swift("postgres consume --batch 1 --seconds 3"), "one per transaction", targets=(times_at_least("rate", 5),),
     ),
-    Row("relay", "events", swift("postgres relay --seconds 3"), targets=(at_least("rate", 20_000),)),
+    Row("relay", "events", swift("postgres relay --rows 100000"), targets=(at_least("rate", 20_000),)),
     Row(
         "relay-backlog", "batches", swift("postgres relay-batches --waiting 1000000 --batches 50"),
         swift("postgres relay-batches --waiting 0 --batches 50"), "none waiting", metrics=("cost",),

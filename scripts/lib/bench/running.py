@@ -12,6 +12,7 @@ from . import programs, startup, system
 from .metrics import METRICS
 from .programs import Failure
 from .rows import Command, Row
+from .servers import drop_schemas
 
 Figures = Dict[str, float]
 
@@ -80,6 +81,8 @@ def measurements(row: Row, environment: Mapping[str, str], lengths: Lengths) -> 
 
     def one(command: Command) -> Callable[[], Figures]:
         def measurement() -> Figures:
+            if command.program == "postgres":
+                drop_schemas(environment)
             for step in row.prepare:
                 programs.output(step, environment)
             return programs.measure(command, environment, row.one_core)

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+extension UnsafeBufferPointer<UInt8> {
+    /// Eight bytes at a time: for short words, chosen by programmers.
+    var hash64: UInt64 {
+        var hash = UInt64(self.count)
+        var place = 0
+        while place < self.count {
+            var bytes: UInt64 = 0
+            if place + 8 <= self.count {
+                bytes = UnsafeRawBufferPointer(self).loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            } else {
+                for byte in self[place...] { bytes = bytes << 8 | UInt64(byte) }
+            }
+            hash = (hash ^ bytes) &* 0x9E37_79B9_7F4A_7C15
+            hash ^= hash >> 32
+            place += 8
+        }
+        return hash
+    }
+
+    func hasSameBytes(as other: UnsafeBufferPointer<UInt8>) -> Bool {
+        UnsafeRawBufferPointer(self).hasSameBytes(as: UnsafeRawBufferPointer(other))
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Compares eight bytes at a time, the last ones perhaps twice.
+    package func hasSameBytes(as other: UnsafeRawBufferPointer) -> Bool {
+        guard self.count == other.count, self.count >= 8 else { return self.elementsEqual(other) }
+        var place = 0
+        while true {
+            let left = self.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            let right = other.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            if left != right { return false }
+            if place == self.count - 8 { return true }
+            place = Swift.min(place + 8, self.count - 8)
+        }
+    }
+}
+
+extension String {
+    /// Its UTF-8, without a copy where that is how it is stored.
+    func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+        self.utf8.withContiguousStorageIfAvailable(body) ?? Array(self.utf8).withUnsafeBufferPointer(body)
+    }
+
+    func hasSameBytes(as other: String) -> Bool {
+        self.withBytes { left in other.withBytes { left.hasSameBytes(as: $0) } }
+    }
+}
