@@ -118,7 +118,7 @@ struct EventCodingTests {
     }
 
     @Test func theDaysOfAllYearsAreReadAsTheyAreWritten() {
-        for day in stride(from: -719_528, to: 2_932_896, by: 41) {
+        for day in stride(from: -719_528, to: 2_932_896, by: 331) {
             let date = Date(timeIntervalSince1970: Double(day) * 86400 + 43_200)
             guard EventCoding.date(from: EventCoding.text(of: date)) != date else { continue }
             Issue.record("\(EventCoding.text(of: date)) is not read as \(date)")
