@@ -124,8 +124,8 @@ struct TopicTests {
         #expect(router.targets(of: topic).isEmpty)
     }
 
-    @Test func topicsAreComparedByteByByte() throws {
-        let (composed, decomposed) = (try Topic("caf\u{e9}"), try Topic("cafe\u{301}"))
+    @Test func topicsAreComparedByteByByte() {
+        let (composed, decomposed): (Topic, Topic) = ("caf\u{e9}", "cafe\u{301}")
         #expect(composed != decomposed)
         #expect(!TopicPattern(composed).matches(decomposed))
         var router = TopicRouter<Int>()
@@ -136,8 +136,8 @@ struct TopicTests {
         }
     }
 
-    @Test func aDotIsADotWhateverMarksFollowIt() throws {
-        let topic = try Topic("a.\u{301}b")
+    @Test func aDotIsADotWhateverMarksFollowIt() {
+        let topic: Topic = "a.\u{301}b"
         #expect(topic.words.count == 2)
         var router = TopicRouter<Int>()
         router.bind(1, to: TopicPattern(topic))
