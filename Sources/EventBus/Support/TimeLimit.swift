@@ -8,7 +8,7 @@ package struct TimeLimitExceeded: Error, CustomStringConvertible {
     package var description: String { "the time limit of \(self.limit) was exceeded" }
 }
 
-/// Runs `body` and cancels it when the limit has passed; see ``WorkLimit`` for what happens often.
+/// Runs `body` and cancels it when the limit has passed: a ``WorkLimit`` for one piece of work.
 ///
 /// What `body` returns counts even when it comes after the limit: it may have committed something.
 package func withTimeLimit<Result: Sendable>(
@@ -16,23 +16,6 @@ package func withTimeLimit<Result: Sendable>(
     on timeline: Timeline,
     _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
-    try await withThrowingTaskGroup(of: Result?.self) { group in
-        let deadline = timeline.now() + limit
-        group.addTask { try await body() }
-        group.addTask {
-            try? await timeline.sleep(deadline)
-            return nil
-        }
-        defer { group.cancelAll() }
-        if let result = try await group.next() ?? nil { return result }
-        // The limit has passed, or the surrounding task was cancelled.
-        group.cancelAll()
-        do {
-            if let result = try await group.next() ?? nil { return result }
-        } catch  where !Task.isCancelled {
-            throw TimeLimitExceeded(limit: limit)
-        }
-        try Task.checkCancellation()
-        throw TimeLimitExceeded(limit: limit)
-    }
+    let work = WorkLimit(limit, on: timeline)
+    return try await work.supervise { try await work.run(body) }
 }

@@ -5,29 +5,6 @@ import EventBus
 import NIOCore
 import Synchronization
 
-/// What can be sent.
-enum Outgoing: Sendable {
-    /// For the exchange of all events.
-    case event(Message)
-    /// For one of a subscription's own queues.
-    case copy(OutgoingMessage)
-
-    var id: String? {
-        switch self {
-        case .event(let message): message.id
-        case .copy(let message): message.properties.messageID
-        }
-    }
-
-    /// About how many bytes it takes on the wire.
-    var size: Int {
-        switch self {
-        case .event(let message): 512 + message.body.count + HeaderValue.table(message.headers).encoded.bytes
-        case .copy(let message): message.size
-        }
-    }
-}
-
 /// Messages that are to be sent together, and who waits for their outcomes.
 struct PublishBatch: Sendable {
     enum Sink: Sendable {
