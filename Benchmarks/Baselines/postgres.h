@@ -14,7 +14,6 @@
 /// The types of parameters and columns.
 enum {
     BOOL = 16, BYTEA = 17, INT8 = 20, INT4 = 23, TEXT = 25, TIMESTAMPTZ = 1184, UUID = 2950,
-    BOOL_ARRAY = 1000, BYTEA_ARRAY = 1001, INT4_ARRAY = 1007, TEXT_ARRAY = 1009, TIMESTAMPTZ_ARRAY = 1185,
 };
 
 void register_main(int count, char **values);
@@ -45,9 +44,8 @@ typedef struct {
 } Parameters;
 
 void parameters_reset(Parameters *parameters);
+/// A value of NULL is SQL's NULL.
 void parameter_add(Parameters *parameters, const void *value, size_t length);
-/// An array of one element; NULL for an element that is NULL.
-void parameter_add_array(Parameters *parameters, Oid element, const void *value, size_t length);
 void put_number(char *bytes, uint64_t number, int length);
 /// Sends a prepared statement; results come in binary.
 void parameters_send(const Parameters *parameters, PGconn *session, const char *name);

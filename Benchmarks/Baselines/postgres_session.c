@@ -112,21 +112,13 @@ void put_number(char *bytes, uint64_t number, int length) {
 }
 
 void parameter_add(Parameters *parameters, const void *value, size_t length) {
+    if (!value) {
+        add(parameters, NULL, 0);
+        return;
+    }
     char *bytes = room(parameters, length);
     memcpy(bytes, value, length);
     add(parameters, bytes, length);
-}
-
-void parameter_add_array(Parameters *parameters, Oid element, const void *value, size_t length) {
-    char *bytes = room(parameters, 24 + length);
-    put_number(bytes, 1, 4);  // dimensions
-    put_number(bytes + 4, value ? 0 : 1, 4);
-    put_number(bytes + 8, element, 4);
-    put_number(bytes + 12, 1, 4);  // elements
-    put_number(bytes + 16, 1, 4);  // the first index
-    put_number(bytes + 20, value ? length : UINT32_MAX, 4);
-    if (value) memcpy(bytes + 24, value, length);
-    add(parameters, bytes, 24 + length);
 }
 
 void parameters_send(const Parameters *parameters, PGconn *session, const char *name) {

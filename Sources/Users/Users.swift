@@ -54,11 +54,11 @@ public struct Users: Sendable {
     }
 
     private func refuseTaken(_ registration: Registration) async throws {
-        // Side by side, which is one round trip.
-        async let byUsername = self.users.find(by: User.byUsername, registration.username)
-        async let byEmail = self.users.find(by: User.byEmail, registration.email)
-        let isTaken = try await (username: byUsername != nil, email: byEmail != nil)
-        let taken: [Registration.Field] = (isTaken.username ? [.username] : []) + (isTaken.email ? [.email] : [])
+        let keys = try await self.users.taken([
+            User.byUsername: .text(registration.username), User.byEmail: .text(registration.email),
+        ])
+        let taken: [Registration.Field] =
+            (keys.contains(User.byUsername) ? [.username] : []) + (keys.contains(User.byEmail) ? [.email] : [])
         if !taken.isEmpty { throw RegistrationError.taken(taken) }
     }
 }

@@ -101,6 +101,10 @@ private struct UnreachableRepository<Model: Entity>: Repository {
         _ value: some ColumnConvertible & Sendable
     ) async throws(RepositoryError) -> Model? { throw UnreachableStore.error }
 
+    func taken(
+        _ values: [UniqueKey<Model>: ColumnValue]
+    ) async throws(RepositoryError) -> Set<UniqueKey<Model>> { throw UnreachableStore.error }
+
     func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
         throw UnreachableStore.error
     }

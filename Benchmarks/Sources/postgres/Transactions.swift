@@ -5,34 +5,38 @@ import EventBus
 import Measuring
 import Persistence
 import PersistencePostgres
+import Synchronization
 
 /// Tasks side by side, each with one transaction or read after the other.
 struct Transactions {
     private let store: PostgresStore
     private let accounts: any Repository<Account>
     private let tasks: Int
+    private let thread: WorkingThread
 
-    init(_ store: PostgresStore, tasks: Int) {
+    init(_ store: PostgresStore, tasks: Int, on thread: WorkingThread) {
         self.store = store
         self.accounts = store.repository(for: Account.self)
         self.tasks = tasks
+        self.thread = thread
     }
 
     /// A row and its event in one transaction.
     func register(for seconds: Double) async throws -> Measurement {
-        _ = try await self.repeatedly(for: 0.2) { _ = try await self.register() }
+        _ = try await self.repeatedly(for: 0.2) { try await self.register() }
         let start = Measurement.Start()
-        return start.end(operations: try await self.repeatedly(for: seconds) { _ = try await self.register() })
+        return start.end(operations: try await self.repeatedly(for: seconds) { try await self.register() })
     }
 
-    /// A row by its key.
+    /// A row by its key, of those that the migration has made.
     func select(for seconds: Double) async throws -> Measurement {
-        var ids: [Identifier] = []
-        for _ in 0..<1000 { ids.append(try await self.register()) }
-        let all = ids
+        let random = Atomic(UInt32.random(in: 0...UInt32.max))
         let select: @Sendable () async throws -> Void = {
-            guard try await self.accounts.find(all[Int.random(in: all.indices)]) != nil else {
-                throw BenchmarkFailure("a row is missing")
+            // A step of a linear congruential generator, of which the high bits are good enough.
+            let state = random.wrappingAdd(2_654_435_769, ordering: .relaxed).newValue
+            let id = AccountFill.id(Int((UInt64(state &* 2_246_822_519) * UInt64(AccountFill.rows)) >> 32))
+            guard try await self.accounts.find(id)?.id == id else {
+                throw BenchmarkFailure("a row is missing, or another one came")
             }
         }
         _ = try await self.repeatedly(for: 0.2, select)
@@ -40,13 +44,12 @@ struct Transactions {
         return start.end(operations: try await self.repeatedly(for: seconds, select))
     }
 
-    private func register() async throws -> Identifier {
+    private func register() async throws {
         let account = Account()
         try await self.store.transaction { transaction in
             try self.accounts.insert(account, in: transaction)
             try transaction.publish(AccountCreated(account))
         }
-        return account.id
     }
 
     private func repeatedly(
@@ -56,7 +59,7 @@ struct Transactions {
         try await withThrowingTaskGroup(of: Int.self) { group in
             let start = Measurement.Start()
             for _ in 0..<self.tasks {
-                group.addTask {
+                group.addTask(executorPreference: self.thread.executor(self.store.executor)) {
                     var count = 0
                     while start.seconds < seconds {
                         try await body()

@@ -4,22 +4,23 @@
 import Measuring
 
 let arguments = try Arguments([
-    "register": ["connections", "tasks", "seconds"], "select": ["connections", "tasks", "seconds"],
+    "register": ["connections", "tasks", "on", "seconds"], "select": ["connections", "tasks", "on", "seconds"],
     "consume": ["connections", "batch", "seconds"], "relay": ["rows"], "relay-batches": ["waiting", "batches"],
 ])
 let seconds = Double(try arguments.number("seconds", or: 3))
+let thread = try WorkingThread(arguments.text("on", or: "pool"))
 let connections = try arguments.number("connections", or: 8)
 
 switch arguments.command {
 case "register":
     let tasks = try arguments.number("tasks", or: 32)
     try await RunningStore(connections: connections, Account.migrations).run { store in
-        try await Transactions(store, tasks: tasks).register(for: seconds)
+        try await Transactions(store, tasks: tasks, on: thread).register(for: seconds)
     }
 case "select":
     let tasks = try arguments.number("tasks", or: 64)
-    try await RunningStore(connections: connections, Account.migrations).run { store in
-        try await Transactions(store, tasks: tasks).select(for: seconds)
+    try await RunningStore(connections: connections, Account.migrations + [AccountFill.migration]).run { store in
+        try await Transactions(store, tasks: tasks, on: thread).select(for: seconds)
     }
 case "consume":
     let batch = try arguments.number("batch", or: 64)

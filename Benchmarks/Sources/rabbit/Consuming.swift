@@ -35,7 +35,7 @@ struct Consuming {
 
     /// Through ``EventBus/Deliveries``, the interface of backends.
     func measure(_ properties: Properties, on thread: WorkingThread) async throws -> Measurement {
-        try await withTaskExecutorPreference(thread.executor(of: self.bus)) { try await self.measure(properties) }
+        try await withTaskExecutorPreference(thread.executor(self.bus.executor)) { try await self.measure(properties) }
     }
 
     private func measure(_ properties: Properties) async throws -> Measurement {

@@ -23,7 +23,7 @@ final class Latency: Sendable {
     }
 
     func measure(for seconds: Double) async throws -> Measurement {
-        try await withTaskExecutorPreference(self.thread.executor(of: self.bus)) {
+        try await withTaskExecutorPreference(self.thread.executor(self.bus.executor)) {
             try await self.latencies(for: seconds)
         }
     }
@@ -67,7 +67,7 @@ final class Latency: Sendable {
     /// Publishes at times that were fixed before; each in a task of its own, so that none waits for another's answer.
     private func publish(_ count: Int) async throws {
         let begin = ContinuousClock.now
-        let executor = self.thread.executor(of: self.bus) ?? globalConcurrentExecutor
+        let executor = self.thread.executor(self.bus.executor) ?? globalConcurrentExecutor
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<count {
                 try await ContinuousClock().sleep(until: begin + .seconds(1) * number / self.rate, tolerance: .zero)

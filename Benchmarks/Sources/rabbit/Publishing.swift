@@ -34,7 +34,7 @@ struct Publishing {
         try await withThrowingTaskGroup(of: Int.self) { group in
             let start = Measurement.Start()
             for _ in 0..<self.tasks {
-                group.addTask(executorPreference: self.thread.executor(of: self.bus)) {
+                group.addTask(executorPreference: self.thread.executor(self.bus.executor)) {
                     var published = 0
                     while start.seconds < seconds {
                         let messages = (0..<self.batch).map { _ in Samples.message(to: Self.topic) }

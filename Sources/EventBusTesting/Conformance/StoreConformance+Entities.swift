@@ -37,6 +37,27 @@ extension StoreConformance {
             }
             try await scene.insert(Specimen("snail é [@`{"))
         },
+        Case("which keys are taken is told for all of them at once, as find would") { scene in
+            try await scene.insert(Specimen.complete("snail"), Specimen("slug"))
+            let all: Set = [Specimen.byName, Specimen.byCode, Specimen.byNumber]
+            let snail: [UniqueKey<Specimen>: ColumnValue] = [
+                Specimen.byName: .text("SNAIL"), Specimen.byCode: .text("code of snail"), Specimen.byNumber: .int(42),
+            ]
+            try expect("all taken", try await scene.specimens.taken(snail), all)
+            for key in all {
+                try expect("\(key.name) taken", try await scene.specimens.taken(snail.filter { $0.key == key }), [key])
+                try expect(
+                    "\(key.name) free",
+                    try await scene.specimens.taken(snail.merging([key: .text("Code Of Snail")]) { $1 }),
+                    all.subtracting([key])
+                )
+                // A column without a value, as that of the slug, is no value that is taken.
+                let null = try await scene.specimens.taken(snail.merging([key: .null]) { $1 })
+                try expect("\(key.name) without a value", null, all.subtracting([key]))
+            }
+            try expect("a name with NUL", try await scene.specimens.taken([Specimen.byName: .text("snail\0")]), [])
+            try expect("of nothing", try await scene.specimens.taken([:]), [])
+        },
         Case("a key that does not ignore case tells the cases apart") { scene in
             let upper = Specimen("one").with { $0.code = "CODE" }
             let lower = Specimen("two").with { $0.code = "code" }

@@ -20,6 +20,12 @@ struct SimulatedRepository<Model: Entity>: Repository {
         try await self.calls.perform(.find) { () throws(RepositoryError) in try await self.base.find(by: key, value) }
     }
 
+    func taken(
+        _ values: [UniqueKey<Model>: ColumnValue]
+    ) async throws(RepositoryError) -> Set<UniqueKey<Model>> {
+        try await self.calls.perform(.find) { () throws(RepositoryError) in try await self.base.taken(values) }
+    }
+
     func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
         try await self.calls.perform(.find) { () throws(RepositoryError) in
             try await self.base.find(id, in: transaction)

@@ -20,6 +20,14 @@ public protocol Repository<Model>: Sendable {
     func find(by key: UniqueKey<Model>, _ value: some ColumnConvertible & Sendable) async throws(RepositoryError)
         -> Model?
 
+    /// The unique keys whose value a committed entity has.
+    ///
+    /// Takes one round trip, so that a form with several unique fields can be refused, all of them named, before anything
+    /// costly is done. Nothing is reserved: of two callers that find a value free, one gets `conflict` when it commits.
+    ///
+    /// - Throws: ``RepositoryError``, with code `unavailable` when the store cannot be reached.
+    func taken(_ values: [UniqueKey<Model>: ColumnValue]) async throws(RepositoryError) -> Set<UniqueKey<Model>>
+
     /// The entity with an id as the transaction sees it, its own writes included.
     ///
     /// Sends the writes collected so far; if one of them failed, throws that write's error.

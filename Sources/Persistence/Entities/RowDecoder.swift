@@ -14,31 +14,53 @@ extension EntitySchema {
     ///
     /// - Throws: ``RepositoryError`` with code `schemaMismatch` when the model cannot be made of them.
     package func model(of row: [ColumnValue]) throws(RepositoryError) -> Model {
-        let values = Dictionary(zip(self.columns.map(\.name), row)) { first, _ in first }
         do {
-            return try Model(from: RowDecoder(values: values, column: nil))
+            return try Model(from: RowDecoder(row: Row(columns: self.columns, values: row), column: nil))
         } catch {
             throw RepositoryError(.schemaMismatch, "\(Model.self): \(DecodingFault(error))", cause: error)
         }
     }
 }
 
+/// The values of one row, found by the names of their columns.
+private final class Row {
+    let columns: [Column]
+    let values: [ColumnValue]
+    /// Models ask for their columns in order, so the next one is looked at first.
+    private var next = 0
+
+    init(columns: [Column], values: [ColumnValue]) {
+        self.columns = columns
+        self.values = values
+    }
+
+    /// nil: there is no such column.
+    subscript(column: String) -> ColumnValue? {
+        if !self.columns.indices.contains(self.next) || self.columns[self.next].name != column {
+            guard let index = self.columns.firstIndex(where: { $0.name == column }) else { return nil }
+            self.next = index
+        }
+        defer { self.next += 1 }
+        return self.values[self.next]
+    }
+}
+
 /// Decodes a flat model: each property is one column.
 private struct RowDecoder: Decoder {
-    let values: [String: ColumnValue]
+    let row: Row
     let column: String?
     var codingPath: [any CodingKey] { self.column.map { [ColumnKey(stringValue: $0)] } ?? [] }
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
         guard self.column == nil else { throw self.unsupported() }
-        return KeyedDecodingContainer(RowContainer<Key>(values: self.values))
+        return KeyedDecodingContainer(RowContainer<Key>(row: self.row))
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer { throw self.unsupported() }
 
     func singleValueContainer() throws -> any SingleValueDecodingContainer {
-        ValueContainer(values: self.values, column: self.column ?? "")
+        ValueContainer(row: self.row, column: self.column ?? "", value: self.row[self.column ?? ""] ?? .null)
     }
 
     private func unsupported() -> DecodingError {
@@ -55,67 +77,76 @@ private struct ColumnKey: CodingKey {
 }
 
 private struct RowContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
-    let values: [String: ColumnValue]
+    let row: Row
     var codingPath: [any CodingKey] { [] }
-    var allKeys: [Key] { self.values.keys.sorted().compactMap(Key.init(stringValue:)) }
+    var allKeys: [Key] { self.row.columns.map(\.name).sorted().compactMap(Key.init(stringValue:)) }
 
-    func contains(_ key: Key) -> Bool { self.values[key.stringValue] != nil }
+    func contains(_ key: Key) -> Bool { self.row.columns.contains { $0.name == key.stringValue } }
 
     func decodeNil(forKey key: Key) throws -> Bool {
-        switch self.values[key.stringValue] {
+        switch self.row[key.stringValue] {
         case nil, .null: true
         default: false
         }
     }
 
+    /// Not by way of a type that is only known as it runs, as most columns are texts.
+    func decode(_ type: String.Type, forKey key: Key) throws -> String {
+        let value = try self.value(key)
+        if case .text(let text) = value { return text }
+        return try ValueContainer(row: self.row, column: key.stringValue, value: value).decode(type)
+    }
+
     func decode<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T {
-        guard self.values[key.stringValue] != nil else {
+        let value = try self.value(key)
+        return try ValueContainer(row: self.row, column: key.stringValue, value: value).decode(type)
+    }
+
+    private func value(_ key: Key) throws -> ColumnValue {
+        guard let value = self.row[key.stringValue] else {
             throw DecodingError.keyNotFound(key, .init(codingPath: [], debugDescription: "no such column"))
         }
-        return try ValueContainer(values: self.values, column: key.stringValue).decode(type)
+        return value
     }
 
     func nestedContainer<Nested: CodingKey>(
         keyedBy type: Nested.Type,
         forKey key: Key
     ) throws -> KeyedDecodingContainer<Nested> {
-        try RowDecoder(values: self.values, column: key.stringValue).container(keyedBy: type)
+        try RowDecoder(row: self.row, column: key.stringValue).container(keyedBy: type)
     }
 
     func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer {
-        try RowDecoder(values: self.values, column: key.stringValue).unkeyedContainer()
+        try RowDecoder(row: self.row, column: key.stringValue).unkeyedContainer()
     }
 
-    func superDecoder() throws -> any Decoder { RowDecoder(values: self.values, column: "super") }
+    func superDecoder() throws -> any Decoder { RowDecoder(row: self.row, column: "super") }
     func superDecoder(forKey key: Key) throws -> any Decoder {
-        RowDecoder(values: self.values, column: key.stringValue)
+        RowDecoder(row: self.row, column: key.stringValue)
     }
 }
 
 private struct ValueContainer: SingleValueDecodingContainer {
-    let values: [String: ColumnValue]
+    let row: Row
     let column: String
+    let value: ColumnValue
     var codingPath: [any CodingKey] { [ColumnKey(stringValue: self.column)] }
-
-    private var value: ColumnValue { self.values[self.column] ?? .null }
 
     func decodeNil() -> Bool { self.value == .null }
 
     func decode<T: Decodable>(_ type: T.Type) throws -> T {
-        let decoded: Any? =
-            switch (self.value, type) {
-            case (.uuid(let value), is Identifier.Type): value
-            case (.text(let value), is String.Type): value
-            case (.bool(let value), is Bool.Type): value
-            case (.double(let value), is Double.Type): value
-            case (.double(let value), is Float.Type): Float(value)
-            case (.timestamp(let value), is Date.Type): value
-            case (.bytes(let value), is [UInt8].Type): value
-            case (.bytes(let value), is Data.Type): Data(value)
-            case (.int(let value), let integer as any FixedWidthInteger.Type): integer.init(exactly: value)
-            default: nil
+        let decoded: T? =
+            switch self.value {
+            case .uuid(let value): value as? T
+            case .text(let value): value as? T
+            case .bool(let value): value as? T
+            case .double(let value): type == Float.self ? Float(value) as? T : value as? T
+            case .timestamp(let value): value as? T
+            case .bytes(let value): type == Data.self ? Data(value) as? T : value as? T
+            case .int(let value): (type as? any FixedWidthInteger.Type)?.init(exactly: value) as? T
+            case .null: nil
             }
-        if let decoded = decoded as? T { return decoded }
+        if let decoded { return decoded }
         guard !ValueContainer.isColumnType(type) else {
             if self.decodeNil() {
                 throw DecodingError.valueNotFound(
@@ -128,7 +159,7 @@ private struct ValueContainer: SingleValueDecodingContainer {
                 .init(codingPath: self.codingPath, debugDescription: "the column holds another type")
             )
         }
-        return try T(from: RowDecoder(values: self.values, column: self.column))
+        return try T(from: RowDecoder(row: self.row, column: self.column))
     }
 
     private static func isColumnType(_ type: Any.Type) -> Bool {

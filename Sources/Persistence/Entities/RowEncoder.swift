@@ -15,22 +15,20 @@ extension EntitySchema {
     /// - Throws: ``RepositoryError`` with code `invalidValue` for a value that no store can hold, `schemaMismatch` when
     ///   the model's coding keys and the columns do not fit together.
     package func row(of model: Model) throws(RepositoryError) -> [ColumnValue] {
-        let storage = RowStorage()
+        let storage = RowStorage(columns: self.columns)
         do {
             try model.encode(to: RowEncoder(storage: storage, column: nil))
         } catch {
             throw error as? RepositoryError
                 ?? RepositoryError(.invalidValue, "\(Model.self) cannot be encoded", cause: error)
         }
-        var row: [ColumnValue] = []
-        row.reserveCapacity(self.columns.count)
-        for column in self.columns {
-            row.append(try self.checked(storage.values.removeValue(forKey: column.name) ?? .null, column))
-        }
-        if let name = storage.values.keys.min() {
+        if let name = storage.unknown.min() {
             throw RepositoryError(.schemaMismatch, "\(self.table) has no column for the coding key \(name)")
         }
-        return row
+        for (index, column) in self.columns.enumerated() {
+            storage.values[index] = try self.checked(storage.values[index], column)
+        }
+        return storage.values
     }
 
     private func checked(_ value: ColumnValue, _ column: Column) throws(RepositoryError) -> ColumnValue {
@@ -57,7 +55,28 @@ extension EntitySchema {
 
 /// Collects a model's values by coding key.
 private final class RowStorage {
-    var values: [String: ColumnValue] = [:]
+    let columns: [Column]
+    var values: [ColumnValue]
+    /// Coding keys that are no columns.
+    private(set) var unknown: [String] = []
+    /// Models encode their properties in the order of the columns, so the next one is looked at first.
+    private var next = 0
+
+    init(columns: [Column]) {
+        self.columns = columns
+        self.values = Array(repeating: .null, count: columns.count)
+    }
+
+    func set(_ column: String, _ value: ColumnValue) {
+        if !self.columns.indices.contains(self.next) || self.columns[self.next].name != column {
+            guard let index = self.columns.firstIndex(where: { $0.name == column }) else {
+                return self.unknown.append(column)
+            }
+            self.next = index
+        }
+        self.values[self.next] = value
+        self.next += 1
+    }
 }
 
 /// Encodes a flat model: each property is one column.
@@ -98,7 +117,13 @@ private struct RowContainer<Key: CodingKey>: KeyedEncodingContainerProtocol {
     let isNested: Bool
     var codingPath: [any CodingKey] { [] }
 
-    mutating func encodeNil(forKey key: Key) throws { self.storage.values[key.stringValue] = .null }
+    mutating func encodeNil(forKey key: Key) throws { self.storage.set(key.stringValue, .null) }
+
+    /// Not by way of a type that is only known as it runs, as most columns are texts.
+    mutating func encode(_ value: String, forKey key: Key) throws {
+        guard !self.isNested else { throw unsupported(key.stringValue) }
+        self.storage.set(key.stringValue, .text(value))
+    }
 
     mutating func encode<T: Encodable>(_ value: T, forKey key: Key) throws {
         guard !self.isNested else { throw unsupported(key.stringValue) }
@@ -128,23 +153,23 @@ private struct ValueContainer: SingleValueEncodingContainer {
     let column: String
     var codingPath: [any CodingKey] { [] }
 
-    func encodeNil() throws { self.storage.values[self.column] = .null }
+    func encodeNil() throws { self.storage.set(self.column, .null) }
 
     func encode<T: Encodable>(_ value: T) throws {
         switch value {
-        case let value as Identifier: self.storage.values[self.column] = .uuid(value)
-        case let value as String: self.storage.values[self.column] = .text(value)
-        case let value as Bool: self.storage.values[self.column] = .bool(value)
-        case let value as Double: self.storage.values[self.column] = .double(value)
-        case let value as Float: self.storage.values[self.column] = .double(Double(value))
-        case let value as Date: self.storage.values[self.column] = .timestamp(value)
-        case let value as [UInt8]: self.storage.values[self.column] = .bytes(value)
-        case let value as Data: self.storage.values[self.column] = .bytes([UInt8](value))
+        case let value as String: self.storage.set(self.column, .text(value))
+        case let value as Identifier: self.storage.set(self.column, .uuid(value))
+        case let value as Date: self.storage.set(self.column, .timestamp(value))
+        case let value as Bool: self.storage.set(self.column, .bool(value))
+        case let value as Double: self.storage.set(self.column, .double(value))
+        case let value as Float: self.storage.set(self.column, .double(Double(value)))
+        case let value as [UInt8]: self.storage.set(self.column, .bytes(value))
+        case let value as Data: self.storage.set(self.column, .bytes([UInt8](value)))
         case let value as any BinaryInteger:
             guard let number = Int64(exactly: value) else {
                 throw RepositoryError(.invalidValue, "\(self.column) does not fit into 64 bits")
             }
-            self.storage.values[self.column] = .int(number)
+            self.storage.set(self.column, .int(number))
         default:
             try value.encode(to: RowEncoder(storage: self.storage, column: self.column))
         }
@@ -160,9 +185,9 @@ private struct UnsupportedContainer: UnkeyedEncodingContainer {
     mutating func encode<T: Encodable>(_ value: T) throws { throw unsupported(self.column) }
 
     mutating func nestedContainer<Nested: CodingKey>(keyedBy type: Nested.Type) -> KeyedEncodingContainer<Nested> {
-        KeyedEncodingContainer(RowContainer<Nested>(storage: RowStorage(), isNested: true))
+        KeyedEncodingContainer(RowContainer<Nested>(storage: RowStorage(columns: []), isNested: true))
     }
 
     mutating func nestedUnkeyedContainer() -> any UnkeyedEncodingContainer { self }
-    mutating func superEncoder() -> any Encoder { RowEncoder(storage: RowStorage(), column: self.column) }
+    mutating func superEncoder() -> any Encoder { RowEncoder(storage: RowStorage(columns: []), column: self.column) }
 }

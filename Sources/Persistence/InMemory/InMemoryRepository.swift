@@ -24,6 +24,16 @@ struct InMemoryRepository<Model: Entity>: Repository {
         return try self.model(self.storage.tables.withLock { $0.row(table, by: key.name, value) })
     }
 
+    func taken(
+        _ values: [UniqueKey<Model>: ColumnValue]
+    ) async throws(RepositoryError) -> Set<UniqueKey<Model>> {
+        let table = self.schema.table
+        let rows = self.storage.tables.withLock { tables in
+            values.filter { key, value in tables.row(table, by: key.name, key.normalized(value)) != nil }
+        }
+        return Set(rows.keys)
+    }
+
     func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
         let table = self.schema.table
         let value = id.columnValue

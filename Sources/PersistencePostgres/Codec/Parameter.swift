@@ -9,28 +9,41 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// A value for a placeholder, in Postgres' binary format, with its type.
-struct Parameter: Sendable, Hashable {
-    let type: PostgresType
-    /// nil is SQL's NULL.
-    let bytes: [UInt8]?
+/// A value for a placeholder, with its type; what is written is Postgres' binary format.
+struct Parameter: Sendable {
+    private enum Value: Sendable {
+        case null
+        case bool(Bool)
+        case int4(Int32)
+        case int8(Int64)
+        case double(Double)
+        case bytes([UInt8])
+        case text(String)
+        case uuid(Identifier)
+        /// Elements, each of the same type or NULL.
+        case array([Parameter])
+    }
 
-    static func null(_ type: PostgresType) -> Self { Self(type: type, bytes: nil) }
-    static func bool(_ value: Bool) -> Self { Self(type: .bool, bytes: [value ? 1 : 0]) }
-    static func int8(_ value: Int64) -> Self { Self(type: .int8, bytes: value.networkBytes) }
-    static func int4(_ value: Int32) -> Self { Self(type: .int4, bytes: value.networkBytes) }
-    static func double(_ value: Double) -> Self { Self(type: .float8, bytes: value.bitPattern.networkBytes) }
-    static func bytes(_ value: [UInt8]) -> Self { Self(type: .bytea, bytes: value) }
+    let type: PostgresType
+    private let value: Value
+
+    private init(_ type: PostgresType, _ value: Value) {
+        self.type = type
+        self.value = value
+    }
+
+    static func null(_ type: PostgresType) -> Self { Self(type, .null) }
+    static func bool(_ value: Bool) -> Self { Self(.bool, .bool(value)) }
+    static func int8(_ value: Int64) -> Self { Self(.int8, .int8(value)) }
+    static func int4(_ value: Int32) -> Self { Self(.int4, .int4(value)) }
+    static func double(_ value: Double) -> Self { Self(.float8, .double(value)) }
+    static func bytes(_ value: [UInt8]) -> Self { Self(.bytea, .bytes(value)) }
+    static func uuid(_ value: Identifier) -> Self { Self(.uuid, .uuid(value)) }
 
     /// Postgres can't store U+0000 in a text (22021), so it is refused before it leaves.
     static func text(_ value: String) throws(PostgresError) -> Self {
-        let bytes = Array(value.utf8)
-        guard !bytes.contains(0) else { throw PostgresError(.invalidValue, detail: "NUL in a text") }
-        return Self(type: .text, bytes: bytes)
-    }
-
-    static func uuid(_ value: Identifier) -> Self {
-        Self(type: .uuid, bytes: value.high.networkBytes + value.low.networkBytes)
+        guard !value.utf8.contains(0) else { throw PostgresError(.invalidValue, detail: "NUL in a text") }
+        return Self(.text, .text(value))
     }
 
     /// `timestamptz` counts microseconds; what is finer is rounded.
@@ -38,37 +51,64 @@ struct Parameter: Sendable, Hashable {
         guard let whole = Int64(exactly: (value.timeIntervalSince1970 * 1_000_000).rounded()),
             case let (sinceEpoch, overflow) = whole.subtractingReportingOverflow(PostgresType.epoch), !overflow
         else { throw PostgresError(.invalidValue, detail: "a time out of range") }
-        return Self(type: .timestamptz, bytes: sinceEpoch.networkBytes)
+        return Self(.timestamptz, .int8(sinceEpoch))
     }
 
-    /// A one-dimensional array, for `unnest` and `= ANY`; nil elements are NULL.
-    static func array(of type: PostgresType, _ elements: [Parameter]) -> Self {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(20 + elements.reduce(0) { $0 + 4 + ($1.bytes?.count ?? 0) })
-        let hasNull = elements.contains { $0.bytes == nil }
-        bytes += Int32(elements.isEmpty ? 0 : 1).networkBytes
-        bytes += Int32(hasNull ? 1 : 0).networkBytes
-        bytes += type.oid.networkBytes
-        if !elements.isEmpty {
-            bytes += Int32(elements.count).networkBytes
-            bytes += Int32(1).networkBytes
+    /// A one-dimensional array, for `unnest` and `= ANY`.
+    static func array(of type: PostgresType, _ elements: [Parameter]) -> Self { Self(type.array, .array(elements)) }
+
+    /// SQL's NULL, which has no bytes.
+    var isNull: Bool {
+        if case .null = self.value { true } else { false }
+    }
+
+    func write(to bytes: inout [UInt8]) {
+        switch self.value {
+        case .null: break
+        case .bool(let value): bytes.append(value ? 1 : 0)
+        case .int4(let value): bytes.append(networkBytesOf: value)
+        case .int8(let value): bytes.append(networkBytesOf: value)
+        case .double(let value): bytes.append(networkBytesOf: value.bitPattern)
+        case .bytes(let value): bytes.append(contentsOf: value)
+        case .text(let value): bytes.append(contentsOf: value.utf8)
+        case .uuid(let value):
+            bytes.append(networkBytesOf: value.high)
+            bytes.append(networkBytesOf: value.low)
+        case .array(let elements): self.write(elements, to: &bytes)
         }
+    }
+
+    private func write(_ elements: [Parameter], to bytes: inout [UInt8]) {
+        bytes.append(networkBytesOf: Int32(elements.isEmpty ? 0 : 1))
+        bytes.append(networkBytesOf: Int32(elements.contains(where: \.isNull) ? 1 : 0))
+        bytes.append(networkBytesOf: self.type.element.oid)
+        guard !elements.isEmpty else { return }
+        bytes.append(networkBytesOf: Int32(elements.count))
+        bytes.append(networkBytesOf: Int32(1))
         for element in elements {
-            guard let value = element.bytes else {
-                bytes += Int32(-1).networkBytes
-                continue
-            }
-            bytes += Int32(value.count).networkBytes
-            bytes += value
+            let length = bytes.count
+            bytes.append(networkBytesOf: Int32(-1))
+            guard !element.isNull else { continue }
+            element.write(to: &bytes)
+            bytes.replace(at: length, withNetworkBytesOf: Int32(bytes.count - length - 4))
         }
-        return Self(type: type.array, bytes: bytes)
+    }
+}
+
+extension [UInt8] {
+    /// Big-endian, as on the wire.
+    fileprivate mutating func append(networkBytesOf number: some FixedWidthInteger) {
+        Swift.withUnsafeBytes(of: number.bigEndian) { self.append(contentsOf: $0) }
+    }
+
+    fileprivate mutating func replace(at index: Int, withNetworkBytesOf number: Int32) {
+        Swift.withUnsafeBytes(of: number.bigEndian) { bytes in
+            for (offset, byte) in bytes.enumerated() { self[index + offset] = byte }
+        }
     }
 }
 
 extension FixedWidthInteger {
-    /// Big-endian, as on the wire.
-    var networkBytes: [UInt8] { withUnsafeBytes(of: self.bigEndian) { Array($0) } }
-
     /// From big-endian bytes; nil when there are too few or too many.
     init?(networkBytes bytes: some Collection<UInt8>) {
         guard bytes.count == MemoryLayout<Self>.size else { return nil }

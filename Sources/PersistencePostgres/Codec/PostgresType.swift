@@ -41,6 +41,20 @@ enum PostgresType: Sendable, Hashable {
         }
     }
 
+    /// The type of this array's elements; that of an element is its own.
+    var element: PostgresType {
+        switch self {
+        case .bool, .boolArray: .bool
+        case .bytea, .byteaArray: .bytea
+        case .int4, .int4Array: .int4
+        case .int8, .int8Array: .int8
+        case .float8, .float8Array: .float8
+        case .text, .textArray: .text
+        case .timestamptz, .timestamptzArray: .timestamptz
+        case .uuid, .uuidArray: .uuid
+        }
+    }
+
     /// 2000-01-01T00:00:00Z in microseconds since 1970: where Postgres' clock starts.
     static let epoch: Int64 = 946_684_800_000_000
 }

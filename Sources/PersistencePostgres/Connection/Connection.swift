@@ -49,25 +49,35 @@ final class Connection: IOHandler {
     /// Always answers, and never early: a cancelled task waits like any other,
     /// or the connection would be left in mid-pipeline.
     func run(_ statements: [Statement]) async -> SegmentOutcome {
-        await withCheckedContinuation { continuation in
-            self.perform { $0.send(statements, to: continuation, now: .now) }
+        await self.perform { core, waiter in core.send(statements, to: waiter, now: .now) }
+    }
+
+    /// Sends a statement that changes nothing; reads side by side go out together.
+    ///
+    /// Each fails or succeeds by itself all the same.
+    func read(_ statement: Statement) async -> SegmentOutcome {
+        let isTurn = self.thread.isCurrent
+        return await self.perform { core, waiter in
+            core.send(read: statement, to: waiter, isTurn: isTurn, now: .now)
         }
     }
 
     /// Sends SQL text with the simple protocol.
     func run(script: String) async -> SegmentOutcome {
-        await withCheckedContinuation { continuation in
-            self.perform { $0.send(script: script, to: continuation, now: .now) }
-        }
+        await self.perform { core, waiter in core.send(script: script, to: waiter, now: .now) }
     }
 
-    private func perform(_ send: (inout ConnectionCore) -> ConnectionCore.Sent) {
-        switch self.core.withLock({ send(&$0) }) {
-        case .entirely: break
-        case .partly: self.thread.wake()
-        case .refused(let continuation):
-            self.thread.wake()
-            continuation.resume(returning: .notSent)
+    private func perform(
+        _ send: (inout ConnectionCore, ConnectionCore.Waiter) -> ConnectionCore.Sent
+    ) async -> SegmentOutcome {
+        await withCheckedContinuation { continuation in
+            switch self.core.withLock({ send(&$0, continuation) }) {
+            case .entirely: break
+            case .partly: self.thread.wake()
+            case .refused:
+                self.thread.wake()
+                continuation.resume(returning: .notSent)
+            }
         }
     }
 

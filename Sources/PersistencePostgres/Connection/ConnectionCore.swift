@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import DequeModule
+
 /// The part of a connection behind its lock: the wire, and who waits for which answer.
 struct ConnectionCore: ~Copyable {
     typealias Waiter = CheckedContinuation<SegmentOutcome, Never>
@@ -16,7 +18,7 @@ struct ConnectionCore: ~Copyable {
         /// The rest needs the I/O thread.
         case partly
         /// Nothing that could take effect has left.
-        case refused(Waiter)
+        case refused
     }
 
     struct Effects {
@@ -31,15 +33,23 @@ struct ConnectionCore: ~Copyable {
         case closed
     }
 
-    private struct Sending {
+    /// Who waits for the answer to a segment.
+    private enum Sending {
+        case segment(Waiter, [Statement])
+        case reads([Read])
+    }
+
+    private struct Read {
+        let statement: Statement
         let waiter: Waiter
-        let statements: [Statement]
     }
 
     /// With TLS, decrypted bytes can wait inside of OpenSSL while the socket is silent, so libpq is asked again.
     private static let recheck: Duration = .milliseconds(20)
     /// From here on libpq flushes while it is being fed, and may read while it does.
     private static let flushThreshold = 32_768
+    /// Reads that go out together at most, so that the first isn't answered late.
+    private static let readBatch = 64
 
     private let mode: ConnectionMode
     private let timeouts: Timeouts
@@ -49,6 +59,9 @@ struct ConnectionCore: ~Copyable {
     private var statements = StatementCache()
     private var sendings: [Pipeline.SegmentID: Sending] = [:]
     private var nextID: Pipeline.SegmentID = 0
+    /// Reads that go out when those before them are answered.
+    private var waitingReads: Deque<Read> = []
+    private var hasReadsUnderWay = false
     private var needsFlush = false
     private var isDue = false
     private var lastProgress: ContinuousClock.Instant = .now
@@ -81,55 +94,86 @@ struct ConnectionCore: ~Copyable {
     // MARK: Sending
 
     mutating func send(_ statements: [Statement], to waiter: Waiter, now: ContinuousClock.Instant) -> Sent {
-        guard self.mode == .pipeline, self.canSend else { return .refused(waiter) }
-        if self.pipeline.isEmpty, self.wire?.hasEnded() == true {
-            // Nothing has been sent yet, so that another session can be taken without doubt about the outcome.
-            self.fail(PostgresError(.connectionLost, detail: "the server has ended the session"))
-            return .refused(waiter)
-        }
+        guard self.canSend(.pipeline) else { return .refused }
+        return self.send(statements, .segment(waiter, statements), now: now)
+    }
+
+    /// Sends a statement that changes nothing, or keeps it until the reads under way are answered: all that came meanwhile
+    /// go out with one Sync.
+    ///
+    /// - Parameter isTurn: the I/O thread is the caller; it sends at the end of its turn, when there may be more.
+    mutating func send(read: Statement, to waiter: Waiter, isTurn: Bool, now: ContinuousClock.Instant) -> Sent {
+        guard self.canSend(.pipeline) else { return .refused }
+        let read = Read(statement: read, waiter: waiter)
+        guard self.hasReadsUnderWay || isTurn else { return self.send([read], now: now) }
+        self.waitingReads.append(read)
+        self.isDue = self.isDue || !self.hasReadsUnderWay
+        return .entirely
+    }
+
+    private mutating func send(_ reads: [Read], now: ContinuousClock.Instant) -> Sent {
+        let sent = self.send(reads.map(\.statement), .reads(reads), now: now)
+        if case .refused = sent { return sent }
+        self.hasReadsUnderWay = true
+        return sent
+    }
+
+    private mutating func sendWaitingReads(now: ContinuousClock.Instant) {
+        guard !self.waitingReads.isEmpty, !self.hasReadsUnderWay, self.failure == nil else { return }
+        let reads = Array(self.waitingReads.prefix(Self.readBatch))
+        // What can't be sent stays, and is given back when the session ends.
+        if case .refused = self.send(reads, now: now) { return }
+        self.waitingReads.removeFirst(reads.count)
+    }
+
+    private mutating func send(_ statements: [Statement], _ sending: Sending, now: ContinuousClock.Instant) -> Sent {
         var entries: [Pipeline.Entry] = []
         entries.reserveCapacity(statements.count + 1)
         var size = 0
         for statement in statements {
-            guard self.send(statement, &entries) else {
+            guard let length = self.send(statement, &entries) else {
                 // Without its Sync the server never commits what may have left.
                 self.fail(PostgresError(.connectionLost))
-                return .refused(waiter)
+                return .refused
             }
-            size += statement.parameters.reduce(statement.sql.utf8.count) { $0 + ($1.bytes?.count ?? 0) }
+            size += length
         }
         entries.append(.sync)
-        self.enqueue(entries, Sending(waiter: waiter, statements: statements), now: now)
+        self.enqueue(entries, sending, now: now)
         if self.wire?.sync() != true { self.fail(PostgresError(.connectionLost)) }
         return self.flush(isLarge: size > Self.flushThreshold)
     }
 
-    private mutating func send(_ statement: Statement, _ entries: inout [Pipeline.Entry]) -> Bool {
-        var name = self.statements.name(of: statement.sql)
-        if name == nil {
-            let fresh = self.statements.add(statement.sql)
-            guard self.wire?.prepare(statement, as: fresh) == true else { return false }
-            entries.append(.prepare(name: fresh))
-            name = fresh
+    /// Returns how many bytes it took; nil when it could not be sent.
+    private mutating func send(_ statement: Statement, _ entries: inout [Pipeline.Entry]) -> Int? {
+        if let name = self.statements.name(of: statement.sql) {
+            entries.append(.execute)
+            return self.wire?.execute(name, statement.parameters)
         }
-        guard let name, self.wire?.execute(name, statement.parameters) == true else { return false }
-        entries.append(.execute)
-        return true
+        let name = self.statements.add(statement.sql)
+        guard self.wire?.prepare(statement, as: name) == true else { return nil }
+        entries += [.prepare(name: name), .execute]
+        let length = self.wire?.execute(name, statement.parameters)
+        return length.map { $0 + statement.sql.text.utf8.count }
     }
 
     mutating func send(script: String, to waiter: Waiter, now: ContinuousClock.Instant) -> Sent {
-        guard self.mode == .script, self.canSend, self.pipeline.isEmpty else { return .refused(waiter) }
+        guard self.canSend(.script), self.pipeline.isEmpty else { return .refused }
         guard self.wire?.sendScript(script) == true else {
             self.fail(PostgresError(.connectionLost))
-            return .refused(waiter)
+            return .refused
         }
-        self.enqueue([.script], Sending(waiter: waiter, statements: []), now: now)
+        self.enqueue([.script], .segment(waiter, []), now: now)
         return self.flush(isLarge: script.utf8.count > Self.flushThreshold)
     }
 
-    private var canSend: Bool {
-        guard case .open = self.phase else { return false }
-        return self.failure == nil
+    /// Looks, before the first byte, whether the session is still there: then another can be taken without doubt about the
+    /// outcome.
+    private mutating func canSend(_ mode: ConnectionMode) -> Bool {
+        guard self.mode == mode, case .open = self.phase, self.failure == nil else { return false }
+        guard self.pipeline.isEmpty, self.wire?.hasEnded() == true else { return true }
+        self.fail(PostgresError(.connectionLost, detail: "the server has ended the session"))
+        return false
     }
 
     private mutating func enqueue(_ entries: [Pipeline.Entry], _ sending: Sending, now: ContinuousClock.Instant) {
@@ -219,6 +263,7 @@ struct ConnectionCore: ~Copyable {
         guard isAlive, self.wire?.isBad == false else {
             return self.fail(PostgresError(.connectionLost, detail: self.wire?.errorMessage ?? ""))
         }
+        self.sendWaitingReads(now: now)
         self.needsFlush = self.wire?.flush() == true
         self.noteProgress(isReadable, now: now)
     }
@@ -246,18 +291,45 @@ struct ConnectionCore: ~Copyable {
     }
 
     private mutating func complete(_ id: Pipeline.SegmentID, _ outcome: SegmentOutcome, _ effects: inout Effects) {
-        guard let sending = self.sendings.removeValue(forKey: id) else { return }
-        if case .failed(let failure, let index) = outcome, failure.state.spoilsPreparedStatement,
-            sending.statements.indices.contains(index)
-        {
-            self.statements.forget(sql: sending.statements[index].sql)
+        switch self.sendings.removeValue(forKey: id) {
+        case nil: break
+        case .segment(let waiter, let statements):
+            if case .failed(let failure, let index) = outcome, statements.indices.contains(index) {
+                self.forget(statements[index], after: failure)
+            }
+            effects.resumptions.append((waiter, outcome))
+        case .reads(let reads):
+            self.hasReadsUnderWay = false
+            self.complete(reads, outcome, &effects)
         }
-        effects.resumptions.append((sending.waiter, outcome))
+    }
+
+    /// Gives each read its own answer.
+    private mutating func complete(_ reads: [Read], _ outcome: SegmentOutcome, _ effects: inout Effects) {
+        switch outcome {
+        case .completed(let results) where results.count == reads.count:
+            for (read, result) in zip(reads, results) {
+                effects.resumptions.append((read.waiter, .completed([result])))
+            }
+        case .failed(let failure, let index) where reads.indices.contains(index):
+            self.forget(reads[index].statement, after: failure)
+            effects.resumptions.append((reads[index].waiter, .failed(failure, at: 0)))
+            // The others are simply sent again, as they change nothing.
+            self.waitingReads.insert(contentsOf: reads[..<index] + reads[(index + 1)...], at: 0)
+        default:
+            for read in reads { effects.resumptions.append((read.waiter, outcome)) }
+        }
+    }
+
+    private mutating func forget(_ statement: Statement, after failure: ServerFailure) {
+        if failure.state.spoilsPreparedStatement { self.statements.forget(sql: statement.sql) }
     }
 
     private mutating func end(_ failure: PostgresError, _ effects: inout Effects) {
         if case .closed = self.phase { return }
         for (id, outcome) in self.pipeline.failAll() { self.complete(id, outcome, &effects) }
+        for read in self.waitingReads { effects.resumptions.append((read.waiter, .notSent)) }
+        self.waitingReads = []
         self.wire = nil
         self.phase = .closed
         effects.event = .closed(failure)

@@ -3,15 +3,27 @@
 
 import Persistence
 
-/// The four statements of an entity, made once from its schema.
+/// The statements of an entity, made once from its schema.
 ///
 /// Its names are plain identifiers; the schema has checked.
 struct EntitySQL<Model: Entity>: Sendable {
+    /// A unique key and how to look for its value.
+    private struct Lookup: Sendable {
+        let key: UniqueKey<Model>
+        let column: Column
+        let condition: String
+        let find: SQL
+    }
+
     let table: String
-    let insert: String
-    let update: String
-    private let select: String
+    let insert: SQL
+    let update: SQL
     private let id: Column
+    private let findByID: SQL
+    private let lookups: [Lookup]
+    private let qualifiedTable: String
+    /// Whether the values of all unique keys are taken.
+    private let allTaken: SQL
 
     init(schema: EntitySchema<Model>, namespace: String) {
         let table = "\"\(namespace)\".\"\(schema.table)\""
@@ -22,31 +34,61 @@ struct EntitySQL<Model: Entity>: Sendable {
         let changed = columns.count > 1 ? columns.indices.dropFirst() : columns.indices
         let changes = changed.map { "\(columns[$0]) = $\($0 + 1)" }.joined(separator: ", ")
         self.table = schema.table
+        self.qualifiedTable = table
         self.id = schema.columns[0]
-        self.insert = "INSERT INTO \(table) (\(list)) VALUES (\(places))"
+        self.insert = SQL("INSERT INTO \(table) (\(list)) VALUES (\(places))")
         // 0 rows: 1 / 0 fails the transaction in the same round trip (22012).
-        self.update = """
+        self.update = SQL(
+            """
             WITH touched AS (UPDATE \(table) SET \(changes) WHERE "id" = $1 RETURNING 1) \
             SELECT 1 / count(*) FROM touched
             """
-        self.select = "SELECT \(list) FROM \(table) WHERE "
+        )
+        self.findByID = SQL("SELECT \(list) FROM \(table) WHERE \"id\" = $1")
+        self.lookups = schema.uniqueKeys.compactMap { key in
+            guard let column = schema.columns.first(where: { $0.name == key.column }) else { return nil }
+            let isFolded = key.ignoringCase && column.kind == .text
+            let condition = isFolded ? "lower(\"\(column.name)\" COLLATE \"C\")" : "\"\(column.name)\""
+            let find = SQL("SELECT \(list) FROM \(table) WHERE \(condition) = $1")
+            return Lookup(key: key, column: column, condition: condition, find: find)
+        }
+        self.allTaken = Self.taken(table, self.lookups)
     }
 
     /// nil: no row can hold the value.
     func find(_ value: ColumnValue) -> Statement? {
-        self.find("\"id\" = $1", value, in: self.id)
+        Self.parameter(value, for: self.id).map { Statement(self.findByID, [$0]) }
     }
 
-    /// nil: no row can hold the value.
+    /// nil: no row can hold the value, or the schema doesn't have the key.
     func find(by key: UniqueKey<Model>, _ value: ColumnValue) -> Statement? {
-        guard let column = Model.schema.columns.first(where: { $0.name == key.column }) else { return nil }
-        let isFolded = key.ignoringCase && column.kind == .text
-        let condition = isFolded ? "lower(\"\(column.name)\" COLLATE \"C\") = $1" : "\"\(column.name)\" = $1"
-        return self.find(condition, key.normalized(value), in: column)
+        guard let lookup = self.lookups.first(where: { $0.key == key }) else { return nil }
+        return Self.parameter(key.normalized(value), for: lookup.column).map { Statement(lookup.find, [$0]) }
     }
 
-    private func find(_ condition: String, _ value: ColumnValue, in column: Column) -> Statement? {
-        guard value.kind == column.kind, let parameter = try? Parameter(value, for: column) else { return nil }
-        return Statement(self.select + condition, [parameter])
+    /// A row with a truth value for each of the keys; those of which no row can hold the value are left out.
+    func taken(_ values: [UniqueKey<Model>: ColumnValue]) -> (Statement, [UniqueKey<Model>]) {
+        var parameters: [Parameter] = []
+        let lookups = self.lookups.filter { lookup in
+            guard let value = values[lookup.key],
+                let parameter = Self.parameter(lookup.key.normalized(value), for: lookup.column)
+            else { return false }
+            parameters.append(parameter)
+            return true
+        }
+        let sql = lookups.count == self.lookups.count ? self.allTaken : Self.taken(self.qualifiedTable, lookups)
+        return (Statement(sql, parameters), lookups.map(\.key))
+    }
+
+    private static func taken(_ table: String, _ lookups: [Lookup]) -> SQL {
+        let checks = lookups.enumerated().map { index, lookup in
+            "EXISTS (SELECT FROM \(table) WHERE \(lookup.condition) = $\(index + 1))"
+        }
+        return SQL("SELECT " + checks.joined(separator: ", "))
+    }
+
+    private static func parameter(_ value: ColumnValue, for column: Column) -> Parameter? {
+        guard value.kind == column.kind else { return nil }
+        return try? Parameter(value, for: column)
     }
 }

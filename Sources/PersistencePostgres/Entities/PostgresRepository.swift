@@ -27,6 +27,21 @@ struct PostgresRepository<Model: Entity>: Repository {
         return try self.model(try await self.storage.read(statement))
     }
 
+    func taken(
+        _ values: [UniqueKey<Model>: ColumnValue]
+    ) async throws(RepositoryError) -> Set<UniqueKey<Model>> {
+        let (statement, keys) = self.sql.taken(values)
+        guard !keys.isEmpty else { return [] }
+        let rows = try await self.storage.read(statement)
+        do {
+            var taken: Set<UniqueKey<Model>> = []
+            for (index, key) in keys.enumerated() where try rows[0].bool(index) { taken.insert(key) }
+            return taken
+        } catch {
+            throw RepositoryError(error)
+        }
+    }
+
     func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
         let context = try self.context(transaction)
         let statement = self.sql.find(id.columnValue)

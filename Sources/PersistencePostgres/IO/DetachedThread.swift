@@ -34,6 +34,15 @@ enum DetachedThread {
         }
     }
 
+    /// A number that no other thread has while the calling one lives, and that isn't 0.
+    static var current: UInt {
+        #if canImport(Darwin)
+        UInt(bitPattern: pthread_self())
+        #else
+        UInt(pthread_self())
+        #endif
+    }
+
     private static func main(_ argument: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
         Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
         return nil

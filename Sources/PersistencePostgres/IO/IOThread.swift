@@ -33,10 +33,12 @@ protocol IOHandler: AnyObject, Sendable {
 
 /// One thread that waits for all connections of a store in `poll(2)`: there are about ten of them, so nothing finer pays.
 ///
-/// Callers send by themselves; the thread reads, decodes and resumes them.
-final class IOThread: Sendable {
-    private struct State {
+/// Callers send by themselves; the thread reads, decodes and resumes them. It also runs the tasks that prefer it: those that
+/// one answer wakes run one after the other, without a thread being woken for each, and what they read goes out together.
+final class IOThread: TaskExecutor {
+    private struct State: Sendable {
         var handlers: [any IOHandler] = []
+        var jobs: [UnownedJob] = []
         var isStopping = false
         var isRunning = false
         var stopped: [CheckedContinuation<Void, Never>] = []
@@ -48,6 +50,8 @@ final class IOThread: Sendable {
     private let state = Mutex(State())
     private let pipe: SelfPipe
     private let isWakePending = Atomic(false)
+    /// Of the thread that is in the loop; 0: none is.
+    private let current = Atomic<UInt>(0)
 
     init() throws(PostgresError) {
         self.pipe = try SelfPipe()
@@ -93,11 +97,37 @@ final class IOThread: Sendable {
         self.pipe.wake()
     }
 
+    /// Whether the caller is this thread.
+    var isCurrent: Bool { self.current.load(ordering: .relaxed) == DetachedThread.current }
+
+    /// Before the thread runs, and after it has ended, tasks run where all others do.
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let isRunning = self.state.withLock { state in
+            if state.isRunning { state.jobs.append(job) }
+            return state.isRunning
+        }
+        guard isRunning else { return globalConcurrentExecutor.enqueue(job) }
+        if !self.isCurrent { self.wake() }
+    }
+
+    /// Runs what is ready now; what becomes ready meanwhile comes after the sockets were looked at.
+    private func runJobs() {
+        let jobs = self.state.withLock { state in
+            defer { state.jobs.removeAll() }
+            return state.jobs
+        }
+        for job in jobs { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+
     private func loop() {
+        self.current.store(DetachedThread.current, ordering: .relaxed)
         let clock = ContinuousClock()
         var descriptors: [pollfd] = []
         while true {
-            let (handlers, isStopping) = self.state.withLock { ($0.handlers, $0.isStopping) }
+            let (handlers, isStopping, hasJobs) = self.state.withLock { state in
+                (state.handlers, state.isStopping, !state.jobs.isEmpty)
+            }
             if isStopping { break }
             let interests = handlers.map { $0.interest() }
             descriptors.removeAll(keepingCapacity: true)
@@ -106,7 +136,7 @@ final class IOThread: Sendable {
                 let events = (interest.wantsRead ? POLLIN : 0) | (interest.wantsWrite ? POLLOUT : 0)
                 descriptors.append(pollfd(fd: interest.descriptor, events: Int16(events), revents: 0))
             }
-            let timeout = Self.milliseconds(until: interests, now: clock.now)
+            let timeout = hasJobs ? 0 : Self.milliseconds(until: interests, now: clock.now)
             _ = poll(&descriptors, nfds_t(descriptors.count), timeout)
             if descriptors[0].revents != 0 {
                 self.pipe.drain()
@@ -121,13 +151,17 @@ final class IOThread: Sendable {
                 guard interest.isDue || isLate || events != 0 else { continue }
                 handler.serve(now: now, isReadable: events & Int16(POLLIN) != 0)
             }
+            self.runJobs()
         }
+        self.current.store(0, ordering: .relaxed)
         for handler in self.state.withLock({ $0.handlers }) { handler.abandon() }
-        let stopped = self.state.withLock { state in
+        let (stopped, jobs) = self.state.withLock { state in
             state.isRunning = false
             state.handlers = []
-            return state.stopped
+            defer { state.jobs = [] }
+            return (state.stopped, state.jobs)
         }
+        for job in jobs { globalConcurrentExecutor.enqueue(job) }
         for continuation in stopped { continuation.resume() }
     }
 

@@ -6,10 +6,10 @@ import Persistence
 
 /// The statements on the inbox and on the claims of starts.
 struct InboxRows: Sendable {
-    private let insert: String
-    private let findSQL: String
-    private let claimSQL: String
-    private let cleanups: [String]
+    private let insert: SQL
+    private let findSQL: SQL
+    private let claimSQL: SQL
+    private let cleanups: [SQL]
 
     /// Rows that one clean-up statement removes at most, so that none holds locks for long.
     static let cleanupChunk = 5000
@@ -18,23 +18,29 @@ struct InboxRows: Sendable {
         let inbox = schema.table("inbox")
         let claims = schema.table("claims")
         // Sorted, so that two batches with ids in common wait for each other instead of dead-locking.
-        self.insert = """
+        self.insert = SQL(
+            """
             INSERT INTO \(inbox) (consumer, message_id) \
             SELECT $1, u.id FROM unnest($2) AS u(id) ORDER BY u.id \
             ON CONFLICT DO NOTHING RETURNING message_id
             """
-        self.findSQL = "SELECT 1 FROM \(inbox) WHERE consumer = $1 AND message_id = $2"
-        self.claimSQL = """
+        )
+        self.findSQL = SQL("SELECT 1 FROM \(inbox) WHERE consumer = $1 AND message_id = $2")
+        self.claimSQL = SQL(
+            """
             INSERT INTO \(claims) AS c (consumer, message_id, starts, last_start) VALUES ($1, $2, 1, $3) \
             ON CONFLICT (consumer, message_id) DO UPDATE SET claimed_at = now(), last_start = excluded.last_start, \
             starts = c.starts + CASE WHEN c.last_start = excluded.last_start THEN 0 ELSE 1 END \
             RETURNING starts
             """
+        )
         self.cleanups = [(inbox, "handled_at"), (claims, "claimed_at")].map { table, column in
-            """
-            DELETE FROM \(table) WHERE ctid = ANY(ARRAY(SELECT ctid FROM \(table) \
-            WHERE \(column) < now() - $1 * interval '1 second' LIMIT \(Self.cleanupChunk)))
-            """
+            SQL(
+                """
+                DELETE FROM \(table) WHERE ctid = ANY(ARRAY(SELECT ctid FROM \(table) \
+                WHERE \(column) < now() - $1 * interval '1 second' LIMIT \(Self.cleanupChunk)))
+                """
+            )
         }
     }
 

@@ -6,9 +6,10 @@ import Persistence
 
 /// The statements on the outbox, and messages as its rows.
 struct OutboxRows: Sendable {
-    private let insertSQL: String
-    private let deleteSQL: String
-    private let nextSQL: String
+    private let insertOne: SQL
+    private let insertSeveral: SQL
+    private let deleteSQL: SQL
+    private let nextSQL: SQL
     let oldest: Statement
 
     private static let columns = [
@@ -16,37 +17,47 @@ struct OutboxRows: Sendable {
         "content_type", "headers", "body",
     ]
 
+    private static let types: [PostgresType] = [
+        .text, .text, .text, .int4, .text, .timestamptz, .text, .bool, .text, .bytea, .bytea,
+    ]
+
     init(schema: SchemaName) {
         let table = schema.table("outbox")
         let list = Self.columns.joined(separator: ", ")
         let places = Self.columns.indices.map { "$\($0 + 1)" }.joined(separator: ", ")
+        self.insertOne = SQL("INSERT INTO \(table) (\(list)) VALUES (\(places))")
         // Ids are given in the order of the arrays, which is that of publishing.
-        self.insertSQL = """
+        self.insertSeveral = SQL(
+            """
             INSERT INTO \(table) (\(list)) SELECT \(list) FROM unnest(\(places)) \
             WITH ORDINALITY AS u(\(list), place) ORDER BY place
             """
-        self.deleteSQL = "DELETE FROM \(table) WHERE id = ANY($1)"
+        )
+        self.deleteSQL = SQL("DELETE FROM \(table) WHERE id = ANY($1)")
         self.oldest = Statement("SELECT time FROM \(table) ORDER BY id LIMIT 1")
-        self.nextSQL = Self.next(table, list: Self.columns.map { "o.\($0)" }.joined(separator: ", "))
+        self.nextSQL = SQL(Self.next(table, list: Self.columns.map { "o.\($0)" }.joined(separator: ", ")))
     }
 
     func insert(_ messages: [Message]) throws(PostgresError) -> Statement {
-        var columns = [[Parameter]](repeating: [], count: Self.columns.count)
-        for message in messages {
-            let row: [Parameter] = [
-                try .text(message.id), try .text(message.topic.name), try .text(message.type),
-                .int4(Int32(clamping: message.version)), try .text(message.source), try .timestamp(message.time),
-                try message.orderingKey.map { key throws(PostgresError) in try .text(key) } ?? .null(.text),
-                .bool(message.requiresSubscriber), try .text(message.contentType),
-                try StoredHeaders.encode(message.headers).map(Parameter.bytes) ?? .null(.bytea),
-                .bytes(message.body),
-            ]
-            for (index, value) in row.enumerated() { columns[index].append(value) }
+        if messages.count == 1 { return Statement(self.insertOne, try Self.row(messages[0])) }
+        var rows: [[Parameter]] = []
+        rows.reserveCapacity(messages.count)
+        for message in messages { rows.append(try Self.row(message)) }
+        let columns = Self.types.indices.map { index in
+            Parameter.array(of: Self.types[index], rows.map { $0[index] })
         }
-        let types: [PostgresType] = [
-            .text, .text, .text, .int4, .text, .timestamptz, .text, .bool, .text, .bytea, .bytea,
+        return Statement(self.insertSeveral, columns)
+    }
+
+    private static func row(_ message: Message) throws(PostgresError) -> [Parameter] {
+        [
+            try .text(message.id), try .text(message.topic.name), try .text(message.type),
+            .int4(Int32(clamping: message.version)), try .text(message.source), try .timestamp(message.time),
+            try message.orderingKey.map { key throws(PostgresError) in try .text(key) } ?? .null(.text),
+            .bool(message.requiresSubscriber), try .text(message.contentType),
+            try StoredHeaders.encode(message.headers).map(Parameter.bytes) ?? .null(.bytea),
+            .bytes(message.body),
         ]
-        return Statement(self.insertSQL, zip(types, columns).map { Parameter.array(of: $0, $1) })
     }
 
     func delete(_ ids: [OutboxRow.ID]) -> Statement {

@@ -19,6 +19,8 @@ struct PostgresOutbox: Outbox {
     /// How often a relay that stands by asks for the lock.
     private static let ownershipInterval: Duration = .milliseconds(500)
 
+    private static let lock = SQL("SELECT pg_try_advisory_lock($1)")
+
     var commitLevel: UInt64 { self.storage.commits.value }
     var pollInterval: Duration? { .milliseconds(500) }
 
@@ -41,7 +43,7 @@ struct PostgresOutbox: Outbox {
         let connection = try await self.storage.openRelayConnection()
         // Closing the session gives the lock back, whatever state it is in.
         defer { connection.close() }
-        let lock = Statement("SELECT pg_try_advisory_lock($1)", [.int8(self.storage.schema.lock("outbox"))])
+        let lock = Statement(Self.lock, [.int8(self.storage.schema.lock("outbox"))])
         while try self.storage.rows(await connection.run([lock]))[0].bool(0) == false {
             try await Task.sleep(for: Self.ownershipInterval)
         }

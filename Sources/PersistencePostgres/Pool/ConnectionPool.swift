@@ -87,11 +87,20 @@ final class ConnectionPool: IOHandler {
 
     /// Sends statements on whichever connection has least to do, as one implicit transaction.
     func run(_ statements: [Statement]) async throws(PostgresError) -> SegmentOutcome {
+        try await self.send { await $0.run(statements) }
+    }
+
+    /// Sends a statement that changes nothing, maybe together with others.
+    func read(_ statement: Statement) async throws(PostgresError) -> SegmentOutcome {
+        try await self.send { await $0.read(statement) }
+    }
+
+    private func send(_ body: (Connection) async -> SegmentOutcome) async throws(PostgresError) -> SegmentOutcome {
         var outcome = SegmentOutcome.notSent
         // All connections can have ended while they were idle; and a stale plan is seen only once per statement.
         for _ in 0..<self.attempts {
             let lease = try await self.lease(.shared)
-            outcome = await lease.connection.run(statements)
+            outcome = await body(lease.connection)
             if case .notSent = outcome {
                 self.release(lease, .shared, isReusable: false)
                 continue
@@ -106,6 +115,7 @@ final class ConnectionPool: IOHandler {
     }
 
     func lease(_ use: PoolState.Use) async throws(PostgresError) -> Lease {
+        if let lease = self.leaseNow(use) { return lease }
         let id = Mutex<PoolState.RequestID?>(nil)
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { (waiter: Waiter) in
@@ -122,6 +132,14 @@ final class ConnectionPool: IOHandler {
             self.cancel(id.withLock { $0 })
         }
         return try result.get()
+    }
+
+    /// A connection that can be had without waiting, and without opening one.
+    private func leaseNow(_ use: PoolState.Use) -> Lease? {
+        self.state.withLock { state in
+            guard let id = state.machine.take(use), let connection = state.connections[id] else { return nil }
+            return Lease(id: id, connection: connection)
+        }
     }
 
     func release(_ lease: Lease, _ use: PoolState.Use, isReusable: Bool = true) {

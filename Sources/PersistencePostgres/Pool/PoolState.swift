@@ -72,7 +72,8 @@ struct PoolState: Sendable {
 
     /// When `tick` has something to do.
     var deadline: Instant? {
-        let request = self.requests.lazy.map(\.deadline).min()
+        // All wait equally long, so the first one is due first.
+        let request = self.requests.first?.deadline
         guard self.phase == .running, self.openingCount == 0, let outage = self.outage else { return request }
         return request.map { min($0, outage.retryAt) } ?? outage.retryAt
     }
@@ -95,6 +96,16 @@ struct PoolState: Sendable {
         var actions: [Action] = []
         self.dispatch(now: now, &actions)
         return (id, actions)
+    }
+
+    /// A connection, when it can be given without anything else to be done: nobody waits, and none is to be opened.
+    mutating func take(_ use: Use) -> ConnectionID? {
+        guard self.phase == .running, self.requests.isEmpty, let best = self.leastBusy else { return nil }
+        guard best.segments == 0 || use == .shared && self.slots.count >= self.limits.maximumConnections else {
+            return nil
+        }
+        self.give(best, use)
+        return best.id
     }
 
     mutating func cancel(_ id: RequestID) -> [Action] {
@@ -190,7 +201,7 @@ struct PoolState: Sendable {
     private var openCount: Int { self.slots.count - self.openingCount }
 
     private mutating func dispatch(now: Instant, _ actions: inout [Action]) {
-        guard self.phase == .running else { return }
+        guard self.phase == .running, !self.requests.isEmpty else { return }
         var waiting: Deque<Request> = []
         var isCrowded = false
         while let request = self.requests.popFirst() {
@@ -212,24 +223,33 @@ struct PoolState: Sendable {
     ///
     /// Crowded: it has work already, so that one more would let segments run side by side.
     private mutating func take(for use: Use, _ isCrowded: inout Bool) -> ConnectionID? {
+        guard let best = self.leastBusy else { return nil }
+        switch use {
+        case .shared: isCrowded = isCrowded || best.segments > 0
+        case .exclusive:
+            // A new connection is better than one with a queue, as long as there may be one.
+            guard best.segments == 0 || self.slots.count >= self.limits.maximumConnections || self.outage != nil
+            else { return nil }
+        }
+        self.give(best, use)
+        return best.id
+    }
+
+    private var leastBusy: (id: ConnectionID, segments: Int)? {
         var best: (id: ConnectionID, segments: Int)?
         for (id, slot) in self.slots {
             guard case .open(let segments, isExclusive: false) = slot else { continue }
             if let best, (best.segments, best.id) < (segments, id) { continue }
             best = (id, segments)
         }
-        guard let best else { return nil }
+        return best
+    }
+
+    private mutating func give(_ connection: (id: ConnectionID, segments: Int), _ use: Use) {
         switch use {
-        case .shared:
-            isCrowded = isCrowded || best.segments > 0
-            self.slots[best.id] = .open(segments: best.segments + 1, isExclusive: false)
-        case .exclusive:
-            // A new connection is better than one with a queue, as long as there may be one.
-            guard best.segments == 0 || self.slots.count >= self.limits.maximumConnections || self.outage != nil
-            else { return nil }
-            self.slots[best.id] = .open(segments: best.segments, isExclusive: true)
+        case .shared: self.slots[connection.id] = .open(segments: connection.segments + 1, isExclusive: false)
+        case .exclusive: self.slots[connection.id] = .open(segments: connection.segments, isExclusive: true)
         }
-        return best.id
     }
 
     private mutating func open(_ actions: inout [Action]) {

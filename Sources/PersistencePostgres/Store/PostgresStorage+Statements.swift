@@ -5,8 +5,19 @@ import EventBus
 import Persistence
 
 extension PostgresStorage {
-    /// Runs one statement by itself.
+    /// Runs one statement that changes nothing; reads side by side go out together.
     func read(_ statement: Statement) async throws(RepositoryError) -> Rows {
+        try await self.waitUntilReady()
+        do {
+            return try self.rows(try await self.pool.read(statement))
+        } catch {
+            throw error as? RepositoryError
+                ?? RepositoryError(error as? PostgresError ?? PostgresError(.unexpectedData))
+        }
+    }
+
+    /// Runs one statement by itself.
+    func run(_ statement: Statement) async throws(RepositoryError) -> Rows {
         try await self.waitUntilReady()
         do {
             return try self.rows(try await self.pool.run([statement]))

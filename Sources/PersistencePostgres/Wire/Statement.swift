@@ -1,17 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// One SQL statement with its values.
+/// SQL text that each connection prepares once; it should be a constant.
 ///
-/// Its text should be a constant: it is prepared once per connection.
-struct Statement: Sendable, Hashable {
-    let sql: String
+/// It is looked up for every statement that is sent, so its hash is made only once.
+struct SQL: Sendable, Hashable {
+    let text: String
+    private let hash: Int
+
+    init(_ text: String) {
+        self.text = text
+        self.hash = text.hashValue
+    }
+
+    static func == (left: Self, right: Self) -> Bool { left.hash == right.hash && left.text == right.text }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(self.hash) }
+}
+
+/// One SQL statement with its values.
+struct Statement: Sendable {
+    let sql: SQL
     let parameters: [Parameter]
 
-    init(_ sql: String, _ parameters: [Parameter] = []) {
+    init(_ sql: SQL, _ parameters: [Parameter] = []) {
         self.sql = sql
         self.parameters = parameters
     }
+
+    init(_ text: String) { self.init(SQL(text)) }
 }
 
 /// What a statement gave.

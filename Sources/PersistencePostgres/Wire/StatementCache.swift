@@ -3,14 +3,14 @@
 
 /// Which statements a connection has prepared, and under which names.
 struct StatementCache: Sendable {
-    private var names: [String: String] = [:]
+    private var names: [SQL: String] = [:]
     private var counter = 0
 
     /// The name under which the text is prepared, or nil.
-    func name(of sql: String) -> String? { self.names[sql] }
+    func name(of sql: SQL) -> String? { self.names[sql] }
 
     /// A fresh name; names aren't used twice, so a stale statement on the server is never mistaken for the new one.
-    mutating func add(_ sql: String) -> String {
+    mutating func add(_ sql: SQL) -> String {
         self.counter += 1
         let name = "s\(self.counter)"
         self.names[sql] = name
@@ -22,5 +22,5 @@ struct StatementCache: Sendable {
         self.names[sql] = nil
     }
 
-    mutating func forget(sql: String) { self.names[sql] = nil }
+    mutating func forget(sql: SQL) { self.names[sql] = nil }
 }

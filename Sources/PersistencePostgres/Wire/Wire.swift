@@ -21,6 +21,14 @@ struct Wire: ~Copyable {
     }
 
     private let connection: OpaquePointer
+    /// The values that are being sent, kept for the next statement.
+    private var values: [UInt8] = []
+    private var starts: [Int?] = []
+    private var lengths: [Int32] = []
+    private var formats: [Int32] = []
+
+    /// A buffer that a large value has grown beyond this is not kept.
+    private static let keptCapacity = 65_536
 
     /// Begins to connect; the parameters should hold a numeric address, or libpq resolves the name here and now.
     init?(parameters: [(String, String)]) {
@@ -67,43 +75,45 @@ struct Wire: ~Copyable {
 
     mutating func prepare(_ statement: Statement, as name: String) -> Bool {
         let types = statement.parameters.map { $0.type.oid }
-        return PQsendPrepare(self.connection, name, statement.sql, Int32(types.count), types) == 1
+        return PQsendPrepare(self.connection, name, statement.sql.text, Int32(types.count), types) == 1
     }
 
-    mutating func execute(_ name: String, _ parameters: [Parameter]) -> Bool {
-        guard !parameters.isEmpty else {
-            return PQsendQueryPrepared(self.connection, name, 0, nil, nil, nil, 1) == 1
-        }
+    /// How many bytes its values take; nil when it could not be sent.
+    mutating func execute(_ name: String, _ parameters: [Parameter]) -> Int? {
+        self.write(parameters)
         // libpq copies the values at once, so they only have to stay where they are for the length of this call; one
         // flat buffer is the way to promise that for any number of them.
-        let lengths = parameters.map { Int32($0.bytes?.count ?? 0) }
-        let formats = [Int32](repeating: 1, count: parameters.count)
-        var flat: [UInt8] = []
-        flat.reserveCapacity(lengths.reduce(1) { $0 + Int($1) })
-        for parameter in parameters { flat += parameter.bytes ?? [] }
-        flat.append(0)
-        return flat.withUnsafeBytes { buffer in
-            var offset = 0
-            var values: [UnsafePointer<CChar>?] = []
-            values.reserveCapacity(parameters.count)
-            for parameter in parameters {
-                guard let bytes = parameter.bytes else {
-                    values.append(nil)
-                    continue
-                }
-                values.append(buffer.baseAddress?.advanced(by: offset).assumingMemoryBound(to: CChar.self))
-                offset += bytes.count
+        let isSent = self.values.withUnsafeBytes { buffer in
+            let places = self.starts.map { start in
+                start.map { buffer.baseAddress?.advanced(by: $0).assumingMemoryBound(to: CChar.self) } ?? nil
             }
             return PQsendQueryPrepared(
                 self.connection,
                 name,
                 Int32(parameters.count),
-                values,
-                lengths,
-                formats,
+                places,
+                self.lengths,
+                self.formats,
                 1
             ) == 1
         }
+        return isSent ? self.values.count : nil
+    }
+
+    private mutating func write(_ parameters: [Parameter]) {
+        self.values.removeAll(keepingCapacity: self.values.capacity <= Self.keptCapacity)
+        self.starts.removeAll(keepingCapacity: true)
+        self.lengths.removeAll(keepingCapacity: true)
+        for parameter in parameters {
+            let start = self.values.count
+            parameter.write(to: &self.values)
+            self.starts.append(parameter.isNull ? nil : start)
+            self.lengths.append(Int32(self.values.count - start))
+        }
+        // All in binary.
+        while self.formats.count < parameters.count { self.formats.append(1) }
+        // An empty buffer has no address, and a value without one would be NULL.
+        self.values.append(0)
     }
 
     /// Sends Sync, and in libpq 15 everything before it.

@@ -3,6 +3,14 @@
 
 import CPostgres
 
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
 /// One answer of the server, read and freed.
 enum WireResult: Sendable {
     case success(StatementResult)
@@ -29,16 +37,24 @@ extension WireResult {
     }
 
     private static func statementResult(_ result: OpaquePointer, rows: Rows) -> StatementResult {
-        let tag = String(cString: PQcmdStatus(result))
-        let affected = Int(String(cString: PQcmdTuples(result))) ?? 0
-        return StatementResult(command: String(tag.prefix { $0 != " " }), affected: affected, rows: rows)
+        // The tag's first word; what follows it are numbers.
+        let tag = UnsafeBufferPointer(start: PQcmdStatus(result), count: strcspn(PQcmdStatus(result), " "))
+        return StatementResult(
+            command: tag.withMemoryRebound(to: UInt8.self) { String(decoding: $0, as: UTF8.self) },
+            affected: strtol(PQcmdTuples(result), nil, 10),
+            rows: rows
+        )
     }
 
     private static func rows(_ result: OpaquePointer) -> Rows {
         let count = PQntuples(result)
         let columns = PQnfields(result)
+        var size = 0
+        for row in 0..<count {
+            for column in 0..<columns { size += Int(PQgetlength(result, row, column)) }
+        }
         var rows = Rows(columnCount: Int(columns))
-        rows.reserve(bytes: PQresultMemorySize(result) / 2, rows: Int(count))
+        rows.reserve(bytes: size, rows: Int(count))
         for row in 0..<count {
             for column in 0..<columns {
                 guard PQgetisnull(result, row, column) == 0 else {

@@ -12,11 +12,11 @@ import Testing
     private func row(_ parameters: Parameter...) -> Row {
         var rows = Rows(columnCount: parameters.count)
         for parameter in parameters {
-            guard let bytes = parameter.bytes else {
+            guard !parameter.isNull else {
                 rows.append(nil)
                 continue
             }
-            bytes.withUnsafeBytes { rows.append($0) }
+            parameter.bytes.withUnsafeBytes { rows.append($0) }
         }
         rows.endRow()
         return rows[0]
@@ -106,5 +106,14 @@ import Testing
     func aSchemaNameThatWouldNeedQuotingIsRefused(name: String) {
         let error = #expect(throws: RepositoryError.self) { try SchemaName(name) }
         #expect(error?.code == .invalidConfiguration)
+    }
+}
+
+extension Parameter {
+    /// What is sent.
+    fileprivate var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        self.write(to: &bytes)
+        return bytes
     }
 }

@@ -98,14 +98,15 @@ import Testing
     }
 
     @Test func aForgottenStatementGetsANewName() {
+        let text = SQL("SELECT 1")
         var cache = StatementCache()
-        #expect(cache.name(of: "SELECT 1") == nil)
-        let first = cache.add("SELECT 1")
-        #expect(cache.name(of: "SELECT 1") == first)
+        #expect(cache.name(of: text) == nil)
+        let first = cache.add(text)
+        #expect(cache.name(of: text) == first)
         cache.forget(name: first)
-        #expect(cache.name(of: "SELECT 1") == nil)
-        #expect(cache.add("SELECT 1") != first)
-        cache.forget(sql: "SELECT 1")
-        #expect(cache.name(of: "SELECT 1") == nil)
+        #expect(cache.name(of: text) == nil)
+        #expect(cache.add(text) != first)
+        cache.forget(sql: text)
+        #expect(cache.name(of: text) == nil)
     }
 }

@@ -156,14 +156,15 @@ def trie(patterns: int) -> Command:
 def consume(properties: str, targets: Tuple[Target, ...]) -> Row:
     arguments = f"rabbit consume --properties {properties} --count 300000"
     return Row(
-        f"rabbit-consume-{properties}", "deliveries", swift(f"{arguments} --on loop"), c(arguments), RABBIT_C,
+        f"rabbit-consume-{properties}", "deliveries", swift(f"{arguments} --on own"), c(arguments), RABBIT_C,
         targets=targets, prepare=filled(properties, 300_000),
     )
 
 
-def postgres(name: str, counts: str, arguments: str, targets: Tuple[Target, ...]) -> Row:
+def postgres(name: str, counts: str, arguments: str, thread: str, targets: Tuple[Target, ...] = ()) -> Row:
     arguments = f"postgres {name} {arguments} --seconds 3"
-    return Row(f"postgres-{name}", counts, swift(arguments), c(arguments), LIBPQ_C, targets=targets)
+    title = f"postgres-{name}" if thread == "own" else f"postgres-{name}-{thread}"
+    return Row(title, counts, swift(f"{arguments} --on {thread}"), c(arguments), LIBPQ_C, targets=targets)
 
 
 ROWS: Tuple[Row, ...] = (
@@ -189,7 +190,7 @@ ROWS: Tuple[Row, ...] = (
     ),
     Row(
         "rabbit-publish-one", "confirmed messages",
-        swift("rabbit publish --batch 1 --tasks 64 --on loop --seconds 4"), PUBLISH_IN_C, RABBIT_C,
+        swift("rabbit publish --batch 1 --tasks 64 --on own --seconds 4"), PUBLISH_IN_C, RABBIT_C,
         targets=(at_most("cpu", 0.7, aim=0.5),), prepare=PURGE,
     ),
     Row(
@@ -203,12 +204,14 @@ ROWS: Tuple[Row, ...] = (
         c("rabbit consume --properties all --count 200000"), RABBIT_C, prepare=filled("all", 200_000),
     ),
     Row(
-        "rabbit-latency", "messages", swift("rabbit latency --rate 1000 --seconds 5 --on loop"),
+        "rabbit-latency", "messages", swift("rabbit latency --rate 1000 --seconds 5 --on own"),
         c("rabbit latency --rate 1000 --seconds 5"), RABBIT_C, metrics=("p50", "p99", "cpu"),
         targets=(times_at_most("p50", 1.2), times_at_most("p99", 1.5)), prepare=PURGE,
     ),
-    postgres("register", "transactions", "--connections 8 --tasks 32", (times_at_least("rate", 0.9),)),
-    postgres("select", "selects", "--connections 4 --tasks 64", (times_at_least("rate", 0.5),)),
+    postgres("register", "transactions", "--connections 8 --tasks 32", "own", (times_at_least("rate", 0.9),)),
+    postgres("register", "transactions", "--connections 8 --tasks 32", "pool"),
+    postgres("select", "selects", "--connections 4 --tasks 64", "own", (times_at_least("rate", 0.5),)),
+    postgres("select", "selects", "--connections 4 --tasks 64", "pool"),
     Row(
         "postgres-consume", "deliveries", swift("postgres consume --batch 64 --seconds 3"),
         swift("postgres consume --batch 1 --seconds 3"), "one per transaction", targets=(times_at_least("rate", 5),),

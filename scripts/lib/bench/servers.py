@@ -26,7 +26,10 @@ def servers() -> Iterator[Dict[str, str]]:
             started = subprocess.run([INFRA, "start"], env=environment, **nothing)
             if started.returncode != 0:
                 raise Failure("scripts/infra start failed")
-            yield {**environment, **exported(infra(environment, "env"))}
+            names = exported(infra(environment, "env"))
+            # In the clear, as all between containers of one host: RabbitMQ is spoken to without TLS as well.
+            names["DATABASE_URL"] += "?sslmode=disable"
+            yield {**environment, **names}
         finally:
             subprocess.run([INFRA, "stop"], env=environment, **nothing)
 

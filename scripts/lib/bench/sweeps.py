@@ -68,7 +68,7 @@ PLOTS: Tuple[Plot, ...] = (
         "rabbit-publish", "Publishing to a quorum queue of RabbitMQ", "messages under way", (1, 4, 16, 64, 256),
         *CPU_PER_OPERATION,
         (
-            Series("swift-event-bus", swift("rabbit publish --batch 1 --tasks {x} --on loop --seconds 2")),
+            Series("swift-event-bus", swift("rabbit publish --batch 1 --tasks {x} --on own --seconds 2")),
             Series(RABBIT_C, c("rabbit publish --window {x} --queue quorum --properties all --seconds 2")),
         ),
         PURGE,
@@ -77,7 +77,7 @@ PLOTS: Tuple[Plot, ...] = (
         "rabbit-consume", "Consuming from a quorum queue of RabbitMQ", "prefetch", (10, 50, 100, 250, 500, 1000),
         *CPU_PER_OPERATION,
         (
-            Series("swift-event-bus", swift(f"rabbit consume --properties all --count {CONSUMED} --prefetch {{x}} --on loop")),
+            Series("swift-event-bus", swift(f"rabbit consume --properties all --count {CONSUMED} --prefetch {{x}} --on own")),
             Series(RABBIT_C, c(f"rabbit consume --properties all --count {CONSUMED} --prefetch {{x}}")),
         ),
         filled("all", CONSUMED),

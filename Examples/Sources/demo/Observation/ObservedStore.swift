@@ -98,6 +98,12 @@ struct ObservedRepository<Model: Entity>: Repository {
         try await self.base.find(by: key, value)
     }
 
+    func taken(
+        _ values: [UniqueKey<Model>: ColumnValue]
+    ) async throws(RepositoryError) -> Set<UniqueKey<Model>> {
+        try await self.base.taken(values)
+    }
+
     func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
         try await self.base.find(id, in: Transaction(try transaction.context(as: ObservedTransaction.self).base))
     }

@@ -58,6 +58,9 @@ struct FailingRepository<Model: Entity>: Repository {
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable
     ) async throws(RepositoryError) -> Model? { throw self.error }
+    func taken(
+        _ values: [UniqueKey<Model>: ColumnValue]
+    ) async throws(RepositoryError) -> Set<UniqueKey<Model>> { throw self.error }
     func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
         throw self.error
     }

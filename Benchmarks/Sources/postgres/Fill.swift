@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
 import Persistence
 
 /// Fills a new outbox within a migration, which runs before the store is ready and takes SQL.
@@ -19,4 +20,25 @@ enum OutboxFill {
                 """
         )
     }
+}
+
+/// Fills the accounts with the same rows that the program in C reads.
+enum AccountFill {
+    static let rows = 10_000
+
+    static func id(_ number: Int) -> Identifier {
+        Identifier(high: 0x0198_C3F0_7D1E_7A52, low: 0x8000_0000_0000_0000 | UInt64(number))
+    }
+
+    static let migration = Migration(
+        1000,
+        "\(rows) accounts",
+        sql: """
+            INSERT INTO users SELECT ('0198c3f0-7d1e-7a52-8000-0000' || lpad(to_hex(i), 8, '0'))::uuid, 'user-' || i,
+                'user-' || i || '@example.org',
+                '$scrypt$ln=15,r=8,p=3$c2FsdHNhbHRzYWx0c2FsdA$a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2U', now()
+            FROM generate_series(0, \(rows - 1)) AS i;
+            ANALYZE users;
+            """
+    )
 }
