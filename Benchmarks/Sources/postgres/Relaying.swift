@@ -11,6 +11,11 @@ import Synchronization
 struct Relaying {
     /// How many events the relay publishes at a time unless told otherwise.
     static let batch = 256
+    /// Batches before the clock starts: from the sixth execution on, Postgres may keep a statement's plan.
+    private static let warmUp = 8
+
+    /// How many rows there have to be for a number of batches.
+    static func rows(_ batches: Int) -> Int { (Self.warmUp + batches) * Self.batch }
 
     private let store: PostgresStore
 
@@ -18,47 +23,57 @@ struct Relaying {
 
     /// Until the outbox is empty: the last rows are removed after they were published.
     func measure(events: Int) async throws -> Measurement {
-        try await self.relay(events) {
+        try await self.relay(ConfirmingBus(from: 0, until: events)) {
             while try await self.store.outbox.oldest() != nil { try await Task.sleep(for: .milliseconds(1)) }
             return events
         }
     }
 
-    /// A number of batches, while others wait.
+    /// A number of batches, while others wait; those before them, with which statements are planned, don't count.
     func measure(batches: Int) async throws -> Measurement {
-        try await self.relay(batches * Self.batch) { batches }
+        let from = Self.warmUp * Self.batch
+        return try await self.relay(ConfirmingBus(from: from, until: from + batches * Self.batch)) { batches }
     }
 
     private func relay(
-        _ events: Int,
+        _ bus: ConfirmingBus,
         _ end: @escaping @Sendable () async throws -> Int
     ) async throws -> Measurement {
-        let bus = ConfirmingBus(until: events)
         let relay = OutboxRelay(from: self.store, to: bus, batch: Self.batch)
-        let start = Measurement.Start()
         return try await withService({ try await relay.run() }) {
-            await bus.untilAll()
+            let start = await bus.untilAll()
             return start.end(operations: try await end())
         }
     }
 }
 
-/// Confirms what it gets, and counts it to a number that one task waits for.
+/// Confirms what it gets; tells when it has got a number, and when the clock was to start.
 private final class ConfirmingBus: EventBus {
+    private let first: Int
     private let expected: Int
     private let number = Atomic(0)
+    private let start: Mutex<Measurement.Start>
     private let end = AsyncStream<Void>.makeStream()
 
-    init(until expected: Int) { self.expected = expected }
+    /// From 0: from now on.
+    init(from first: Int, until expected: Int) {
+        self.first = first
+        self.expected = expected
+        self.start = Mutex(Measurement.Start())
+    }
+
+    func untilAll() async -> Measurement.Start {
+        for await _ in self.end.stream {}
+        return self.start.withLock { $0 }
+    }
 
     func publish(_ messages: [Message]) async -> [PublishOutcome] {
         let confirmed = self.number.add(messages.count, ordering: .relaxed).newValue
+        if confirmed >= self.first, confirmed - messages.count < self.first {
+            self.start.withLock { $0 = Measurement.Start() }
+        }
         if confirmed >= self.expected { self.end.continuation.finish() }
         return messages.map { _ in .confirmed }
-    }
-
-    func untilAll() async {
-        for await _ in self.end.stream {}
     }
 
     func withDeliveries(to subscription: Subscription, _ body: (any Deliveries) async throws -> Void) async throws {

@@ -35,7 +35,7 @@ case "relay":
 case "relay-batches":
     let waiting = try arguments.number("waiting", or: 0, atLeast: 0)
     let batches = try arguments.number("batches", or: 50)
-    let rows = max(waiting, batches * Relaying.batch)
+    let rows = max(waiting, Relaying.rows(batches))
     try await RunningStore(connections: connections, [OutboxFill.migration(rows: rows)]).run { store in
         try await Relaying(store).measure(batches: batches)
     }

@@ -34,11 +34,15 @@ struct Consuming {
     }
 
     /// Through ``EventBus/Deliveries``, the interface of backends.
-    func measure(_ properties: Properties, on thread: WorkingThread) async throws -> Measurement {
-        try await withTaskExecutorPreference(thread.executor(self.bus.executor)) { try await self.measure(properties) }
+    ///
+    /// Decoding: each body is decoded as a consumer with a typed handler would, and nothing else of what it does.
+    func measure(_ properties: Properties, isDecoding: Bool, on thread: WorkingThread) async throws -> Measurement {
+        try await withTaskExecutorPreference(thread.executor(self.bus.executor)) {
+            try await self.measure(properties, isDecoding: isDecoding)
+        }
     }
 
-    private func measure(_ properties: Properties) async throws -> Measurement {
+    private func measure(_ properties: Properties, isDecoding: Bool) async throws -> Measurement {
         let subscription = try Subscription(
             "bench.consumed",
             patterns: [TopicPattern(Self.topic)],
@@ -54,6 +58,7 @@ struct Consuming {
                     let message = delivery.message
                     guard message.body.count == Samples.body.count, (message.orderingKey != nil) == (properties == .all)
                     else { throw BenchmarkFailure("the queue holds other messages") }
+                    if isDecoding { _ = try message.decode(Filled.self) }
                     deliveries.settle(delivery.id, .done)
                 }
                 count += batch.count

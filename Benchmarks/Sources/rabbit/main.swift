@@ -5,7 +5,8 @@ import EventBusRabbit
 import Measuring
 
 let arguments = try Arguments([
-    "publish": ["batch", "tasks", "window", "on", "seconds"], "consume": ["properties", "count", "prefetch", "on"],
+    "publish": ["batch", "tasks", "window", "on", "seconds"],
+    "consume": ["properties", "count", "prefetch", "decode", "on"],
     "consume-typed": ["count", "prefetch"], "latency": ["rate", "on", "seconds"],
 ])
 let bus = try RunningBus()
@@ -22,9 +23,14 @@ case "publish":
     }
 case "consume":
     let count = try arguments.number("count", or: 300_000)
+    let isDecoding = arguments.text("decode", or: "no") == "yes"
     let properties = try Consuming.Properties(arguments.text("properties", or: "all"))
     try await bus.run { bus in
-        try await Consuming(count: count, prefetch: prefetch, bus).measure(properties, on: thread)
+        try await Consuming(count: count, prefetch: prefetch, bus).measure(
+            properties,
+            isDecoding: isDecoding,
+            on: thread
+        )
     }
 case "consume-typed":
     let count = try arguments.number("count", or: 200_000)

@@ -68,16 +68,17 @@ struct EntitySQL<Model: Entity>: Sendable {
 
     /// A row with a truth value for each of the keys; those of which no row can hold the value are left out.
     func taken(_ values: [UniqueKey<Model>: ColumnValue]) -> (Statement, [UniqueKey<Model>]) {
-        var parameters: [Parameter] = []
-        let lookups = self.lookups.filter { lookup in
+        var (parameters, lookups, keys): ([Parameter], [Lookup], [UniqueKey<Model>]) = ([], [], [])
+        for lookup in self.lookups {
             guard let value = values[lookup.key],
                 let parameter = Self.parameter(lookup.key.normalized(value), for: lookup.column)
-            else { return false }
+            else { continue }
             parameters.append(parameter)
-            return true
+            lookups.append(lookup)
+            keys.append(lookup.key)
         }
         let sql = lookups.count == self.lookups.count ? self.allTaken : Self.taken(self.qualifiedTable, lookups)
-        return (Statement(sql, parameters), lookups.map(\.key))
+        return (Statement(sql, parameters), keys)
     }
 
     private static func taken(_ table: String, _ lookups: [Lookup]) -> SQL {

@@ -46,21 +46,24 @@ def measure_rows(options: argparse.Namespace, environment: Mapping[str, str]) ->
     judged = not options.quick
     here, commit, steal = machine.machine(), machine.commit(), machine.Steal()
     versions = machine.versions(environment if "RABBITMQ_PID_FILE" in environment else None)
-    results = running.run(chosen, rounds, environment, lengths)
 
-    run = {"commit": commit, "date": machine.today(), "round_count": rounds, "steal": steal.share()}
-    table = tables.records(results, judged, run)
-    text = f"{tables.header(here, versions, [run])}\n\n{tables.markdown(table)}\n"
-    print(text, end="")
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "table.md").write_text(text)
-    whole = {"machine": here, "versions": versions, "rows": table}
-    (RESULTS / "table.json").write_text(records.as_text(whole))
-    say(f"Also in {RESULTS.relative_to(ROOT)}: table.md, table.json")
-    if options.write:
-        record = records.merged(here, versions)
-        records.add_rows(record, table)
-        records.write(record)
+    def keep(results: List[running.Result], done: int) -> None:
+        run = {"commit": commit, "date": machine.today(), "round_count": done, "steal": steal.share()}
+        table = tables.records(results, judged, run)
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        text = f"{tables.header(here, versions, [run])}\n\n{tables.markdown(table)}\n"
+        (RESULTS / "table.md").write_text(text)
+        (RESULTS / "table.json").write_text(records.as_text({"machine": here, "versions": versions, "rows": table}))
+        if done < rounds:
+            return
+        print(text, end="")
+        say(f"Also in {RESULTS.relative_to(ROOT)}: table.md, table.json")
+        if options.write:
+            record = records.merged(here, versions)
+            records.add_rows(record, table)
+            records.write(record)
+
+    results = running.run(chosen, rounds, environment, lengths, keep)
     failed = judging.failed(results, judged)
     if failed:
         say(f"FAIL: {', '.join(failed)}")

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Dict, List, Optional
 
 from .metrics import METRICS
@@ -59,12 +59,22 @@ def line(result: Result, metric: str, judged: bool) -> Line:
         ratio = subject.median / baseline.median
         of_rounds = statistics.median(mine / other for mine, other in zip(values, others))
     target = next((target for target in row.targets if target.metric == metric), None)
-    if target and target.times and ratio is None:
+    judgement = Line(metric, subject, baseline, ratio, of_rounds, target, REPORTED)
+    if target is None or not judged:
+        return judgement
+    value = judged_value(judgement)
+    if value is None:
         raise Failure(f"{row.name}: there is no baseline for the {metric}")
-    verdict = REPORTED
-    if target and judged:
-        verdict = PASS if target.holds(ratio if target.times else subject.median) else FAIL
-    return Line(metric, subject, baseline, ratio, of_rounds, target, verdict)
+    return replace(judgement, verdict=PASS if target.holds(value) else FAIL)
+
+
+def judged_value(line: Line) -> Optional[float]:
+    """What the line's target is about."""
+    if line.target.times:
+        return line.ratio
+    if line.target.plus:
+        return line.subject.median - line.baseline.median if line.baseline else None
+    return line.subject.median
 
 
 def baseline_values(row: Row, result: Result, metric: str, rounds: int) -> List[float]:
@@ -82,13 +92,13 @@ def failed(results: List[Result], judged: bool) -> List[str]:
     ]
 
 
-def target_text(target: Target, value: float) -> str:
+def target_text(target: Target, value: Optional[float]) -> str:
     """What had to come out; for a target with an aim also whether that was reached."""
     metric = METRICS[target.metric]
     sign = "≥" if target.at_least is not None else "≤"
     write = (lambda limit: f"{limit:g} ×") if target.times else (lambda limit: metric.write(limit) + metric.unit)
-    text = f"{sign} {write(target.limit)}"
-    if target.aim is not None:
+    text = f"{sign} {'baseline + ' if target.plus else ''}{write(target.limit)}"
+    if target.aim is not None and value is not None:
         text += f", aim {write(target.aim)} {'reached' if target.reaches_aim(value) else 'missed'}"
     return text
 
@@ -101,7 +111,7 @@ def as_record(line: Line) -> Dict[str, object]:
     if line.ratio is not None:
         record["ratio_of_medians"], record["median_of_ratios"] = line.ratio, line.ratio_of_rounds
     if line.target:
-        record["target"] = target_text(line.target, line.ratio if line.target.times else line.subject.median)
+        record["target"] = target_text(line.target, judged_value(line))
     return {**record, "verdict": line.verdict}
 
 

@@ -39,14 +39,24 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def run(rows: Sequence[Row], rounds: int, environment: Mapping[str, str], lengths: Lengths) -> List[Result]:
-    """All rows once, then all again: a noisy minute then meets one round of some rows, not all rounds of one."""
+def run(
+    rows: Sequence[Row],
+    rounds: int,
+    environment: Mapping[str, str],
+    lengths: Lengths,
+    keep: Callable[[List[Result], int], None],
+) -> List[Result]:
+    """All rows once, then all again: a noisy minute then meets one round of some rows, not all rounds of one.
+
+    `keep` gets what there is after each round, so that a run that is cut off was not for nothing.
+    """
     results = [Result(row) for row in rows]
     for number in range(rounds):
         say(f"Round {number + 1} of {rounds}")
         for result in results:
             if result.failure is None:
                 run_round(result, number, environment, lengths)
+        keep(results, number + 1)
     return results
 
 
@@ -57,8 +67,8 @@ def run_round(result: Result, number: int, environment: Mapping[str, str], lengt
             measurement = measurements(row, environment, lengths).get(side)
             if measurement:
                 found[side] = measurement()
-    except Failure as failure:
-        result.failure = str(failure)
+    except (Failure, OSError, KeyError) as failure:
+        result.failure = str(failure) if isinstance(failure, Failure) else repr(failure)
         say(f"  {row.name}: {failure}")
         return
     result.subject.append(found["subject"])
