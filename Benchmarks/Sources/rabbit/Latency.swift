@@ -36,7 +36,7 @@ final class Latency: Sendable {
         let start = Mutex<Measurement.Start?>(nil)
         try await self.bus.withDeliveries(to: subscription) { deliveries in
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask(executorPreference: globalConcurrentExecutor) { try await self.publish(skipped + count) }
+                group.addTask(executorPreference: self.executor) { try await self.publish(skipped + count) }
                 var taken = 0
                 while taken < skipped + count, let batch = try await deliveries.next() {
                     for delivery in batch {
@@ -59,6 +59,8 @@ final class Latency: Sendable {
         return start.end(operations: all.count, latencies: Measurement.Latencies(all))
     }
 
+    private var executor: any TaskExecutor { self.thread.executor(self.bus.executor) ?? globalConcurrentExecutor }
+
     /// When a message was sent, if this process has sent it.
     private func time(of message: Message) -> ContinuousClock.Instant? {
         self.sent.withLock { $0.removeValue(forKey: message.id) }
@@ -67,14 +69,13 @@ final class Latency: Sendable {
     /// Publishes at times that were fixed before; each in a task of its own, so that none waits for another's answer.
     private func publish(_ count: Int) async throws {
         let begin = ContinuousClock.now
-        let executor = self.thread.executor(self.bus.executor) ?? globalConcurrentExecutor
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<count {
                 try await ContinuousClock().sleep(until: begin + .seconds(1) * number / self.rate, tolerance: .zero)
                 let message = Samples.message(to: Self.topic)
                 // Here and not in the task: what holds tasks up is a part of the latency.
                 self.sent.withLock { $0[message.id] = .now }
-                group.addTask(executorPreference: executor) {
+                group.addTask(executorPreference: self.executor) {
                     let outcomes = await self.bus.publish([message])
                     guard outcomes.allSatisfy(\.isConfirmed) else {
                         throw BenchmarkFailure("not confirmed: \(outcomes)")

@@ -19,21 +19,25 @@ public struct HTTPServer: Service {
 
     private let application: Application<RouterResponder<BasicRequestContext>>
     private let configuration: ServerConfiguration
+    private let executor: (any TaskExecutor)?
 
     /// Makes a server; it listens from `run()` on.
     ///
     /// - Parameters:
     ///   - router: what answers.
     ///   - configuration: where to listen.
+    ///   - executor: where requests are handled, if not where all tasks run.
     ///   - logger: where failures are told.
     ///   - onListening: called with the port once connections are accepted.
     public init(
         _ router: Router<BasicRequestContext>,
         _ configuration: ServerConfiguration,
+        executor: (any TaskExecutor)? = nil,
         logger: Logger,
         onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
     ) {
         self.configuration = configuration
+        self.executor = executor
         self.application = Application(
             responder: router.buildResponder(),
             server: .http1(configuration: .init(idleTimeout: .seconds(60))),
@@ -63,7 +67,7 @@ public struct HTTPServer: Service {
 
     private func serve() async throws {
         do {
-            try await self.application.run()
+            try await withTaskExecutorPreference(self.executor) { try await self.application.run() }
         } catch let error as CancellationError {
             throw error
         } catch {
