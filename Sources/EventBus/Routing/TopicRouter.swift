@@ -53,16 +53,21 @@ public struct TopicRouter<Target: Hashable & Sendable>: Sendable {
             self.remembered = Array(repeating: nil, count: TopicTrie.places)
             self.candidates = Array(repeating: 0, count: TopicTrie.places)
         }
-        // Two topics may share a place, so there are two for each.
-        if let answer = self.remembered[place], answer.topic == topic { return answer.targets }
-        if let answer = self.remembered[place ^ 1], answer.topic == topic { return answer.targets }
+        // Several topics may share a place, so there are four for each; nearly always the first one has the answer.
+        var free: Int?
+        for way in 0..<4 {
+            guard let answer = self.remembered[place ^ way] else {
+                free = place ^ way
+                break
+            }
+            if answer.topic == topic { return answer.targets }
+        }
         self.trie.match(topic)
         let targets = self.targets
         let found = self.trie.found.map { targets[Int($0)] }
-        // Only what is asked for twice is worth a place: a topic that is used once must not push out one that is in use.
-        if self.candidates[place] == hash {
-            let isTaken = self.remembered[place] != nil && self.remembered[place ^ 1] == nil
-            self.remembered[isTaken ? place ^ 1 : place] = Answer(topic: topic, targets: found)
+        // Only what is asked for twice may push out another: a topic that is used once must not push out one that is in use.
+        if free != nil || self.candidates[place] == hash {
+            self.remembered[free ?? place] = Answer(topic: topic, targets: found)
         } else {
             self.candidates[place] = hash
         }

@@ -6,7 +6,7 @@ extension OutboxRows {
     ///
     /// Topics are found by skipping through an index, and held ones left out. Of rows without an ordering key the oldest of
     /// each topic are taken. Rows with one are looked at up to a window, oldest first, and count only if no older row has
-    /// their key. When the window is full and yet too few are eligible, few keys have very many rows. Then the heads of some
+    /// their key, until there are enough. When the window is full and yet too few are eligible, few keys have very many rows. Then the heads of some
     /// keys are taken directly, walking over the keys from where the last walk ended, so that rows of other keys aren't
     /// stuck behind such a key.
     ///
@@ -39,7 +39,7 @@ extension OutboxRows {
             SELECT s.id FROM scanned s
             WHERE s.id <> ALL($3) AND NOT EXISTS (
                 SELECT 1 FROM \(table) e WHERE e.ordering_key = s.ordering_key AND e.id < s.id
-            )
+            ) LIMIT $1
         ), walked AS (
             (SELECT o.ordering_key, o.id, o.topic, 1::bigint AS step FROM \(table) o
             WHERE o.ordering_key > $4

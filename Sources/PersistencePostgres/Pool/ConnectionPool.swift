@@ -143,6 +143,7 @@ final class ConnectionPool: IOHandler {
     }
 
     func release(_ lease: Lease, _ use: PoolState.Use, isReusable: Bool = true) {
+        if isReusable, self.state.withLock({ $0.machine.putBack(lease.id, use) }) { return }
         self.update { machine, now in machine.release(lease.id, use, isReusable: isReusable, now: now) }
     }
 

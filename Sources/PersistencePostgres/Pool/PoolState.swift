@@ -114,12 +114,13 @@ struct PoolState: Sendable {
         return [.fail(id, .cancelled)]
     }
 
+    /// Takes a connection back when nothing else is to be done: nobody waits for it.
+    mutating func putBack(_ id: ConnectionID, _ use: Use) -> Bool {
+        self.phase == .running && self.requests.isEmpty && self.giveBack(id, use)
+    }
+
     mutating func release(_ id: ConnectionID, _ use: Use, isReusable: Bool, now: Instant) -> [Action] {
-        guard case .open(let segments, let isExclusive) = self.slots[id] else { return [] }
-        switch use {
-        case .shared: self.slots[id] = .open(segments: segments - 1, isExclusive: isExclusive)
-        case .exclusive: self.slots[id] = .open(segments: segments, isExclusive: false)
-        }
+        guard self.giveBack(id, use) else { return [] }
         guard isReusable else {
             // Nobody gets it any more until it has gone.
             if case .open(let segments, _) = self.slots[id] {
@@ -250,6 +251,16 @@ struct PoolState: Sendable {
         case .shared: self.slots[connection.id] = .open(segments: connection.segments + 1, isExclusive: false)
         case .exclusive: self.slots[connection.id] = .open(segments: connection.segments, isExclusive: true)
         }
+    }
+
+    /// Whether it is open.
+    private mutating func giveBack(_ id: ConnectionID, _ use: Use) -> Bool {
+        guard case .open(let segments, let isExclusive) = self.slots[id] else { return false }
+        switch use {
+        case .shared: self.slots[id] = .open(segments: segments - 1, isExclusive: isExclusive)
+        case .exclusive: self.slots[id] = .open(segments: segments, isExclusive: false)
+        }
+        return true
     }
 
     private mutating func open(_ actions: inout [Action]) {
