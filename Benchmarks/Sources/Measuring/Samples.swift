@@ -32,7 +32,7 @@ package enum Samples {
     package static let body: [UInt8] = Array((#"{"text":""# + String(repeating: "x", count: 256 - 11) + #""}"#).utf8)
 
     /// A message with everything that an event of this package has.
-    package static func message(to topic: Topic) -> Message {
+    package static func message(to topic: Topic, body: [UInt8] = Self.body) -> Message {
         let stamp = Stamp.next()
         return Message(
             id: stamp.id.description,
@@ -40,7 +40,7 @@ package enum Samples {
             source: "/bench",
             time: stamp.time,
             orderingKey: "0198c3f0-7d1e-7a52-8d4f-3f0b6f3a9c11",
-            body: Self.body
+            body: body
         )
     }
 }

@@ -10,8 +10,7 @@ struct Raw {
     let batch: Int
     let subscriptions: Int
     private let bus = InMemoryEventBus(capacity: 4096)
-    fileprivate static let published: Topic = "bench.published"
-    fileprivate static let end: Topic = "bench.end"
+    private static let published: Topic = "bench.published"
 
     init(batch: Int, subscriptions: Int) {
         self.batch = batch
@@ -47,7 +46,7 @@ struct Raw {
                 published += self.batch
             }
         }
-        try await self.publish([Samples.message(to: Self.end)])
+        try await self.publish([Samples.message(to: Self.published, body: [])])
         return published
     }
 
@@ -73,7 +72,7 @@ struct Raw {
     }
 }
 
-/// Counts messages up to the last one.
+/// Counts messages up to the last one, which has no body.
 private final class Handler: Sendable {
     private let handled = Atomic(0)
     private let last = Atomic(false)
@@ -82,7 +81,7 @@ private final class Handler: Sendable {
     var isDone: Bool { self.last.load(ordering: .relaxed) }
 
     func handle(_ message: Message) async {
-        if message.topic == Raw.end {
+        if message.body.isEmpty {
             self.last.store(true, ordering: .relaxed)
         } else {
             self.handled.add(1, ordering: .relaxed)
