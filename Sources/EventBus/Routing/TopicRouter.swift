@@ -27,7 +27,7 @@ public struct TopicRouter<Target: Hashable & Sendable>: Sendable {
     @usableFromInline var targets: [Target] = []
     private var numbers: [Target: Int] = [:]
     @usableFromInline var remembered: [Answer?] = []
-    /// The hash of the last topic that was looked up in a place and is not remembered there.
+    /// The hashes of the last two topics that were looked up in a pair of places and are not remembered there.
     @usableFromInline var candidates: [UInt64] = []
 
     /// Makes a router without patterns.
@@ -65,11 +65,13 @@ public struct TopicRouter<Target: Hashable & Sendable>: Sendable {
         self.trie.match(topic)
         let targets = self.targets
         let found = self.trie.found.map { targets[Int($0)] }
-        // Only what is asked for twice may push out another: a topic that is used once must not push out one that is in use.
-        if free != nil || self.candidates[place] == hash {
+        // Only what is asked for twice is worth a place: a topic that is used once must not push out one that is in use.
+        let pair = place & ~1
+        if self.candidates[pair] == hash || self.candidates[pair + 1] == hash {
             self.remembered[free ?? place] = Answer(topic: topic, targets: found)
         } else {
-            self.candidates[place] = hash
+            self.candidates[pair + 1] = self.candidates[pair]
+            self.candidates[pair] = hash
         }
         return found
     }
