@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// A handler that ran longer than its consumer allows.
-package struct TimeLimitExceeded: Error, CustomStringConvertible {
-    package let limit: Duration
-
-    package var description: String { "the time limit of \(self.limit) was exceeded" }
-}
-
 /// Runs `body` and cancels it when the limit has passed: a ``WorkLimit`` for one piece of work.
 ///
 /// What `body` returns counts even when it comes after the limit: it may have committed something.
