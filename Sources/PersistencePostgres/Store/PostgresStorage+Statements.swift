@@ -7,20 +7,20 @@ import Persistence
 extension PostgresStorage {
     /// Runs one statement that changes nothing; reads side by side go out together.
     func read(_ statement: Statement) async throws(RepositoryError) -> Rows {
-        try await self.waitUntilReady()
-        do {
-            return try self.rows(try await self.pool.read(statement))
-        } catch {
-            throw error as? RepositoryError
-                ?? RepositoryError(error as? PostgresError ?? PostgresError(.unexpectedData))
-        }
+        try await self.rows { pool throws(PostgresError) in try await pool.read(statement) }
     }
 
     /// Runs one statement by itself.
     func run(_ statement: Statement) async throws(RepositoryError) -> Rows {
+        try await self.rows { pool throws(PostgresError) in try await pool.run([statement]) }
+    }
+
+    private func rows(
+        _ send: (ConnectionPool) async throws(PostgresError) -> SegmentOutcome
+    ) async throws(RepositoryError) -> Rows {
         try await self.waitUntilReady()
         do {
-            return try self.rows(try await self.pool.run([statement]))
+            return try self.rows(try await send(self.pool))
         } catch {
             throw error as? RepositoryError
                 ?? RepositoryError(error as? PostgresError ?? PostgresError(.unexpectedData))
