@@ -255,7 +255,11 @@ extension RabbitEventBus {
         try await Topology.declare(subscription, on: connection)
         let channel = try await connection.openChannel()
         try await connection.call(.basicQos(prefetch: UInt16(clamping: subscription.prefetch)), on: channel)
-        let deliveries = RabbitDeliveries(generation: self.status.nextScope(), executor: self.executor)
+        let deliveries = RabbitDeliveries(
+            generation: self.status.nextScope(),
+            prefetch: subscription.prefetch,
+            executor: self.executor
+        )
         let (configuration, copies, logger) = (self.configuration, self.copies, self.logger)
         let timeout = TimeAmount(configuration.confirmTimeout)
         let session = try await connection.onLoop { handler in

@@ -41,6 +41,11 @@ package enum EventCoding {
 
     /// Reads a time with or without a fraction, in UTC or with an offset.
     package static func date(from text: String) -> Date? {
+        text.withBytes { RFC3339.date(from: UnsafeRawBufferPointer($0)) }
+    }
+
+    /// The same of a text's UTF-8.
+    package static func date(from text: UnsafeRawBufferPointer) -> Date? {
         RFC3339.date(from: text)
     }
 }

@@ -43,14 +43,8 @@ enum RFC3339 {
     /// The time; `nil` when the text is anything else.
     ///
     /// Leap seconds count as the first second of the next minute.
-    static func date(from text: String) -> Date? {
-        text.withBytes { RFC3339.date(from: $0[...]) }
-    }
-
-    private typealias Bytes = Slice<UnsafeBufferPointer<UInt8>>
-
-    private static func date(from text: Bytes) -> Date? {
-        var rest = text
+    static func date(from text: UnsafeRawBufferPointer) -> Date? {
+        var rest = text[...]
         guard let year = RFC3339.number(4, &rest), RFC3339.take("-", &rest),
             let month = RFC3339.number(2, &rest), (1...12).contains(month), RFC3339.take("-", &rest),
             let day = RFC3339.number(2, &rest), (1...RFC3339.days(in: month, of: year)).contains(day),
@@ -63,6 +57,8 @@ enum RFC3339 {
         let minutes = (RFC3339.daysSince1970(year, month, day) * 24 + hour) * 60 + minute - offset
         return Date(timeIntervalSince1970: Double(minutes * 60 + second) + fraction)
     }
+
+    private typealias Bytes = Slice<UnsafeRawBufferPointer>
 
     private static func take(_ character: Unicode.Scalar, _ rest: inout Bytes) -> Bool {
         guard rest.first == UInt8(ascii: character) else { return false }

@@ -7,7 +7,7 @@ import NIOCore
 /// What happens on one AMQP channel that nobody has asked for; called on the connection's event loop.
 protocol ChannelDelegate: AnyObject {
     func received(_ method: ServerMethod)
-    func received(_ content: ContentAssembler.Content)
+    func received(_ message: IncomingMessage)
     /// All that has come in one go has been told.
     func readCompleted()
     /// More can be written, or less.
@@ -19,9 +19,9 @@ protocol ChannelDelegate: AnyObject {
 }
 
 /// The answer to a request.
-struct Reply: Sendable {
-    let method: ServerMethod
-    let content: ContentAssembler.Content?
+enum Reply: Sendable {
+    case method(ServerMethod)
+    case message(IncomingMessage)
 }
 
 /// One AMQP channel: requests are answered in order, everything else goes to the delegate.
@@ -48,15 +48,14 @@ final class AMQPChannel {
         case .basicAck, .basicNack, .basicCancel:
             self.delegate?.received(method)
         default:
-            self.replies.popFirst()?.succeed(Reply(method: method, content: nil))
+            self.replies.popFirst()?.succeed(.method(method))
         }
     }
 
-    func received(_ content: ContentAssembler.Content) {
-        if case .basicGetOk = content.method {
-            self.replies.popFirst()?.succeed(Reply(method: content.method, content: content))
-        } else {
-            self.delegate?.received(content)
+    func received(_ message: IncomingMessage) {
+        switch message.origin {
+        case .fetched: self.replies.popFirst()?.succeed(.message(message))
+        case .delivered, .returned: self.delegate?.received(message)
         }
     }
 

@@ -19,6 +19,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var decoder = FrameDecoder()
     private let pool = CodecPool()
     private var channels: [UInt16: AMQPChannel] = [:]
+    /// The channel of the last frame: the next one is nearly always for the same.
+    private var recent: AMQPChannel?
     private var heartbeats: Heartbeats?
     private var outbox = ByteBuffer()
     private var context: ChannelHandlerContext?
@@ -172,7 +174,7 @@ final class ConnectionHandler: ChannelInboundHandler {
             return
         }
         // What was under way on a channel that has been closed is of no interest.
-        guard let channel = self.channels[frame.channel] else { return }
+        guard let channel = self.channel(frame.channel) else { return }
         switch frame.kind {
         case .method:
             let method = try MethodDecoder.decode(frame.payload, pool: self.pool)
@@ -182,6 +184,12 @@ final class ConnectionHandler: ChannelInboundHandler {
         default:
             try channel.assembler.body(frame.payload).map(channel.received)
         }
+    }
+
+    private func channel(_ number: UInt16) -> AMQPChannel? {
+        if let recent = self.recent, recent.number == number, recent.failure == nil { return recent }
+        self.recent = self.channels[number]
+        return self.recent
     }
 
     private func received(_ method: ServerMethod, on channel: AMQPChannel) {
@@ -261,7 +269,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
         self.opened.fail(failure)
         let channels = self.channels
-        self.channels = [:]
+        (self.channels, self.recent) = ([:], nil)
         self.onBlocked = nil
         for channel in channels.values { channel.close(failure) }
         self.context?.close(promise: nil)

@@ -26,9 +26,9 @@ final class ConsumeSession: ChannelDelegate {
     private let configuration: RabbitConfiguration
     let logger: Logger
 
-    private var held: [UInt64: IncomingMessage] = [:]
+    private var held: TagTable<IncomingMessage>
     private var acknowledgements = Acknowledgements()
-    var gate = SoloGate()
+    var gate: SoloGate
     var copies: [UInt64: Copy] = [:]
     var unsentCopies: [UInt64] = []
     var failedCopies: [UInt64] = []
@@ -56,6 +56,8 @@ final class ConsumeSession: ChannelDelegate {
         self.eventLoop = eventLoop
         self.configuration = configuration
         self.logger = logger
+        self.held = TagTable(capacity: subscription.prefetch)
+        self.gate = SoloGate(prefetch: subscription.prefetch)
         channel.delegate = self
         // What an earlier instance has left to run alone comes first.
         if self.hasSolo { self.gate.soloWaits() }
@@ -103,17 +105,7 @@ final class ConsumeSession: ChannelDelegate {
     /// Verdicts wait, or the consumer has been stopped.
     func woken() {
         self.collect()
-        if self.gate.isIdle || self.acknowledgements.settledCount >= self.patience {
-            self.writeAcknowledgements()
-        } else if self.acknowledgements.settledCount > 0, !self.isFlushScheduled {
-            self.isFlushScheduled = true
-            for (tag, verdict) in self.deliveries.take(patience: self.patience) { self.carryOut(verdict, on: tag) }
-            _ = self.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(2)) {
-                self.isFlushScheduled = false
-                self.collect()
-                self.writeAcknowledgements()
-            }
-        }
+        self.acknowledgeSoon()
     }
 
     // MARK: ChannelDelegate
@@ -126,9 +118,8 @@ final class ConsumeSession: ChannelDelegate {
         )
     }
 
-    func received(_ content: ContentAssembler.Content) {
-        guard case .basicDeliver = content.method, let message = IncomingMessage(content) else { return }
-        guard self.hold(message) else { return }
+    func received(_ message: IncomingMessage) {
+        guard message.origin == .delivered, self.hold(message) else { return }
         if self.hasSolo, message.returnsHere > 0 {
             // At the scope's end it goes back with all the others.
             guard !self.isEnding else { return }
@@ -143,7 +134,7 @@ final class ConsumeSession: ChannelDelegate {
     func readCompleted() {
         guard self.failure == nil else { return }
         self.collect()
-        self.writeAcknowledgements()
+        self.acknowledgeSoon()
     }
 
     func writabilityChanged() {}
@@ -153,7 +144,7 @@ final class ConsumeSession: ChannelDelegate {
     func closed(_ failure: ConnectionFailure) {
         let error = failure.busError(.connectionLost)
         self.failure = error
-        self.held = [:]
+        self.held.removeAll()
         self.copies = [:]
         self.deliveries.fail(error)
         let flushes = self.flushes
@@ -170,12 +161,12 @@ final class ConsumeSession: ChannelDelegate {
             self.handler.fail(ConnectionFailure(.malformed, "unexpected delivery tag \(message.tag)"))
             return false
         }
-        self.held[message.tag] = message
+        self.held.insert(message, for: message.tag)
         return true
     }
 
     private func collect() {
-        for (tag, verdict) in self.deliveries.take(patience: nil) { self.carryOut(verdict, on: tag) }
+        for (tag, verdict) in self.deliveries.take() { self.carryOut(verdict, on: tag) }
         if self.deliveries.isStopped { self.gate.stop() }
         self.sendCopies()
         self.step()
@@ -196,7 +187,7 @@ final class ConsumeSession: ChannelDelegate {
     }
 
     func forget(_ tag: UInt64) {
-        self.held[tag] = nil
+        self.held.remove(tag)
         self.acknowledgements.settle(tag)
     }
 
@@ -210,18 +201,36 @@ final class ConsumeSession: ChannelDelegate {
             self.writeAcknowledgements()
             self.handler.call(.basicGet(queue: Topology.solo(self.subscription.name)), on: self.channel)
                 .assumeIsolated()
-                .whenSuccess { self.fetched($0.content) }
+                .whenSuccess { reply in
+                    if case .message(let message) = reply { self.fetched(message) } else { self.fetched(nil) }
+                }
         }
     }
 
-    private func fetched(_ content: ContentAssembler.Content?) {
-        guard let message = content.flatMap(IncomingMessage.init) else {
+    private func fetched(_ message: IncomingMessage?) {
+        guard let message else {
             self.gate.fetched(nil)
             return self.step()
         }
         guard self.hold(message) else { return }
         self.gate.fetched(message.tag)
         self.deliveries.offer([message])
+    }
+
+    /// Writes acknowledgements when there are enough of them, and at the latest after 2 ms.
+    ///
+    /// The broker has more than one acknowledgement to do for each write, and goes on sending until `prefetch` is reached.
+    private func acknowledgeSoon() {
+        guard self.acknowledgements.settledCount < self.patience else { return self.writeAcknowledgements() }
+        guard self.acknowledgements.settledCount > 0, !self.isFlushScheduled else { return }
+        self.isFlushScheduled = true
+        self.deliveries.waitForVerdicts(self.patience)
+        _ = self.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(2)) {
+            self.isFlushScheduled = false
+            self.deliveries.waitForVerdicts(1)
+            self.collect()
+            self.writeAcknowledgements()
+        }
     }
 
     func writeAcknowledgements() {
@@ -250,7 +259,7 @@ final class ConsumeSession: ChannelDelegate {
                 arguments: []
             )
             self.handler.call(count, on: self.channel).assumeIsolated().whenSuccess { reply in
-                if case .queueDeclareOk(let messages) = reply.method, messages > 0 {
+                if case .method(.queueDeclareOk(let messages)) = reply, messages > 0 {
                     self.gate.soloWaits()
                     self.step()
                 }

@@ -13,7 +13,7 @@ final class RabbitDeliveries: Deliveries {
     private struct State {
         var arrivals: [IncomingMessage] = []
         /// The tags that `next()` has returned and that have no verdict yet.
-        var out: Set<UInt64> = []
+        var out: TagTable<Void>
         var waiter: Waiter?
         var verdicts: [(tag: UInt64, verdict: Verdict)] = []
         var isStopped = false
@@ -22,14 +22,14 @@ final class RabbitDeliveries: Deliveries {
         var isWoken = false
         /// The loop wants to know when somebody waits.
         var wakesWhenAwaited = false
-        /// The loop will come by itself unless this many verdicts wait.
-        var patience: Int?
+        /// The loop is woken when this many verdicts wait: more than one while it will come by itself.
+        var patience = 1
         var wake: (@Sendable () -> Void)?
         var flush: (@Sendable () -> EventLoopFuture<Void>)?
 
         /// All that has arrived; from now on it can have verdicts.
         mutating func handOut() -> [IncomingMessage] {
-            for arrival in self.arrivals { self.out.insert(arrival.tag) }
+            for arrival in self.arrivals { self.out.insert((), for: arrival.tag) }
             defer { self.arrivals = [] }
             return self.arrivals
         }
@@ -37,9 +37,11 @@ final class RabbitDeliveries: Deliveries {
 
     let generation: UInt64
     let executor: (any TaskExecutor)?
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
-    init(generation: UInt64, executor: any TaskExecutor) {
+    /// - Parameter prefetch: how many deliveries may be out.
+    init(generation: UInt64, prefetch: Int, executor: any TaskExecutor) {
+        self.state = Mutex(State(out: TagTable(capacity: prefetch)))
         self.generation = generation
         self.executor = executor
     }
@@ -76,8 +78,7 @@ final class RabbitDeliveries: Deliveries {
         let wake = self.state.withLock { state -> (@Sendable () -> Void)? in
             guard state.failure == nil, state.out.remove(delivery.tag) != nil else { return nil }
             state.verdicts.append((delivery.tag, verdict))
-            let isImpatient = state.patience.map { state.verdicts.count >= $0 } ?? true
-            guard !state.isWoken, isImpatient else { return nil }
+            guard !state.isWoken, state.verdicts.count >= state.patience else { return nil }
             state.isWoken = true
             return state.wake
         }
@@ -128,11 +129,15 @@ final class RabbitDeliveries: Deliveries {
         waiter?.resume(returning: taken)
     }
 
-    /// All verdicts so far; until the next call nobody is woken for fewer than `patience`.
-    func take(patience: Int?) -> [(tag: UInt64, verdict: Verdict)] {
+    /// From now on the loop is woken when there are so many verdicts; those that wait already it takes by itself.
+    func waitForVerdicts(_ count: Int) {
+        self.state.withLock { $0.patience = count }
+    }
+
+    /// All verdicts so far.
+    func take() -> [(tag: UInt64, verdict: Verdict)] {
         self.state.withLock { state in
             state.isWoken = false
-            state.patience = patience
             defer { state.verdicts = [] }
             return state.verdicts
         }

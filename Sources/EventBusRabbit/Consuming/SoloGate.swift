@@ -26,12 +26,17 @@ struct SoloGate {
 
     private var phase = Phase.open
     private var ready: Deque<UInt64> = []
-    private var out: Set<UInt64> = []
+    private var out: TagTable<Void>
     /// Messages on their way to the solo queue.
     private var moves = 0
     /// Something may have come to the solo queue since the last fetch was sent.
     private var isFetchStale = false
     private(set) var isStopped = false
+
+    /// - Parameter prefetch: how many deliveries may be out.
+    init(prefetch: Int) {
+        self.out = TagTable(capacity: prefetch)
+    }
 
     /// Whether nothing is out.
     var isIdle: Bool { self.out.isEmpty }
@@ -67,7 +72,7 @@ struct SoloGate {
         guard self.phase == .fetching else { return }
         if let tag {
             self.phase = .alone
-            self.out.insert(tag)
+            self.out.insert((), for: tag)
         } else {
             self.phase = self.isFetchStale ? .draining : .open
         }
@@ -98,7 +103,7 @@ struct SoloGate {
             guard !self.ready.isEmpty else { return .none }
             let tags = Array(self.ready)
             self.ready = []
-            self.out.formUnion(tags)
+            for tag in tags { self.out.insert((), for: tag) }
             return .handOut(tags)
         case .draining where self.out.isEmpty && self.moves == 0 && isAwaited():
             self.phase = .fetching

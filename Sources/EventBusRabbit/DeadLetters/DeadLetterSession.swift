@@ -44,8 +44,8 @@ final class DeadLetterSession: ChannelDelegate {
         self.done.fail(ConnectionFailure(.cancelled, "the broker cancelled the look at dead letters"))
     }
 
-    func received(_ content: ContentAssembler.Content) {
-        guard case .basicDeliver = content.method, let message = IncomingMessage(content) else { return }
+    func received(_ message: IncomingMessage) {
+        guard message.origin == .delivered else { return }
         self.received += 1
         guard self.messages.count < self.limit, self.bytes < self.maximumBytes else { return }
         self.bytes += message.body.readableBytes

@@ -4,17 +4,25 @@
 import EventBus
 import NIOCore
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// What the headers of a message say, read in one pass.
 struct ContractHeaders {
+    /// The id that the producer has given as a property.
+    private(set) var givenID: String?
     var id: String?
     var type: String?
     var source: String?
-    var time: String?
+    var time: Date?
     var orderingKey: String?
     var topic: String?
-    var firstFailedAt: String?
+    var firstFailedAt: Date?
     var deadReason: String?
-    var deadAt: String?
+    var deadAt: Date?
     var version = 1
     var attempt = 0
     var returns = 0
@@ -24,13 +32,19 @@ struct ContractHeaders {
     var others: [String: HeaderValue] = [:]
 
     init(_ message: IncomingMessage) {
-        let (hasID, hasType) = (message.givenID != nil, message.properties.type != nil)
-        message.headers.visit { name, value in
+        let givenID = message.givenID
+        self.givenID = givenID
+        let (hasID, hasType) = (givenID != nil, message.places.type > 0)
+        let isReadable = message.visitHeaders { name, value in
             guard !self.note(name, value, hasID: hasID, hasType: hasType) else { return }
             let name = String(decoding: name, as: UTF8.self)
             if !Message.isReserved(header: name) { self.others[name] = Self.fieldValue(value).map(HeaderValue.init) }
         }
+        // A table that cannot be read to its end is as good as none.
+        if !isReadable { self = ContractHeaders(givenID: givenID) }
     }
+
+    private init(givenID: String?) { self.givenID = givenID }
 
     /// Notes a header of the wire contract; `false` when it is another one.
     ///
@@ -48,16 +62,16 @@ struct ContractHeaders {
         case 7 where isNamed("x-topic"): self.topic = self.topic ?? Self.text(value)
         case 9 where isNamed("x-attempt"): self.attempt = Self.count(value)
         case 9 where isNamed("x-returns"): self.returns = Self.count(value)
-        case 9 where isNamed("x-dead-at"): self.deadAt = Self.text(value)
+        case 9 where isNamed("x-dead-at"): self.deadAt = Self.time(value)
         case 10 where isNamed("x-redrives"): self.redrives = Self.count(value)
         case 13 where isNamed("x-dead-reason"): self.deadReason = Self.text(value)
         case 14 where isNamed("cloudEvents_id"): if !hasID { self.id = self.id ?? Self.text(value) }
         case 14 where isNamed("x-ordering-key"): self.orderingKey = self.orderingKey ?? Self.text(value)
         case 15 where isNamed("x-event-version"): self.version = Self.version(value)
         case 16 where isNamed("cloudEvents_type"): if !hasType { self.type = self.type ?? Self.text(value) }
-        case 16 where isNamed("cloudEvents_time"): self.time = self.time ?? Self.text(value)
+        case 16 where isNamed("cloudEvents_time"): self.time = self.time ?? Self.time(value)
         case 16 where isNamed("x-delivery-count"): self.deliveryCount = Self.count(value)
-        case 17 where isNamed("x-first-failed-at"): self.firstFailedAt = Self.text(value)
+        case 17 where isNamed("x-first-failed-at"): self.firstFailedAt = Self.time(value)
         case 18 where isNamed("cloudEvents_source"): self.source = self.source ?? Self.text(value)
         case 23 where isNamed("cloudEvents_specversion"): break
         default: return false
@@ -72,8 +86,18 @@ struct ContractHeaders {
 
     /// A header that is text.
     private static func text(_ value: UnsafeRawBufferPointer) -> String? {
+        self.bytes(value).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// A header that is a time (RFC 3339).
+    private static func time(_ value: UnsafeRawBufferPointer) -> Date? {
+        self.bytes(value).flatMap { EventCoding.date(from: $0) }
+    }
+
+    /// The bytes of a header that is text.
+    private static func bytes(_ value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         guard value.first == UInt8(ascii: "S"), value.count >= 5 else { return nil }
-        return String(decoding: UnsafeRawBufferPointer(rebasing: value[5...]), as: UTF8.self)
+        return UnsafeRawBufferPointer(rebasing: value[5...])
     }
 
     /// A header that is a whole number.

@@ -14,7 +14,7 @@ import Foundation
 extension IncomingMessage {
     /// The id that the producer has given as a property.
     var givenID: String? {
-        guard let id = self.properties.messageID, Self.isID(id) else { return nil }
+        guard let id = self.text(at: self.places.messageID), Self.isID(id) else { return nil }
         return id
     }
 
@@ -56,7 +56,7 @@ extension IncomingMessage {
             message: self.message(headers),
             reason: headers.deadReason ?? "",
             failures: self.failures(headers),
-            deadAt: headers.deadAt.flatMap(EventCoding.date) ?? Date(seconds: 0),
+            deadAt: headers.deadAt ?? Date(seconds: 0),
             redrives: headers.redrives
         )
     }
@@ -66,11 +66,11 @@ extension IncomingMessage {
     private func topicName(_ headers: ContractHeaders) -> String {
         // Copies come through the default exchange, whose routing key is the queue's name.
         guard self.exchange.isEmpty else { return self.routingKey }
-        return headers.topic ?? self.properties.type ?? self.routingKey
+        return headers.topic ?? self.text(at: self.places.type) ?? self.routingKey
     }
 
     private func messageID(_ headers: ContractHeaders) -> String {
-        if let id = self.givenID { return id }
+        if let id = headers.givenID { return id }
         if let id = headers.id, Self.isID(id) { return id }
         var hash = SHA256()
         hash.update(data: Array(self.topicName(headers).utf8) + [0])
@@ -84,24 +84,27 @@ extension IncomingMessage {
     }
 
     private func failures(_ headers: ContractHeaders) -> Failures {
-        Failures(count: headers.attempt, firstAt: headers.firstFailedAt.flatMap(EventCoding.date))
+        Failures(count: headers.attempt, firstAt: headers.firstFailedAt)
     }
 
     private func message(_ headers: ContractHeaders) -> Message {
-        Message(
+        let topic = self.topicName(headers)
+        return Message(
             id: self.messageID(headers),
-            topic: Topic(foreign: self.topicName(headers)),
-            type: self.properties.type ?? headers.type,
+            topic: Topic(foreign: topic),
+            type: self.text(at: self.places.type, perhaps: topic) ?? headers.type,
             version: headers.version,
-            source: headers.source ?? self.properties.appID ?? "",
+            source: headers.source ?? self.text(at: self.places.appID) ?? "",
             // The beginning of 1970 says that nobody knows when it happened, and says it again on a redelivery.
-            time: headers.time.flatMap(EventCoding.date) ?? Date(seconds: self.properties.timestamp ?? 0),
+            time: headers.time ?? Date(seconds: self.timestamp ?? 0),
             orderingKey: headers.orderingKey,
-            contentType: self.properties.contentType ?? "application/json",
+            contentType: self.text(at: self.places.contentType, perhaps: Self.json) ?? Self.json,
             headers: headers.others,
             body: [UInt8](self.body.readableBytesView)
         )
     }
+
+    private static let json = "application/json"
 
     private static func isID(_ text: String) -> Bool {
         (1...Message.Limits.shortStringBytes).contains(text.utf8.count)

@@ -106,9 +106,9 @@ final class PublishSession: ChannelDelegate {
         self.lastAnswer = self.eventLoop.now
     }
 
-    func received(_ content: ContentAssembler.Content) {
-        guard case .basicReturn = content.method else { return }
-        self.confirms.returned(messageID: content.properties.messageID)
+    func received(_ message: IncomingMessage) {
+        guard message.origin == .returned else { return }
+        self.confirms.returned(messageID: message.text(at: message.places.messageID))
     }
 
     func readCompleted() {

@@ -5,38 +5,21 @@ import NIOCore
 
 /// Puts together method, content header and body of one channel.
 struct ContentAssembler {
-    /// A class, since a message is handed on several times and has many parts.
-    final class Content: Sendable {
-        let method: ServerMethod
-        let properties: Properties
-        let headers: HeaderTable
-        let body: ByteBuffer
-
-        init(method: ServerMethod, properties: Properties, headers: HeaderTable, body: ByteBuffer) {
-            self.method = method
-            self.properties = properties
-            self.headers = headers
-            self.body = body
-        }
-    }
-
-    private struct Partial {
-        let method: ServerMethod
-        let header: PropertyCodec.ContentHeader
-        var body: ByteBuffer
-    }
-
-    private enum State {
-        case idle
-        case awaitingHeader(ServerMethod)
-        case awaitingBody(Partial)
+    private struct Header {
+        let payload: ByteBuffer
+        let places: PropertyPlaces
     }
 
     private static let noBody = ByteBuffer()
 
     /// The largest body that is accepted, in bytes.
     let maximumBody: Int
-    private var state = State.idle
+    /// The method whose content is coming; `nil` between two messages.
+    private var method: ServerMethod?
+    /// The content header, once it has come.
+    private var header: Header?
+    /// What has come of the body.
+    private var body = Self.noBody
 
     init(maximumBody: Int) {
         self.maximumBody = maximumBody
@@ -44,54 +27,45 @@ struct ContentAssembler {
 
     /// Begins a message.
     mutating func begin(_ method: ServerMethod) throws(WireError) {
-        guard case .idle = self.state else { throw WireError(.unexpectedFrame, "method within a message") }
-        self.state = .awaitingHeader(method)
+        guard !self.isAssembling else { throw WireError(.unexpectedFrame, "method within a message") }
+        self.method = method
     }
 
     /// Whether a message has begun and not ended.
-    var isAssembling: Bool {
-        if case .idle = self.state { false } else { true }
-    }
+    var isAssembling: Bool { self.method != nil }
 
-    mutating func header(_ payload: ByteBuffer) throws(WireError) -> Content? {
-        guard case .awaitingHeader(let method) = self.state else {
+    /// - Returns: the message, if it has no body.
+    mutating func header(_ payload: ByteBuffer) throws(WireError) -> IncomingMessage? {
+        guard self.isAssembling, self.header == nil else {
             throw WireError(.unexpectedFrame, "content header without its method")
         }
-        let header = try PropertyCodec.decode(payload)
-        guard header.bodySize <= UInt64(self.maximumBody) else {
-            throw WireError(.tooLarge, "body of \(header.bodySize) bytes, the limit is \(self.maximumBody)")
+        let places = try PropertyCodec.places(in: payload)
+        guard places.bodySize <= UInt64(self.maximumBody) else {
+            throw WireError(.tooLarge, "body of \(places.bodySize) bytes, the limit is \(self.maximumBody)")
         }
-        return self.finish(Partial(method: method, header: header, body: Self.noBody))
+        self.header = Header(payload: payload, places: places)
+        return places.bodySize == 0 ? self.end(Self.noBody) : nil
     }
 
-    mutating func body(_ payload: ByteBuffer) throws(WireError) -> Content? {
-        guard case .awaitingBody(var partial) = self.state else {
+    /// - Returns: the message, if this was all of its body that was missing.
+    mutating func body(_ payload: ByteBuffer) throws(WireError) -> IncomingMessage? {
+        guard let size = self.header?.places.bodySize else {
             throw WireError(.unexpectedFrame, "body without its header")
         }
-        self.state = .idle
-        let expected = Int(partial.header.bodySize)
-        guard payload.readableBytes > 0, partial.body.readableBytes + payload.readableBytes <= expected else {
+        let missing = Int(size) - self.body.readableBytes
+        guard payload.readableBytes > 0, payload.readableBytes <= missing else {
             throw WireError(.unexpectedFrame, "body that is longer than announced, or empty")
         }
-        if partial.body.readableBytes == 0 {
-            partial.body = payload
-        } else {
-            partial.body.writeImmutableBuffer(payload)
-        }
-        return self.finish(partial)
+        // Nearly every body comes as a whole.
+        if payload.readableBytes == Int(size) { return self.end(payload) }
+        self.body.writeImmutableBuffer(payload)
+        guard payload.readableBytes == missing else { return nil }
+        defer { self.body = Self.noBody }
+        return self.end(self.body)
     }
 
-    private mutating func finish(_ partial: Partial) -> Content? {
-        guard partial.body.readableBytes == Int(partial.header.bodySize) else {
-            self.state = .awaitingBody(partial)
-            return nil
-        }
-        self.state = .idle
-        return Content(
-            method: partial.method,
-            properties: partial.header.properties,
-            headers: partial.header.headers,
-            body: partial.body
-        )
+    private mutating func end(_ body: ByteBuffer) -> IncomingMessage? {
+        guard let method = self.method.take(), let header = self.header.take() else { return nil }
+        return IncomingMessage(method, header: header.payload, header.places, body: body)
     }
 }

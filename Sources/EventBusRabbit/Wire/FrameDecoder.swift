@@ -25,20 +25,22 @@ struct FrameDecoder {
 
     /// The next frame; `nil` when it is not complete yet.
     mutating func next() throws(WireError) -> Frame? {
-        let start = self.buffer.readerIndex
-        guard let type = self.buffer.getInteger(at: start, as: UInt8.self) else { return nil }
+        let (type, channel, size, end) = self.buffer.withUnsafeReadableBytes { raw in
+            var reader = WireReader(raw)
+            let head = (reader.integer(UInt8.self), reader.integer(UInt16.self), reader.integer(UInt32.self))
+            let end = head.2.flatMap { reader.bytes(Int($0)) }.flatMap { _ in reader.integer(UInt8.self) }
+            return (head.0, head.1, head.2, end)
+        }
+        guard let type else { return nil }
         guard let kind = Frame.Kind(rawValue: type) else {
             throw WireError(.malformedFrame, "frame type \(type)")
         }
-        guard let channel = self.buffer.getInteger(at: start + 1, as: UInt16.self),
-            let size = self.buffer.getInteger(at: start + 3, as: UInt32.self)
-        else { return nil }
+        guard let channel, let size else { return nil }
         guard Int(size) <= self.maximumPayload else {
             throw WireError(.malformedFrame, "frame of \(size) bytes, the limit is \(self.maximumPayload)")
         }
-        guard self.buffer.readableBytes >= Int(size) + Frame.overhead else { return nil }
-        guard let payload = self.buffer.getSlice(at: start + 7, length: Int(size)),
-            self.buffer.getInteger(at: start + 7 + Int(size), as: UInt8.self) == Frame.end
+        guard let end else { return nil }
+        guard end == Frame.end, let payload = self.buffer.getSlice(at: self.buffer.readerIndex + 7, length: Int(size))
         else {
             throw WireError(.malformedFrame, "frame of \(size) bytes without its end")
         }

@@ -36,19 +36,29 @@ struct HeaderTable: Sendable {
     /// How many bytes the table takes, the length in front of it included.
     var encodedLength: Int { 4 + self.bytes.readableBytes }
 
-    /// Calls `body` with each entry's name and its value with the type octet.
-    func visit(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void) {
-        self.bytes.withUnsafeReadableBytes { raw in
-            try? Self.walk(raw) { name, value in
-                body(UnsafeRawBufferPointer(rebasing: raw[name]), UnsafeRawBufferPointer(rebasing: raw[value]))
+    /// Calls `body` with the name of each entry of a table and its value with the type octet.
+    ///
+    /// - Returns: whether the table could be read to its end.
+    static func visit(
+        _ table: UnsafeRawBufferPointer,
+        _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
+    ) -> Bool {
+        do throws(WireError) {
+            try Self.walk(table) { name, value in
+                body(UnsafeRawBufferPointer(rebasing: table[name]), UnsafeRawBufferPointer(rebasing: table[value]))
             }
+            return true
+        } catch {
+            return false
         }
     }
 
     var entries: [Entry] {
         var entries: [Entry] = []
-        self.visit { name, value in
-            entries.append(Entry(name: String(decoding: name, as: UTF8.self), encoded: ByteBuffer(bytes: value)))
+        self.bytes.withUnsafeReadableBytes { raw in
+            _ = Self.visit(raw) { name, value in
+                entries.append(Entry(name: String(decoding: name, as: UTF8.self), encoded: ByteBuffer(bytes: value)))
+            }
         }
         return entries
     }

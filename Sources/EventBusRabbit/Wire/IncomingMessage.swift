@@ -1,36 +1,119 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
 import NIOCore
 
-/// A message as it came from the broker.
-struct IncomingMessage: Sendable {
+/// A message as it came from the broker: its properties and headers stay encoded until somebody asks for them.
+///
+/// A class, since a message is handed on several times and has many parts.
+final class IncomingMessage: Sendable {
+    enum Origin {
+        case delivered
+        case fetched
+        /// No queue has taken it; it has no tag.
+        case returned
+    }
+
+    let origin: Origin
     let tag: UInt64
     let redelivered: Bool
     let exchange: String
     let routingKey: String
-    private let content: ContentAssembler.Content
+    let body: ByteBuffer
+    let places: PropertyPlaces
+    private let header: ByteBuffer
 
-    var properties: Properties { self.content.properties }
-    var headers: HeaderTable { self.content.headers }
-    var body: ByteBuffer { self.content.body }
-}
-
-extension IncomingMessage {
-    /// What has been delivered or fetched; `nil` for a message that was returned.
-    init?(_ content: ContentAssembler.Content) {
-        switch content.method {
-        case .basicDeliver(let tag, let redelivered, let exchange, let routingKey),
-            .basicGetOk(let tag, let redelivered, let exchange, let routingKey):
-            self.init(
-                tag: tag,
-                redelivered: redelivered,
-                exchange: exchange,
-                routingKey: routingKey,
-                content: content
-            )
+    /// - Returns: `nil` for a method that has no content.
+    init?(_ method: ServerMethod, header: ByteBuffer, _ places: PropertyPlaces, body: ByteBuffer) {
+        switch method {
+        case .basicDeliver(let tag, let redelivered, let exchange, let routingKey):
+            self.origin = .delivered
+            (self.tag, self.redelivered, self.exchange, self.routingKey) = (tag, redelivered, exchange, routingKey)
+        case .basicGetOk(let tag, let redelivered, let exchange, let routingKey):
+            self.origin = .fetched
+            (self.tag, self.redelivered, self.exchange, self.routingKey) = (tag, redelivered, exchange, routingKey)
+        case .basicReturn:
+            self.origin = .returned
+            (self.tag, self.redelivered, self.exchange, self.routingKey) = (0, false, "", "")
         default:
             return nil
         }
+        self.header = header
+        self.places = places
+        self.body = body
+    }
+
+    /// The text at one of the ``places``; `nil` when the property is missing. Bytes that are no UTF-8 are replaced.
+    func text(at place: UInt32) -> String? {
+        self.withText(at: place) { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The text at one of the ``places``, without a copy of its own if it is a text that is there already.
+    func text(at place: UInt32, perhaps known: String) -> String? {
+        self.withText(at: place) { bytes in
+            let isKnown = known.utf8.withContiguousStorageIfAvailable {
+                UnsafeRawBufferPointer($0).hasSameBytes(as: bytes)
+            }
+            return isKnown == true ? known : String(decoding: bytes, as: UTF8.self)
+        }
+    }
+
+    private func withText<Result>(at place: UInt32, _ body: (UnsafeRawBufferPointer) -> Result) -> Result? {
+        self.read(at: place) { reader in reader.shortString().map(body) }
+    }
+
+    private func integer<Value: FixedWidthInteger & BitwiseCopyable>(at place: UInt32) -> Value? {
+        self.read(at: place) { reader in reader.integer() }
+    }
+
+    /// Reads what stands at a place.
+    private func read<Result>(at place: UInt32, _ body: (inout WireReader) -> Result?) -> Result? {
+        guard place > 0 else { return nil }
+        return self.header.withUnsafeReadableBytes { raw in
+            var reader = WireReader(UnsafeRawBufferPointer(rebasing: raw[Int(place)...]))
+            return body(&reader)
+        }
+    }
+
+    /// Calls `body` with each header, its name and its value with the type octet.
+    ///
+    /// - Returns: whether the table could be read to its end.
+    func visitHeaders(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void) -> Bool {
+        guard self.places.headers > 0 else { return true }
+        return self.read(at: self.places.headers) { reader in
+            reader.integer(UInt32.self).flatMap { reader.bytes(Int($0)) }.map { HeaderTable.visit($0, body) }
+        } ?? false
+    }
+
+    /// Seconds since 1970; `nil` when the property is missing.
+    var timestamp: UInt64? { self.integer(at: self.places.timestamp) }
+
+    var properties: Properties {
+        Properties(
+            contentType: self.text(at: self.places.contentType),
+            contentEncoding: self.text(at: self.places.contentEncoding),
+            deliveryMode: self.integer(at: self.places.deliveryMode),
+            priority: self.integer(at: self.places.priority),
+            correlationID: self.text(at: self.places.correlationID),
+            replyTo: self.text(at: self.places.replyTo),
+            expiration: self.text(at: self.places.expiration),
+            messageID: self.text(at: self.places.messageID),
+            timestamp: self.timestamp,
+            type: self.text(at: self.places.type),
+            userID: self.text(at: self.places.userID),
+            appID: self.text(at: self.places.appID),
+            clusterID: self.text(at: self.places.clusterID)
+        )
+    }
+
+    /// The headers, none if they cannot be read: the message itself can still be handled.
+    var headers: HeaderTable {
+        let start = self.header.readerIndex + Int(self.places.headers)
+        guard self.places.headers > 0,
+            let length = self.header.getInteger(at: start, as: UInt32.self),
+            let table = self.header.getSlice(at: start + 4, length: Int(length))
+        else { return HeaderTable() }
+        return (try? HeaderTable(parsing: table)) ?? HeaderTable()
     }
 }

@@ -38,57 +38,47 @@ enum PropertyCodec {
         return hasSource ? always | Flag.appID : always
     }
 
-    struct ContentHeader {
-        let bodySize: UInt64
-        let properties: Properties
-        let headers: HeaderTable
+    /// Looks through the payload of a header frame.
+    static func places(in payload: ByteBuffer) throws(WireError) -> PropertyPlaces {
+        try payload.withUnsafeReadableBytes { self.places(in: WireReader($0)) }.get()
     }
 
-    static func decode(_ payload: ByteBuffer) throws(WireError) -> ContentHeader {
-        var payload = payload
-        guard let (classID, _, bodySize) = payload.readMultipleIntegers(as: (UInt16, UInt16, UInt64).self),
-            classID == self.basicClass
-        else {
-            throw WireError(.malformedMethod, "content header that is cut off or of another class")
+    private static func places(in header: WireReader) -> Result<PropertyPlaces, WireError> {
+        var reader = header
+        guard reader.integer(UInt16.self) == self.basicClass, reader.integer(UInt16.self) != nil,
+            let bodySize = reader.integer(UInt64.self)
+        else { return .failure(WireError(.malformedMethod, "content header that is cut off or of another class")) }
+        guard let flags = reader.integer(UInt16.self), flags & Flag.continued == 0 else {
+            return .failure(WireError(.malformedMethod, "property flags"))
         }
-        guard let flags = payload.readInteger(as: UInt16.self), flags & Flag.continued == 0 else {
-            throw WireError(.malformedMethod, "property flags")
+        var places = PropertyPlaces(bodySize: bodySize)
+        var isCutOff = false
+        /// Notes the place of a property that is there, and goes on behind it.
+        func note(_ flag: UInt16, _ place: inout UInt32, _ skip: (inout WireReader) -> Bool) {
+            guard flags & flag != 0 else { return }
+            place = UInt32(truncatingIfNeeded: reader.position)
+            if !skip(&reader) { isCutOff = true }
         }
-        func text(_ flag: UInt16) throws(WireError) -> String? {
-            guard flags & flag != 0 else { return nil }
-            guard let text = payload.readShortString() else { throw self.cutOff }
-            return text
+        func text(_ reader: inout WireReader) -> Bool { reader.shortString() != nil }
+        func octet(_ reader: inout WireReader) -> Bool { reader.integer(UInt8.self) != nil }
+        note(Flag.contentType, &places.contentType, text)
+        note(Flag.contentEncoding, &places.contentEncoding, text)
+        note(Flag.headers, &places.headers) { reader in
+            reader.integer(UInt32.self).flatMap { reader.bytes(Int($0)) } != nil
         }
-        func integer<Value: FixedWidthInteger>(_ flag: UInt16) throws(WireError) -> Value? {
-            guard flags & flag != 0 else { return nil }
-            guard let value = payload.readInteger(as: Value.self) else { throw self.cutOff }
-            return value
-        }
-        var properties = Properties()
-        var headers = HeaderTable()
-        properties.contentType = try text(Flag.contentType)
-        properties.contentEncoding = try text(Flag.contentEncoding)
-        if flags & Flag.headers != 0 {
-            guard let length = payload.readInteger(as: UInt32.self), let table = payload.readSlice(length: Int(length))
-            else { throw self.cutOff }
-            // A table that cannot be split is as good as none: the message itself can still be handled.
-            headers = (try? HeaderTable(parsing: table)) ?? HeaderTable()
-        }
-        properties.deliveryMode = try integer(Flag.deliveryMode)
-        properties.priority = try integer(Flag.priority)
-        properties.correlationID = try text(Flag.correlationID)
-        properties.replyTo = try text(Flag.replyTo)
-        properties.expiration = try text(Flag.expiration)
-        properties.messageID = try text(Flag.messageID)
-        properties.timestamp = try integer(Flag.timestamp)
-        properties.type = try text(Flag.type)
-        properties.userID = try text(Flag.userID)
-        properties.appID = try text(Flag.appID)
-        properties.clusterID = try text(Flag.clusterID)
-        return ContentHeader(bodySize: bodySize, properties: properties, headers: headers)
+        note(Flag.deliveryMode, &places.deliveryMode, octet)
+        note(Flag.priority, &places.priority, octet)
+        note(Flag.correlationID, &places.correlationID, text)
+        note(Flag.replyTo, &places.replyTo, text)
+        note(Flag.expiration, &places.expiration, text)
+        note(Flag.messageID, &places.messageID, text)
+        note(Flag.timestamp, &places.timestamp) { $0.integer(UInt64.self) != nil }
+        note(Flag.type, &places.type, text)
+        note(Flag.userID, &places.userID, text)
+        note(Flag.appID, &places.appID, text)
+        note(Flag.clusterID, &places.clusterID, text)
+        return isCutOff ? .failure(WireError(.malformedMethod, "property that is cut off")) : .success(places)
     }
-
-    private static var cutOff: WireError { WireError(.malformedMethod, "property that is cut off") }
 
     /// Writes the payload of a header frame.
     static func encode(

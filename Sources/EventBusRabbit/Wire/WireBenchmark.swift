@@ -45,15 +45,15 @@ public import NIOCore
         /// The delivery as a consumer gets it.
         public mutating func decode() throws -> Delivery {
             self.decoder.append(self.frames)
-            var content: ContentAssembler.Content?
+            var message: IncomingMessage?
             while let frame = try self.decoder.next() {
                 switch frame.kind {
                 case .method: try self.assembler.begin(try MethodDecoder.decode(frame.payload, pool: self.pool))
-                case .header: content = try self.assembler.header(frame.payload)
-                default: content = try self.assembler.body(frame.payload)
+                case .header: message = try self.assembler.header(frame.payload)
+                default: message = try self.assembler.body(frame.payload)
                 }
             }
-            guard let message = content.flatMap(IncomingMessage.init) else {
+            guard let message else {
                 throw WireError(.unexpectedFrame, "the frames are no delivery")
             }
             return message.delivery(1)

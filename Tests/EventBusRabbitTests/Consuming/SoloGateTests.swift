@@ -9,7 +9,7 @@ import Testing
 struct SoloGateTests {
     @Test("What is ready is handed out in order")
     func ready() {
-        var gate = SoloGate()
+        var gate = SoloGate(prefetch: 4)
         #expect(gate.next(isAwaited: true) == .none)
         gate.arrived(1)
         gate.arrived(2)
@@ -22,7 +22,7 @@ struct SoloGateTests {
 
     @Test("A message runs alone when all that was out is settled, and then the next one does")
     func alone() {
-        var gate = SoloGate()
+        var gate = SoloGate(prefetch: 4)
         gate.arrived(1)
         #expect(gate.next(isAwaited: true) == .handOut([1]))
         gate.soloWaits()
@@ -41,7 +41,7 @@ struct SoloGateTests {
 
     @Test("Nothing is fetched before somebody waits for it")
     func onDemand() {
-        var gate = SoloGate()
+        var gate = SoloGate(prefetch: 4)
         gate.soloWaits()
         #expect(gate.next(isAwaited: false) == .none)
         gate.arrived(1)
@@ -53,7 +53,7 @@ struct SoloGateTests {
 
     @Test("Nothing overtakes a message that is being moved")
     func moving() {
-        var gate = SoloGate()
+        var gate = SoloGate(prefetch: 4)
         gate.moveBegan()
         gate.arrived(2)
         #expect(gate.next(isAwaited: true) == .none)
@@ -68,7 +68,7 @@ struct SoloGateTests {
 
     @Test("What is moved while a fetch finds nothing is fetched as well")
     func stale() {
-        var gate = SoloGate()
+        var gate = SoloGate(prefetch: 4)
         gate.soloWaits()
         #expect(gate.next(isAwaited: true) == .fetch)
         gate.moveBegan()
@@ -80,7 +80,7 @@ struct SoloGateTests {
 
     @Test("After a stop nothing is handed out or fetched")
     func stopped() {
-        var gate = SoloGate()
+        var gate = SoloGate(prefetch: 4)
         gate.arrived(1)
         gate.soloWaits()
         gate.stop()

@@ -72,8 +72,8 @@ struct Broker: Sendable {
         try await Broker.withChannel { connection, channel in
             var messages: [IncomingMessage] = []
             while true {
-                let reply = try await connection.call(.basicGet(queue: queue), on: channel)
-                guard let message = reply.content.flatMap(IncomingMessage.init) else { return messages }
+                guard case .message(let message) = try await connection.call(.basicGet(queue: queue), on: channel)
+                else { return messages }
                 messages.append(message)
             }
         }
@@ -83,7 +83,7 @@ struct Broker: Sendable {
     static func count(_ queue: String) async throws -> Int {
         try await Broker.withChannel { connection, channel in
             let declare = ClientMethod.queueDeclare(name: queue, passive: true, arguments: [])
-            guard case .queueDeclareOk(let messages) = try await connection.call(declare, on: channel).method else {
+            guard case .method(.queueDeclareOk(let messages)) = try await connection.call(declare, on: channel) else {
                 return -1
             }
             return Int(messages)

@@ -3,12 +3,13 @@
 
 import EventBus
 import NIOCore
+import Testing
 
 @testable import EventBusRabbit
 
 extension IncomingMessage {
     /// A message as a broker might deliver it.
-    init(
+    static func delivered(
         tag: UInt64,
         redelivered: Bool,
         exchange: String,
@@ -16,14 +17,16 @@ extension IncomingMessage {
         properties: Properties,
         headers: HeaderTable,
         body: ByteBuffer
-    ) {
+    ) throws -> IncomingMessage {
         let method = ServerMethod.basicDeliver(
             tag: tag,
             redelivered: redelivered,
             exchange: exchange,
             routingKey: routingKey
         )
-        self.init(ContentAssembler.Content(method: method, properties: properties, headers: headers, body: body))!
+        var header = ByteBuffer()
+        try PropertyCodec.encode(properties, headers, bodySize: body.readableBytes, into: &header)
+        return try #require(IncomingMessage(method, header: header, try PropertyCodec.places(in: header), body: body))
     }
 
     var failures: Failures { self.delivery(1).failures }
