@@ -44,7 +44,9 @@ final class IncomingMessage: Sendable {
         self.body = body
     }
 
-    /// The text at one of the ``places``; `nil` when the property is missing. Bytes that are no UTF-8 are replaced.
+    /// The text at one of the ``places``; `nil` when the property is missing.
+    ///
+    /// Bytes that are no UTF-8 are replaced.
     func text(at place: UInt32) -> String? {
         self.withText(at: place) { String(decoding: $0, as: UTF8.self) }
     }
