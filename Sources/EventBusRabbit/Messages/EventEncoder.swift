@@ -21,7 +21,8 @@ enum EventEncoder {
         let time = EventCoding.text(of: message.time)
         let others = Self.encoded(message.headers)
         let start = buffer.writerIndex
-        let room = Self.room(message, time, others)
+        let frames = message.body.count / (maximumFrame - Frame.overhead) + 1
+        let room = Self.room(message, time, others) + message.body.count + frames * Frame.overhead
         var headerFrame = 0
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { raw in
             var cursor = WireCursor(raw)
@@ -29,6 +30,7 @@ enum EventEncoder {
             let start = cursor.count
             Self.writeHeader(message, time, others, channel, &cursor)
             headerFrame = cursor.count - start
+            Self.writeBody(message, channel, maximumFrame, &cursor)
             return cursor.count
         }
         // A content header is never split over frames.
@@ -36,7 +38,6 @@ enum EventEncoder {
             buffer.moveWriterIndex(to: start)
             throw WireError(.tooLarge, "headers of \(headerFrame) bytes")
         }
-        FrameEncoder.body(message.body, channel: channel, maximumFrame: maximumFrame, into: &buffer)
     }
 
     /// At least as many bytes as method and header frame take.
@@ -63,6 +64,22 @@ enum EventEncoder {
             cursor.shortString(Topology.exchange)
             cursor.shortString(message.topic.name)
             cursor.integer(UInt8(message.requiresSubscriber ? 1 : 0))
+        }
+    }
+
+    private static func writeBody(
+        _ message: Message,
+        _ channel: UInt16,
+        _ maximumFrame: Int,
+        _ cursor: inout WireCursor
+    ) {
+        message.body.withUnsafeBytes { body in
+            var rest = body[...]
+            while !rest.isEmpty {
+                let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(maximumFrame - Frame.overhead))
+                cursor.frame(.body, channel) { $0.bytes(piece) }
+                rest = rest.dropFirst(piece.count)
+            }
         }
     }
 

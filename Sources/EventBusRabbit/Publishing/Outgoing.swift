@@ -16,12 +16,4 @@ enum Outgoing: Sendable {
         case .copy(let message): message.properties.messageID
         }
     }
-
-    /// About how many bytes it takes on the wire.
-    var size: Int {
-        switch self {
-        case .event(let message): 512 + message.body.count + HeaderValue.table(message.headers).encoded.bytes
-        case .copy(let message): message.size
-        }
-    }
 }

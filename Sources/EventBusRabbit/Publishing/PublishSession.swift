@@ -151,8 +151,11 @@ final class PublishSession: ChannelDelegate {
         let deadline = self.eventLoop.now + self.timeout
         while self.hasRoom, turn < 1024 * 1024, let head = self.waiting.popFirst() {
             do throws(WireError) {
-                try self.handler.write { buffer throws(WireError) in try self.encode(head.message, into: &buffer) }
-                let size = head.message.size
+                let size = try self.handler.write { buffer throws(WireError) -> Int in
+                    let start = buffer.writerIndex
+                    try self.encode(head.message, into: &buffer)
+                    return buffer.writerIndex - start
+                }
                 turn += size
                 self.confirms.published(head.slot, messageID: head.message.id, size: size, deadline: deadline)
             } catch {

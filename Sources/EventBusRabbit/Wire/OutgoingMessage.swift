@@ -11,7 +11,4 @@ struct OutgoingMessage: Sendable {
     var properties: Properties
     var headers: HeaderTable
     var body: ByteBuffer
-
-    /// About how many bytes the message takes on the wire.
-    var size: Int { 512 + self.headers.encodedLength + self.body.readableBytes }
 }
