@@ -17,6 +17,9 @@ final class ConsumeSession: ChannelDelegate {
         let isMove: Bool
     }
 
+    /// How long an acknowledgement may wait for others.
+    private static let longestDelay = TimeAmount.milliseconds(10)
+
     let subscription: Subscription
     private let deliveries: RabbitDeliveries
     let copyQueue: PublishQueue
@@ -217,15 +220,16 @@ final class ConsumeSession: ChannelDelegate {
         self.deliveries.offer([message])
     }
 
-    /// Writes acknowledgements when there are enough of them, and at the latest after 2 ms.
+    /// Writes acknowledgements when there are enough of them, and at the latest after a while.
     ///
-    /// The broker has more than one acknowledgement to do for each write, and goes on sending until `prefetch` is reached.
+    /// Each is a command in the log of a quorum queue, which messages wait for as well; the broker goes on sending until
+    /// `prefetch` is reached.
     private func acknowledgeSoon() {
         guard self.acknowledgements.settledCount < self.patience else { return self.writeAcknowledgements() }
         guard self.acknowledgements.settledCount > 0, !self.isFlushScheduled else { return }
         self.isFlushScheduled = true
         self.deliveries.waitForVerdicts(self.patience)
-        _ = self.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(2)) {
+        _ = self.eventLoop.assumeIsolated().scheduleTask(in: Self.longestDelay) {
             self.isFlushScheduled = false
             self.deliveries.waitForVerdicts(1)
             self.collect()
