@@ -21,7 +21,7 @@ public struct ScryptHasher: PasswordHasher {
     public static let maximumWaiting = 1024
 
     private let parameters: ScryptHash.Parameters
-    let turnstile: Turnstile
+    package let turnstile: Turnstile
     private let queue = DispatchQueue(label: "users.password-hashing", attributes: .concurrent)
 
     /// Makes a hasher.
