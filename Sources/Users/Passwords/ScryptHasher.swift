@@ -4,7 +4,7 @@
 import Crypto
 import CryptoExtras
 import Dispatch
-import EventBus
+package import EventBus
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
