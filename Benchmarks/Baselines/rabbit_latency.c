@@ -46,7 +46,7 @@ static void *consume(void *context) {
     send_all(reader->socket, bytes, (size_t)(put_consume(bytes, queue) - bytes));
     Message *message = allocate(1, sizeof *message);
     bool is_started = false;
-    // As the bus does: what came within 10 ms is acknowledged together, since each acknowledgement costs the broker as much
+    // As the bus does: 10 ms' worth of messages is acknowledged together, since each acknowledgement costs the broker as much
     // as a message.
     uint64_t acknowledged = 0, enough = (uint64_t)(run->rate + 99) / 100;
     for (uint64_t taken = 0; taken < run->count;) {

@@ -37,7 +37,7 @@ final class ConsumeSession: ChannelDelegate {
     var failedCopies: [UInt64] = []
     var backoff = Backoff()
     private var flushes: [EventLoopPromise<Void>] = []
-    private var isFlushScheduled = false
+    private var isWriteScheduled = false
     private var isEnding = false
     var failure: BusError?
 
@@ -68,8 +68,8 @@ final class ConsumeSession: ChannelDelegate {
 
     private var hasSolo: Bool { self.subscription.ordering == .none }
 
-    /// How many verdicts are worth a write of their own.
-    private var patience: Int { max(1, min(200, self.subscription.prefetch / 4)) }
+    /// How many acknowledgements are worth a write of their own: fewer when deliveries that stay long leave little of `prefetch`.
+    private var patience: Int { max(1, min(200, (self.subscription.prefetch - self.held.count) / 4)) }
 
     /// The broker has accepted the consumer.
     func started() {
@@ -226,18 +226,20 @@ final class ConsumeSession: ChannelDelegate {
     /// `prefetch` is reached.
     private func acknowledgeSoon() {
         guard self.acknowledgements.settledCount < self.patience else { return self.writeAcknowledgements() }
-        guard self.acknowledgements.settledCount > 0, !self.isFlushScheduled else { return }
-        self.isFlushScheduled = true
-        self.deliveries.waitForVerdicts(self.patience)
+        guard self.acknowledgements.settledCount > 0, !self.isWriteScheduled else { return }
+        self.isWriteScheduled = true
+        // While somebody waits to run alone, the verdict that makes room for it is not to wait.
+        self.deliveries.wake(atVerdicts: self.gate.isOpen ? self.patience - self.acknowledgements.settledCount : 1)
         _ = self.eventLoop.assumeIsolated().scheduleTask(in: Self.longestDelay) {
-            self.isFlushScheduled = false
-            self.deliveries.waitForVerdicts(1)
+            self.isWriteScheduled = false
+            self.deliveries.wake(atVerdicts: 1)
             self.collect()
             self.writeAcknowledgements()
         }
     }
 
     func writeAcknowledgements() {
+        guard self.failure == nil else { return }
         for ack in self.acknowledgements.flush() {
             self.handler.send(.basicAck(tag: ack.tag, multiple: ack.multiple), on: self.channel.number)
         }

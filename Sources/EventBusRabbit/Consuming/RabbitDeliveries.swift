@@ -78,7 +78,9 @@ final class RabbitDeliveries: Deliveries {
         let wake = self.state.withLock { state -> (@Sendable () -> Void)? in
             guard state.failure == nil, state.out.remove(delivery.tag) != nil else { return nil }
             state.verdicts.append((delivery.tag, verdict))
-            guard !state.isWoken, state.verdicts.count >= state.patience else { return nil }
+            // A copy has its way to go before its original is acknowledged: it does not wait for others.
+            let isUrgent = if case .done = verdict { false } else { true }
+            guard !state.isWoken, isUrgent || state.verdicts.count >= state.patience else { return nil }
             state.isWoken = true
             return state.wake
         }
@@ -130,7 +132,7 @@ final class RabbitDeliveries: Deliveries {
     }
 
     /// From now on the loop is woken when there are so many verdicts; those that wait already it takes by itself.
-    func waitForVerdicts(_ count: Int) {
+    func wake(atVerdicts count: Int) {
         self.state.withLock { $0.patience = count }
     }
 

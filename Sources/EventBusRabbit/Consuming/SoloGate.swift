@@ -38,10 +38,7 @@ struct SoloGate {
         self.out = TagTable(capacity: prefetch)
     }
 
-    /// Whether nothing is out.
-    var isIdle: Bool { self.out.isEmpty }
-
-    /// Whether it is known that something waits to run alone.
+    /// Whether nothing is known to wait to run alone.
     var isOpen: Bool { self.phase == .open }
 
     /// A message of the subscription's queue has come.

@@ -54,7 +54,7 @@ enum FrameEncoder {
     }
 
     /// Writes a body, in as few frames as it needs.
-    static func body(
+    private static func body(
         _ body: some RandomAccessCollection<UInt8>,
         channel: UInt16,
         maximumFrame: Int,

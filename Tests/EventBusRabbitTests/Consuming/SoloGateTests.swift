@@ -17,7 +17,6 @@ struct SoloGateTests {
         #expect(gate.next(isAwaited: true) == .none)
         #expect(gate.settled(2) == true)
         #expect(gate.settled(2) == false)
-        #expect(!gate.isIdle)
     }
 
     @Test("A message runs alone when all that was out is settled, and then the next one does")
