@@ -139,7 +139,7 @@ extension ByteBuffer {
     }
 
     /// Reads a string with one octet for its length; bytes that are no UTF-8 are replaced.
-    mutating func readShortString() -> String? {
+    private mutating func readShortString() -> String? {
         guard let length = self.readInteger(as: UInt8.self) else { return nil }
         return self.readString(length: Int(length))
     }

@@ -83,9 +83,13 @@ final class IncomingMessage: Sendable {
     /// - Returns: whether the table could be read to its end.
     func visitHeaders(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void) -> Bool {
         guard self.places.headers > 0 else { return true }
-        return self.read(at: self.places.headers) { reader in
-            reader.integer(UInt32.self).flatMap { reader.bytes(Int($0)) }.map { HeaderTable.visit($0, body) }
-        } ?? false
+        return self.withTable { HeaderTable.visit($0, body) } ?? false
+    }
+
+    private func withTable<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result? {
+        self.read(at: self.places.headers) { reader in
+            reader.integer(UInt32.self).flatMap { reader.bytes(Int($0)) }.map(body)
+        }
     }
 
     /// Seconds since 1970; `nil` when the property is missing.
@@ -111,11 +115,6 @@ final class IncomingMessage: Sendable {
 
     /// The headers, none if they cannot be read: the message itself can still be handled.
     var headers: HeaderTable {
-        let start = self.header.readerIndex + Int(self.places.headers)
-        guard self.places.headers > 0,
-            let length = self.header.getInteger(at: start, as: UInt32.self),
-            let table = self.header.getSlice(at: start + 4, length: Int(length))
-        else { return HeaderTable() }
-        return (try? HeaderTable(parsing: table)) ?? HeaderTable()
+        self.withTable { try? HeaderTable(parsing: ByteBuffer(bytes: $0)) }.flatMap { $0 } ?? HeaderTable()
     }
 }
