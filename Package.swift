@@ -12,10 +12,10 @@ let package = Package(
         .library(name: "EventBus", targets: ["EventBus"]),
         .library(name: "EventBusRabbit", targets: ["EventBusRabbit"]),
         .library(name: "EventBusTesting", targets: ["EventBusTesting"]),
-        .library(name: "Persistence", targets: ["Persistence"]),
-        .library(name: "PersistencePostgres", targets: ["PersistencePostgres"]),
-        .library(name: "Users", targets: ["Users"]),
-        .library(name: "Payments", targets: ["Payments"]),
+        .library(name: "EventBusPersistence", targets: ["EventBusPersistence"]),
+        .library(name: "EventBusPostgres", targets: ["EventBusPostgres"]),
+        .library(name: "EventBusUsers", targets: ["EventBusUsers"]),
+        .library(name: "EventBusPayments", targets: ["EventBusPayments"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
@@ -28,24 +28,24 @@ let package = Package(
     targets: [
         // The core: events, topics, the bus protocol, consumers, the in-process bus. No NIO, no C.
         .target(name: "EventBus", dependencies: [log, lifecycle, deque]),
-        .target(name: "Persistence", dependencies: ["EventBus", log, lifecycle, deque]),
-        .target(name: "EventBusTesting", dependencies: ["EventBus", "Persistence", log, lifecycle, deque]),
+        .target(name: "EventBusPersistence", dependencies: ["EventBus", log, lifecycle, deque]),
+        .target(name: "EventBusTesting", dependencies: ["EventBus", "EventBusPersistence", log, lifecycle, deque]),
 
         // Adapters, one per server.
         .systemLibrary(
-            name: "CRabbitMQ",
+            name: "CEventBusRabbitMQ",
             pkgConfig: "librabbitmq",
             providers: [.apt(["librabbitmq-dev"]), .brew(["rabbitmq-c"])]
         ),
         .systemLibrary(
-            name: "CPostgres",
+            name: "CEventBusPostgres",
             pkgConfig: "libpq",
             providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
         ),
         .target(
             name: "EventBusRabbit",
             dependencies: [
-                "EventBus", "CRabbitMQ", log, lifecycle, deque,
+                "EventBus", "CEventBusRabbitMQ", log, lifecycle, deque,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -53,23 +53,24 @@ let package = Package(
             ]
         ),
         .target(
-            name: "PersistencePostgres",
+            name: "EventBusPostgres",
             dependencies: [
-                "EventBus", "Persistence", "CPostgres", log, lifecycle, deque,
+                "EventBus", "EventBusPersistence", "CEventBusPostgres", log, lifecycle, deque,
                 .product(name: "Crypto", package: "swift-crypto"),
             ]
         ),
 
         // Domain modules: they know the protocols, never an adapter, never each other.
         .target(
-            name: "Users",
+            name: "EventBusUsers",
             dependencies: [
-                "EventBus", "Persistence",
+                "EventBus", "EventBusPersistence",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
-            ]
+            ],
+            path: "Sources/Users"
         ),
-        .target(name: "Payments", dependencies: ["EventBus", "Persistence", log]),
+        .target(name: "EventBusPayments", dependencies: ["EventBus", "EventBusPersistence", log], path: "Sources/Payments"),
 
         .testTarget(
             name: "EventBusTests",
@@ -88,32 +89,32 @@ let package = Package(
             ]
         ),
         .testTarget(
-            name: "PersistenceTests",
+            name: "EventBusPersistenceTests",
             dependencies: [
-                "EventBus", "Persistence", "EventBusTesting", log, lifecycle,
+                "EventBus", "EventBusPersistence", "EventBusTesting", log, lifecycle,
                 .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
             ]
         ),
         .testTarget(
-            name: "PersistencePostgresTests",
-            dependencies: ["EventBus", "EventBusTesting", "Persistence", "PersistencePostgres", log, lifecycle]
+            name: "EventBusPostgresTests",
+            dependencies: ["EventBus", "EventBusTesting", "EventBusPersistence", "EventBusPostgres", log, lifecycle]
         ),
         .testTarget(
             name: "EventBusTestingTests",
             dependencies: [
-                "EventBus", "EventBusTesting", "Payments", "Persistence", "Users", lifecycle,
+                "EventBus", "EventBusTesting", "EventBusPayments", "EventBusPersistence", "EventBusUsers", lifecycle,
             ]
         ),
-        .testTarget(name: "UsersTests", dependencies: ["EventBus", "Persistence", "EventBusTesting", "Users"]),
+        .testTarget(name: "UsersTests", dependencies: ["EventBus", "EventBusPersistence", "EventBusTesting", "EventBusUsers"]),
         .testTarget(
             name: "PaymentsTests",
-            dependencies: ["EventBus", "Persistence", "EventBusTesting", "Payments"]
+            dependencies: ["EventBus", "EventBusPersistence", "EventBusTesting", "EventBusPayments"]
         ),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "EventBus", "EventBusRabbit", "EventBusTesting", "Persistence", "PersistencePostgres",
-                "Users", "Payments", log, lifecycle,
+                "EventBus", "EventBusRabbit", "EventBusTesting", "EventBusPersistence", "EventBusPostgres",
+                "EventBusUsers", "EventBusPayments", log, lifecycle,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],

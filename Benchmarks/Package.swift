@@ -32,8 +32,8 @@ let package = Package(
         .executableTarget(
             name: "postgres",
             dependencies: [
-                "Measuring", library("EventBus"), library("Persistence"), library("PersistencePostgres"),
-                library("Users"), lifecycle,
+                "Measuring", library("EventBus"), library("EventBusPersistence"), library("EventBusPostgres"),
+                library("EventBusUsers"), lifecycle,
             ]
         ),
         .executableTarget(
@@ -47,7 +47,7 @@ let package = Package(
         .executableTarget(
             name: "user-service-cheap-hash",
             dependencies: [
-                example("HTTPAPI"), example("UserProcess"), library("Users"),
+                example("HTTPAPI"), example("UserProcess"), library("EventBusUsers"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]
         ),

@@ -40,7 +40,7 @@ let package = Package(
         .target(
             name: "HTTPAPI",
             dependencies: [
-                library("EventBus"), library("Persistence"), library("Users"), library("Payments"),
+                library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"), library("EventBusPayments"),
                 configuration, hummingbird, httpTypes, lifecycle, log, nioCore, nioHTTP, nioPosix, signals,
             ]
         ),
@@ -49,7 +49,7 @@ let package = Package(
         .executableTarget(
             name: "demo",
             dependencies: [
-                "HTTPAPI", library("EventBus"), library("Persistence"), library("Users"), library("Payments"),
+                "HTTPAPI", library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"), library("EventBusPayments"),
                 configuration, hummingbird, lifecycle, log,
             ]
         ),
@@ -59,28 +59,28 @@ let package = Package(
         .target(
             name: "UserProcess",
             dependencies: [
-                "HTTPAPI", library("EventBus"), library("EventBusRabbit"), library("Persistence"),
-                library("PersistencePostgres"), library("Users"), configuration, lifecycle, log,
+                "HTTPAPI", library("EventBus"), library("EventBusRabbit"), library("EventBusPersistence"),
+                library("EventBusPostgres"), library("EventBusUsers"), configuration, lifecycle, log,
             ]
         ),
         .executableTarget(
             name: "payment-service",
             dependencies: [
-                "HTTPAPI", library("EventBus"), library("EventBusRabbit"), library("Persistence"),
-                library("PersistencePostgres"), library("Payments"), configuration, lifecycle, log,
+                "HTTPAPI", library("EventBus"), library("EventBusRabbit"), library("EventBusPersistence"),
+                library("EventBusPostgres"), library("EventBusPayments"), configuration, lifecycle, log,
             ]
         ),
 
         .testTarget(
             name: "HTTPAPITests",
             dependencies: [
-                "HTTPAPI", library("EventBus"), library("Persistence"), library("Users"), library("Payments"),
+                "HTTPAPI", library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"), library("EventBusPayments"),
                 configuration, httpTypes, hummingbird, hummingbirdTesting, log, nioCore,
             ]
         ),
         .testTarget(
             name: "DemoTests",
-            dependencies: ["HTTPAPI", "demo", library("EventBus"), library("Persistence"), library("Users"), log]
+            dependencies: ["HTTPAPI", "demo", library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"), log]
         ),
         .testTarget(
             name: "ServiceTests",

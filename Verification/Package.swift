@@ -18,9 +18,9 @@ let package = Package(
             dependencies: [
                 library("EventBus"),
                 library("EventBusTesting"),
-                library("Persistence"),
-                library("Payments"),
-                library("Users"),
+                library("EventBusPersistence"),
+                library("EventBusPayments"),
+                library("EventBusUsers"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
@@ -40,7 +40,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "conform",
-            dependencies: [library("EventBus"), library("EventBusTesting"), library("Persistence")]
+            dependencies: [library("EventBus"), library("EventBusTesting"), library("EventBusPersistence")]
         ),
     ]
 )

@@ -153,7 +153,7 @@ extension RabbitEventBus {
     }
 
     private func keepConnected() async throws {
-        var backoff = Backoff()
+        var backoff = Backoff(first: .milliseconds(500), longest: .seconds(30))
         while true {
             let start = ContinuousClock.now
             do {
@@ -167,7 +167,7 @@ extension RabbitEventBus {
                 self.logger.info("The connection to RabbitMQ was lost or could not be made", error: failure)
             }
             if start.duration(to: .now) > .seconds(60) { backoff.reset() }
-            try await Task.sleep(for: backoff.next())
+            try await Task.sleep(for: backoff.next() * Double.random(in: 0...1))
         }
     }
 

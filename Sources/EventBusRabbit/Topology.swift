@@ -10,7 +10,7 @@ import NIOCore
 enum Topology {
     static let exchange = "events"
 
-    static func solo(_ subscription: SubscriptionName) -> String { "\(subscription).solo" }
+    static func quarantine(_ subscription: SubscriptionName) -> String { "\(subscription).quarantine" }
     static func dead(_ subscription: SubscriptionName) -> String { "\(subscription).dead" }
 
     /// The queue of the rung that is nearest to a delay.
@@ -26,7 +26,7 @@ enum Topology {
         var queues: [(name: String, arguments: [(String, FieldValue)])] = []
         // RabbitMQ takes "false" for another value than none.
         queues.append((name.description, isOrdered ? quorum + [("x-single-active-consumer", .bool(true))] : quorum))
-        for rung in RetryLadder.rungs {
+        for rung in RetryLadder.delays {
             let arguments: [(String, FieldValue)] = [
                 ("x-message-ttl", .int(rung.components.seconds * 1000)),
                 ("x-dead-letter-exchange", .string("")),
@@ -36,7 +36,7 @@ enum Topology {
             ]
             queues.append((self.retry(name, rung), quorum + arguments))
         }
-        if !isOrdered { queues.append((self.solo(name), quorum)) }
+        if !isOrdered { queues.append((self.quarantine(name), quorum)) }
         queues.append((self.dead(name), quorum))
         return queues
     }

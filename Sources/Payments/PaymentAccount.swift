@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 public import EventBus
-public import Persistence
+public import EventBusPersistence
 
 #if canImport(FoundationEssentials)
 public import FoundationEssentials

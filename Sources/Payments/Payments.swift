@@ -3,7 +3,7 @@
 
 public import EventBus
 public import Logging
-public import Persistence
+public import EventBusPersistence
 
 /// Keeps payment accounts: one for each user that anybody has told the bus of.
 public struct Payments: Sendable {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-public import Persistence
+public import EventBusPersistence
 
 extension Users {
     /// The module's tables, for a store that keeps them in a database.

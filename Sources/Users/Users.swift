@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
-public import Persistence
+public import EventBusPersistence
 
 /// Registers users: stores them and tells the world.
 ///

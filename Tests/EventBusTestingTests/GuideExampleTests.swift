@@ -3,7 +3,7 @@
 
 import EventBus
 import EventBusTesting
-import Persistence
+import EventBusPersistence
 import ServiceLifecycle
 import Testing
 

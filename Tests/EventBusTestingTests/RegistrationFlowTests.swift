@@ -3,10 +3,10 @@
 
 import EventBus
 import EventBusTesting
-import Payments
-import Persistence
+import EventBusPayments
+import EventBusPersistence
 import Testing
-import Users
+import EventBusUsers
 
 @Suite("The main job, tested as a user of the library would")
 struct RegistrationFlowTests {

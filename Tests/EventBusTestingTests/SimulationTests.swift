@@ -3,7 +3,7 @@
 
 import EventBus
 import EventBusTesting
-import Persistence
+import EventBusPersistence
 import ServiceLifecycle
 import Synchronization
 import Testing
@@ -84,7 +84,7 @@ struct SimulationTests {
             #expect(simulation.unfinished.map(\.state) == [.delayed])
             try await simulation.finish()
             let pauses = starts.withLock { starts in zip(starts, starts.dropFirst()).map { $1 - $0 } }
-            #expect(pauses == RetryLadder.rungs)
+            #expect(pauses == RetryLadder.delays)
             let letters = try await simulation.bus.deadLetters(of: "greeter")
             #expect(letters.map(\.failures.count) == [9])
         }

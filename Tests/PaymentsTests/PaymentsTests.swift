@@ -3,11 +3,11 @@
 
 import EventBus
 import EventBusTesting
-import Persistence
+import EventBusPersistence
 import Synchronization
 import Testing
 
-@testable import Payments
+@testable import EventBusPayments
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

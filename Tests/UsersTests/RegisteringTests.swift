@@ -2,11 +2,11 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Persistence
+import EventBusPersistence
 import Synchronization
 import Testing
 
-@testable import Users
+@testable import EventBusUsers
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

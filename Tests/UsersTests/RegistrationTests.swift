@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import Testing
-import Users
+import EventBusUsers
 
 @Suite("Checking registrations")
 struct RegistrationTests {

@@ -5,7 +5,7 @@ import EventBus
 import EventBusTesting
 import Synchronization
 import Testing
-import Users
+import EventBusUsers
 
 @Suite("scrypt")
 struct ScryptHasherTests {
@@ -96,7 +96,7 @@ struct ScryptHasherTests {
         let hasher = ScryptHasher(costExponent: 1, blockSize: 1, parallelism: 1, concurrency: 1)
         // Nobody's turn comes before everybody has come: a hash that ends at once would let others in.
         let (turn, end) = AsyncStream<Void>.makeStream()
-        let first = stage.start { try await hasher.turnstile.withTurn { for await _ in turn {} } }
+        let first = stage.start { try await hasher.semaphore.withPermit { for await _ in turn {} } }
         let outcomes = stage.start {
             await withTaskGroup(of: String.self) { group in
                 for _ in 0..<(ScryptHasher.maximumWaiting + 10) {

@@ -2,11 +2,11 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Persistence
+import EventBusPersistence
 import Synchronization
 import Testing
 
-@testable import Users
+@testable import EventBusUsers
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -17,11 +17,11 @@ import Foundation
 /// A hasher that costs nothing and remembers how often it was asked.
 final class CheapHasher: PasswordHasher {
     private let count = Mutex(0)
-    private let everybodyIsHere: (level: Level, count: UInt64)?
+    private let everybodyIsHere: (level: Notifier, count: UInt64)?
 
     /// Makes a hasher, which answers nobody before a number of callers have come.
     init(untilHere count: UInt64? = nil) {
-        self.everybodyIsHere = count.map { (Level(), $0) }
+        self.everybodyIsHere = count.map { (Notifier(), $0) }
     }
 
     var calls: Int { self.count.withLock { $0 } }

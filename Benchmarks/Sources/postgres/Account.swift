@@ -2,8 +2,8 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Persistence
-import Users
+import EventBusPersistence
+import EventBusUsers
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

@@ -3,8 +3,8 @@
 
 import EventBus
 import Measuring
-import Persistence
-import PersistencePostgres
+import EventBusPersistence
+import EventBusPostgres
 
 /// A consumer with a store: for each delivery an inbox row, a row and an outbox row; several deliveries in one transaction.
 struct Consuming {

@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Persistence
+import EventBusPersistence
 
 /// Fills a new outbox within a migration, which runs before the store is ready and takes SQL.
 enum OutboxFill {

@@ -3,8 +3,8 @@
 
 import EventBus
 import Measuring
-import Persistence
-import PersistencePostgres
+import EventBusPersistence
+import EventBusPostgres
 import Synchronization
 
 /// The relay, from an outbox that has been filled to a bus that does nothing but confirm.

@@ -3,8 +3,8 @@
 
 import EventBus
 import Measuring
-import Persistence
-import PersistencePostgres
+import EventBusPersistence
+import EventBusPostgres
 import ServiceLifecycle
 
 #if canImport(FoundationEssentials)

@@ -3,8 +3,8 @@
 
 import EventBus
 import Measuring
-import Persistence
-import PersistencePostgres
+import EventBusPersistence
+import EventBusPostgres
 import Synchronization
 
 /// Tasks side by side, each with one transaction or read after the other.

@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import Crypto
-import Users
+import EventBusUsers
 
 /// One SHA-256 over a salt and the password: unfit for real passwords, which can be guessed by the billion.
 struct CheapHasher: PasswordHasher {

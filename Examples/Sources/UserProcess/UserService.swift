@@ -6,10 +6,10 @@ import EventBusRabbit
 public import HTTPAPI
 import Hummingbird
 import Logging
-import Persistence
-import PersistencePostgres
+import EventBusPersistence
+import EventBusPostgres
 import ServiceLifecycle
-public import Users
+public import EventBusUsers
 
 /// The module Users as a process of its own: registration over HTTP, users in Postgres, events to RabbitMQ.
 ///

@@ -5,10 +5,10 @@ import EventBus
 import HTTPAPI
 import Hummingbird
 import Logging
-import Payments
-import Persistence
+import EventBusPayments
+import EventBusPersistence
 import ServiceLifecycle
-import Users
+import EventBusUsers
 
 /// Both modules in one process, on the in-process bus and stores, with every part between them observed.
 ///

@@ -3,7 +3,7 @@
 
 import HTTPAPI
 import Logging
-import Users
+import EventBusUsers
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

@@ -6,9 +6,9 @@ import EventBusRabbit
 import HTTPAPI
 import Hummingbird
 import Logging
-import Payments
-import Persistence
-import PersistencePostgres
+import EventBusPayments
+import EventBusPersistence
+import EventBusPostgres
 import ServiceLifecycle
 
 /// The module Payments as a process of its own: events from RabbitMQ, accounts in Postgres, questions over HTTP.

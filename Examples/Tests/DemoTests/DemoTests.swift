@@ -5,7 +5,7 @@ import HTTPAPI
 import Logging
 import Synchronization
 import Testing
-import Users
+import EventBusUsers
 
 @testable import demo
 

@@ -5,8 +5,8 @@ import EventBus
 import Foundation
 import HTTPAPI
 import Hummingbird
-import Payments
-import Persistence
+import EventBusPayments
+import EventBusPersistence
 import Testing
 
 @Suite("Accounts over HTTP", .timeLimit(.minutes(1)))

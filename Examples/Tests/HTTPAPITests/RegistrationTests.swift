@@ -6,9 +6,9 @@ import Foundation
 import HTTPAPI
 import Hummingbird
 import HummingbirdTesting
-import Persistence
+import EventBusPersistence
 import Testing
-import Users
+import EventBusUsers
 
 @Suite("Registration over HTTP", .timeLimit(.minutes(1)))
 struct RegistrationTests {

@@ -5,7 +5,7 @@ import Configuration
 import HTTPAPI
 import Logging
 import Testing
-import Users
+import EventBusUsers
 
 @Suite("Settings")
 struct SettingsTests {

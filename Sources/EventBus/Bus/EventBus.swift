@@ -81,7 +81,7 @@ extension EventBus {
     /// Publishes one event and returns when the bus is responsible for it.
     ///
     /// State that is stored in a database and events about it should rather commit together, through the outbox:
-    /// `transaction.publish(event)` of the product `Persistence`.
+    /// `transaction.publish(event)` of the product `EventBusPersistence`.
     ///
     /// - Throws: ``BusError`` unless the outcome is ``PublishOutcome/confirmed``.
     public func publish(_ event: some Event) async throws(BusError) {

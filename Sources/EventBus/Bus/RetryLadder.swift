@@ -6,7 +6,7 @@
 /// They are few and fixed since a broker needs a queue for each of them, declared before it is used.
 public enum RetryLadder {
     /// 1 s, 5 s, 30 s, 2 min, 10 min, 1 h, 6 h and 24 h.
-    public static let rungs: [Duration] = [
+    public static let delays: [Duration] = [
         .seconds(1), .seconds(5), .seconds(30), .seconds(120), .seconds(600), .seconds(3600), .seconds(21600),
         .seconds(86400),
     ]
@@ -14,7 +14,7 @@ public enum RetryLadder {
     /// The rung that is nearest to a delay; of two equally near ones the shorter.
     public static func nearest(to delay: Duration) -> Duration {
         var best = Duration.seconds(1)
-        for rung in Self.rungs where Self.distance(rung, delay) < Self.distance(best, delay) { best = rung }
+        for rung in Self.delays where Self.distance(rung, delay) < Self.distance(best, delay) { best = rung }
         return best
     }
 

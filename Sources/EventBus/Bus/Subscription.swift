@@ -3,7 +3,7 @@
 
 /// The name of a durable subscription, for example `payments.accounts`; on RabbitMQ also the name of its queue.
 ///
-/// 1 to 200 bytes of ASCII letters, digits, `.`, `_` and `-`. Names that start with `amq.` or end with `.dead`, `.solo` or
+/// 1 to 200 bytes of ASCII letters, digits, `.`, `_` and `-`. Names that start with `amq.` or end with `.dead`, `.quarantine` or
 /// `.retry.<number>` are reserved for the queues that belong to a subscription.
 public struct SubscriptionName: Hashable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
     /// The name.
@@ -39,7 +39,7 @@ public struct SubscriptionName: Hashable, Sendable, ExpressibleByStringLiteral, 
         guard isAllowed else { return "may hold only ASCII letters, digits, '.', '_' and '-'" }
         let words = name.split(separator: ".", omittingEmptySubsequences: false)
         let isRetry = words.count >= 2 && words[words.count - 2] == "retry" && Int(words[words.count - 1]) != nil
-        guard words.first != "amq", words.last != "dead", words.last != "solo", !isRetry else { return "is reserved" }
+        guard words.first != "amq", words.last != "dead", words.last != "quarantine", !isRetry else { return "is reserved" }
         return nil
     }
 }

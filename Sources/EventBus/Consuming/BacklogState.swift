@@ -25,7 +25,7 @@ struct BacklogState: Sendable {
     private var busy: Set<Key> = []
     private var asleep: [Key: Duration] = [:]
     /// Whether a delivery that came back is running.
-    private var isSolo = false
+    private var isQuarantining = false
 
     init(ordering: Ordering) {
         self.ordering = ordering
@@ -65,20 +65,20 @@ struct BacklogState: Sendable {
             return jobs
         }
         // What came back may have killed a process, so it runs alone, and so do the others until it is settled.
-        guard !self.isSolo else { return [] }
-        let runsAlone = self.waiting.contains { $0.delivery.returns > 0 }
-        if runsAlone, !self.busy.isEmpty { return [] }
+        guard !self.isQuarantining else { return [] }
+        let isQuarantined = self.waiting.contains { $0.delivery.returns > 0 }
+        if isQuarantined, !self.busy.isEmpty { return [] }
         var taken: [Int] = []
         for (index, job) in self.waiting.enumerated() {
             let key = BacklogState.key(of: job)
             guard !self.busy.contains(key), self.asleep[key] == nil else { continue }
             self.busy.insert(key)
             taken.append(index)
-            if taken.count == (runsAlone ? 1 : limit) { break }
+            if taken.count == (isQuarantined ? 1 : limit) { break }
         }
         let jobs = taken.map { self.waiting[$0] }
         for index in taken.reversed() { self.waiting.remove(at: index) }
-        self.isSolo = jobs.contains { $0.delivery.returns > 0 }
+        self.isQuarantining = jobs.contains { $0.delivery.returns > 0 }
         return jobs
     }
 
@@ -105,7 +105,7 @@ struct BacklogState: Sendable {
     /// Notes that the only job of a key has ended; one that ran alone was the only one of all.
     private mutating func release(_ key: Key) {
         self.busy.remove(key)
-        if self.busy.isEmpty { self.isSolo = false }
+        if self.busy.isEmpty { self.isQuarantining = false }
     }
 
     private static func key(of job: Job) -> Key {

@@ -10,7 +10,7 @@ struct ConsumerScope: Sendable {
     let backlog: Backlog
     let processor: any DeliveryProcessor
     let options: ConsumerOptions
-    let timeline: Timeline
+    let clock: RelativeClock
     let status: ConsumerStatus
     let logger: Logger
 
@@ -46,7 +46,7 @@ struct ConsumerScope: Sendable {
 
     /// Handles deliveries until none can come any more.
     private func work() async throws {
-        let limit = WorkLimit(self.options.timeLimit, on: self.timeline)
+        let limit = WorkLimit(self.options.timeLimit, on: self.clock)
         var interrupted: Hand?
         repeat {
             let hand = interrupted
@@ -71,8 +71,8 @@ struct ConsumerScope: Sendable {
 
     private func wakeSleepers() async {
         while !self.backlog.state.isFinished, !Task.isCancelled {
-            await self.backlog.alarm.wait(until: self.backlog.state.nextDue, on: self.timeline)
-            self.backlog.wake(now: self.timeline.now())
+            await self.backlog.alarm.wait(until: self.backlog.state.nextDue, on: self.clock)
+            self.backlog.wake(now: self.clock.now())
         }
     }
 
@@ -107,18 +107,18 @@ struct ConsumerScope: Sendable {
     /// Returns what is left when the time limit has cancelled the task.
     private func handle(_ hand: Hand, within limit: WorkLimit) async throws -> Hand? {
         var hand = hand
-        var holding = HoldingPauses(name: self.name, timeline: self.timeline, status: self.status, logger: self.logger)
+        var holding = HoldingPauses(name: self.name, clock: self.clock, status: self.status, logger: self.logger)
         defer { holding.end() }
         if let cause = hand.away {
             hand.away = nil
             guard try await holding.pause(cause) else { return nil }
         }
         // Without counted starts a return counts as one, also while a message only waits for its turn.
-        let runsAlone = self.processor.countsStarts && hand.hasReturned
+        let isQuarantined = self.processor.countsStarts && hand.hasReturned
         while true {
             let stop =
-                runsAlone
-                ? try await Suspects.turnstile.withTurn { try await self.handle(&hand, within: limit) }
+                isQuarantined
+                ? try await Quarantine.semaphore.withPermit { try await self.handle(&hand, within: limit) }
                 : try await self.handle(&hand, within: limit)
             switch stop {
             case .none: return nil
@@ -236,7 +236,7 @@ struct ConsumerScope: Sendable {
             // Moved to a retry queue it would be overtaken: the head keeps its place and its key waits.
             var held = job
             held.failures = failures
-            self.backlog.hold(held, until: self.timeline.now() + min(delay, RetryPolicy.longestOrderedDelay))
+            self.backlog.hold(held, until: self.clock.now() + min(delay, RetryPolicy.longestOrderedDelay))
         } else {
             self.deliveries.settle(job.delivery.id, .retry(after: delay, failures))
             self.backlog.complete(job)
@@ -253,12 +253,12 @@ struct ConsumerScope: Sendable {
     }
 
     private func untilStored() async throws {
-        var pauses = Pauses(first: .milliseconds(50), longest: .seconds(5))
+        var backoff = Backoff(first: .milliseconds(50), longest: .seconds(5))
         while true {
             do {
                 return try await self.deliveries.flush()
             } catch let error as BusError where error.code == .unavailable {
-                try await self.timeline.sleep(self.timeline.now() + pauses.next())
+                try await self.clock.sleep(self.clock.now() + backoff.next())
             }
         }
     }

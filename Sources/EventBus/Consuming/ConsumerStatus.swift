@@ -23,7 +23,7 @@ final class ConsumerStatus: Sendable {
     private let state = Mutex(State())
 
     /// Rises each time the subscription is opened, and when the consumer has ended.
-    private let changed = Level()
+    private let changed = Notifier()
 
     var isShuttingDown: Bool { self.state.withLock { $0.isShuttingDown } }
 

@@ -25,7 +25,7 @@ public struct EventConsumer: Service {
     private let bus: any EventBus
     private let options: ConsumerOptions
     private let processor: any DeliveryProcessor
-    private let timeline: Timeline
+    private let clock: RelativeClock
     private let logger: Logger
     private let status = ConsumerStatus()
 
@@ -62,7 +62,7 @@ public struct EventConsumer: Service {
         self.bus = bus
         self.options = options
         self.processor = processor
-        self.timeline = Timeline(clock)
+        self.clock = RelativeClock(clock)
         self.logger = logger
     }
 
@@ -122,20 +122,20 @@ public struct EventConsumer: Service {
     }
 
     private func consume(_ subscription: Subscription) async throws {
-        var pauses = Pauses(first: .milliseconds(50), longest: .seconds(5))
+        var backoff = Backoff(first: .milliseconds(50), longest: .seconds(5))
         while !self.status.isShuttingDown {
             do {
                 try await self.bus.withDeliveries(to: subscription) { deliveries in
                     let backlog = Backlog(ordering: subscription.ordering)
                     guard self.status.open(deliveries, backlog) else { return }
-                    pauses.reset()
+                    backoff.reset()
                     let scope = ConsumerScope(
                         name: self.name,
                         deliveries: deliveries,
                         backlog: backlog,
                         processor: self.processor,
                         options: self.options,
-                        timeline: self.timeline,
+                        clock: self.clock,
                         status: self.status,
                         logger: self.logger
                     )
@@ -154,7 +154,7 @@ public struct EventConsumer: Service {
                 )
             }
             guard !self.status.isShuttingDown else { return }
-            try await self.timeline.sleep(self.timeline.now() + pauses.next())
+            try await self.clock.sleep(self.clock.now() + backoff.next())
         }
     }
 }

@@ -3,18 +3,18 @@
 
 import Logging
 
-/// The pauses of a worker that holds its deliveries while the store is away: nothing is settled, no attempt is used up.
+/// The backoff of a worker that holds its deliveries while the store is away: nothing is settled, no attempt is used up.
 struct HoldingPauses {
     let name: SubscriptionName
-    let timeline: Timeline
+    let clock: RelativeClock
     let status: ConsumerStatus
     let logger: Logger
-    private var pauses = Pauses(first: .milliseconds(20), longest: .seconds(1))
+    private var backoff = Backoff(first: .milliseconds(20), longest: .seconds(1))
     private var isHolding = false
 
-    init(name: SubscriptionName, timeline: Timeline, status: ConsumerStatus, logger: Logger) {
+    init(name: SubscriptionName, clock: RelativeClock, status: ConsumerStatus, logger: Logger) {
         self.name = name
-        self.timeline = timeline
+        self.clock = clock
         self.status = status
         self.logger = logger
     }
@@ -31,7 +31,7 @@ struct HoldingPauses {
             )
         }
         guard !self.status.isShuttingDown else { return false }
-        try await self.timeline.sleep(self.timeline.now() + self.pauses.next())
+        try await self.clock.sleep(self.clock.now() + self.backoff.next())
         return true
     }
 

@@ -4,7 +4,7 @@
 /// What to do on an event of one type: the handler of an ``EventConsumer``.
 ///
 /// A return says that the event is handled, a throw that it is to be tried again. `Scope` is what the handler gets beside
-/// the event: nothing (`Void`), or a transaction in the form that the product `Persistence` adds.
+/// the event: nothing (`Void`), or a transaction in the form that the product `EventBusPersistence` adds.
 public struct On<Scope: ~Copyable>: Sendable {
     package let topic: Topic
     package let run: @Sendable (Message, borrowing Scope) async throws -> Void

@@ -12,7 +12,7 @@ public final class InMemoryEventBus: EventBus {
         var queues: [InMemoryQueue] = []
         var places: [SubscriptionName: Int] = [:]
         var router = TopicRouter<Int>()
-        var line = PublisherLine()
+        var line = WaitingPublishers()
         /// Those who wait in the line.
         var waiting: [UInt64: Signal] = [:]
         var lastConsumer: UInt64 = 0
@@ -48,7 +48,7 @@ public final class InMemoryEventBus: EventBus {
     static let patience = Duration.seconds(30)
 
     private let state = Mutex(State())
-    private let timeline: Timeline
+    private let clock: RelativeClock
     private let capacity: Int
     private let choice: QueueState.Choice?
 
@@ -75,7 +75,7 @@ public final class InMemoryEventBus: EventBus {
         capacity: Int = 100_000,
         choosing: (@Sendable (_ consumers: [UInt64], _ message: Message) -> Int)?
     ) {
-        self.timeline = Timeline(clock)
+        self.clock = RelativeClock(clock)
         self.capacity = max(1, capacity)
         self.choice = choosing
     }
@@ -132,7 +132,7 @@ public final class InMemoryEventBus: EventBus {
         let queue = InMemoryQueue(
             subscription.name,
             QueueState(ordering: subscription.ordering, capacity: self.capacity, choice: self.choice),
-            timeline: self.timeline
+            clock: self.clock
         ) { [weak self] in self?.advance() }
         state.places[subscription.name] = state.queues.count
         state.queues.append(queue)
@@ -158,7 +158,7 @@ extension InMemoryEventBus {
         }
         for signal in publishing.signals { signal.raise() }
         guard let place else { return publishing.outcomes }
-        await place.signal.wait(until: self.timeline.now() + Self.patience, on: self.timeline)
+        await place.signal.wait(until: self.clock.now() + Self.patience, on: self.clock)
         var outcomes = publishing.outcomes
         for (index, error) in self.leave(place.id) { outcomes[index] = .notSent(error) }
         return outcomes

@@ -11,7 +11,7 @@ final class InMemoryQueue: Sendable {
     }
 
     let name: SubscriptionName
-    let timeline: Timeline
+    let clock: RelativeClock
     private let guarded: Mutex<Guarded>
     /// Called when there is room again that a publisher has waited for.
     private let onRoom: @Sendable () -> Void
@@ -19,11 +19,11 @@ final class InMemoryQueue: Sendable {
     init(
         _ name: SubscriptionName,
         _ state: QueueState,
-        timeline: Timeline,
+        clock: RelativeClock,
         onRoom: @escaping @Sendable () -> Void
     ) {
         self.name = name
-        self.timeline = timeline
+        self.clock = clock
         self.guarded = Mutex(Guarded(state: state))
         self.onRoom = onRoom
     }
@@ -81,7 +81,7 @@ final class InMemoryQueue: Sendable {
     func take(by consumer: QueueState.ConsumerID) -> QueueState.Take {
         var take = QueueState.Take.detached
         self.change { state in
-            let (result, wake) = state.take(by: consumer, now: self.timeline.now())
+            let (result, wake) = state.take(by: consumer, now: self.clock.now())
             take = result
             return wake
         }
@@ -111,7 +111,7 @@ package struct InMemoryDeliveries: Deliveries {
             case .deliveries(let deliveries): return deliveries
             case .stopped: return nil
             case .detached: throw BusError(.connectionLost, "the subscription's scope has ended")
-            case .wait(let due): await self.signal.wait(until: due, on: self.queue.timeline)
+            case .wait(let due): await self.signal.wait(until: due, on: self.queue.clock)
             }
         }
     }
@@ -121,7 +121,7 @@ package struct InMemoryDeliveries: Deliveries {
         if case .done = verdict {
             self.queue.change { $0.acknowledge(delivery.tag, by: self.consumer) }
         } else {
-            let now = self.queue.timeline.now()
+            let now = self.queue.clock.now()
             self.queue.change { $0.settle(delivery.tag, by: self.consumer, verdict, now: now, stamp: Stamp.next) }
         }
     }
@@ -129,7 +129,7 @@ package struct InMemoryDeliveries: Deliveries {
     /// Carries out a verdict as far as its copy goes and leaves the delivery unsettled, as when a process dies before it acknowledges.
     package func copy(_ delivery: Delivery.ID, _ verdict: Verdict) {
         guard delivery.generation == self.consumer else { return }
-        let now = self.queue.timeline.now()
+        let now = self.queue.clock.now()
         self.queue.change { $0.copy(delivery.tag, by: self.consumer, verdict, now: now, stamp: Stamp.next) }
     }
 

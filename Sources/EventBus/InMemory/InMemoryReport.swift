@@ -16,7 +16,7 @@ package struct InMemoryReport: Sendable {
     }
 
     /// What waits for a consumer with room, those that have to run alone first.
-    package var ready: [Message] { (self.state.solo + self.state.main).map(\.message) }
+    package var ready: [Message] { (self.state.quarantined + self.state.main).map(\.message) }
 
     /// What waits for its retry, soonest first; times are those of the bus's clock since the bus was made.
     package var delayed: [(due: Duration, message: Message)] { self.state.delayed.map { ($0.due, $0.entry.message) } }

@@ -13,7 +13,7 @@ struct Publishing: Sendable {
     private var next = 0
     private(set) var outcomes: [PublishOutcome]
     /// What is left for the line, in order.
-    private(set) var rest: [PublisherLine.Item] = []
+    private(set) var rest: [WaitingPublishers.Item] = []
     /// The subscriptions that had room for the last run: one call may overshoot their capacity.
     var admitted: [Int] = []
     /// Whom to wake.
@@ -46,7 +46,7 @@ struct Publishing: Sendable {
 
     mutating func leaveForLater(_ run: Run) {
         self.rest += run.messages.indices.map {
-            PublisherLine.Item(place: $0, message: self.messages[$0], targets: run.targets)
+            WaitingPublishers.Item(place: $0, message: self.messages[$0], targets: run.targets)
         }
     }
 

@@ -4,7 +4,7 @@
 extension QueueState {
     /// Whether it holds no message but dead letters.
     var isIdle: Bool {
-        self.main.isEmpty && self.solo.isEmpty && self.delayed.isEmpty
+        self.main.isEmpty && self.quarantined.isEmpty && self.delayed.isEmpty
             && self.consumers.allSatisfy { $0.outstanding.isEmpty }
     }
 

@@ -3,7 +3,7 @@
 
 import DequeModule
 
-/// One subscription's messages and consumers: what a quorum queue, its retry queues, its solo queue and its dead-letter queue
+/// One subscription's messages and consumers: what a quorum queue, its retry queues, its quarantine queue and its dead-letter queue
 /// do on RabbitMQ, as a pure state machine.
 struct QueueState: Sendable {
     typealias ConsumerID = UInt64
@@ -13,13 +13,13 @@ struct QueueState: Sendable {
         var message: Message
         var failures = Failures()
         var redrives = 0
-        /// Returns from queues that the message has been in before it was moved to the solo queue.
+        /// Returns from queues that the message has been in before it was moved to the quarantine queue.
         var returnsBefore = 0
         /// Returns to the queue that it is in now.
         var returnsHere = 0
     }
 
-    enum Origin { case main, solo }
+    enum Origin { case main, quarantine }
 
     struct Outstanding {
         let tag: UInt64
@@ -59,7 +59,7 @@ struct QueueState: Sendable {
     private let capacity: Int
     private let choice: Choice?
     private(set) var main: Deque<Entry> = []
-    private(set) var solo: Deque<Entry> = []
+    private(set) var quarantined: Deque<Entry> = []
     private(set) var delayed: [(due: Duration, entry: Entry)] = []
     private(set) var consumers: [Consumer] = []
     private var turn = 0
@@ -79,7 +79,7 @@ struct QueueState: Sendable {
 
     /// All messages that are not dead letters.
     private var count: Int {
-        self.main.count + self.solo.count + self.delayed.count + self.consumers.reduce(0) { $0 + $1.outstanding.count }
+        self.main.count + self.quarantined.count + self.delayed.count + self.consumers.reduce(0) { $0 + $1.outstanding.count }
     }
 
     // MARK: Room
@@ -118,7 +118,7 @@ struct QueueState: Sendable {
             entry.returnsHere += 1
             switch outstanding.origin {
             case .main: self.main.prepend(entry)
-            case .solo: self.solo.prepend(entry)
+            case .quarantine: self.quarantined.prepend(entry)
             }
         }
         return self.push()
@@ -186,10 +186,10 @@ struct QueueState: Sendable {
         var wake = self.delayed.isEmpty ? [] : self.addDue(now())
         guard let index = self.index(of: id) else { return (.detached, wake) }
         guard !self.consumers[index].isStopped else { return (.stopped, wake) }
-        let hadSolo = !self.solo.isEmpty
+        let hadQuarantined = !self.quarantined.isEmpty
         let deliveries = self.handOut(to: index)
         // Others were held back only as long as something had to run alone.
-        if hadSolo, self.solo.isEmpty { wake += self.consumers.filter { $0.buffered > 0 }.map(\.id) }
+        if hadQuarantined, self.quarantined.isEmpty { wake += self.consumers.filter { $0.buffered > 0 }.map(\.id) }
         if !deliveries.isEmpty { return (.deliveries(deliveries), wake) }
         self.consumers[index].isWaiting = true
         return (.wait(until: self.delayed.first?.due), wake)
@@ -220,7 +220,7 @@ struct QueueState: Sendable {
             if self.ordering == .none, entry.returnsHere > 0 {
                 entry.returnsBefore += 1
                 entry.returnsHere = 0
-                self.solo.append(entry)
+                self.quarantined.append(entry)
                 continue
             }
             let tag = self.consumers[index].nextTag
@@ -233,7 +233,7 @@ struct QueueState: Sendable {
             }
         }
         // Whoever is idle may take what has to run alone.
-        return self.solo.isEmpty ? woken : self.consumers.map(\.id)
+        return self.quarantined.isEmpty ? woken : self.consumers.map(\.id)
     }
 
     /// The consumer that gets the first message: the one whose turn it is among those with room.
@@ -288,7 +288,7 @@ struct QueueState: Sendable {
     }
 
     private mutating func handOut(to index: Int) -> [Delivery] {
-        if self.ordering == .none, !self.solo.isEmpty || self.hasSoloOut(index) {
+        if self.ordering == .none, !self.quarantined.isEmpty || self.hasQuarantinedOut(index) {
             return self.handOutAlone(to: index)
         }
         let id = self.consumers[index].id
@@ -297,13 +297,13 @@ struct QueueState: Sendable {
         return fresh.map { QueueState.delivery($0, to: id) }
     }
 
-    private func hasSoloOut(_ index: Int) -> Bool {
-        self.consumers[index].outstanding.contains { $0.origin == .solo }
+    private func hasQuarantinedOut(_ index: Int) -> Bool {
+        self.consumers[index].outstanding.contains { $0.origin == .quarantine }
     }
 
     private mutating func handOutAlone(to index: Int) -> [Delivery] {
-        guard self.consumers[index].handedOut == 0, let entry = self.solo.popFirst() else { return [] }
-        let outstanding = Outstanding(tag: self.consumers[index].nextTag, entry: entry, origin: .solo)
+        guard self.consumers[index].handedOut == 0, let entry = self.quarantined.popFirst() else { return [] }
+        let outstanding = Outstanding(tag: self.consumers[index].nextTag, entry: entry, origin: .quarantine)
         self.consumers[index].nextTag += 1
         // Handed-out deliveries stand before buffered ones.
         self.consumers[index].outstanding.prepend(outstanding)
@@ -329,7 +329,7 @@ struct QueueState: Sendable {
     private mutating func pushAfter(_ settled: Outstanding, of id: ConsumerID) -> [ConsumerID] {
         let woken = self.push()
         // What had to run alone has held back what had been pushed.
-        return settled.origin == .solo ? woken + [id] : woken
+        return settled.origin == .quarantine ? woken + [id] : woken
     }
 
     private func handedOut(_ tag: UInt64, to index: Int) -> Int? {

@@ -47,10 +47,10 @@ package final class Signal: Sendable {
     }
 
     /// Returns when the flag is raised, the time has come, or the task is cancelled, whichever is first.
-    package func wait(until deadline: Duration?, on timeline: Timeline) async {
+    package func wait(until deadline: Duration?, on clock: RelativeClock) async {
         guard let deadline else { return await self.wait() }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { try? await timeline.sleep(deadline) }
+            group.addTask { try? await clock.sleep(deadline) }
             group.addTask { await self.wait() }
             await group.next()
             group.cancelAll()

@@ -6,9 +6,9 @@
 /// What `body` returns counts even when it comes after the limit: it may have committed something.
 package func withTimeLimit<Result: Sendable>(
     _ limit: Duration,
-    on timeline: Timeline,
+    on clock: RelativeClock,
     _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
-    let work = WorkLimit(limit, on: timeline)
+    let work = WorkLimit(limit, on: clock)
     return try await work.supervise { try await work.run(body) }
 }

@@ -18,13 +18,13 @@ package final class WorkLimit: Sendable {
     }
 
     private let limit: Duration
-    private let timeline: Timeline
+    private let clock: RelativeClock
     private let state = Mutex(State())
     private let signal = Signal()
 
-    package init(_ limit: Duration, on timeline: Timeline) {
+    package init(_ limit: Duration, on clock: RelativeClock) {
         self.limit = limit
-        self.timeline = timeline
+        self.clock = clock
     }
 
     /// Whether a piece has taken too long, so that the task is cancelled and no other piece can run in it.
@@ -68,7 +68,7 @@ package final class WorkLimit: Sendable {
     }
 
     private func begin() {
-        let deadline = self.timeline.now() + self.limit
+        let deadline = self.clock.now() + self.limit
         let isWatched = self.state.withLock { state in
             state.deadline = deadline
             return state.watchedUntil != nil
@@ -85,14 +85,14 @@ package final class WorkLimit: Sendable {
     /// Returns when the worker has ended, a piece has taken too long, or the task is cancelled.
     private func watch() async {
         while !Task.isCancelled {
-            let now = self.timeline.now()
+            let now = self.clock.now()
             let isOver = self.state.withLock { state in
                 if let deadline = state.deadline, deadline <= now { state.hasPassed = true }
                 state.watchedUntil = state.deadline
                 return state.isOver || state.hasPassed
             }
             if isOver { return }
-            await self.signal.wait(until: self.state.withLock { $0.watchedUntil }, on: self.timeline)
+            await self.signal.wait(until: self.state.withLock { $0.watchedUntil }, on: self.clock)
         }
     }
 }

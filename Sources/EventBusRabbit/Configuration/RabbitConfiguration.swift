@@ -44,7 +44,7 @@ public struct RabbitConfiguration: Sendable {
     /// The name that the broker's management shows for the connections.
     public var connectionName = "swift-event-bus"
     /// How often an idle consumer looks whether another instance has left a message to be run alone; 1 s unless told.
-    public var soloInterval: Duration = .seconds(1)
+    public var quarantineCheckInterval: Duration = .seconds(1)
 }
 
 extension RabbitConfiguration: CustomStringConvertible, CustomReflectable {

@@ -50,9 +50,9 @@ extension ConsumeSession {
     }
 
     private func sendAgainLater(_ outcome: PublishOutcome) {
-        let pause = self.backoff.next()
+        let pause = self.backoff.next() * Double.random(in: 0...1)
         self.logger.info(
-            "A copy for a retry, solo or dead-letter queue was not confirmed and is sent again",
+            "A copy for a retry, quarantine or dead-letter queue was not confirmed and is sent again",
             metadata: [
                 "eventbus.subscription": "\(self.subscription.name)",
                 "eventbus.outcome": "\(outcome)",

@@ -13,7 +13,7 @@ final class ConsumeSession: ChannelDelegate {
     /// A copy that has to be confirmed before its original is acknowledged.
     struct Copy {
         let message: OutgoingMessage
-        /// To the solo queue, without a verdict.
+        /// To the quarantine queue, without a verdict.
         let isMove: Bool
     }
 
@@ -31,11 +31,11 @@ final class ConsumeSession: ChannelDelegate {
 
     private var held: TagTable<IncomingMessage>
     private var acknowledgements = Acknowledgements()
-    var gate: SoloGate
+    var gate: QuarantineGate
     var copies: [UInt64: Copy] = [:]
     var unsentCopies: [UInt64] = []
     var failedCopies: [UInt64] = []
-    var backoff = Backoff()
+    var backoff = Backoff(first: .milliseconds(500), longest: .seconds(30))
     private var flushes: [EventLoopPromise<Void>] = []
     private var isWriteScheduled = false
     private var isEnding = false
@@ -60,13 +60,13 @@ final class ConsumeSession: ChannelDelegate {
         self.configuration = configuration
         self.logger = logger
         self.held = TagTable(capacity: subscription.prefetch)
-        self.gate = SoloGate(prefetch: subscription.prefetch)
+        self.gate = QuarantineGate(prefetch: subscription.prefetch)
         channel.delegate = self
         // What an earlier instance has left to run alone comes first.
-        if self.hasSolo { self.gate.soloWaits() }
+        if self.hasQuarantine { self.gate.quarantineHasMessages() }
     }
 
-    private var hasSolo: Bool { self.subscription.ordering == .none }
+    private var hasQuarantine: Bool { self.subscription.ordering == .none }
 
     /// How many acknowledgements are worth a write of their own: fewer when deliveries that stay long leave little of `prefetch`.
     private var patience: Int { max(1, min(200, (self.subscription.prefetch - self.held.count) / 4)) }
@@ -74,7 +74,7 @@ final class ConsumeSession: ChannelDelegate {
     /// The broker has accepted the consumer.
     func started() {
         self.step()
-        self.scheduleSoloCheck()
+        self.scheduleQuarantineCheck()
     }
 
     /// Carries out all verdicts so far.
@@ -123,12 +123,12 @@ final class ConsumeSession: ChannelDelegate {
 
     func received(_ message: IncomingMessage) {
         guard message.origin == .delivered, self.hold(message) else { return }
-        if self.hasSolo, message.returnsHere > 0 {
+        if self.hasQuarantine, message.returnsHere > 0 {
             // At the scope's end it goes back with all the others.
             guard !self.isEnding else { return }
             // It may have killed a process: it has to run alone.
             self.gate.moveBegan()
-            self.copy(MessageCopy.solo(message, of: self.subscription.name), for: message.tag, isMove: true)
+            self.copy(MessageCopy.quarantined(message, of: self.subscription.name), for: message.tag, isMove: true)
         } else {
             self.gate.arrived(message.tag)
         }
@@ -202,7 +202,7 @@ final class ConsumeSession: ChannelDelegate {
             self.deliveries.offer(tags.compactMap { self.held[$0] })
         case .fetch:
             self.writeAcknowledgements()
-            self.handler.call(.basicGet(queue: Topology.solo(self.subscription.name)), on: self.channel)
+            self.handler.call(.basicGet(queue: Topology.quarantine(self.subscription.name)), on: self.channel)
                 .assumeIsolated()
                 .whenSuccess { reply in
                     if case .message(let message) = reply { self.fetched(message) } else { self.fetched(nil) }
@@ -254,22 +254,22 @@ final class ConsumeSession: ChannelDelegate {
     }
 
     /// Another instance may have left something to run alone: a look at the count is cheap and disturbs nobody.
-    private func scheduleSoloCheck() {
-        guard self.hasSolo, self.failure == nil else { return }
-        _ = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(self.configuration.soloInterval)) {
+    private func scheduleQuarantineCheck() {
+        guard self.hasQuarantine, self.failure == nil else { return }
+        _ = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(self.configuration.quarantineCheckInterval)) {
             guard self.failure == nil, !self.gate.isStopped else { return }
-            guard self.gate.isOpen else { return self.scheduleSoloCheck() }
+            guard self.gate.isOpen else { return self.scheduleQuarantineCheck() }
             let count = ClientMethod.queueDeclare(
-                name: Topology.solo(self.subscription.name),
+                name: Topology.quarantine(self.subscription.name),
                 passive: true,
                 arguments: []
             )
             self.handler.call(count, on: self.channel).assumeIsolated().whenSuccess { reply in
                 if case .method(.queueDeclareOk(let messages)) = reply, messages > 0 {
-                    self.gate.soloWaits()
+                    self.gate.quarantineHasMessages()
                     self.step()
                 }
-                self.scheduleSoloCheck()
+                self.scheduleQuarantineCheck()
             }
         }
     }

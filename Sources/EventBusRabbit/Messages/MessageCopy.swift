@@ -19,9 +19,9 @@ enum MessageCopy {
     /// The longest reason that is kept, in bytes of UTF-8.
     static let maximumReasonBytes = 2000
 
-    /// For the solo queue: one more return.
-    static func solo(_ message: IncomingMessage, of subscription: SubscriptionName) -> OutgoingMessage {
-        self.copy(message, to: Topology.solo(subscription)) { headers in
+    /// For the quarantine queue: one more return.
+    static func quarantined(_ message: IncomingMessage, of subscription: SubscriptionName) -> OutgoingMessage {
+        self.copy(message, to: Topology.quarantine(subscription)) { headers in
             headers.set(HeaderName.returns, .int(Int64(message.returnsBefore + 1)))
         }
     }

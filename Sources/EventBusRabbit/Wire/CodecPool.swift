@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import CRabbitMQ
+import CEventBusRabbitMQ
 import NIOCore
 
 /// The memory into which librabbitmq decodes; confined to the event loop of one connection.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import CRabbitMQ
+import CEventBusRabbitMQ
 import NIOCore
 
 /// Writes frames into a buffer; methods with librabbitmq, their tables in Swift.

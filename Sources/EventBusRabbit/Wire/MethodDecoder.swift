@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import CRabbitMQ
+import CEventBusRabbitMQ
 import NIOCore
 
 /// Decodes the methods that a broker sends, with librabbitmq.

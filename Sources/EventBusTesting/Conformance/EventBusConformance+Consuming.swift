@@ -37,7 +37,7 @@ extension EventBusConformance {
             let calls = Calls()
             let handler: @Sendable (String) async throws -> Void = { label in
                 calls.add(label)
-                _ = try await Level().wait(above: 0)
+                _ = try await Notifier().wait(above: 0)
             }
             try await scene.consume(subscription, handler) {
                 try await scene.publish("m1")

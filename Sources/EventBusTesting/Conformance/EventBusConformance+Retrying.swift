@@ -16,7 +16,7 @@ extension EventBusConformance {
         Case("a retry arrives after its delay and not before") { scene in
             let subscription = try scene.subscription()
             let clock: any Clock<Duration> = scene.harness.clock
-            let timeline = Timeline(clock)
+            let timeline = RelativeClock(clock)
             try await scene.open(subscription) { inbox in
                 try await scene.publish("m1")
                 let first = try await inbox.take("m1")[0]

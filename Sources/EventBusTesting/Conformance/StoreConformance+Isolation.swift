@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Persistence
+import EventBusPersistence
 
 extension StoreConformance {
     static let isolation: [Case] = [
@@ -51,7 +51,7 @@ extension StoreConformance {
             for round in 0..<10 {
                 // Both have begun, and in every other round both have read, before either of them writes.
                 let reads = round % 2 == 0
-                let arrived = Level()
+                let arrived = Notifier()
                 let outcomes = try await concurrently(2) { number in
                     let specimen = Specimen("snail \(round)").with { $0.number = Int64(number) }
                     return try await scene.winsRace(for: Specimen.byName) { transaction in
@@ -108,7 +108,7 @@ extension StoreScene {
     }
 }
 
-extension Level {
+extension Notifier {
     /// Waits until `count` tasks have called it.
     fileprivate func meet(_ count: UInt64) async throws {
         self.raise()

@@ -2,13 +2,13 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Persistence
+import EventBusPersistence
 
 extension StoreConformance {
     static let ownership: [Case] = [
         Case("a second owner waits until the first one ends") { scene in
             for number in 0..<20 { try await scene.publish(SpecimenFound(label: "\(number)")) }
-            let (began, ended) = (Level(), Level())
+            let (began, ended) = (Notifier(), Notifier())
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     try await scene.owning { outbox in

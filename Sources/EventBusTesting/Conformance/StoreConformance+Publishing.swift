@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Persistence
+import EventBusPersistence
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -90,7 +90,7 @@ extension StoreConformance {
         },
         Case("a commit that adds events wakes everybody who waits for one") { scene in
             let outbox = scene.store.outbox
-            let level = outbox.commitLevel
+            let level = outbox.commitCount
             try await withThrowingTaskGroup(of: UInt64.self) { group in
                 for _ in 0..<3 { group.addTask { try await outbox.commits(after: level) } }
                 try await scene.publish(SpecimenFound(label: "one"))
@@ -100,16 +100,16 @@ extension StoreConformance {
         Case("who comes late has not missed the commit") { scene in
             let outbox = scene.store.outbox
             for round in 0..<20 {
-                let level = outbox.commitLevel
+                let level = outbox.commitCount
                 try await scene.publish(SpecimenFound(label: "round \(round)"))
                 let seen = try await outbox.commits(after: level)
                 try expect("level \(seen) is above \(level)", seen > level)
-                try expect("the level stays", outbox.commitLevel >= seen)
+                try expect("the level stays", outbox.commitCount >= seen)
             }
         },
         Case("waiting for a commit ends with cancellation") { scene in
             let outbox = scene.store.outbox
-            let level = outbox.commitLevel
+            let level = outbox.commitCount
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     try await expectCancellation("commits(after:)") { _ = try await outbox.commits(after: level) }

@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
-public import Persistence
+public import EventBusPersistence
 
 /// The contract of `Store`, `Repository`, `Transaction` and `Outbox` in executable form, the same for every backend.
 ///
@@ -33,7 +33,7 @@ public enum StoreConformance {
         public func run(on harness: any StoreHarness) async throws {
             let scene = StoreScene(harness)
             do {
-                try await withTimeLimit(.seconds(60), on: Timeline(ContinuousClock())) { try await self.body(scene) }
+                try await withTimeLimit(.seconds(60), on: RelativeClock(ContinuousClock())) { try await self.body(scene) }
             } catch let limit as TimeLimitExceeded {
                 throw ConformanceFailure("the case has not ended within \(limit.limit)")
             }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-public import Persistence
+public import EventBusPersistence
 
 /// What ``StoreConformance`` needs of a backend: two empty stores with the tables of ``StoreConformance/migrations``.
 ///

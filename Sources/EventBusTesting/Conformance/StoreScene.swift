@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Persistence
+import EventBusPersistence
 
 /// One run of a case: two stores and the steps that cases are made of.
 struct StoreScene: Sendable {

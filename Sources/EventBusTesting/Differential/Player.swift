@@ -32,7 +32,7 @@ final class Player {
     let harness: any DifferentialHarness
     let word: String
     let taker: Taker
-    private let timeline: Timeline
+    private let clock: RelativeClock
     var seats: [Int: Seat] = [:]
     var past: [Past] = []
     private(set) var posts: [String: Post] = [:]
@@ -43,7 +43,7 @@ final class Player {
         self.word = word
         self.taker = Taker(waiting: waiting)
         let clock = harness.clock
-        self.timeline = Timeline(clock)
+        self.clock = RelativeClock(clock)
     }
 
     /// Does one thing to the bus; scopes that it opens live in `group`.
@@ -154,7 +154,7 @@ final class Player {
         return try batch.deliveries.map { delivery in
             let label = self.label(of: delivery.message)
             if let index = self.delayed.firstIndex(where: { $0.slot == slot && $0.label == label }) {
-                if !isWait, self.timeline.now() >= self.delayed[index].due { throw Differential.TooSlow() }
+                if !isWait, self.clock.now() >= self.delayed[index].due { throw Differential.TooSlow() }
                 self.delayed.remove(at: index)
             }
             let mustBeAlone = delivery.returns > 0 && Differential.ordering(of: slot) == .none
@@ -222,7 +222,7 @@ final class Player {
                 Delayed(
                     slot: seat.scope.slot,
                     label: post.label,
-                    since: self.timeline.now(),
+                    since: self.clock.now(),
                     delay: .seconds(seconds)
                 )
             )
@@ -281,7 +281,7 @@ final class Player {
     }
 
     private func pass(until due: Duration) async throws {
-        let rest = due - self.timeline.now()
+        let rest = due - self.clock.now()
         if rest > .zero { try await self.harness.pass(rest) }
     }
 
@@ -293,7 +293,7 @@ final class Player {
     }
 
     private func checkPace() throws {
-        let now = self.timeline.now()
+        let now = self.clock.now()
         if self.delayed.contains(where: { $0.due <= now }) { throw Differential.TooSlow() }
         // Two that were delayed differently come in the order in which they are due only if they were delayed at about one time.
         let delays = Set(self.delayed.map(\.delay))

@@ -72,7 +72,7 @@ struct Taker: Sendable {
     ) async throws -> [Batch] {
         let batches = Box()
         do {
-            try await withTimeLimit(limit, on: Timeline(ContinuousClock())) {
+            try await withTimeLimit(limit, on: RelativeClock(ContinuousClock())) {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for consumer in consumers {
                         group.addTask {

@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Persistence
+import EventBusPersistence
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -15,7 +15,7 @@ struct SimulatedOutbox: Outbox {
     let calls: StoreCalls
     let base: any Outbox
 
-    var commitLevel: UInt64 { self.base.commitLevel }
+    var commitCount: UInt64 { self.base.commitCount }
     var pollInterval: Duration? { self.base.pollInterval }
 
     func commits(after level: UInt64) async throws -> UInt64 {

@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 public import EventBus
-public import Persistence
+public import EventBusPersistence
 
 extension SimulatedProcess {
     /// The bus, with the simulation's faults.

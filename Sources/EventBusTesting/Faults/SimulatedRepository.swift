@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Persistence
+import EventBusPersistence
 
 /// The entities of one type as a process of a simulation sees them.
 struct SimulatedRepository<Model: Entity>: Repository {

@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Persistence
+import EventBusPersistence
 
 /// A store as a process of a simulation sees it: what can go wrong does.
 struct SimulatedStore: Store {

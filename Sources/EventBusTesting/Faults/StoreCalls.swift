@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Persistence
+import EventBusPersistence
 
 /// The calls of one store by one process, at which something can go wrong.
 struct StoreCalls: Sendable {

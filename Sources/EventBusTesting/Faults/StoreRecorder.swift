@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Persistence
+import EventBusPersistence
 import Synchronization
 
 /// The messages whose handlers a transaction starts.

@@ -21,7 +21,7 @@ final class Instance: Sendable {
     private let calls: CallCounter
     private let state = Mutex(State())
     /// Rises when a life has ended.
-    private let ends = Level()
+    private let ends = Notifier()
 
     init(
         _ name: String,
@@ -120,7 +120,7 @@ final class Instance: Sendable {
             group.addTask {
                 let result: Result<Void, any Error>
                 do {
-                    result = .success(try await Suspects.$turnstile.withValue(Turnstile()) { try await services.run() })
+                    result = .success(try await Quarantine.$semaphore.withValue(AsyncSemaphore()) { try await services.run() })
                 } catch { result = .failure(error) }
                 self.ended(process, result)
                 return .services

@@ -3,7 +3,7 @@
 
 import EventBus
 import Logging
-import Persistence
+import EventBusPersistence
 import Synchronization
 
 /// What all processes of a simulation share and what outlives them: time, bus, stores, history, and what may go wrong.

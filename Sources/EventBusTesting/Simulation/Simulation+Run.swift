@@ -47,7 +47,7 @@ extension Simulation {
                 try await withLogger(simulation.world.logger) { _ in
                     try await Stamp.withSource(stamps) {
                         // The test is a process of its own.
-                        try await Suspects.$turnstile.withValue(Turnstile()) { try await body(simulation) }
+                        try await Quarantine.$semaphore.withValue(AsyncSemaphore()) { try await body(simulation) }
                     }
                 }
             }

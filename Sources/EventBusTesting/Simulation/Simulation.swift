@@ -3,7 +3,7 @@
 
 public import EventBus
 import Logging
-public import Persistence
+public import EventBusPersistence
 public import ServiceLifecycle
 import Synchronization
 

@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Persistence
+import EventBusPersistence
 
 /// A simulation waits for something that nobody inside will do.
 public struct UnfinishedWork: Error, Sendable, CustomStringConvertible {

@@ -18,7 +18,7 @@ package final class Stage: TaskExecutor {
     package let clock = VirtualClock()
 
     /// A stage is a process of its own.
-    fileprivate let suspects = Turnstile()
+    fileprivate let quarantine = AsyncSemaphore()
 
     package init() {}
 
@@ -113,7 +113,7 @@ package final class Performance<Value: Sendable>: Sendable {
         let task = Task(executorPreference: stage) {
             let result: Result<Value, any Error>
             do {
-                result = .success(try await Suspects.$turnstile.withValue(stage.suspects) { try await body() })
+                result = .success(try await Quarantine.$semaphore.withValue(stage.quarantine) { try await body() })
             } catch {
                 result = .failure(error)
             }

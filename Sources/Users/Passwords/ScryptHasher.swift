@@ -21,7 +21,7 @@ public struct ScryptHasher: PasswordHasher {
     public static let maximumWaiting = 1024
 
     private let parameters: ScryptHash.Parameters
-    package let turnstile: Turnstile
+    package let semaphore: AsyncSemaphore
     private let queue = DispatchQueue(label: "users.password-hashing", attributes: .concurrent)
 
     /// Makes a hasher.
@@ -39,7 +39,7 @@ public struct ScryptHasher: PasswordHasher {
             blockSize: min(16, max(1, blockSize)),
             parallelism: min(16, max(1, parallelism))
         )
-        self.turnstile = Turnstile(width: max(1, concurrency), maximumWaiting: Self.maximumWaiting)
+        self.semaphore = AsyncSemaphore(permits: max(1, concurrency), maximumWaiting: Self.maximumWaiting)
     }
 
     /// A hash with a fresh salt; see ``PasswordHasher/hash(_:)``.
@@ -62,12 +62,12 @@ public struct ScryptHasher: PasswordHasher {
 
     private func offPool<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
         do {
-            return try await self.turnstile.withTurn {
+            return try await self.semaphore.withPermit {
                 try await withCheckedThrowingContinuation { continuation in
                     self.queue.async { continuation.resume(with: Result { try work() }) }
                 }
             }
-        } catch is Turnstile.Full {
+        } catch is AsyncSemaphore.Full {
             throw HasherOverloaded()
         }
     }

@@ -120,18 +120,18 @@ extension RabbitIntegration {
             try await Broker.withBus { bus in
                 try await self.withSubscription { subscription, _ in
                     try await Broker.withChannel { connection, channel in
-                        let solo = Topology.solo(subscription.name)
+                        let quarantined = Topology.quarantine(subscription.name)
                         let arguments: [(String, FieldValue)] = [
                             ("x-queue-type", .string("quorum")), ("x-max-length", .int(5)),
                         ]
-                        let declare = ClientMethod.queueDeclare(name: solo, passive: false, arguments: arguments)
+                        let declare = ClientMethod.queueDeclare(name: quarantined, passive: false, arguments: arguments)
                         try await connection.call(declare, on: channel)
                     }
                     let error = await #expect(throws: BusError.self) {
                         try await bus.withDeliveries(to: subscription) { _ in }
                     }
                     #expect(error?.code == .topologyMismatch)
-                    #expect(error?.message.contains("\(subscription.name).solo") == true)
+                    #expect(error?.message.contains("\(subscription.name).quarantine") == true)
                     #expect(error?.message.contains("x-max-length") == true)
                 }
             }

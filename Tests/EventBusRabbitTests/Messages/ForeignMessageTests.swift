@@ -49,7 +49,7 @@ struct ForeignMessageTests {
         ]
         let message = try self.message(exchange: "", Properties(), headers)
         #expect(message.messageID.hasPrefix("sha256-"))
-        let copy = MessageCopy.solo(message, of: "payments.accounts")
+        let copy = MessageCopy.quarantined(message, of: "payments.accounts")
         #expect(copy.headers.entries.allSatisfy { $0.name.utf8.count <= 255 })
         #expect(copy.headers.encodedLength < MessageCopy.maximumHeaderBytes + 4096)
         #expect(try self.returning(copy).topicName.utf8.count == 255)
@@ -105,9 +105,9 @@ struct ForeignMessageTests {
     @Test("Copies keep id and topic of a bare message, also over several queues")
     func copies() throws {
         let original = try self.message()
-        let solo = try self.returning(MessageCopy.solo(original, of: "s"))
-        #expect(solo.returnsBefore == 1)
-        let retry = try self.returning(MessageCopy.retry(solo, of: "s", after: .seconds(5), Failures(count: 2)))
+        let quarantined = try self.returning(MessageCopy.quarantined(original, of: "s"))
+        #expect(quarantined.returnsBefore == 1)
+        let retry = try self.returning(MessageCopy.retry(quarantined, of: "s", after: .seconds(5), Failures(count: 2)))
         #expect(retry.returnsBefore == 0)
         #expect(retry.failures == Failures(count: 2))
         #expect(retry.message() == original.message())
@@ -155,7 +155,7 @@ struct ForeignMessageTests {
         ]
         let message = try self.message(Properties(), large)
         let copies = [
-            MessageCopy.solo(message, of: "s"),
+            MessageCopy.quarantined(message, of: "s"),
             MessageCopy.retry(message, of: "s", after: .seconds(1), Failures(count: 1)),
             MessageCopy.dead(message, of: "s", reason: "", Failures(count: 1), at: .init(seconds: 0)),
         ]
@@ -178,7 +178,7 @@ struct ForeignMessageTests {
         properties.userID = "somebody"
         properties.correlationID = "kept"
         let names = ["x-death", "x-first-death-queue", "x-last-death-reason", "x-delivery-count", "CC", "BCC", "kept"]
-        let copy = MessageCopy.solo(try self.message(properties, names.map { ($0, .string("v")) }), of: "s")
+        let copy = MessageCopy.quarantined(try self.message(properties, names.map { ($0, .string("v")) }), of: "s")
         #expect(copy.headers.entries.map(\.name).sorted() == ["kept", "x-returns", "x-topic"])
         #expect(copy.properties.expiration == nil)
         #expect(copy.properties.userID == nil)
@@ -220,7 +220,7 @@ struct ForeignMessageTests {
         #expect(copy.headers["h"] == nil)
     }
 
-    @Test("Each rung has its queue", arguments: zip(RetryLadder.rungs, [1, 5, 30, 120, 600, 3600, 21600, 86400]))
+    @Test("Each rung has its queue", arguments: zip(RetryLadder.delays, [1, 5, 30, 120, 600, 3600, 21600, 86400]))
     func rungs(_ rung: Duration, _ seconds: Int) throws {
         #expect(Topology.retry("s", rung) == "s.retry.\(seconds)")
         let subscription = try Subscription("s", patterns: ["a"])

@@ -17,8 +17,8 @@ struct RetryPolicyTests {
     }
 
     @Test func everyRungIsItsOwnNearest() {
-        #expect(RetryLadder.rungs.map(RetryLadder.nearest(to:)) == RetryLadder.rungs)
-        #expect(RetryLadder.rungs == RetryLadder.rungs.sorted())
+        #expect(RetryLadder.delays.map(RetryLadder.nearest(to:)) == RetryLadder.delays)
+        #expect(RetryLadder.delays == RetryLadder.delays.sorted())
     }
 
     @Test(arguments: [

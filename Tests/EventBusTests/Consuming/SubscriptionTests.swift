@@ -15,7 +15,7 @@ struct SubscriptionTests {
     }
 
     @Test(arguments: [
-        "", "a b", "ä", "a/b", "a*", "a\n", "amq.x", "amq", "x.dead", "x.solo", "x.retry.1", "x.retry.86400",
+        "", "a b", "ä", "a/b", "a*", "a\n", "amq.x", "amq", "x.dead", "x.quarantine", "x.retry.1", "x.retry.86400",
         String(repeating: "x", count: 201),
     ])
     func invalidNames(name: String) {

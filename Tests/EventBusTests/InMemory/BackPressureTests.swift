@@ -23,7 +23,7 @@ struct BackPressureTests {
         scope.run = self.stage.start { [bus] in
             try await bus.withDeliveries(to: subscription) { deliveries in
                 scope.attach(deliveries)
-                _ = try await Level().wait(above: 0)
+                _ = try await Notifier().wait(above: 0)
             }
         }
         return scope

@@ -42,7 +42,7 @@ final class Log<Entry: Sendable>: Sendable {
 
 /// A gate that tasks wait at until it is opened, or until they are cancelled.
 struct Gate: Sendable {
-    private let level = Level()
+    private let level = Notifier()
 
     func open() { self.level.raise() }
 

@@ -37,7 +37,7 @@ struct SupportTests {
 
     @Test func aWaitWithADeadlineEndsAtTheDeadline() {
         let signal = Signal()
-        let timeline = Timeline(self.stage.clock)
+        let timeline = RelativeClock(self.stage.clock)
         let waiting = self.stage.start { await signal.wait(until: .seconds(3), on: timeline) }
         self.stage.advance(by: .seconds(2.999))
         #expect(!waiting.hasEnded)
@@ -47,7 +47,7 @@ struct SupportTests {
 
     @Test func aWaitWithADeadlineEndsWhenTheSignalIsRaised() {
         let signal = Signal()
-        let timeline = Timeline(self.stage.clock)
+        let timeline = RelativeClock(self.stage.clock)
         let waiting = self.stage.start { await signal.wait(until: .seconds(3), on: timeline) }
         signal.raise()
         self.stage.settle()
@@ -57,17 +57,17 @@ struct SupportTests {
 
     @Test func aWaitWithADeadlineEndsWhenItIsCancelled() {
         let signal = Signal()
-        let timeline = Timeline(self.stage.clock)
+        let timeline = RelativeClock(self.stage.clock)
         let waiting = self.stage.start { await signal.wait(until: .seconds(3), on: timeline) }
         waiting.cancel()
         self.stage.settle()
         #expect(waiting.hasEnded)
     }
 
-    // MARK: Level
+    // MARK: Notifier
 
     @Test func aLevelWakesEveryWaiterThatItHasPassed() throws {
-        let level = Level()
+        let level = Notifier()
         let first = self.stage.start { try await level.wait(above: 0) }
         let second = self.stage.start { try await level.wait(above: 0) }
         #expect(!first.hasEnded && !second.hasEnded)
@@ -81,7 +81,7 @@ struct SupportTests {
     }
 
     @Test func aLevelWakesNobodyBeforeItsTime() throws {
-        let level = Level()
+        let level = Notifier()
         let waiting = self.stage.start { try await level.wait(above: 1) }
         level.raise()
         self.stage.settle()
@@ -92,7 +92,7 @@ struct SupportTests {
     }
 
     @Test func aLevelWakesItsWaitersInOrderOfArrival() {
-        let level = Level()
+        let level = Notifier()
         let log = Log<Int>()
         let waiting = (1...20).map { number in
             self.stage.start {
@@ -107,7 +107,7 @@ struct SupportTests {
     }
 
     @Test func aCancelledWaitForALevelThrows() {
-        let level = Level()
+        let level = Notifier()
         let waiting = self.stage.start { try await level.wait(above: 0) }
         waiting.cancel()
         self.stage.settle()
@@ -117,15 +117,15 @@ struct SupportTests {
         #expect(level.value == 1)
     }
 
-    // MARK: Turnstile
+    // MARK: AsyncSemaphore
 
-    @Test func aTurnstileLetsTasksThroughInOrderOfArrival() {
-        let turnstile = Turnstile(width: 2)
+    @Test func aSemaphoreLetsTasksThroughInOrderOfArrival() {
+        let semaphore = AsyncSemaphore(permits: 2)
         let log = Log<Int>()
         let gates = (0..<5).map { _ in Gate() }
         for number in 0..<5 {
             _ = self.stage.start {
-                try await turnstile.withTurn {
+                try await semaphore.withPermit {
                     log.append(number)
                     try await gates[number].wait()
                 }
@@ -141,13 +141,13 @@ struct SupportTests {
         #expect(log.entries == [0, 1, 2, 3, 4])
     }
 
-    @Test func aTaskThatIsCancelledBeforeATurnstileLeavesTheQueue() throws {
-        let turnstile = Turnstile()
+    @Test func aTaskThatIsCancelledBeforeASemaphoreLeavesTheQueue() throws {
+        let semaphore = AsyncSemaphore()
         let log = Log<String>()
         let gate = Gate()
-        let inside = self.stage.start { try await turnstile.withTurn { try await gate.wait() } }
-        let cancelled = self.stage.start { try await turnstile.withTurn { log.append("cancelled") } }
-        let next = self.stage.start { try await turnstile.withTurn { log.append("next") } }
+        let inside = self.stage.start { try await semaphore.withPermit { try await gate.wait() } }
+        let cancelled = self.stage.start { try await semaphore.withPermit { log.append("cancelled") } }
+        let next = self.stage.start { try await semaphore.withPermit { log.append("next") } }
         cancelled.cancel()
         self.stage.settle()
         #expect(cancelled.error is CancellationError)
@@ -156,41 +156,41 @@ struct SupportTests {
         self.stage.settle()
         #expect(inside.hasEnded && next.hasEnded)
         #expect(log.entries == ["next"])
-        try self.stage.run { try await turnstile.withTurn { log.append("free again") } }
+        try self.stage.run { try await semaphore.withPermit { log.append("free again") } }
     }
 
     @Test func aTurnThatThrowsIsGivenOn() throws {
         struct Thrown: Error {}
-        let turnstile = Turnstile()
-        #expect(throws: Thrown.self) { try self.stage.run { try await turnstile.withTurn { throw Thrown() } } }
-        try self.stage.run { try await turnstile.withTurn {} }
+        let semaphore = AsyncSemaphore()
+        #expect(throws: Thrown.self) { try self.stage.run { try await semaphore.withPermit { throw Thrown() } } }
+        try self.stage.run { try await semaphore.withPermit {} }
     }
 
-    @Test func aFullTurnstileTurnsAway() {
-        let turnstile = Turnstile(width: 1, maximumWaiting: 1)
+    @Test func aFullSemaphoreTurnsAway() {
+        let semaphore = AsyncSemaphore(permits: 1, maximumWaiting: 1)
         let gate = Gate()
-        _ = self.stage.start { try await turnstile.withTurn { try await gate.wait() } }
-        let waiting = self.stage.start { try await turnstile.withTurn {} }
-        let turnedAway = self.stage.start { try await turnstile.withTurn {} }
-        #expect(turnedAway.error is Turnstile.Full)
+        _ = self.stage.start { try await semaphore.withPermit { try await gate.wait() } }
+        let waiting = self.stage.start { try await semaphore.withPermit {} }
+        let turnedAway = self.stage.start { try await semaphore.withPermit {} }
+        #expect(turnedAway.error is AsyncSemaphore.Full)
         #expect(!waiting.hasEnded)
         gate.open()
         self.stage.settle()
         #expect(waiting.hasEnded && waiting.error == nil)
     }
 
-    // MARK: Pauses and timelines
+    // MARK: Backoff and timelines
 
     @Test func pausesDoubleUpToTheLongestAndCanStartAnew() {
-        var pauses = Pauses(first: .milliseconds(50), longest: .milliseconds(300))
-        #expect((0..<5).map { _ in pauses.next() } == [50, 100, 200, 300, 300].map { .milliseconds($0) })
-        pauses.reset()
-        #expect(pauses.next() == .milliseconds(50))
+        var backoff = Backoff(first: .milliseconds(50), longest: .milliseconds(300))
+        #expect((0..<5).map { _ in backoff.next() } == [50, 100, 200, 300, 300].map { .milliseconds($0) })
+        backoff.reset()
+        #expect(backoff.next() == .milliseconds(50))
     }
 
     @Test func aTimelineStartsAtZeroWhateverItsClockShows() {
         self.stage.clock.advance(by: .seconds(100))
-        let timeline = Timeline(self.stage.clock)
+        let timeline = RelativeClock(self.stage.clock)
         #expect(timeline.now() == .zero)
         let sleeping = self.stage.start { try await timeline.sleep(.seconds(1)) }
         self.stage.advance(by: .seconds(0.5))

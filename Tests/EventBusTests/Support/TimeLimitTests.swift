@@ -15,7 +15,7 @@ struct TimeLimitTests {
     private func limited<Value: Sendable>(
         _ body: @escaping @Sendable () async throws -> Value
     ) -> Performance<Value> {
-        let timeline = Timeline(self.stage.clock)
+        let timeline = RelativeClock(self.stage.clock)
         return self.stage.start { try await withTimeLimit(.seconds(5), on: timeline, body) }
     }
 

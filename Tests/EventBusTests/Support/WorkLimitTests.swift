@@ -14,7 +14,7 @@ struct WorkLimitTests {
     private let limit: WorkLimit
 
     init() {
-        self.limit = WorkLimit(.seconds(5), on: Timeline(self.stage.clock))
+        self.limit = WorkLimit(.seconds(5), on: RelativeClock(self.stage.clock))
     }
 
     private func supervised<Value: Sendable>(

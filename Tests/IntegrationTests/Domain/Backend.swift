@@ -5,10 +5,10 @@ import EventBus
 import EventBusRabbit
 import EventBusTesting
 import Logging
-import Payments
-import Persistence
-import PersistencePostgres
-import Users
+import EventBusPayments
+import EventBusPersistence
+import EventBusPostgres
+import EventBusUsers
 
 /// What the domain tests run on.
 enum Backend: Sendable, CustomStringConvertible {

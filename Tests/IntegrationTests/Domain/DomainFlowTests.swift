@@ -3,10 +3,10 @@
 
 import EventBus
 import EventBusTesting
-import Payments
-import Persistence
+import EventBusPayments
+import EventBusPersistence
 import Testing
-import Users
+import EventBusUsers
 
 /// The main job, the same on memory and on real servers: a registration becomes exactly one payment account.
 @Suite("Registration to account", .serialized, .timeLimit(.minutes(5)))

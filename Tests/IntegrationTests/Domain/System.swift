@@ -3,10 +3,10 @@
 
 import EventBus
 import Logging
-import Payments
-import Persistence
+import EventBusPayments
+import EventBusPersistence
 import ServiceLifecycle
-import Users
+import EventBusUsers
 
 /// Both domain modules wired to a bus and to stores, as the example services wire them, and an ear on the outcome.
 struct System: Sendable {

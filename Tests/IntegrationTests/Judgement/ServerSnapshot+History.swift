@@ -4,7 +4,7 @@
 import EventBus
 import EventBusTesting
 import Foundation
-import Payments
+import EventBusPayments
 import Synchronization
 
 extension ServerSnapshot {

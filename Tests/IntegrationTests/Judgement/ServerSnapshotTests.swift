@@ -4,7 +4,7 @@
 import EventBus
 import EventBusTesting
 import Foundation
-import Payments
+import EventBusPayments
 import Testing
 
 /// Judged without servers: that what they hold can be found wrong.

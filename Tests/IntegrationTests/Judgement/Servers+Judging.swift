@@ -5,7 +5,7 @@ import EventBus
 import EventBusRabbit
 import EventBusTesting
 import Foundation
-import Payments
+import EventBusPayments
 import Testing
 
 extension Servers {
@@ -144,7 +144,7 @@ extension Servers {
     /// Messages in the queues of the payment service's subscription, and those that it has and has not settled.
     private func unsettled() async throws -> [String] {
         let name = Payments.subscription.description
-        let queues = [name, "\(name).solo"] + RetryLadder.rungs.map { "\(name).retry.\($0.components.seconds)" }
+        let queues = [name, "\(name).quarantine"] + RetryLadder.delays.map { "\(name).retry.\($0.components.seconds)" }
         let ready = try await self.ready(in: queues)
         let taken = try await self.unacknowledged()
         return [(ready, "are in the queues of \(name)"), (taken, "are unacknowledged")].filter { $0.0 > 0 }

@@ -2,9 +2,9 @@
 // Part of swift-event-bus.
 
 import EventBusTesting
-import Payments
-import Persistence
-import Users
+import EventBusPayments
+import EventBusPersistence
+import EventBusUsers
 
 extension WholeFlow {
     /// Registers a user in a simulation of its own and settles, as a test of a user of the library would.

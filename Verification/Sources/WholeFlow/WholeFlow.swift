@@ -3,9 +3,9 @@
 
 import EventBus
 public import EventBusTesting
-import Payments
-import Persistence
-import Users
+import EventBusPayments
+import EventBusPersistence
+import EventBusUsers
 
 /// The whole system under faults: one or two instances each of the user service, the payment service and a journal whose effects
 /// are not idempotent, over one bus and three stores.

@@ -4,7 +4,7 @@
 import EventBus
 import EventBusTesting
 import Synchronization
-import Users
+import EventBusUsers
 
 /// What is outside all processes and outlives them: the wishes of users, and the fates of events.
 final class World: Sendable {

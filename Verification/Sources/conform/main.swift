@@ -4,7 +4,7 @@
 import EventBus
 import EventBusTesting
 import Foundation
-import Persistence
+import EventBusPersistence
 
 // conform: both conformance suites on the in-process bus and store, on several schedules; prints the rules that are broken.
 

@@ -4,7 +4,7 @@
 import EventBus
 import HTTPTypes
 import Hummingbird
-public import Payments
+public import EventBusPayments
 
 /// Payment accounts over HTTP: `GET /api/accounts/{user_id}`.
 public struct AccountAPI: Sendable {

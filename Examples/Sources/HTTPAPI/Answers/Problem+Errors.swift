@@ -4,8 +4,8 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import Persistence
-import Users
+import EventBusPersistence
+import EventBusUsers
 
 extension Problem {
     /// What a client is told of an error; `nil` for one that nobody expected.

@@ -5,7 +5,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOHTTP1
-import Persistence
+import EventBusPersistence
 
 /// Answers every error with a ``Problem``: those of the endpoints, and the router's own 404, which becomes 405 where another
 /// method would have been right.

@@ -3,7 +3,7 @@
 
 import EventBus
 import Hummingbird
-public import Users
+public import EventBusUsers
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

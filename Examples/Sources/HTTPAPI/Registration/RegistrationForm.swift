@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import HTTPTypes
-import Users
+import EventBusUsers
 
 /// The body of a registration; unknown fields are ignored.
 struct RegistrationForm: Decodable {

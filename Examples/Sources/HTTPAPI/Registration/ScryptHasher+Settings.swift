@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 public import Logging
-public import Users
+public import EventBusUsers
 
 extension ScryptHasher {
     /// Makes a hasher of the setting `SCRYPT_COST`: the binary logarithm of scrypt's N, 10 to 20, 15 by default.

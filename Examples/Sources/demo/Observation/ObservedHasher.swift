@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import Users
+import EventBusUsers
 
 /// A hasher that tells when it is asked and when it has answered.
 struct ObservedHasher: PasswordHasher {

@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Persistence
+import EventBusPersistence
 import Synchronization
 
 /// A store that tells what each of its transactions has committed.

@@ -4,9 +4,9 @@
 import EventBus
 import HTTPAPI
 import Hummingbird
-import Payments
-import Persistence
-import Users
+import EventBusPayments
+import EventBusPersistence
+import EventBusUsers
 
 /// A hasher that costs nothing.
 struct CheapHasher: PasswordHasher {

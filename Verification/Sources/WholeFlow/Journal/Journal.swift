@@ -3,7 +3,7 @@
 
 import EventBus
 import EventBusTesting
-import Persistence
+import EventBusPersistence
 
 /// A module whose effects are not idempotent: only the inbox keeps it from doing them twice.
 struct Journal: Sendable {

@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Persistence
+import EventBusPersistence
 
 /// An effect that is not idempotent: a consumer that handles a message twice leaves two lines.
 struct Line: Entity {

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import DequeModule
+import Synchronization
+
+/// A state behind a lock, and the tasks that wait for it to change.
+///
+/// Waiting tasks are resumed in order of arrival and after the lock has been released. A task that is cancelled leaves the
+/// list, also when it is cancelled just before it enters.
+package final class WaitList<State: Sendable, Request: Sendable, Answer: Sendable>: Sendable {
+    /// What a task that wants to wait gets.
+    package enum Entry: Sendable {
+        case answer(Answer)
+        case wait(Request)
+    }
+
+    /// The waiting tasks, as part of the guarded state.
+    package struct Waiters: Sendable {
+        fileprivate struct Waiter: Sendable {
+            let id: UInt64
+            let request: Request
+            let continuation: CheckedContinuation<Answer, Never>
+        }
+
+        fileprivate var waiting: Deque<Waiter> = []
+        fileprivate var lastID: UInt64 = 0
+        fileprivate var cancelled: Set<UInt64> = []
+        fileprivate var resumed: [(waiter: Waiter, answer: Answer)] = []
+
+        package var count: Int { self.waiting.count }
+
+        /// What the task that has waited longest asks for.
+        package var first: Request? { self.waiting.first?.request }
+
+        /// Resumes the task that has waited longest.
+        package mutating func resumeFirst(returning answer: Answer) {
+            guard let waiter = self.waiting.popFirst() else { return }
+            self.resumed.append((waiter, answer))
+        }
+
+        /// Resumes all tasks whose request fits.
+        package mutating func resumeAll(returning answer: Answer, where isDue: (Request) -> Bool = { _ in true }) {
+            for waiter in self.waiting where isDue(waiter.request) { self.resumed.append((waiter, answer)) }
+            self.waiting.removeAll { isDue($0.request) }
+        }
+    }
+
+    private struct Guarded: Sendable {
+        var state: State
+        var waiters = Waiters()
+    }
+
+    private let guarded: Mutex<Guarded>
+
+    package init(_ state: State) {
+        self.guarded = Mutex(Guarded(state: state))
+    }
+
+    /// Reads or changes the state; no task waits for such a change.
+    package func withLock<Result>(_ body: (inout State) -> Result) -> Result {
+        self.guarded.withLock { body(&$0.state) }
+    }
+
+    /// Changes the state and resumes the tasks that have waited for that.
+    package func change<Result>(_ body: (inout State, inout Waiters) -> Result) -> Result {
+        let (result, resumed) = self.guarded.withLock { guarded in
+            let result = body(&guarded.state, &guarded.waiters)
+            defer { guarded.waiters.resumed = [] }
+            return (result, guarded.waiters.resumed)
+        }
+        for (waiter, answer) in resumed { waiter.continuation.resume(returning: answer) }
+        return result
+    }
+
+    /// Asks for an answer and waits when there is none yet.
+    ///
+    /// - Parameters:
+    ///   - cancelled: the answer when the task is cancelled first.
+    ///   - enter: the answer, or what to wait for.
+    package func wait(orWhenCancelled cancelled: Answer, _ enter: (inout State, Waiters) -> Entry) async -> Answer {
+        let id = self.guarded.withLock { guarded in
+            guarded.waiters.lastID += 1
+            return guarded.waiters.lastID
+        }
+        defer { self.guarded.withLock { _ = $0.waiters.cancelled.remove(id) } }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let answer: Answer? = self.guarded.withLock { guarded in
+                    guard !guarded.waiters.cancelled.contains(id) else { return cancelled }
+                    switch enter(&guarded.state, guarded.waiters) {
+                    case .answer(let answer): return answer
+                    case .wait(let request):
+                        guarded.waiters.waiting.append(.init(id: id, request: request, continuation: continuation))
+                        return nil
+                    }
+                }
+                if let answer { continuation.resume(returning: answer) }
+            }
+        } onCancel: {
+            let waiter = self.guarded.withLock { guarded -> Waiters.Waiter? in
+                guard let index = guarded.waiters.waiting.firstIndex(where: { $0.id == id }) else {
+                    guarded.waiters.cancelled.insert(id)
+                    return nil
+                }
+                return guarded.waiters.waiting.remove(at: index)
+            }
+            waiter?.continuation.resume(returning: cancelled)
+        }
+    }
+}

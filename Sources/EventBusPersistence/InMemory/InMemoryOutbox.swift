@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import Synchronization
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// The outbox of an in-memory store.
+struct InMemoryOutbox: Outbox, OwnedOutbox {
+    let storage: InMemoryStorage
+
+    var commitCount: UInt64 { self.storage.level.value }
+    var pollInterval: Duration? { nil }
+
+    func commits(after level: UInt64) async throws -> UInt64 {
+        try await self.storage.level.wait(above: level)
+    }
+
+    func withOwnership(_ body: (any OwnedOutbox) async throws -> Void) async throws {
+        try await self.storage.ownership.withPermit { try await body(self) }
+    }
+
+    func oldest() async throws(RepositoryError) -> Date? {
+        self.storage.tables.withLock { $0.outbox.oldest?.time }
+    }
+
+    func exchange(
+        published: [OutboxRow.ID],
+        limit: Int,
+        except held: HeldRows
+    ) async throws(RepositoryError) -> [OutboxRow] {
+        self.storage.tables.withLock { tables in
+            tables.removeFromOutbox(published)
+            return tables.outbox.next(limit: limit, except: held)
+        }
+    }
+}

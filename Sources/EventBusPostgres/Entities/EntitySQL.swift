@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBusPersistence
+
+/// The statements of an entity, made once from its schema.
+///
+/// Its names are plain identifiers; the schema has checked.
+struct EntitySQL<Model: Entity>: Sendable {
+    /// A unique key and how to look for its value.
+    private struct Lookup: Sendable {
+        let key: UniqueKey<Model>
+        let column: Column
+        let condition: String
+        let find: SQL
+    }
+
+    let table: String
+    let insert: SQL
+    let update: SQL
+    private let id: Column
+    private let findByID: SQL
+    private let lookups: [Lookup]
+    private let qualifiedTable: String
+    /// Whether the values of all unique keys are taken.
+    private let allTaken: SQL
+
+    init(schema: EntitySchema<Model>, namespace: String) {
+        let table = "\"\(namespace)\".\"\(schema.table)\""
+        let columns = schema.columns.map { "\"\($0.name)\"" }
+        let list = columns.joined(separator: ", ")
+        let places = columns.indices.map { "$\($0 + 1)" }.joined(separator: ", ")
+        // With only an id there is nothing to set; setting the id to itself still says whether the row is there.
+        let changed = columns.count > 1 ? columns.indices.dropFirst() : columns.indices
+        let changes = changed.map { "\(columns[$0]) = $\($0 + 1)" }.joined(separator: ", ")
+        self.table = schema.table
+        self.qualifiedTable = table
+        self.id = schema.columns[0]
+        self.insert = SQL("INSERT INTO \(table) (\(list)) VALUES (\(places))")
+        // 0 rows: 1 / 0 fails the transaction in the same round trip (22012).
+        self.update = SQL(
+            """
+            WITH touched AS (UPDATE \(table) SET \(changes) WHERE "id" = $1 RETURNING 1) \
+            SELECT 1 / count(*) FROM touched
+            """
+        )
+        self.findByID = SQL("SELECT \(list) FROM \(table) WHERE \"id\" = $1")
+        self.lookups = schema.uniqueKeys.compactMap { key in
+            guard let column = schema.columns.first(where: { $0.name == key.column }) else { return nil }
+            let isFolded = key.ignoringCase && column.kind == .text
+            let condition = isFolded ? "lower(\"\(column.name)\" COLLATE \"C\")" : "\"\(column.name)\""
+            let find = SQL("SELECT \(list) FROM \(table) WHERE \(condition) = $1")
+            return Lookup(key: key, column: column, condition: condition, find: find)
+        }
+        self.allTaken = Self.taken(table, self.lookups)
+    }
+
+    /// nil: no row can hold the value.
+    func find(_ value: ColumnValue) -> Statement? {
+        Self.parameter(value, for: self.id).map { Statement(self.findByID, [$0]) }
+    }
+
+    /// nil: no row can hold the value, or the schema doesn't have the key.
+    func find(by key: UniqueKey<Model>, _ value: ColumnValue) -> Statement? {
+        guard let lookup = self.lookups.first(where: { $0.key == key }) else { return nil }
+        return Self.parameter(key.normalized(value), for: lookup.column).map { Statement(lookup.find, [$0]) }
+    }
+
+    /// A row with a truth value for each of the keys; those of which no row can hold the value are left out.
+    func taken(_ values: [UniqueKey<Model>: ColumnValue]) -> (Statement, [UniqueKey<Model>]) {
+        var (parameters, lookups, keys): ([Parameter], [Lookup], [UniqueKey<Model>]) = ([], [], [])
+        for lookup in self.lookups {
+            guard let value = values[lookup.key],
+                let parameter = Self.parameter(lookup.key.normalized(value), for: lookup.column)
+            else { continue }
+            parameters.append(parameter)
+            lookups.append(lookup)
+            keys.append(lookup.key)
+        }
+        let sql = lookups.count == self.lookups.count ? self.allTaken : Self.taken(self.qualifiedTable, lookups)
+        return (Statement(sql, parameters), keys)
+    }
+
+    private static func taken(_ table: String, _ lookups: [Lookup]) -> SQL {
+        let checks = lookups.enumerated().map { index, lookup in
+            "EXISTS (SELECT FROM \(table) WHERE \(lookup.condition) = $\(index + 1))"
+        }
+        return SQL("SELECT " + checks.joined(separator: ", "))
+    }
+
+    private static func parameter(_ value: ColumnValue, for column: Column) -> Parameter? {
+        guard value.kind == column.kind else { return nil }
+        return try? Parameter(value, for: column)
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Crypto
+import EventBusPersistence
+
+/// Which migrations are still to be applied, or why that can't be said.
+///
+/// Without I/O.
+struct MigrationPlan: Sendable {
+    struct Applied: Sendable, Hashable {
+        let version: Int
+        let checksum: String
+    }
+
+    let pending: [Migration]
+
+    /// Versions above all known ones are left alone: a newer release has run, and the older one runs beside it for a while.
+    init(known: [Migration], applied: [Applied]) throws(RepositoryError) {
+        let known = try Self.ordered(known)
+        let checksums = Dictionary(applied.map { ($0.version, $0.checksum) }) { first, _ in first }
+        let newest = applied.map(\.version).max() ?? 0
+        var pending: [Migration] = []
+        for migration in known {
+            guard let checksum = checksums[migration.version] else {
+                guard migration.version > newest else {
+                    throw RepositoryError(
+                        .migration,
+                        "migration \(migration.version) comes too late: \(newest) has been applied"
+                    )
+                }
+                pending.append(migration)
+                continue
+            }
+            guard checksum == Self.checksum(migration) else {
+                throw RepositoryError(.migration, "migration \(migration.version) was changed after it was applied")
+            }
+        }
+        let versions = Set(known.map(\.version))
+        let last = known.last?.version ?? 0
+        if let unknown = applied.map(\.version).filter({ $0 <= last && !versions.contains($0) }).min() {
+            throw RepositoryError(.migration, "migration \(unknown) has been applied but is not known")
+        }
+        self.pending = pending
+    }
+
+    static func ordered(_ migrations: [Migration]) throws(RepositoryError) -> [Migration] {
+        let ordered = migrations.sorted { $0.version < $1.version }
+        for (index, migration) in ordered.enumerated() {
+            guard migration.version > 0 else {
+                throw RepositoryError(.migration, "migration \(migration.version): versions are positive")
+            }
+            guard index == 0 || ordered[index - 1].version != migration.version else {
+                throw RepositoryError(.migration, "migration \(migration.version) is there twice")
+            }
+        }
+        return ordered
+    }
+
+    /// SHA-256 of the SQL text, in lower-case hexadecimal.
+    static func checksum(_ migration: Migration) -> String {
+        SHA256.hash(data: Array(migration.sql.utf8)).map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+    }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Logging
+import EventBusPersistence
+
+/// Brings a module's schema up to date, one instance at a time.
+///
+/// The lock is asked for again and again instead of being waited for: a session that waits holds a snapshot, and
+/// `CREATE INDEX CONCURRENTLY` of the one who has the lock would wait for it in turn.
+struct Migrator: Sendable {
+    let connection: Connection
+    let schema: SchemaName
+    let migrations: [Migration]
+    let logger: Logger
+
+    private static let pause: Duration = .milliseconds(200)
+    private static let attempts = 20
+
+    private var table: String { self.schema.table("migrations") }
+
+    func run() async throws {
+        let key = self.schema.lock("migrations")
+        while try await self.query("SELECT pg_try_advisory_lock(\(key))") != [["t"]] {
+            try await Task.sleep(for: Self.pause)
+        }
+        try await self.createBookkeeping()
+        try await self.apply(OwnMigrations.all, of: "eventbus")
+        try await self.apply(self.migrations, of: "module")
+    }
+
+    /// Only what is missing is created, so that a role without the right to create works once all is there.
+    private func createBookkeeping() async throws {
+        guard try await self.query("SELECT to_regclass('\(self.table)') IS NULL") == [["t"]] else { return }
+        if try await self.query("SELECT to_regnamespace('\(self.schema.name)') IS NULL") == [["t"]] {
+            // Another module's migrator may create the same schema: its lock is another one.
+            _ = try await self.query("CREATE SCHEMA IF NOT EXISTS \"\(self.schema.name)\"")
+        }
+        _ = try await self.query(
+            """
+            CREATE TABLE IF NOT EXISTS \(self.table) (
+                owner text NOT NULL, version bigint NOT NULL, name text NOT NULL, checksum text NOT NULL,
+                applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (owner, version)
+            )
+            """
+        )
+    }
+
+    private func apply(_ migrations: [Migration], of owner: String) async throws {
+        let rows = try await self.query("SELECT version, checksum FROM \(self.table) WHERE owner = '\(owner)'")
+        let applied = rows.map { MigrationPlan.Applied(version: Int($0[0]) ?? 0, checksum: $0[1]) }
+        for migration in try MigrationPlan(known: migrations, applied: applied).pending {
+            try await self.apply(migration, of: owner)
+            self.logger.debug(
+                "Migration applied",
+                metadata: [
+                    "postgres.schema": "\(self.schema.name)", "postgres.migration.version": "\(migration.version)",
+                ]
+            )
+        }
+    }
+
+    /// The step and its note in one transaction.
+    ///
+    /// A lock that others hold is asked for again, so that they aren't queued up.
+    private func apply(_ migration: Migration, of owner: String) async throws {
+        let name = migration.name.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
+        let script = """
+            BEGIN;
+            SET LOCAL lock_timeout = '3s';
+            \(migration.sql)
+            ;
+            INSERT INTO \(self.table) (owner, version, name, checksum)
+            VALUES ('\(owner)', \(migration.version), '\(name)', '\(MigrationPlan.checksum(migration))');
+            COMMIT
+            """
+        for attempt in 1... {
+            let outcome = await self.connection.run(script: script)
+            guard case .failed(let failure, _) = outcome else {
+                _ = try Self.results(outcome)
+                return
+            }
+            _ = await self.connection.run(script: "ROLLBACK")
+            guard failure.state == .lockNotAvailable, attempt < Self.attempts else {
+                throw RepositoryError(
+                    .migration,
+                    "migration \(migration.version) (\(migration.name)) failed: \(failure.state.code)",
+                    cause: failure
+                )
+            }
+            try await Task.sleep(for: Self.pause)
+        }
+    }
+
+    private func query(_ sql: String) async throws -> [[String]] {
+        let results = try Self.results(await self.connection.run(script: sql))
+        guard let rows = results.last?.rows else { return [] }
+        return try rows.map { row in try (0..<rows.columnCount).map { try row.text($0) } }
+    }
+
+    private static func results(_ outcome: SegmentOutcome) throws -> [StatementResult] {
+        switch outcome {
+        case .completed(let results): return results
+        case .failed(let failure, _): throw RepositoryError(failure, of: nil)
+        case .notSent, .lost: throw RepositoryError(.unavailable, "the connection was lost")
+        }
+    }
+}

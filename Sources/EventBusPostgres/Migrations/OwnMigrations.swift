@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBusPersistence
+
+/// The tables of the package itself.
+///
+/// As with any migrations: never change one, add one.
+enum OwnMigrations {
+    static let all: [Migration] = [
+        Migration(
+            1,
+            "outbox, inbox and claims",
+            sql: """
+                CREATE TABLE eventbus_outbox (
+                    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+                    message_id text NOT NULL,
+                    topic text COLLATE "C" NOT NULL,
+                    type text NOT NULL,
+                    version integer NOT NULL,
+                    source text NOT NULL,
+                    time timestamptz NOT NULL,
+                    ordering_key text COLLATE "C",
+                    requires_subscriber boolean NOT NULL,
+                    content_type text NOT NULL,
+                    headers bytea,
+                    body bytea NOT NULL
+                ) WITH (
+                    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
+                    autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off
+                );
+                CREATE INDEX eventbus_outbox_plain ON eventbus_outbox (topic, id) WHERE ordering_key IS NULL;
+                CREATE INDEX eventbus_outbox_keyed ON eventbus_outbox (topic, id) WHERE ordering_key IS NOT NULL;
+                CREATE INDEX eventbus_outbox_key ON eventbus_outbox (ordering_key, id)
+                    WHERE ordering_key IS NOT NULL;
+                CREATE TABLE eventbus_inbox (
+                    consumer text COLLATE "C" NOT NULL,
+                    message_id text COLLATE "C" NOT NULL,
+                    handled_at timestamptz NOT NULL DEFAULT now(),
+                    PRIMARY KEY (consumer, message_id)
+                );
+                CREATE INDEX eventbus_inbox_age ON eventbus_inbox USING brin (handled_at);
+                CREATE TABLE eventbus_claims (
+                    consumer text COLLATE "C" NOT NULL,
+                    message_id text COLLATE "C" NOT NULL,
+                    starts bigint NOT NULL,
+                    claimed_at timestamptz NOT NULL DEFAULT now(),
+                    PRIMARY KEY (consumer, message_id)
+                );
+                CREATE INDEX eventbus_claims_age ON eventbus_claims USING brin (claimed_at);
+                """
+        ),
+        Migration(
+            2,
+            "claims that can be repeated",
+            sql: "ALTER TABLE eventbus_claims ADD COLUMN last_start uuid;"
+        ),
+    ]
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusPersistence
+
+extension PostgresStorage {
+    /// Runs one statement that changes nothing; reads side by side go out together.
+    func read(_ statement: Statement) async throws(RepositoryError) -> Rows {
+        try await self.rows { pool throws(PostgresError) in try await pool.read(statement) }
+    }
+
+    /// Runs one statement by itself.
+    func run(_ statement: Statement) async throws(RepositoryError) -> Rows {
+        try await self.rows { pool throws(PostgresError) in try await pool.run([statement]) }
+    }
+
+    private func rows(
+        _ send: (ConnectionPool) async throws(PostgresError) -> SegmentOutcome
+    ) async throws(RepositoryError) -> Rows {
+        try await self.waitUntilReady()
+        do {
+            return try self.rows(try await send(self.pool))
+        } catch {
+            throw error as? RepositoryError
+                ?? RepositoryError(error as? PostgresError ?? PostgresError(.unexpectedData))
+        }
+    }
+
+    /// The rows of the last statement.
+    func rows(_ outcome: SegmentOutcome) throws(RepositoryError) -> Rows {
+        switch outcome {
+        case .completed(let results): return results.last?.rows ?? Rows(columnCount: 0)
+        case .failed(let failure, _): throw RepositoryError(failure, of: nil)
+        case .notSent, .lost: throw RepositoryError(PostgresError(.connectionLost))
+        }
+    }
+
+    /// A session of its own, set up for the relay's one query.
+    func openRelayConnection() async throws(RepositoryError) -> Connection {
+        let settings =
+            self.configuration.settings(schema: self.schema) + [
+                // A lost removal means that an event is published again, which may happen anyway.
+                ("synchronous_commit", "off"),
+                // The plan must be the one for a million rows, also when it is made while there are none.
+                ("enable_seqscan", "off"), ("enable_bitmapscan", "off"), ("jit", "off"),
+            ]
+        do {
+            return try await Connection.open(
+                ConnectionParameters(self.configuration, settings: settings),
+                mode: .pipeline,
+                timeouts: self.configuration.timeouts,
+                on: self.thread
+            )
+        } catch {
+            throw RepositoryError(error)
+        }
+    }
+
+    /// Returns when the schema is there; throws `unavailable` when that takes longer than anybody waits for a connection.
+    func waitUntilReady() async throws(RepositoryError) {
+        guard self.readiness.value == 0 else { return }
+        let isReady = await withTaskGroup(of: Bool.self) { group in
+            group.addTask { (try? await self.readiness.wait(above: 0)) != nil }
+            group.addTask {
+                try? await Task.sleep(for: self.configuration.waitTimeout)
+                return false
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? false
+        }
+        guard !isReady else { return }
+        throw RepositoryError(
+            .unavailable,
+            "the store is not running or its schema is not ready",
+            cause: Task.isCancelled ? CancellationError() : nil
+        )
+    }
+}
+
+extension PostgresConfiguration {
+    /// The settings of a session that serves callers.
+    func settings(schema: SchemaName) -> [(name: String, value: String)] {
+        [
+            ("search_path", "\(schema.name),pg_temp"),
+            ("statement_timeout", self.statementTimeout.milliseconds),
+            ("lock_timeout", self.lockTimeout.milliseconds),
+            ("idle_in_transaction_session_timeout", "60000"),
+        ] + Self.keepalives
+    }
+
+    /// By these the server notices that this machine is gone, and gives back the locks that it held.
+    private static let keepalives = [
+        (name: "tcp_keepalives_idle", value: "15"), (name: "tcp_keepalives_interval", value: "5"),
+        (name: "tcp_keepalives_count", value: "3"),
+    ]
+
+    /// The settings of the session that migrates; a step may take as long as it has to.
+    func migrationSettings(_ schema: SchemaName) -> [(name: String, value: String)] {
+        [("search_path", "\(schema.name),pg_temp"), ("statement_timeout", "0")] + Self.keepalives
+    }
+
+    /// The server ends a statement by itself; it is given up only when that doesn't work.
+    var timeouts: ConnectionCore.Timeouts {
+        ConnectionCore.Timeouts(connect: self.connectTimeout, response: self.statementTimeout + .seconds(10))
+    }
+}
+
+extension Duration {
+    fileprivate var milliseconds: String {
+        String(self.components.seconds * 1000 + self.components.attoseconds / 1_000_000_000_000_000)
+    }
+}

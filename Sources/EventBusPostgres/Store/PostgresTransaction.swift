@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusPersistence
+import Synchronization
+
+/// A transaction of a Postgres store: the writes that it has collected, and its first error.
+///
+/// Without a read it never holds a connection: `commit` sends all of it as one implicit transaction (PostgreSQL 15 manual,
+/// 55.2.2.1). The first read takes a connection and opens an explicit one.
+final class PostgresTransaction: TransactionContext {
+    private struct State: Sendable {
+        var writes: [PostgresWrite] = []
+        var messages: [Message] = []
+        var hasPublished = false
+        var lease: ConnectionPool.Lease?
+        var failure: RepositoryError?
+        var hasEnded = false
+    }
+
+    private static let begin = Statement("BEGIN")
+    private static let commit = Statement("COMMIT")
+    private static let rollback = Statement("ROLLBACK")
+
+    let storage: PostgresStorage
+    private let state = Mutex(State())
+
+    init(storage: PostgresStorage) {
+        self.storage = storage
+    }
+
+    /// The error that has poisoned the transaction.
+    var failure: RepositoryError? { self.state.withLock { $0.failure } }
+    /// Whether outbox rows are part of it.
+    var hasPublished: Bool { self.state.withLock { $0.hasPublished } }
+
+    func publish(_ message: Message) throws(RepositoryError) {
+        try self.change { state throws(RepositoryError) in
+            try message.checkStorable()
+            state.messages.append(message)
+            state.hasPublished = true
+        }
+    }
+
+    /// Collects a write; one that can't be made poisons the transaction like one that fails.
+    func collect(_ write: () throws(RepositoryError) -> PostgresWrite) throws(RepositoryError) {
+        try self.change { state throws(RepositoryError) in state.writes.append(try write()) }
+    }
+
+    func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool] {
+        let statement: Statement
+        do {
+            statement = try self.storage.inbox.mark(ids, by: consumer)
+        } catch {
+            throw RepositoryError(error)
+        }
+        let rows = try await self.read(statement, from: "eventbus_inbox") ?? Rows(columnCount: 1)
+        var fresh: Set<ExactText> = []
+        do {
+            for row in rows { fresh.insert(ExactText(try row.text(0))) }
+        } catch {
+            throw RepositoryError(error)
+        }
+        return ids.map { fresh.remove(ExactText($0)) != nil }
+    }
+
+    /// Sends what was collected, and the statement behind it; no statement: an answer is known without the server.
+    func read(_ statement: Statement?, from table: String) async throws(RepositoryError) -> Rows? {
+        let (writes, lease) = try self.take()
+        let isFirst = lease == nil
+        var statements = writes.map(\.statement)
+        if let statement { statements.append(statement) }
+        guard !statements.isEmpty else { return nil }
+        if isFirst { statements.insert(PostgresTransaction.begin, at: 0) }
+        do {
+            let results = try await self.send(statements, over: lease, writes: writes, offset: isFirst ? 1 : 0)
+            return statement == nil ? nil : results.last?.rows
+        } catch {
+            self.state.withLock { $0.failure = $0.failure ?? error }
+            throw error
+        }
+    }
+
+    /// Commits; after an error nothing remains, except with `commitUnknown`.
+    func commit() async throws(RepositoryError) {
+        let (writes, lease) = try self.take()
+        self.state.withLock { $0.hasEnded = true }
+        guard let lease else {
+            guard !writes.isEmpty else { return }
+            do {
+                let outcome = try await self.storage.pool.run(writes.map(\.statement))
+                _ = try PostgresTransaction.results(outcome, writes: writes, offset: 0, isCommit: true)
+            } catch {
+                throw error as? RepositoryError ?? (error as? PostgresError).map { RepositoryError($0) }
+                    ?? RepositoryError(.database, "the transaction failed", cause: error)
+            }
+            return
+        }
+        let outcome = await lease.connection.run(writes.map(\.statement) + [PostgresTransaction.commit])
+        let results = try PostgresTransaction.results(outcome, writes: writes, offset: 0, isCommit: true)
+        // COMMIT of a transaction that has failed succeeds, with another tag (PostgreSQL 15 manual, COMMIT).
+        guard results.last?.command == "COMMIT" else {
+            throw RepositoryError(.database, "the transaction was rolled back")
+        }
+    }
+
+    /// Ends the scope and gives the connection back, in a state in which the next one can use it.
+    func end(committed: Bool) async {
+        let lease = self.state.withLock { state in
+            state.hasEnded = true
+            state.writes = []
+            state.messages = []
+            defer { state.lease = nil }
+            return state.lease
+        }
+        guard let lease else { return }
+        guard !committed else { return self.storage.pool.release(lease, .exclusive) }
+        let outcome = await lease.connection.run([PostgresTransaction.rollback])
+        var isReusable = false
+        if case .completed = outcome { isReusable = true }
+        self.storage.pool.release(lease, .exclusive, isReusable: isReusable)
+    }
+
+    private func send(
+        _ statements: [Statement],
+        over held: ConnectionPool.Lease?,
+        writes: [PostgresWrite],
+        offset: Int
+    ) async throws(RepositoryError) -> [StatementResult] {
+        let lease: ConnectionPool.Lease
+        if let held {
+            lease = held
+        } else {
+            do {
+                lease = try await self.storage.pool.lease(.exclusive)
+            } catch {
+                throw RepositoryError(error)
+            }
+            self.state.withLock { $0.lease = lease }
+        }
+        let outcome = await lease.connection.run(statements)
+        return try PostgresTransaction.results(outcome, writes: writes, offset: offset, isCommit: false)
+    }
+
+    /// Takes what has been collected; outbox rows go last, in one statement, since nothing else depends on them.
+    private func take() throws(RepositoryError) -> ([PostgresWrite], ConnectionPool.Lease?) {
+        let (writes, messages, lease) = try self.change { state in
+            defer {
+                state.writes = []
+                state.messages = []
+            }
+            return (state.writes, state.messages, state.lease)
+        }
+        guard !messages.isEmpty else { return (writes, lease) }
+        do {
+            let statement = try self.storage.outboxRows.insert(messages)
+            return (writes + [PostgresWrite(statement, table: "eventbus_outbox")], lease)
+        } catch {
+            let failure = RepositoryError(error)
+            self.state.withLock { $0.failure = $0.failure ?? failure }
+            throw failure
+        }
+    }
+
+    private func change<Result: Sendable>(
+        _ change: (inout State) throws(RepositoryError) -> Result
+    ) throws(RepositoryError) -> Result {
+        try self.state.withLock { state throws(RepositoryError) in
+            if state.hasEnded { throw RepositoryError(.transactionEnded, "the transaction's scope has ended") }
+            if let failure = state.failure { throw failure }
+            do throws(RepositoryError) {
+                return try change(&state)
+            } catch {
+                state.failure = error
+                throw error
+            }
+        }
+    }
+
+    private static func results(
+        _ outcome: SegmentOutcome,
+        writes: [PostgresWrite],
+        offset: Int,
+        isCommit: Bool
+    ) throws(RepositoryError) -> [StatementResult] {
+        switch outcome {
+        case .completed(let results): return results
+        case .failed(let failure, let index):
+            let write = writes.indices.contains(index - offset) ? writes[index - offset] : nil
+            throw RepositoryError(failure, of: write)
+        case .notSent: throw RepositoryError(.unavailable, "the connection was lost before anything was sent")
+        case .lost(let failure?) where !failure.state.saysUnavailable: throw RepositoryError(failure, of: nil)
+        case .lost(let failure):
+            let code: RepositoryError.Code = isCommit ? .commitUnknown : .unavailable
+            throw RepositoryError(code, "the connection was lost while the answer was due", cause: failure)
+        }
+    }
+}

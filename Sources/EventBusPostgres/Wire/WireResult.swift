@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import CEventBusPostgres
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
+/// One answer of the server, read and freed.
+enum WireResult: Sendable {
+    case success(StatementResult)
+    case failure(ServerFailure)
+    /// Skipped, since an earlier statement of the segment failed.
+    case aborted
+    case sync
+    /// Something that nobody asked for, such as COPY.
+    case unexpected
+}
+
+extension WireResult {
+    /// Reads a result; it stays the caller's to free.
+    init(reading result: OpaquePointer) {
+        switch PQresultStatus(result) {
+        case PGRES_TUPLES_OK: self = .success(Self.statementResult(result, rows: Self.rows(result)))
+        case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY:
+            self = .success(Self.statementResult(result, rows: Rows(columnCount: 0)))
+        case PGRES_FATAL_ERROR: self = .failure(Self.serverFailure(result))
+        case PGRES_PIPELINE_ABORTED: self = .aborted
+        case PGRES_PIPELINE_SYNC: self = .sync
+        default: self = .unexpected
+        }
+    }
+
+    private static func statementResult(_ result: OpaquePointer, rows: Rows) -> StatementResult {
+        // The tag's first word; what follows it are numbers.
+        let tag = UnsafeBufferPointer(start: PQcmdStatus(result), count: strcspn(PQcmdStatus(result), " "))
+        return StatementResult(
+            command: tag.withMemoryRebound(to: UInt8.self) { String(decoding: $0, as: UTF8.self) },
+            affected: strtol(PQcmdTuples(result), nil, 10),
+            rows: rows
+        )
+    }
+
+    private static func rows(_ result: OpaquePointer) -> Rows {
+        let count = PQntuples(result)
+        let columns = PQnfields(result)
+        var size = 0
+        for row in 0..<count {
+            for column in 0..<columns { size += Int(PQgetlength(result, row, column)) }
+        }
+        var rows = Rows(columnCount: Int(columns))
+        rows.reserve(bytes: size, rows: Int(count))
+        for row in 0..<count {
+            for column in 0..<columns {
+                guard PQgetisnull(result, row, column) == 0 else {
+                    rows.append(nil)
+                    continue
+                }
+                let length = Int(PQgetlength(result, row, column))
+                rows.append(UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: length))
+            }
+            rows.endRow()
+        }
+        return rows
+    }
+
+    private static func serverFailure(_ result: OpaquePointer) -> ServerFailure {
+        ServerFailure(
+            // Without a code it is libpq's own message: the connection is in trouble.
+            state: SQLState(Self.field("C", of: result) ?? "08006"),
+            constraint: Self.field("n", of: result),
+            table: Self.field("t", of: result),
+            message: Self.field("M", of: result) ?? String(cString: PQresultErrorMessage(result))
+        )
+    }
+
+    /// libpq names the fields by letters (postgres_ext.h); Swift doesn't import those macros.
+    private static func field(_ letter: Unicode.Scalar, of result: OpaquePointer) -> String? {
+        PQresultErrorField(result, Int32(letter.value)).map { String(cString: $0) }
+    }
+}

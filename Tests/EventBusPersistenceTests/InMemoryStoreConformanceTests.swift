@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBusTesting
+import EventBusPersistence
+import Testing
+
+@Suite("The in-memory store keeps the contract")
+struct InMemoryStoreConformanceTests {
+    private struct Harness: StoreHarness {
+        let store: any Store = InMemoryStore()
+        let otherStore: any Store = InMemoryStore()
+    }
+
+    @Test(arguments: StoreConformance.cases)
+    func conforms(_ testCase: StoreConformance.Case) async throws {
+        try await testCase.run(on: Harness())
+    }
+}

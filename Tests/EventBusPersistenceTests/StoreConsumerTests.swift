@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusTesting
+import EventBusPersistence
+import Synchronization
+import Testing
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+@Suite("Event consumer with a store")
+struct StoreConsumerTests {
+    private static let name: SubscriptionName = "test.answers"
+
+    private let stage = Stage()
+    private let store = FaultyStore()
+    private let bus: InMemoryEventBus
+    private let calls = Calls()
+
+    init() {
+        self.bus = InMemoryEventBus(clock: self.stage.clock)
+    }
+
+    /// What the handler was called with, and whether it is to fail.
+    private final class Calls: Sendable {
+        struct Failed: Error {}
+
+        private struct State: Sendable {
+            var labels: [String] = []
+            var failing: [String: Int] = [:]
+        }
+
+        private let state = Mutex(State())
+
+        var labels: [String] { self.state.withLock { $0.labels } }
+
+        func fail(_ label: String, times: Int = 1) {
+            self.state.withLock { $0.failing[label] = times }
+        }
+
+        func enter(_ label: String) throws {
+            let fails = self.state.withLock { state in
+                state.labels.append(label)
+                guard let times = state.failing[label], times > 0 else { return false }
+                state.failing[label] = times - 1
+                return true
+            }
+            if fails { throw Failed() }
+        }
+    }
+
+    /// A consumer that answers each question with an entity and an event.
+    private func consumer(
+        batch: Int = 1,
+        doneOn key: UniqueKey<Answer>? = nil,
+        retry: RetryPolicy = .standard
+    ) -> EventConsumer {
+        let answers = self.store.repository(for: Answer.self)
+        let calls = self.calls
+        let handler: @Sendable (Asked, borrowing Transaction) async throws -> Void = { event, transaction in
+            try answers.insert(Answer(event.label), in: transaction)
+            try transaction.publish(Noted(label: event.label))
+            try calls.enter(event.label)
+        }
+        let on = key.map { On(Asked.self, doneOn: $0, handler) } ?? On(Asked.self, handler)
+        return EventConsumer(
+            Self.name,
+            on: self.bus,
+            store: self.store,
+            batch: batch,
+            options: ConsumerOptions(concurrency: 1, retry: retry),
+            clock: self.stage.clock
+        ) {
+            on
+        }
+    }
+
+    private func message(_ label: String, id: String? = nil) throws -> Message {
+        var message = try Message(Asked(label: label))
+        if let id { message.id = id }
+        return message
+    }
+
+    /// Lets messages wait in the subscription before anybody consumes.
+    private func enqueue(_ messages: Message...) throws {
+        let (bus, messages) = (self.bus, messages)
+        try self.stage.run {
+            let patterns = [TopicPattern(Asked.topic)]
+            try await bus.withDeliveries(to: try Subscription(Self.name, patterns: patterns)) { _ in }
+            _ = await bus.publish(messages)
+        }
+    }
+
+    private func publish(_ messages: Message...) throws {
+        let (bus, messages) = (self.bus, messages)
+        try self.stage.run { _ = await bus.publish(messages) }
+        self.stage.settle()
+    }
+
+    private func hasAnswer(_ label: String) throws -> Bool {
+        let answers = self.store.repository(for: Answer.self)
+        return try self.stage.run { try await answers.find(by: Answer.byLabel, label) != nil }
+    }
+
+    /// The labels of the events that wait in the outbox.
+    private func published() throws -> [String] {
+        let store = self.store
+        return try self.stage.run {
+            let labels = Mutex<[String]>([])
+            try await store.base.outbox.withOwnership { outbox in
+                let rows = try await outbox.exchange(published: [], limit: 1000, except: HeldRows())
+                labels.withLock { $0 = rows.map(\.message.label) }
+            }
+            return labels.withLock { $0 }
+        }
+    }
+
+    private var deadLetters: [DeadLetter] { self.bus.report(of: Self.name)?.deadLetters ?? [] }
+
+    // MARK: One effect
+
+    @Test func effectAndEventAndMarkCommitTogether() throws {
+        let consumer = self.consumer()
+        _ = self.stage.start { try await consumer.run() }
+        let message = try self.message("one")
+        try self.publish(message)
+        #expect(try self.hasAnswer("one"))
+        #expect(try self.published() == ["one"])
+        let store = self.store
+        let fresh = try self.stage.run {
+            try await store.transaction { try await $0.context.markHandled([message.id], by: Self.name) }
+        }
+        #expect(fresh == [false])
+        #expect(consumer.health == .ready)
+    }
+
+    @Test func aDuplicateDoesNotEvenReachTheHandler() throws {
+        let consumer = self.consumer()
+        _ = self.stage.start { try await consumer.run() }
+        let message = try self.message("one")
+        try self.publish(message, message)
+        try self.publish(message, try self.message("two"))
+        #expect(self.calls.labels == ["one", "two"])
+        #expect(try self.published() == ["one", "two"])
+        #expect(self.deadLetters.isEmpty)
+    }
+
+    @Test func aHandlerThatFailsLeavesNothingAndRunsAgain() throws {
+        let consumer = self.consumer()
+        self.calls.fail("one")
+        _ = self.stage.start { try await consumer.run() }
+        try self.publish(try self.message("one"))
+        #expect(self.calls.labels == ["one"])
+        #expect(try !self.hasAnswer("one"))
+        #expect(try self.published() == [])
+        self.stage.advance(by: .seconds(1))
+        #expect(self.calls.labels == ["one", "one"])
+        #expect(try self.hasAnswer("one"))
+        #expect(try self.published() == ["one"])
+    }
+
+    @Test func aHandlerThatAlwaysFailsIsTriedAsOftenAsThePolicySays() throws {
+        let consumer = self.consumer(retry: RetryPolicy(attempts: 3, firstDelay: .seconds(1), factor: 1))
+        self.calls.fail("one", times: .max)
+        _ = self.stage.start { try await consumer.run() }
+        try self.publish(try self.message("one"))
+        for _ in 0..<5 { self.stage.advance(by: .seconds(1)) }
+        #expect(self.calls.labels.count == 3)
+        #expect(self.deadLetters.map(\.failures.count) == [3])
+        #expect(self.deadLetters.first?.reason == "Failed: Failed()")
+        #expect(try !self.hasAnswer("one"))
+        #expect(try self.published() == [])
+    }
+
+    @Test func aDeadLetterThatIsRedrivenGetsAllItsAttemptsAgain() throws {
+        let consumer = self.consumer(retry: RetryPolicy(attempts: 3, firstDelay: .seconds(1), factor: 1))
+        self.calls.fail("one", times: 8)
+        _ = self.stage.start { try await consumer.run() }
+        try self.publish(try self.message("one"))
+        let (bus, name) = (self.bus, Self.name)
+        for round in 1...2 {
+            for _ in 0..<5 { self.stage.advance(by: .seconds(1)) }
+            #expect(self.calls.labels.count == 3 * round)
+            #expect(self.deadLetters.map(\.failures.count) == [3])
+            #expect(self.deadLetters.map(\.redrives) == [round - 1])
+            #expect(try self.stage.run { try await bus.redrive(name) } == 1)
+        }
+        for _ in 0..<5 { self.stage.advance(by: .seconds(1)) }
+        #expect(self.calls.labels.count == 9, "the ninth attempt, the last of its round, succeeds")
+        #expect(try self.hasAnswer("one"))
+        #expect(self.deadLetters.isEmpty)
+    }
+
+    @Test func aDeadLetterWhoseEventHasBeenHandledHasNoSecondEffectWhenItIsRedriven() async throws {
+        let message = try self.message("one")
+        try self.enqueue(message)
+        let (bus, name) = (self.bus, Self.name)
+        // A process dies between the copy for the dead letters and the acknowledgement: the message is both.
+        try self.stage.run {
+            try await bus.withDeliveries(to: Subscription(name, patterns: [TopicPattern(Asked.topic)])) { deliveries in
+                guard let delivery = try await deliveries.next()?.first else { return }
+                let verdict = Verdict.deadLetter(reason: "too early", Failures(count: 1))
+                (deliveries as? InMemoryDeliveries)?.copy(delivery.id, verdict)
+            }
+        }
+        #expect(self.deadLetters.count == 1)
+        let consumer = self.consumer()
+        _ = self.stage.start { try await consumer.run() }
+        #expect(self.calls.labels == ["one"])
+        #expect(try self.stage.run { try await bus.redrive(name) } == 1)
+        self.stage.settle()
+        #expect(self.calls.labels == ["one"])
+        #expect(self.deadLetters.isEmpty)
+    }
+
+    @Test func aConflictOnTheKeySaysThatTheEffectIsThere() throws {
+        let consumer = self.consumer(doneOn: Answer.byLabel)
+        _ = self.stage.start { try await consumer.run() }
+        try self.publish(try self.message("one"), try self.message("one"), try self.message("two"))
+        #expect(try self.published() == ["one", "two"])
+        self.stage.advance(by: .seconds(100_000))
+        #expect(self.calls.labels == ["one", "one", "two"], "done means that it is not tried again")
+        #expect(self.deadLetters.isEmpty)
+    }
+
+    @Test func withoutAKeyToBeDoneOnAConflictIsAFailure() throws {
+        let consumer = self.consumer(retry: .never)
+        _ = self.stage.start { try await consumer.run() }
+        try self.publish(try self.message("one"), try self.message("one"))
+        #expect(self.deadLetters.count == 1)
+        #expect(self.deadLetters.first?.reason.contains("answers_label_key") == true)
+    }
+
+    @Test func whatCannotBeReadIsADeadLetterAtOnce() throws {
+        let consumer = self.consumer()
+        _ = self.stage.start { try await consumer.run() }
+        var poison = try self.message("poison")
+        poison.body = Array("{".utf8)
+        try self.publish(poison, try self.message("one"))
+        #expect(self.deadLetters.map(\.message) == [poison])
+        #expect(self.deadLetters.first?.reason == "test.asked: the body is not valid JSON")
+        #expect(self.calls.labels == ["one"])
+    }
+
+    @Test func anIDThatNoStoreCanHoldBecomesADeadLetterAndBlocksNobody() throws {
+        let consumer = self.consumer(retry: RetryPolicy(attempts: 2, firstDelay: .seconds(1)))
+        _ = self.stage.start { try await consumer.run() }
+        try self.publish(try self.message("bad", id: "a\0b"))
+        self.stage.advance(by: .seconds(1))
+        #expect(self.deadLetters.map(\.failures.count) == [2])
+        #expect(self.calls.labels == [])
+        try self.publish(try self.message("one"))
+        #expect(self.calls.labels == ["one"])
+    }
+
+    // MARK: Batches
+
+    @Test func aBatchCommitsTogether() throws {
+        try self.enqueue(try self.message("one"), try self.message("two"), try self.message("three"))
+        let consumer = self.consumer(batch: 10)
+        _ = self.stage.start { try await consumer.run() }
+        #expect(self.store.count(.transaction) == 1)
+        #expect(try self.published() == ["one", "two", "three"])
+    }
+
+    @Test func aBatchIsNoLongerThanAllowed() throws {
+        try self.enqueue(try self.message("one"), try self.message("two"), try self.message("three"))
+        let consumer = self.consumer(batch: 2)
+        _ = self.stage.start { try await consumer.run() }
+        #expect(self.store.count(.transaction) == 2)
+        #expect(try self.published() == ["one", "two", "three"])
+    }
+
+    @Test func oneIDTwiceInABatchIsHandledOnce() throws {
+        let message = try self.message("one")
+        try self.enqueue(message, try self.message("two"), message, message)
+        let consumer = self.consumer(batch: 10)
+        _ = self.stage.start { try await consumer.run() }
+        #expect(self.calls.labels == ["one", "two"])
+        #expect(self.store.count(.transaction) == 1)
+        #expect(try self.published() == ["one", "two"])
+        #expect(self.deadLetters.isEmpty)
+    }
+
+    @Test func whenOneOfABatchFailsEachIsHandledByItself() throws {
+        try self.enqueue(try self.message("one"), try self.message("two"), try self.message("three"))
+        // Once in the batch, once by itself.
+        self.calls.fail("two", times: 2)
+        let consumer = self.consumer(batch: 10)
+        _ = self.stage.start { try await consumer.run() }
+        #expect(self.calls.labels == ["one", "two", "one", "two", "three"])
+        #expect(self.store.count(.transaction) == 4)
+        #expect(try self.published() == ["one", "three"])
+        self.stage.advance(by: .seconds(1))
+        #expect(try self.published() == ["one", "three", "two"])
+        #expect(self.deadLetters.isEmpty)
+    }
+
+    @Test func poisonInABatchHarmsNobodyElse() throws {
+        var poison = try self.message("poison")
+        poison.body = Array("[]".utf8)
+        try self.enqueue(try self.message("one"), poison, try self.message("two"))
+        let consumer = self.consumer(batch: 10)
+        _ = self.stage.start { try await consumer.run() }
+        #expect(try self.published() == ["one", "two"])
+        #expect(self.deadLetters.map(\.message) == [poison])
+    }
+
+    @Test func whenTheStoreGoesAwayABatchIsHeldAsAWhole() throws {
+        try self.enqueue(try self.message("one"), try self.message("two"))
+        self.store.fail(.transaction)
+        let consumer = self.consumer(batch: 10, retry: .never)
+        _ = self.stage.start { try await consumer.run() }
+        #expect(self.calls.labels == [])
+        self.stage.advance(by: .milliseconds(20))
+        #expect(self.calls.labels == ["one", "two"])
+        #expect(self.store.count(.transaction) == 2)
+        #expect(self.deadLetters.isEmpty)
+    }
+
+    // MARK: Trouble with the store
+
+    @Test(arguments: [RepositoryError.Code.unavailable, .serialization])
+    func whileTheStoreIsAwayDeliveriesAreHeldAndNoAttemptIsUsedUp(code: RepositoryError.Code) throws {
+        self.store.fail(.transaction, code, times: 3)
+        // One attempt: were it used up, the message would be dead.
+        let consumer = self.consumer(retry: .never)
+        _ = self.stage.start { try await consumer.run() }
+        try self.publish(try self.message("one"))
+        #expect(consumer.health.problems == ["consumer test.answers holds its deliveries: \(code): failed by a test"])
+        for pause in [20, 40, 80] {
+            #expect(self.calls.labels == [])
+            #expect(!consumer.health.isReady)
+            self.stage.advance(by: .milliseconds(pause))
+        }
+        #expect(self.calls.labels == ["one"])
+        #expect(consumer.health == .ready)
+        #expect(self.deadLetters.isEmpty)
+        #expect(try self.published() == ["one"])
+    }
+
+    @Test func aCommitWhoseAnswerWasLostHasOneEffect() throws {
+        self.store.fail(.answer, .commitUnknown)
+        let consumer = self.consumer(retry: .never)
+        _ = self.stage.start { try await consumer.run() }
+        try self.publish(try self.message("one"))
+        #expect(!consumer.health.isReady)
+        self.stage.advance(by: .milliseconds(20))
+        #expect(consumer.health == .ready)
+        #expect(self.calls.labels == ["one"], "the inbox knows that it has been handled")
+        #expect(self.store.count(.transaction) == 2)
+        #expect(try self.published() == ["one"])
+        #expect(self.deadLetters.isEmpty)
+    }
+
+    @Test func aCommitThatWasLostIsMadeAgain() throws {
+        self.store.fail(.transaction, .commitUnknown)
+        let consumer = self.consumer(retry: .never)
+        _ = self.stage.start { try await consumer.run() }
+        try self.publish(try self.message("one"))
+        self.stage.advance(by: .milliseconds(20))
+        #expect(self.calls.labels == ["one"])
+        #expect(try self.published() == ["one"])
+    }
+
+    // MARK: Messages that kill
+
+    /// Starts consumers, one after the other, whose handler never ends, and lets each of them die in it.
+    private func dieRepeatedly(_ crashes: Int, attempts: Int) async throws -> Int {
+        let counter = Counter()
+        for crash in 0...crashes {
+            let consumer = EventConsumer(
+                Self.name,
+                on: self.bus,
+                store: self.store,
+                options: ConsumerOptions(concurrency: 1, retry: RetryPolicy(attempts: attempts)),
+                clock: self.stage.clock
+            ) {
+                On(Asked.self) { (_: Asked, _: borrowing Transaction) in
+                    counter.increment()
+                    _ = try await Notifier().wait(above: 0)
+                }
+            }
+            let running = self.stage.start { try await consumer.run() }
+            guard crash < crashes else { break }
+            running.cancel()
+            await self.stage.end(running)
+            #expect(running.error is CancellationError)
+        }
+        return counter.value
+    }
+
+    private final class Counter: Sendable {
+        private let count = Mutex(0)
+        var value: Int { self.count.withLock { $0 } }
+        func increment() { self.count.withLock { $0 += 1 } }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func aMessageThatKillsItsConsumerIsStartedAsOftenAsAllowedAndThenPutAside() async throws {
+        let killer = try self.message("killer")
+        try self.enqueue(killer)
+        let starts = try await self.dieRepeatedly(6, attempts: 3)
+        #expect(starts == 3)
+        #expect(self.deadLetters.map(\.message) == [killer])
+        #expect(self.deadLetters.first?.reason == "3 attempts were started and none of them ended")
+        #expect(self.deadLetters.first?.failures.count == 3)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func deathsAndFailuresCountTogether() async throws {
+        try self.enqueue(try self.message("one"))
+        let starts = try await self.dieRepeatedly(1, attempts: 3)
+        #expect(starts == 2)
+        #expect(self.store.count(.claim) == 1, "the first start is free, each later one is claimed before it happens")
+    }
+
+    @Test func whatCannotBeClaimedIsHeld() throws {
+        try self.enqueue(try self.message("one"))
+        let bus = self.bus
+        try self.stage.run {
+            let subscription = try Subscription(Self.name, patterns: [TopicPattern(Asked.topic)])
+            try await bus.withDeliveries(to: subscription) { _ = try await $0.next() }
+        }
+        self.store.fail(.claim, times: 2)
+        let consumer = self.consumer(retry: RetryPolicy(attempts: 2))
+        _ = self.stage.start { try await consumer.run() }
+        #expect(!consumer.health.isReady)
+        self.stage.advance(by: .milliseconds(20))
+        #expect(self.calls.labels == [])
+        self.stage.advance(by: .milliseconds(40))
+        #expect(self.calls.labels == ["one"])
+        #expect(consumer.health == .ready)
+    }
+
+    // MARK: Time limit and shutdown
+
+    @Test func aHandlerThatRunsTooLongLeavesNothing() throws {
+        let answers = self.store.repository(for: Answer.self)
+        let consumer = EventConsumer(
+            Self.name,
+            on: self.bus,
+            store: self.store,
+            options: ConsumerOptions(concurrency: 1, retry: .never, timeLimit: .seconds(5)),
+            clock: self.stage.clock
+        ) {
+            On(Asked.self) { event, transaction in
+                try answers.insert(Answer(event.label), in: transaction)
+                // Takes no notice of being cancelled.
+                _ = try? await Notifier().wait(above: 0)
+            }
+        }
+        _ = self.stage.start { try await consumer.run() }
+        try self.publish(try self.message("slow"))
+        self.stage.advance(by: .seconds(5))
+        #expect(try !self.hasAnswer("slow"))
+        #expect(self.deadLetters.map(\.reason) == ["TimeLimitExceeded: the time limit of 5.0 seconds was exceeded"])
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aShutdownWhileTheStoreIsAwayGivesBackWhatIsHeld() async throws {
+        self.store.fail(.transaction, times: 100)
+        let message = try self.message("one")
+        try self.enqueue(message)
+        let consumer = self.consumer()
+        let (running, trigger) = self.stage.startUnderShutdown { try await consumer.run() }
+        #expect(!consumer.health.isReady)
+        trigger()
+        await self.stage.untilNextJob()
+        self.stage.advance(by: .seconds(1))
+        await self.stage.end(running)
+        #expect(running.error == nil)
+        let bus = self.bus
+        let delivery = try self.stage.run {
+            let found = Mutex<Delivery?>(nil)
+            let subscription = try Subscription(Self.name, patterns: [TopicPattern(Asked.topic)])
+            try await bus.withDeliveries(to: subscription) { deliveries in
+                let first = try await deliveries.next()?.first
+                found.withLock { $0 = first }
+            }
+            return found.withLock { $0 }
+        }
+        #expect(delivery?.message == message)
+        #expect(delivery?.failures == Failures())
+    }
+}

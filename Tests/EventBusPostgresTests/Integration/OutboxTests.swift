@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import EventBusTesting
+import Foundation
+import Synchronization
+import Testing
+
+@testable import EventBusPersistence
+@testable import EventBusPostgres
+
+@Suite(.enabled(if: Database.url != nil, "DATABASE_URL is not set"), .timeLimit(.minutes(2)))
+struct OutboxTests {
+    @Test func messagesComeBackAsTheyWereAndLeaveWhenPublished() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore { store in
+                var message = try Message(Greeted(number: 1, key: "k"))
+                message.headers = [
+                    "text": "a\0b", "int": 7, "bool": true, "double": .double(.infinity), "null": .null,
+                    "time": .timestamp(Date(timeIntervalSince1970: 1000)), "bytes": .bytes([0, 255]),
+                    "array": .array(["x", .table(["y": 1])]),
+                ]
+                message.body = [0, 1, 2, 255]
+                let other = try Message(Left(number: 2))
+                let context = PostgresTransaction(storage: store.storage)
+                try context.publish(message)
+                try context.publish(other)
+                try await context.commit()
+                #expect(try await store.outbox.oldest() == message.time)
+                try await store.outbox.withOwnership { outbox in
+                    let rows = try await outbox.exchange(published: [], limit: 10, except: HeldRows())
+                    #expect(rows.map(\.message) == [message, other])
+                    let rest = try await outbox.exchange(published: [rows[0].id], limit: 10, except: HeldRows())
+                    #expect(rest.map(\.message) == [other])
+                    _ = try await outbox.exchange(published: [rows[1].id], limit: 0, except: HeldRows())
+                    #expect(try await outbox.exchange(published: [], limit: 10, except: HeldRows()).isEmpty)
+                }
+                #expect(try await store.outbox.oldest() == nil)
+            }
+        }
+    }
+
+    @Test func ofEachKeyOnlyTheOldestIsEligibleAlsoAcrossTopicsAndWhenHeld() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore { store in
+                try await store.transaction { transaction in
+                    try transaction.publish(Greeted(number: 0, key: "a"))
+                    try transaction.publish(Greeted(number: 1, key: "a"))
+                    try transaction.publish(Left(number: 2))
+                    try transaction.publish(Greeted(number: 3, key: "b"))
+                    try transaction.publish(Greeted(number: 4))
+                    try transaction.publish(Left(number: 5))
+                }
+                try await store.outbox.withOwnership { outbox in
+                    let all = try await outbox.exchange(published: [], limit: 10, except: HeldRows())
+                    #expect(all.map(\.number) == [0, 2, 3, 4, 5])
+                    #expect(
+                        try await outbox.exchange(published: [], limit: 2, except: HeldRows()).map(\.number) == [0, 2]
+                    )
+                    let heldTopic = HeldRows(topics: [Left.topic])
+                    let greeted = try await outbox.exchange(published: [], limit: 10, except: heldTopic)
+                    #expect(greeted.map(\.number) == [0, 3, 4])
+                    let heldRow = HeldRows(rows: [all[0].id])
+                    let later = try await outbox.exchange(published: [], limit: 10, except: heldRow)
+                    #expect(later.map(\.number) == [2, 3, 4, 5])
+                    let next = try await outbox.exchange(published: [all[0].id], limit: 1, except: HeldRows())
+                    #expect(next.map(\.number) == [1])
+                }
+            }
+        }
+    }
+
+    @Test func aKeyWithVeryManyRowsDoesNotBlockTheOthers() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore { store in
+                try await store.transaction { transaction in
+                    for number in 0..<100 { try transaction.publish(Greeted(number: number, key: "hot")) }
+                    for number in 100..<110 { try transaction.publish(Greeted(number: number, key: "key\(number)")) }
+                }
+                try await store.outbox.withOwnership { outbox in
+                    // The window is twice the limit, so that none of the other keys is in it.
+                    let rows = try await outbox.exchange(published: [], limit: 5, except: HeldRows())
+                    #expect(rows.map(\.number) == [0, 100, 101, 102, 103])
+                    // With all of these held the walk goes on behind them, until every key has had its turn.
+                    var seen: Set<Int> = []
+                    let held = HeldRows(rows: Set(rows.map(\.id)))
+                    for _ in 0..<4 {
+                        let more = try await outbox.exchange(published: [], limit: 5, except: held)
+                        seen.formUnion(more.map(\.number))
+                    }
+                    #expect(seen == Set(104..<110))
+                }
+            }
+        }
+    }
+
+    @Test func aRowThatIsCommittedLateIsNotMissed() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore { store in
+                let people = store.repository(for: Person.self)
+                try await store.outbox.withOwnership { outbox in
+                    let seen = Mutex<[Int]>([])
+                    try await store.transaction { early in
+                        try early.publish(Greeted(number: 1))
+                        // The read sends the insert, so the lower id is taken here.
+                        _ = try await people.find(Stamp.next().id, in: early)
+                        try await store.transaction { try $0.publish(Greeted(number: 2)) }
+                        let rows = try await outbox.exchange(published: [], limit: 10, except: HeldRows())
+                        seen.withLock { $0 += rows.map(\.number) }
+                        _ = try await outbox.exchange(published: rows.map(\.id), limit: 0, except: HeldRows())
+                    }
+                    #expect(seen.withLock { $0 } == [2])
+                    let rows = try await outbox.exchange(published: [], limit: 10, except: HeldRows())
+                    #expect(rows.map(\.number) == [1])
+                }
+            }
+        }
+    }
+
+    @Test func ownershipMovesWhenTheOwnersSessionIsTerminated() async throws {
+        try await TestSchema.with { schema in
+            let first = try schema.store()
+            let second = try schema.store()
+            try await running(first, second) {
+                try await first.transaction { try $0.publish(Greeted(number: 1)) }
+                let (lost, losing) = AsyncStream.makeStream(of: Void.self)
+                let (owned, owning) = AsyncStream.makeStream(of: Void.self)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask {
+                        try await first.outbox.withOwnership { outbox in
+                            owning.yield()
+                            for await _ in lost { break }
+                            let error = await #expect(throws: RepositoryError.self) {
+                                try await outbox.exchange(published: [], limit: 1, except: HeldRows())
+                            }
+                            #expect(error?.code == .unavailable)
+                        }
+                    }
+                    for await _ in owned { break }
+                    group.addTask {
+                        try await second.outbox.withOwnership { outbox in
+                            let rows = try await outbox.exchange(published: [], limit: 1, except: HeldRows())
+                            #expect(rows.map(\.number) == [1])
+                        }
+                        losing.yield()
+                    }
+                    let key = UInt64(bitPattern: first.storage.schema.lock("outbox"))
+                    try await eventually(within: .seconds(10), "the other session to wait") {
+                        let count = """
+                            SELECT count(*) FROM pg_stat_activity
+                            WHERE query LIKE 'SELECT pg_try_advisory%' AND datname = current_database()
+                            """
+                        return try await Database.execute(count)[0][0] != "0"
+                    }
+                    let holders = """
+                        SELECT count(pg_terminate_backend(pid)) FROM pg_locks
+                        WHERE locktype = 'advisory' AND classid = \(key >> 32) AND objid = \(key & 0xFFFF_FFFF)
+                        """
+                    #expect(try await Database.execute(holders) == [["1"]])
+                    try await group.waitForAll()
+                }
+            }
+        }
+    }
+
+    @Test func theInboxAnswersPerPositionAndKnowsWhatWasCommitted() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore { store in
+                let fresh = try await store.transaction { transaction in
+                    try await transaction.markHandled(["b", "a", "b"], by: "consumer")
+                }
+                #expect(fresh == [true, true, false])
+                let again = try await store.transaction { transaction in
+                    let first = try await transaction.markHandled(["a", "c"], by: "consumer")
+                    return first + (try await transaction.markHandled(["c"], by: "consumer"))
+                }
+                #expect(again == [false, true, false])
+                let other = try await store.transaction { try await $0.markHandled(["a"], by: "other") }
+                #expect(other == [true])
+            }
+        }
+    }
+
+    @Test func theSameMessageInTwoTransactionsAtOnceIsHandledOnce() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore { store in
+                let answers = try await withThrowingTaskGroup(of: Bool.self) { group in
+                    for _ in 0..<4 {
+                        group.addTask {
+                            try await store.transaction { transaction in
+                                try await transaction.markHandled(["m"], by: "consumer")[0]
+                            }
+                        }
+                    }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+                #expect(answers.filter { $0 }.count == 1)
+            }
+        }
+    }
+
+    @Test func startsAreCountedPerConsumerAndMessage() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore { store in
+                var counts: [Int] = []
+                for consumer: SubscriptionName in ["a", "a", "b"] {
+                    counts.append(try await store.claimStart(of: "m", by: consumer, as: Stamp.next().id))
+                }
+                #expect(counts == [1, 2, 1])
+            }
+        }
+    }
+
+    @Test func oldInboxRowsAndClaimsAreRemovedAndYoungOnesKept() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore { store in
+                _ = try await store.transaction { try await $0.markHandled(["old", "young"], by: "c") }
+                _ = try await store.claimStart(of: "old", by: "c", as: Stamp.next().id)
+                try await Database.execute(
+                    """
+                    UPDATE \(schema.name).eventbus_inbox SET handled_at = now() - interval '2 days'
+                    WHERE message_id = 'old';
+                    UPDATE \(schema.name).eventbus_claims SET claimed_at = now() - interval '2 days'
+                    """
+                )
+                for statement in store.storage.inbox.cleanUp(olderThan: .seconds(86_400)) {
+                    guard case .completed = try await store.storage.pool.run([statement]) else {
+                        Issue.record("the clean-up failed")
+                        continue
+                    }
+                }
+                let rows = try await Database.execute("SELECT message_id FROM \(schema.name).eventbus_inbox")
+                #expect(rows == [["young"]])
+                #expect(try await store.claimStart(of: "old", by: "c", as: Stamp.next().id) == 1)
+            }
+        }
+    }
+}
+
+extension OutboxRow {
+    private struct Numbered: Decodable { let number: Int }
+
+    /// The number of a test event; -1 for anything else.
+    var number: Int { (try? JSONDecoder().decode(Numbered.self, from: Data(self.message.body)))?.number ?? -1 }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBusTesting
+import EventBusPersistence
+import Testing
+
+@testable import EventBusPostgres
+
+/// Reads side by side on one connection.
+@Suite(.enabled(if: Database.url != nil, "DATABASE_URL is not set"), .timeLimit(.minutes(2)))
+struct ReadTests {
+    /// Says when its transaction began, in microseconds.
+    private static let begin = "SELECT (extract(epoch FROM transaction_timestamp()) * 1000000)::bigint"
+
+    /// Sends a read that waits, then the others, and lets it go on; what they gave, in order.
+    private static func read(
+        _ statements: [String],
+        behindOneOf store: PostgresStore,
+        _ schema: TestSchema
+    ) async throws -> [Result<Int64, any Error>] {
+        let lock = schema.name.utf8.reduce(7) { ($0 &* 31 &+ Int($1)) & 0x7FFF_FFFF }
+        return try await withThrowingTaskGroup(of: (Int, Result<Int64, any Error>).self) { group in
+            try await Database.execute("SELECT pg_advisory_lock(\(lock))") {
+                group.addTask {
+                    let statement = "SELECT 1::bigint FROM pg_advisory_xact_lock_shared(\(lock))"
+                    return (-1, await Self.result(statement, store))
+                }
+                try await eventually(within: .seconds(10), "the read to wait") {
+                    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND objid = \(lock)"
+                    return try await Database.execute(waiting) == [["1"]]
+                }
+                for (index, statement) in statements.enumerated() {
+                    group.addTask(executorPreference: store.executor) { (index, await Self.result(statement, store)) }
+                }
+                // The thread runs tasks in order: behind this one all have asked.
+                await Task(executorPreference: store.executor) {}.value
+            }
+            var results = Array(repeating: Result<Int64, any Error>.success(-1), count: statements.count)
+            for try await (index, result) in group where index >= 0 { results[index] = result }
+            return results
+        }
+    }
+
+    private static func result(_ sql: String, _ store: PostgresStore) async -> Result<Int64, any Error> {
+        do {
+            return .success(try await store.storage.read(Statement(sql))[0].int8(0))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    @Test func whatIsAskedWhileAReadIsUnderWayGoesOutTogether() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore(connections: 1) { store in
+                let statements = Array(repeating: Self.begin, count: 20)
+                let begins = try await Self.read(statements, behindOneOf: store, schema).map { try $0.get() }
+                #expect(Set(begins).count == 1, "one transaction")
+                let alone = try await Self.result(Self.begin, store).get()
+                #expect(begins.allSatisfy { $0 < alone })
+            }
+        }
+    }
+
+    @Test func moreThanABatchGoesOutInSeveral() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore(connections: 1) { store in
+                let statements = (0..<150).map { "SELECT \($0)::bigint" }
+                let numbers = try await Self.read(statements, behindOneOf: store, schema).map { try $0.get() }
+                #expect(numbers == (0..<150).map { Int64($0) })
+            }
+        }
+    }
+
+    @Test func aReadThatFailsTakesNoOtherAlong() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore(connections: 1) { store in
+                let statements = (0..<30).map { $0 % 7 == 3 ? "SELECT 1 / 0::bigint" : "SELECT \($0)::bigint" }
+                let results = try await Self.read(statements, behindOneOf: store, schema)
+                for (index, result) in results.enumerated() {
+                    guard index % 7 == 3 else {
+                        #expect(try result.get() == Int64(index))
+                        continue
+                    }
+                    let error = #expect(throws: RepositoryError.self) { try result.get() }
+                    #expect(error?.code == .database)
+                }
+            }
+        }
+    }
+
+    @Test func ofASessionThatEndsOnlyTheReadsThatHadLeftFail() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore(connections: 1) { store in
+                // The first of the batch ends its own session; who was behind it is told, and can read again.
+                let fatal = "SELECT 1::bigint FROM pg_terminate_backend(pg_backend_pid())"
+                let results = try await Self.read(
+                    [fatal] + (0..<10).map { "SELECT \($0)::bigint" },
+                    behindOneOf: store,
+                    schema
+                )
+                for result in results {
+                    let error = #expect(throws: RepositoryError.self) { try result.get() }
+                    #expect(error?.code == .unavailable)
+                }
+                #expect(try await Self.result("SELECT 5::bigint", store).get() == 5)
+                // More than a batch: those that had not left are none the worse.
+                let many = [fatal] + (0..<100).map { "SELECT \($0)::bigint" }
+                let others = try await Self.read(many, behindOneOf: store, schema).dropFirst()
+                for (index, result) in others.enumerated() where index >= 64 {
+                    #expect(try result.get() == Int64(index))
+                }
+            }
+        }
+    }
+}

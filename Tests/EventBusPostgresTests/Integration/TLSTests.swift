@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Foundation
+import Testing
+
+@testable import EventBusPostgres
+
+/// A server whose certificate is for `localhost` only, the authority that has signed it, and another authority.
+@Suite(.enabled(if: TLSServer.isAvailable, "needs servers: run scripts/test --integration"), .timeLimit(.minutes(1)))
+struct TLSTests {
+    private func connect(_ url: String) async throws -> Int {
+        let configuration = try PostgresConfiguration(url: url)
+        let thread = try IOThread()
+        try thread.start()
+        do {
+            let connection = try await Connection.open(
+                ConnectionParameters(configuration, settings: []),
+                mode: .pipeline,
+                timeouts: configuration.timeouts,
+                on: thread
+            )
+            let text = Statement("SELECT repeat('x', 3000000)")
+            let outcome = await connection.run([text, text])
+            connection.close()
+            await thread.stop()
+            guard case .completed(let results) = outcome else { return 0 }
+            return results.reduce(0) { $0 + ($1.rows[0].bytes(0)?.count ?? 0) }
+        } catch {
+            await thread.stop()
+            throw error
+        }
+    }
+
+    @Test func theRightNameAndAuthorityAreAccepted() async throws {
+        #expect(try await self.connect(try TLSServer.url(host: "localhost", TLSServer.authority)) == 6_000_000)
+    }
+
+    @Test func anotherNameIsRefused() async throws {
+        let url = try TLSServer.url(host: "127.0.0.1", TLSServer.authority)
+        await #expect(throws: PostgresError.self) { try await self.connect(url) }
+    }
+
+    @Test func anotherAuthorityIsRefused() async throws {
+        let url = try TLSServer.url(host: "localhost", TLSServer.otherAuthority)
+        await #expect(throws: PostgresError.self) { try await self.connect(url) }
+    }
+}
+
+/// Where that server is; set by `scripts/test --integration`.
+private enum TLSServer {
+    private static let url = ProcessInfo.processInfo.environment["DATABASE_TLS_URL"]
+    static let authority = ProcessInfo.processInfo.environment["TLS_AUTHORITY"]
+    static let otherAuthority = ProcessInfo.processInfo.environment["TLS_OTHER_AUTHORITY"]
+    static let isAvailable = url != nil && authority != nil && otherAuthority != nil
+
+    static func url(host: String, _ authority: String?) throws -> String {
+        let url = try #require(self.url).replacingOccurrences(of: "@localhost", with: "@\(host)")
+        return "\(url)?sslmode=verify-full&sslrootcert=\(try #require(authority))"
+    }
+}

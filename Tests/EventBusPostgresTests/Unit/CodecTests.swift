@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import Foundation
+import Testing
+
+@testable import EventBusPersistence
+@testable import EventBusPostgres
+
+@Suite struct CodecTests {
+    private func row(_ parameters: Parameter...) -> Row {
+        var rows = Rows(columnCount: parameters.count)
+        for parameter in parameters {
+            guard !parameter.isNull else {
+                rows.append(nil)
+                continue
+            }
+            parameter.bytes.withUnsafeBytes { rows.append($0) }
+        }
+        rows.endRow()
+        return rows[0]
+    }
+
+    @Test func valuesHavePostgresBinaryForm() throws {
+        #expect(Parameter.int8(-2).bytes == [255, 255, 255, 255, 255, 255, 255, 254])
+        #expect(Parameter.bool(true).bytes == [1])
+        #expect(Parameter.double(1).bytes == [0x3F, 0xF0, 0, 0, 0, 0, 0, 0])
+        #expect(try Parameter.text("é").bytes == [0xC3, 0xA9])
+        // One microsecond after 2000-01-01.
+        let time = Date(timeIntervalSince1970: 946_684_800.000_001)
+        #expect(try Parameter.timestamp(time).bytes == [0, 0, 0, 0, 0, 0, 0, 1])
+        #expect(Parameter.uuid(Identifier(high: 1, low: 2)).bytes == [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2])
+    }
+
+    @Test func anArrayHasItsHeaderAndNulls() {
+        let array = Parameter.array(of: .int4, [.int4(7), .null(.int4)])
+        #expect(array.type == .int4Array)
+        #expect(
+            array.bytes == [
+                0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 23, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 7, 255, 255, 255, 255,
+            ]
+        )
+        #expect(Parameter.array(of: .text, []).bytes == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25])
+    }
+
+    @Test(arguments: [-1e9, 0, 0.123456, 946_684_799.999_999, 1_767_225_600.000_001, 4e9])
+    func anInstantComesBackToTheMicrosecondAsInMemory(seconds: Double) throws {
+        let microseconds = (seconds * 1_000_000).rounded() / 1_000_000
+        let date = Date(timeIntervalSince1970: microseconds)
+        #expect(try self.row(try .timestamp(date)).timestamp(0) == date)
+    }
+
+    @Test func valuesComeBack() throws {
+        let id = Stamp.next().id
+        let row = self.row(
+            .uuid(id),
+            .int8(.min),
+            .double(-0.1),
+            .bool(false),
+            .bytes([0, 255]),
+            try .text("ü"),
+            .null(.text)
+        )
+        #expect(try row.uuid(0) == id)
+        #expect(try row.int8(1) == .min)
+        #expect(try row.double(2) == -0.1)
+        #expect(try row.bool(3) == false)
+        #expect(row.bytes(4) == [0, 255])
+        #expect(try row.text(5) == "ü")
+        #expect(row.isNull(6))
+    }
+
+    @Test func aCellOfAnotherTypeOrWithoutValueThrows() throws {
+        let row = self.row(.int4(1), .null(.int8), .bytes([0xFF]))
+        #expect(throws: PostgresError.self) { try row.int8(0) }
+        #expect(throws: PostgresError.self) { try row.int8(1) }
+        #expect(throws: PostgresError.self) { try row.text(2) }
+        #expect(throws: PostgresError.self) { try row.uuid(0) }
+    }
+
+    @Test func whatPostgresCannotStoreIsRefused() {
+        #expect(throws: PostgresError.self) { try Parameter.text("a\0b") }
+        #expect(throws: PostgresError.self) { try Parameter.timestamp(Date(timeIntervalSince1970: .infinity)) }
+        #expect(throws: PostgresError.self) { try Parameter.timestamp(Date(timeIntervalSince1970: 1e300)) }
+    }
+
+    @Test func noErrorShowsWhatTheServerSaidAboutData() {
+        let failure = ServerFailure(state: .uniqueViolation, constraint: "key", message: "Key (email)=(ann@x) exists")
+        #expect("\(PostgresError(failure))" == "PostgresError.server(SQLSTATE 23505, constraint key)")
+        #expect("\(PostgresError(.connectionLost, detail: "secret"))" == "PostgresError.connectionLost")
+    }
+
+    @Test(arguments: [
+        ("23505", RepositoryError.Code.conflict), ("40001", .serialization), ("40P01", .serialization),
+        ("55P03", .serialization), ("57014", .database), ("0A000", .serialization), ("57P01", .unavailable),
+        ("57P03", .unavailable), ("53300", .unavailable), ("08006", .unavailable), ("25006", .unavailable),
+        ("22021", .invalidValue), ("22003", .invalidValue), ("42P01", .schemaMismatch), ("42703", .schemaMismatch),
+        ("23502", .schemaMismatch), ("23503", .database), ("22012", .database), ("XX000", .database),
+    ])
+    func eachStateOfTheServerHasItsCode(state: String, code: RepositoryError.Code) {
+        #expect(RepositoryError(ServerFailure(state: SQLState(state)), of: nil).code == code)
+    }
+
+    @Test(arguments: ["", "Users", "1a", "a-b", "a\"b", "pg_users", String(repeating: "a", count: 64), "ü"])
+    func aSchemaNameThatWouldNeedQuotingIsRefused(name: String) {
+        let error = #expect(throws: RepositoryError.self) { try SchemaName(name) }
+        #expect(error?.code == .invalidConfiguration)
+    }
+}
+
+extension Parameter {
+    /// What is sent.
+    fileprivate var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        self.write(to: &bytes)
+        return bytes
+    }
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Testing
+
+@testable import EventBusPostgres
+
+@Suite struct PoolStateTests {
+    private let start = ContinuousClock.now
+    private var pool = PoolState(limits: PoolState.Limits(maximumConnections: 2, waitTimeout: .seconds(5)))
+
+    private mutating func request(_ use: PoolState.Use, after seconds: Int = 0) -> [PoolState.Action] {
+        self.pool.request(use, now: self.start + .seconds(seconds)).1
+    }
+
+    private mutating func opened(_ id: Int) {
+        _ = self.pool.opened(id, now: self.start)
+    }
+
+    @Test mutating func theFirstCallerOpensAConnectionAndGetsIt() {
+        #expect(self.request(.shared) == [.open(0)])
+        #expect(self.pool.opened(0, now: self.start) == [.deliver(0, 0)])
+    }
+
+    @Test mutating func sharedCallersQueueOnOneConnectionWhileASecondIsOpened() {
+        _ = self.request(.shared)
+        self.opened(0)
+        #expect(self.request(.shared) == [.deliver(1, 0), .open(1)])
+        #expect(self.request(.shared) == [.deliver(2, 0)])
+        self.opened(1)
+        // The one with less to do is preferred.
+        #expect(self.request(.shared) == [.deliver(3, 1)])
+    }
+
+    @Test mutating func anExclusiveCallerIsAloneOnItsConnection() {
+        _ = self.request(.exclusive)
+        #expect(self.pool.opened(0, now: self.start) == [.deliver(0, 0)])
+        #expect(self.request(.shared) == [.open(1)])
+        #expect(self.pool.opened(1, now: self.start) == [.deliver(1, 1)])
+        #expect(self.request(.exclusive) == [.deliver(2, 1)])
+        #expect(self.request(.shared) == [])
+        #expect(self.pool.release(0, .exclusive, isReusable: true, now: self.start) == [.deliver(3, 0)])
+    }
+
+    @Test mutating func aConnectionThatCannotBeReusedIsClosedAndReplaced() {
+        _ = self.request(.exclusive)
+        self.opened(0)
+        #expect(self.pool.release(0, .exclusive, isReusable: false, now: self.start) == [.close(0)])
+        #expect(self.request(.shared) == [.open(1)])
+        #expect(self.pool.closed(0, now: self.start, jitter: 1) == [])
+        #expect(self.pool.opened(1, now: self.start) == [.deliver(1, 1)])
+    }
+
+    @Test mutating func whoWaitsTooLongIsRefused() {
+        _ = self.request(.exclusive)
+        self.opened(0)
+        _ = self.request(.exclusive)
+        self.opened(1)
+        #expect(self.request(.shared, after: 1) == [])
+        #expect(self.pool.deadline == self.start + .seconds(6))
+        #expect(self.pool.tick(now: self.start + .seconds(5)) == [])
+        #expect(self.pool.tick(now: self.start + .seconds(6)) == [.fail(2, .waitTimedOut)])
+    }
+
+    @Test mutating func whoIsCancelledWhileWaitingIsRefusedOnce() {
+        _ = self.request(.shared)
+        #expect(self.pool.cancel(0) == [.fail(0, .cancelled)])
+        #expect(self.pool.cancel(0) == [])
+        #expect(self.pool.opened(0, now: self.start) == [])
+    }
+
+    @Test mutating func whenTheServerIsAwayCallersFailAtOnceAndTriesGetRarer() {
+        _ = self.request(.shared)
+        #expect(self.pool.closed(0, now: self.start, jitter: 1) == [.fail(0, .unavailable)])
+        #expect(self.pool.isDown)
+        #expect(self.request(.shared) == [.fail(1, .unavailable)])
+        var now = self.start
+        var pauses: [Duration] = []
+        for id in 1...8 {
+            guard let deadline = self.pool.deadline else { break }
+            pauses.append(now.duration(to: deadline))
+            now = deadline
+            #expect(self.pool.tick(now: now) == [.open(id)])
+            #expect(self.pool.tick(now: now) == [])
+            // Also while it is being tried nobody waits for it.
+            #expect(self.pool.request(.shared, now: now).1.count == 1)
+            #expect(self.pool.closed(id, now: now, jitter: 1) == [])
+        }
+        #expect(pauses == [100, 200, 400, 800, 1600, 3200, 5000, 5000].map { .milliseconds($0) })
+        guard let deadline = self.pool.deadline else { return }
+        _ = self.pool.tick(now: deadline)
+        _ = self.pool.opened(9, now: deadline)
+        #expect(!self.pool.isDown)
+        #expect(self.pool.request(.shared, now: deadline).1.count == 1)
+    }
+
+    @Test mutating func jitterTakesUpToHalfOfAPauseAway() {
+        _ = self.request(.shared)
+        _ = self.pool.closed(0, now: self.start, jitter: 0)
+        #expect(self.pool.deadline == self.start + .milliseconds(50))
+    }
+
+    @Test mutating func aServerThatTakesNoMoreSessionsServesOverThoseThereAre() {
+        _ = self.request(.exclusive)
+        self.opened(0)
+        #expect(self.request(.exclusive) == [.open(1)])
+        #expect(self.pool.closed(1, now: self.start, jitter: 1) == [])
+        #expect(!self.pool.isDown)
+        #expect(self.pool.release(0, .exclusive, isReusable: true, now: self.start) == [.deliver(1, 0)])
+    }
+
+    @Test mutating func aConnectionThatEndsWhileIdleIsReplacedAtOnce() {
+        _ = self.request(.shared)
+        self.opened(0)
+        _ = self.pool.release(0, .shared, isReusable: true, now: self.start)
+        #expect(self.pool.closed(0, now: self.start, jitter: 1) == [.open(1)])
+        #expect(self.request(.shared) == [])
+        self.opened(1)
+        #expect(self.pool.isUp)
+    }
+
+    @Test mutating func shutdownWaitsForWhatIsLentAndRefusesTheRest() {
+        _ = self.request(.exclusive)
+        self.opened(0)
+        _ = self.request(.exclusive)
+        self.opened(1)
+        _ = self.request(.shared)
+        #expect(self.pool.shutDown() == [.fail(2, .closed)])
+        #expect(self.request(.shared) == [.fail(3, .closed)])
+        #expect(self.pool.release(0, .exclusive, isReusable: true, now: self.start) == [.close(0)])
+        #expect(self.pool.closed(0, now: self.start, jitter: 1) == [])
+        #expect(self.pool.closeAll() == [.close(1)])
+        #expect(self.pool.closed(1, now: self.start, jitter: 1) == [.finished])
+    }
+
+    @Test mutating func shutdownWithoutConnectionsIsFinishedAtOnce() {
+        #expect(self.pool.shutDown() == [.finished])
+        #expect(self.pool.shutDown() == [])
+    }
+}

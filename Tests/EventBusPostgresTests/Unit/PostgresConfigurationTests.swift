@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Testing
+
+@testable import EventBusPostgres
+
+@Suite struct PostgresConfigurationTests {
+    @Test func aFullURLIsReadPartByPart() throws {
+        let url =
+            "postgresql://us%20er:p%40ss%3Aw%2Frd@[::1]:5433/da%74a?sslmode=verify-full&sslrootcert=%2Fca.crt&connect_timeout=7"
+        let configuration = try PostgresConfiguration(url: url)
+        #expect(configuration.host == "::1")
+        #expect(configuration.port == 5433)
+        #expect(configuration.user == "us er")
+        #expect(configuration.password == "p@ss:w/rd")
+        #expect(configuration.database == "data")
+        #expect(configuration.connectTimeout == .seconds(7))
+        #expect(configuration.parameters == ["sslmode": "verify-full", "sslrootcert": "/ca.crt"])
+    }
+
+    @Test func portAndPasswordMayBeLeftOut() throws {
+        let configuration = try PostgresConfiguration(url: "postgres://user@db/app")
+        #expect(configuration.port == 5432)
+        #expect(configuration.password == nil)
+    }
+
+    @Test func aSocketDirectoryTakesTheHostsPlace() throws {
+        let configuration = try PostgresConfiguration(url: "postgres://user@/app?host=/run/postgresql")
+        #expect(configuration.host == "/run/postgresql")
+    }
+
+    @Test(arguments: [
+        ("http://user:secret@db/app", PostgresConfigurationError.Code.unsupportedScheme, "scheme"),
+        ("user:secret@db/app", .unsupportedScheme, "scheme"),
+        ("postgres://user:secret@db", .missingPart, "database"),
+        ("postgres://user:secret@db/", .missingPart, "database"),
+        ("postgres://db/app", .missingPart, "user"),
+        ("postgres://:secret@db/app", .missingPart, "user"),
+        ("postgres://user:secret@/app", .missingPart, "host"),
+        ("postgres://user:secret@/app?host=db", .invalidPart, "host"),
+        ("postgres://user:secret@db/app?host=/run", .invalidPart, "host"),
+        ("postgres://user:secret@a,b/app", .invalidPart, "host"),
+        ("postgres://user:secret@[::1/app", .invalidPart, "host"),
+        ("postgres://user:secret@db:/app", .invalidPart, "port"),
+        ("postgres://user:secret@db:0/app", .invalidPart, "port"),
+        ("postgres://user:secret@db:65536/app", .invalidPart, "port"),
+        ("postgres://user:secret%2@db/app", .invalidPart, "password"),
+        ("postgres://user:secret%00@db/app", .invalidPart, "password"),
+        ("postgres://user:secret%FF@db/app", .invalidPart, "password"),
+        ("postgres://us%zzer:secret@db/app", .invalidPart, "user"),
+        ("postgres://user:secret@db/app#part", .invalidPart, "fragment"),
+        ("postgres://user:secret@db/app?sslmode", .invalidPart, "query"),
+        ("postgres://user:secret@db/app?sslmode=on", .invalidPart, "sslmode"),
+        ("postgres://user:secret@db/app?sslmode=require&sslmode=require", .repeatedParameter, "sslmode"),
+        ("postgres://user:secret@db/app?connect_timeout=0", .invalidPart, "connect_timeout"),
+        ("postgres://user:secret@db/app?password=secret", .unknownParameter, "password"),
+    ])
+    func aWrongURLNamesThePartAndNeverThePassword(
+        url: String,
+        code: PostgresConfigurationError.Code,
+        part: String
+    ) {
+        let error = #expect(throws: PostgresConfigurationError.self) { try PostgresConfiguration(url: url) }
+        #expect(error?.code == code)
+        #expect(error?.part == part)
+        #expect(error.map { "\($0)".contains("secret") } == false)
+    }
+
+    @Test func noTextOfAConfigurationShowsThePassword() throws {
+        let configuration = try PostgresConfiguration(url: "postgres://user:secret@db/app")
+        var dumped = ""
+        dump(configuration, to: &dumped)
+        for text in ["\(configuration)", String(reflecting: configuration), dumped] {
+            #expect(!text.contains("secret"))
+        }
+    }
+
+    @Test func eachAddressGoesWithTheNameThatTheCertificateIsCheckedAgainst() throws {
+        let configuration = try PostgresConfiguration(
+            url: "postgres://user@db/app?options=-c%20jit%3Doff&keepalives_idle=1"
+        )
+        let parameters = ConnectionParameters(configuration, settings: [("search_path", "a b\\c")])
+        let keywords = Dictionary(parameters.keywords(addresses: ["10.0.0.1", "::1"])) { first, _ in first }
+        #expect(keywords["host"] == "db,db")
+        #expect(keywords["hostaddr"] == "10.0.0.1,::1")
+        #expect(keywords["options"] == "-c search_path=a\\ b\\\\c -c jit=off")
+        #expect(keywords["keepalives_idle"] == "1")
+        #expect(keywords["password"] == nil)
+    }
+}
