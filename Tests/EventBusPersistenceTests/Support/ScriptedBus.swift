@@ -25,7 +25,7 @@ final class ScriptedBus: PartialBus {
     }
 
     /// From now on no answer comes before the gate is raised.
-    func close() -> Level {
+    func close() -> Notifier {
         let gate = Notifier()
         self.state.withLock { $0.gate = gate }
         return gate

@@ -141,14 +141,4 @@ struct ConnectionStateTests {
         heartbeats.read(now: time(20.1))
         #expect(heartbeats.tick(now: time(40)) == .send)
     }
-
-    @Test("Pauses double up to half a minute, and begin anew after a success")
-    func backoff() {
-        var longest = Backoff { $0.upperBound }
-        #expect((0..<8).map { _ in longest.next() } == [0.5, 1, 2, 4, 8, 16, 30, 30].map { .seconds($0) })
-        longest.reset()
-        #expect(longest.next() == .milliseconds(500))
-        var shortest = Backoff { $0.lowerBound }
-        #expect(shortest.next() == .zero)
-    }
 }
