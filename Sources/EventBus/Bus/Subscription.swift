@@ -39,7 +39,9 @@ public struct SubscriptionName: Hashable, Sendable, ExpressibleByStringLiteral, 
         guard isAllowed else { return "may hold only ASCII letters, digits, '.', '_' and '-'" }
         let words = name.split(separator: ".", omittingEmptySubsequences: false)
         let isRetry = words.count >= 2 && words[words.count - 2] == "retry" && Int(words[words.count - 1]) != nil
-        guard words.first != "amq", words.last != "dead", words.last != "quarantine", !isRetry else { return "is reserved" }
+        guard words.first != "amq", words.last != "dead", words.last != "quarantine", !isRetry else {
+            return "is reserved"
+        }
         return nil
     }
 }
@@ -67,6 +69,8 @@ public struct Subscription: Sendable, Hashable {
     /// Whether events of one key are kept in order.
     public let ordering: Ordering
 
+    static let maximumPrefetch = 2000
+
     /// Describes a subscription.
     ///
     /// - Throws: ``BusError`` with code `invalidSubscription` when there is no pattern or `prefetch` is out of range.
@@ -79,8 +83,11 @@ public struct Subscription: Sendable, Hashable {
         guard !patterns.isEmpty else {
             throw BusError(.invalidSubscription, "subscription \(name) has no pattern")
         }
-        guard (1...2000).contains(prefetch) else {
-            throw BusError(.invalidSubscription, "prefetch of \(name) is \(prefetch), allowed are 1 to 2000")
+        guard (1...Self.maximumPrefetch).contains(prefetch) else {
+            throw BusError(
+                .invalidSubscription,
+                "prefetch of \(name) is \(prefetch), must be 1 to \(Self.maximumPrefetch)"
+            )
         }
         self.name = name
         self.patterns = patterns

@@ -1,27 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import DequeModule
-import Synchronization
-
-/// Hands jobs to a fixed set of workers, directly: a waiting worker gets its job from the task that makes it available.
+/// Hands jobs to a fixed set of workers: a waiting worker gets its job from the task that makes it available.
 final class Backlog: Sendable {
     typealias Job = BacklogState.Job
 
-    private struct Waiter: Sendable {
-        let id: UInt64
-        let limit: Int
-        let continuation: CheckedContinuation<[Job]?, Never>
-    }
-
-    private struct Guarded: Sendable {
-        var state: BacklogState
-        var waiters: Deque<Waiter> = []
-        var lastWaiter: UInt64 = 0
-        var cancelled: Set<UInt64> = []
-    }
-
-    private let guarded: Mutex<Guarded>
+    /// The waiting workers, each with the number of jobs that it wants at most.
+    private let list: WaitList<BacklogState, Int, [Job]?>
     private let ordering: Ordering
 
     /// Raised when a key has been put to sleep or the backlog is finished.
@@ -29,10 +14,10 @@ final class Backlog: Sendable {
 
     init(ordering: Ordering) {
         self.ordering = ordering
-        self.guarded = Mutex(Guarded(state: BacklogState(ordering: ordering)))
+        self.list = WaitList(BacklogState(ordering: ordering))
     }
 
-    var state: BacklogState { self.guarded.withLock { $0.state } }
+    var state: BacklogState { self.list.withLock { $0 } }
 
     func add(_ deliveries: [Delivery]) {
         self.change { $0.add(deliveries) }
@@ -44,7 +29,7 @@ final class Backlog: Sendable {
     }
 
     func complete(_ job: Job) {
-        // Without order nothing has waited for it.
+        // Without ordering nothing waits for it.
         guard self.ordering == .perKey else { return }
         self.change { $0.complete(job) }
     }
@@ -63,54 +48,25 @@ final class Backlog: Sendable {
     /// - Parameter rest: called before the task waits.
     func take(limit: Int, rest: () -> Void) async -> [Job]? {
         if Task.isCancelled { return nil }
-        let (jobs, isFinished) = self.guarded.withLock { ($0.state.take(limit: limit), $0.state.isFinished) }
+        let (jobs, isFinished) = self.list.withLock { ($0.take(limit: limit), $0.isFinished) }
         if !jobs.isEmpty { return jobs }
         if isFinished { return nil }
         rest()
-        return await self.untilTaken(limit: limit)
-    }
-
-    private func untilTaken(limit: Int) async -> [Job]? {
-        let id = self.guarded.withLock { guarded in
-            guarded.lastWaiter += 1
-            return guarded.lastWaiter
-        }
-        defer { self.guarded.withLock { _ = $0.cancelled.remove(id) } }
-        return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let answer: [Job]?? = self.guarded.withLock { guarded in
-                    if guarded.cancelled.remove(id) != nil { return .some(nil) }
-                    let jobs = guarded.state.take(limit: limit)
-                    if !jobs.isEmpty { return jobs }
-                    if guarded.state.isFinished { return .some(nil) }
-                    guarded.waiters.append(Waiter(id: id, limit: limit, continuation: continuation))
-                    return nil
-                }
-                if let answer { continuation.resume(returning: answer) }
-            }
-        } onCancel: {
-            let waiter = self.guarded.withLock { guarded -> Waiter? in
-                guard let index = guarded.waiters.firstIndex(where: { $0.id == id }) else {
-                    guarded.cancelled.insert(id)
-                    return nil
-                }
-                return guarded.waiters.remove(at: index)
-            }
-            waiter?.continuation.resume(returning: nil)
+        return await self.list.wait(orWhenCancelled: nil) { state, _ in
+            let jobs = state.take(limit: limit)
+            if !jobs.isEmpty { return .answer(jobs) }
+            return state.isFinished ? .answer(nil) : .wait(limit)
         }
     }
 
     private func change(_ body: (inout BacklogState) -> Void) {
-        var resumed: [(Waiter, [Job]?)] = []
-        self.guarded.withLock { guarded in
-            body(&guarded.state)
-            while let waiter = guarded.waiters.first {
-                let jobs = guarded.state.take(limit: waiter.limit)
-                if jobs.isEmpty, !guarded.state.isFinished { break }
-                guarded.waiters.removeFirst()
-                resumed.append((waiter, jobs.isEmpty ? nil : jobs))
+        self.list.change { state, waiters in
+            body(&state)
+            while let limit = waiters.first {
+                let jobs = state.take(limit: limit)
+                if jobs.isEmpty, !state.isFinished { break }
+                waiters.resumeFirst(returning: jobs.isEmpty ? nil : jobs)
             }
         }
-        for (waiter, jobs) in resumed { waiter.continuation.resume(returning: jobs) }
     }
 }

@@ -8,8 +8,10 @@ struct BacklogState: Sendable {
     /// A delivery with what has happened to it in this scope.
     struct Job: Sendable {
         let delivery: Delivery
-        /// The failures so far, those of this scope included.
-        var failures: Failures
+        /// The failures so far, including those of this scope.
+        let failures: Failures
+
+        func failed(_ failures: Failures) -> Job { Job(delivery: self.delivery, failures: failures) }
     }
 
     private enum Key: Hashable, Sendable {
@@ -24,7 +26,7 @@ struct BacklogState: Sendable {
     // Only for an ordered subscription:
     private var busy: Set<Key> = []
     private var asleep: [Key: Duration] = [:]
-    /// Whether a delivery that came back is running.
+    /// Whether a delivery that came back is being handled, and nothing else may be.
     private var isQuarantining = false
 
     init(ordering: Ordering) {
@@ -52,7 +54,7 @@ struct BacklogState: Sendable {
         self.waiting.append(contentsOf: deliveries.map { Job(delivery: $0, failures: $0.failures) })
     }
 
-    /// Nothing more will be added; what is here is still worked off.
+    /// Nothing more will be added. What is here will still be handled.
     mutating func finish() {
         self.isFinished = true
     }
@@ -64,17 +66,17 @@ struct BacklogState: Sendable {
             self.waiting.removeFirst(jobs.count)
             return jobs
         }
-        // What came back may have killed a process, so it runs alone, and so do the others until it is settled.
+        // A message that came back may have crashed a process: nothing else runs until it is settled.
         guard !self.isQuarantining else { return [] }
-        let isQuarantined = self.waiting.contains { $0.delivery.returns > 0 }
-        if isQuarantined, !self.busy.isEmpty { return [] }
+        let hasReturned = self.waiting.contains { $0.delivery.returns > 0 }
+        if hasReturned, !self.busy.isEmpty { return [] }
         var taken: [Int] = []
         for (index, job) in self.waiting.enumerated() {
             let key = BacklogState.key(of: job)
             guard !self.busy.contains(key), self.asleep[key] == nil else { continue }
             self.busy.insert(key)
             taken.append(index)
-            if taken.count == (isQuarantined ? 1 : limit) { break }
+            if taken.count == (hasReturned ? 1 : limit) { break }
         }
         let jobs = taken.map { self.waiting[$0] }
         for index in taken.reversed() { self.waiting.remove(at: index) }
@@ -102,7 +104,7 @@ struct BacklogState: Sendable {
         self.asleep = self.asleep.filter { $0.value > now }
     }
 
-    /// Notes that the only job of a key has ended; one that ran alone was the only one of all.
+    /// The only job of a key has ended. One in quarantine was the only job of all.
     private mutating func release(_ key: Key) {
         self.busy.remove(key)
         if self.busy.isEmpty { self.isQuarantining = false }

@@ -20,7 +20,7 @@ public struct ConsumerOptions: Sendable, Hashable {
     /// counts as a failed attempt.
     public var timeLimit: Duration
 
-    /// Makes options.
+    /// Creates options. Values out of range are a programming error, which traps when a consumer is created with them.
     public init(
         ordering: Ordering = .none,
         prefetch: Int = 64,
@@ -33,5 +33,18 @@ public struct ConsumerOptions: Sendable, Hashable {
         self.concurrency = concurrency
         self.retry = retry
         self.timeLimit = timeLimit
+    }
+
+    /// Which value breaks which rule; `nil` if all are valid.
+    package var problem: String? {
+        if !(1...Subscription.maximumPrefetch).contains(self.prefetch) {
+            return "prefetch is \(self.prefetch), must be 1 to \(Subscription.maximumPrefetch)"
+        }
+        if self.concurrency < 1 { return "concurrency is \(self.concurrency), must be at least 1" }
+        if self.timeLimit <= .zero { return "timeLimit is \(self.timeLimit), must be above zero" }
+        if self.ordering == .perKey, self.retry.longestHold > .seconds(1200) {
+            return "the delays of an ordered subscription add up to \(self.retry.longestHold), the limit is 20 minutes"
+        }
+        return nil
     }
 }

@@ -6,42 +6,46 @@ package protocol DeliveryProcessor: Sendable {
     /// The topics that it has handlers for.
     var topics: [Topic] { get }
 
-    /// A topic with two handlers, if there is one.
-    var ambiguousTopic: Topic? { get }
-
     /// How many deliveries it takes at a time.
     var batch: Int { get }
 
-    /// Whether starts are counted durably, one by one, before they happen.
-    var countsStarts: Bool { get }
+    /// Whether attempts are counted durably, one by one, before they start.
+    var countsAttempts: Bool { get }
 
-    /// The number of a start that is about to happen and is not the first.
+    /// The number of an attempt that is about to start and is not the first.
     ///
-    /// Asking again with the same `claim` counts nothing.
+    /// Asking again with the same `claim` returns the same number.
     ///
-    /// - Throws: ``StoreAway``; `CancellationError`.
-    func startNumber(of start: Start, claim: Identifier) async throws -> Int
+    /// - Throws: ``StoreUnavailable``; `CancellationError`.
+    func number(of attempt: Attempt, claim: Identifier) async throws -> Int
 
     /// Whether a message is known to have been handled.
     ///
-    /// - Throws: ``StoreAway``; `CancellationError`.
+    /// - Throws: ``StoreUnavailable``; `CancellationError`.
     func isHandled(_ messageID: String) async throws -> Bool
 
-    /// Handles messages together, with one result for all of them; of several that failed each has to be handled by itself.
+    /// Handles messages together, with one result for all of them. When a group fails, each message has to be handled by itself.
     ///
-    /// Throws only `CancellationError`.
+    /// - Throws: only `CancellationError`.
     func process(_ messages: [Message], within limit: WorkLimit) async throws -> ProcessingResult
 }
 
-/// A start of handling a delivery and what is known of earlier ones.
-package struct Start: Sendable {
+/// An attempt to handle a message, with what the bus knows of earlier ones.
+package struct Attempt: Sendable, Hashable {
     package let messageID: String
-    /// Starts that ended in a failure.
+    /// Attempts that ended in a failure.
     package let failures: Int
-    /// Starts that ended without a verdict, as far as the bus can tell.
+    /// Attempts that ended without a verdict, as far as the bus can tell.
     package let returns: Int
-    /// How often the message was given to the subscription again as a dead letter: each time it starts anew.
+    /// How often the message was a dead letter and was redriven; attempts count from zero each time.
     package let redrives: Int
+
+    package init(messageID: String, failures: Int, returns: Int, redrives: Int) {
+        self.messageID = messageID
+        self.failures = failures
+        self.returns = returns
+        self.redrives = redrives
+    }
 
     package var isFirst: Bool { self.failures == 0 && self.returns == 0 }
 }
@@ -51,16 +55,16 @@ package enum ProcessingResult: Sendable {
     case done
     case failed(any Error)
     case poison(reason: String)
-    /// The store could not be reached: the same start can be made again.
-    case away(any Error)
+    /// The store could not be reached: the same attempt can be made again.
+    case storeUnavailable(any Error)
 
     package init(_ error: any Error) {
         self = (error as? PoisonMessage).map { .poison(reason: $0.reason) } ?? .failed(error)
     }
 }
 
-/// The store cannot be reached, so that it is not known how many starts there have been.
-package struct StoreAway: Error {
+/// The store cannot be reached, so the number of attempts is unknown.
+package struct StoreUnavailable: Error {
     package let cause: any Error
 
     package init(_ cause: any Error) {
@@ -73,12 +77,11 @@ struct PlainProcessor: DeliveryProcessor {
     let handlers: HandlerTable<Void>
 
     var topics: [Topic] { self.handlers.topics }
-    var ambiguousTopic: Topic? { self.handlers.ambiguousTopic }
     var batch: Int { 1 }
-    var countsStarts: Bool { false }
+    var countsAttempts: Bool { false }
 
-    func startNumber(of start: Start, claim: Identifier) async throws -> Int {
-        start.failures + start.returns + 1
+    func number(of attempt: Attempt, claim: Identifier) async throws -> Int {
+        attempt.failures + attempt.returns + 1
     }
 
     func isHandled(_ messageID: String) async throws -> Bool { false }

@@ -4,7 +4,7 @@
 public import Logging
 public import ServiceLifecycle
 
-/// Handles the events of one durable subscription: typed handlers, retries, dead letters, a time limit, a drain at shutdown.
+/// Handles the events of one durable subscription, with typed handlers, retries, dead letters, a time limit and a drain at shutdown.
 ///
 /// ```swift
 /// let mailer = EventConsumer("mailer.welcome", on: bus) {
@@ -14,12 +14,12 @@ public import ServiceLifecycle
 /// ```
 ///
 /// A handler that returns has handled the event. One that throws is called again after the delays of the ``RetryPolicy``;
-/// after the last attempt the message becomes a dead letter. A message that no handler can read, or that no handler is
-/// for, becomes a dead letter at once.
+/// after the last attempt the message becomes a dead letter. A message that no handler can decode, or for whose topic there is
+/// no handler, becomes a dead letter at once.
 ///
-/// Attempts are counted durably: at most ``RetryPolicy/attempts`` are started per copy of a message, those that ended with
-/// the process included. On an ordered subscription without a store only the first of the latter is known: a message that
-/// always ends its process is delivered until somebody removes it.
+/// Attempts are counted durably: at most ``RetryPolicy/attempts`` are started per copy of a message, including those during
+/// which the process died. On an ordered subscription without a store only the first of these is counted, so a message that
+/// always crashes its process is delivered until somebody removes it.
 public struct EventConsumer: Service {
     private let name: SubscriptionName
     private let bus: any EventBus
@@ -29,14 +29,16 @@ public struct EventConsumer: Service {
     private let logger: Logger
     private let status = ConsumerStatus()
 
-    /// Makes a consumer with plain handlers.
+    /// Creates a consumer with plain handlers.
+    ///
+    /// Options out of range, no handler, or two handlers for one topic are programming errors.
     ///
     /// - Parameters:
     ///   - name: the subscription; consumers of one name share its messages.
     ///   - bus: where the events come from.
     ///   - options: order, prefetch, concurrency, retries, time limit.
     ///   - clock: measures time limits and delays.
-    ///   - logger: where retries and dead letters are told.
+    ///   - logger: gets a line for each retry and each dead letter.
     ///   - handlers: one `On` per event type.
     public init(
         _ name: SubscriptionName,
@@ -46,7 +48,7 @@ public struct EventConsumer: Service {
         logger: Logger = .current,
         @OnBuilder<Void> _ handlers: () -> [On<Void>]
     ) {
-        let processor = PlainProcessor(handlers: HandlerTable(handlers()))
+        let processor = PlainProcessor(handlers: HandlerTable(handlers(), of: name))
         self.init(name, on: bus, options: options, processor: processor, clock: clock, logger: logger)
     }
 
@@ -58,6 +60,8 @@ public struct EventConsumer: Service {
         clock: any Clock<Duration>,
         logger: Logger
     ) {
+        if let problem = options.problem { preconditionFailure("consumer \(name): \(problem)") }
+        precondition(!processor.topics.isEmpty, "consumer \(name) has no handler, must have at least one")
         self.name = name
         self.bus = bus
         self.options = options
@@ -66,7 +70,7 @@ public struct EventConsumer: Service {
         self.logger = logger
     }
 
-    /// Whether the consumer is consuming, and what keeps it from it.
+    /// Whether the consumer is consuming and, if not, why.
     public var health: Health { self.status.health(of: self.name, prefetch: self.options.prefetch) }
 
     /// Returns once the subscription has been opened, so that events published from now on are kept for it.
@@ -80,45 +84,25 @@ public struct EventConsumer: Service {
 
     /// Consumes until graceful shutdown or cancellation; an interrupted subscription is opened again.
     ///
-    /// At graceful shutdown nothing new is taken; what has been taken is handled to its end, except for events of an ordered
-    /// subscription that wait for another attempt or behind one: they go back. Cancellation gives back what is not settled.
+    /// At graceful shutdown no new events are taken, and those already taken are handled. Events of an ordered subscription
+    /// that wait for another attempt, or behind such an event, go back. On cancellation everything unsettled goes back.
     ///
-    /// - Throws: ``BusError`` with code `invalidSubscription` when the options or handlers make no subscription, or when
-    ///   it is called a second time, `topologyMismatch` when the subscription exists with another ordering or other
+    /// May be called once; a second call is a programming error.
+    ///
+    /// - Throws: ``BusError`` with code `topologyMismatch` when the subscription exists with another ordering or other
     ///   arguments; `CancellationError`.
     public func run() async throws {
-        guard self.status.start() else {
-            throw BusError(.invalidSubscription, "consumer \(self.name) runs already")
-        }
+        precondition(self.status.start(), "consumer \(self.name) has been run already; create another one")
         defer { self.status.end() }
-        let subscription = try self.subscription()
-        try await withGracefulShutdown(self.status.shutDown) {
-            try await self.consume(subscription)
-        }
-    }
-
-    private func subscription() throws(BusError) -> Subscription {
-        if let topic = self.processor.ambiguousTopic {
-            throw BusError(.invalidSubscription, "consumer \(self.name) has two handlers for topic \(topic)")
-        }
-        guard self.options.concurrency >= 1, self.options.timeLimit > .zero else {
-            throw BusError(
-                .invalidSubscription,
-                "consumer \(self.name) needs a concurrency and a time limit above zero"
-            )
-        }
-        guard self.options.ordering == .none || self.options.retry.longestHold <= .seconds(1200) else {
-            throw BusError(
-                .invalidSubscription,
-                "consumer \(self.name) would hold an ordered event for \(self.options.retry.longestHold), the limit is 20 min"
-            )
-        }
-        return try Subscription(
+        let subscription = try Subscription(
             self.name,
             patterns: self.processor.topics.map(TopicPattern.init),
             prefetch: self.options.prefetch,
             ordering: self.options.ordering
         )
+        try await withGracefulShutdown(self.status.shutDown) {
+            try await self.consume(subscription)
+        }
     }
 
     private func consume(_ subscription: Subscription) async throws {
@@ -142,15 +126,15 @@ public struct EventConsumer: Service {
                     try await scope.run()
                 }
             } catch let error as BusError where error.code == .topologyMismatch {
-                // Opening it again would change nothing: somebody has to decide.
+                // Opening it again would change nothing; a person has to decide.
                 throw error
             } catch {
                 try Task.checkCancellation()
                 self.status.interrupt((error as? BusError)?.description ?? "\(type(of: error))")
                 self.logger.info(
-                    "Subscription was interrupted and is opened again",
+                    "The subscription was interrupted; it will be opened again",
                     error: error,
-                    metadata: ["eventbus.subscription": "\(self.name)"]
+                    metadata: [LogKey.subscription: "\(self.name)"]
                 )
             }
             guard !self.status.isShuttingDown else { return }

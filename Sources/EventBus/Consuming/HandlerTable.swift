@@ -8,13 +8,12 @@ package struct HandlerTable<Scope: ~Copyable>: Sendable {
     /// The topics in the order in which their handlers were given.
     package let topics: [Topic]
 
-    /// A topic that has two handlers, which is a mistake in the program.
-    package let ambiguousTopic: Topic?
-
-    package init(_ handlers: [On<Scope>]) {
-        self.handlers = Dictionary(handlers.map { ($0.topic, $0) }) { first, _ in first }
+    /// Creates a table. Two handlers for one topic are a programming error.
+    package init(_ handlers: [On<Scope>], of consumer: SubscriptionName) {
         self.topics = handlers.map(\.topic)
-        self.ambiguousTopic = handlers.map(\.topic).first { topic in handlers.count { $0.topic == topic } > 1 }
+        self.handlers = Dictionary(handlers.map { ($0.topic, $0) }) { first, _ in
+            preconditionFailure("consumer \(consumer) has two handlers for topic \(first.topic); a topic has one")
+        }
     }
 
     /// The handler for a message; throws ``PoisonMessage`` when there is none.

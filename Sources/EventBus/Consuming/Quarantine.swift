@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// What came back without a verdict may have ended its process, and is handled alone: not only in its subscription but among
-/// all consumers with a store in the process, or those beside one that always ends it would use up their attempts without
-/// being started.
+/// Keeps messages that have come back without a verdict apart, since one of them may have crashed the process.
+///
+/// Such a message is handled with nothing else of its kind in flight, among all consumers with a store in the process.
+/// Otherwise a message that always crashes the process would use up the attempts of those beside it.
 package enum Quarantine {
-    /// Lets one through at a time; a simulation gives each of its processes one of its own.
+    /// Has one permit. A simulation gives each of its processes a semaphore of its own.
     @TaskLocal package static var semaphore = AsyncSemaphore()
 }

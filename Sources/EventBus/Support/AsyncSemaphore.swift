@@ -25,12 +25,12 @@ package final class AsyncSemaphore: Sendable {
     ///
     /// - Throws: what `body` throws; ``Full``; `CancellationError` when cancelled while waiting.
     package func withPermit<Result>(_ body: () async throws -> Result) async throws -> Result {
-        let answer = await self.list.wait(orWhenCancelled: .cancelled) { inside, waiters in
+        let answer = await self.list.wait(orWhenCancelled: .cancelled) { inside, waiting in
             if inside < self.permits {
                 inside += 1
                 return .answer(.enter)
             }
-            return waiters.count < self.maximumWaiting ? .wait(()) : .answer(.full)
+            return waiting < self.maximumWaiting ? .wait(()) : .answer(.full)
         }
         switch answer {
         case .full: throw Full()

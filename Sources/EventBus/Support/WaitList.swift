@@ -28,8 +28,6 @@ package final class WaitList<State: Sendable, Request: Sendable, Answer: Sendabl
         fileprivate var cancelled: Set<UInt64> = []
         fileprivate var resumed: [(waiter: Waiter, answer: Answer)] = []
 
-        package var count: Int { self.waiting.count }
-
         /// What the task that has waited longest asks for.
         package var first: Request? { self.waiting.first?.request }
 
@@ -77,8 +75,10 @@ package final class WaitList<State: Sendable, Request: Sendable, Answer: Sendabl
     ///
     /// - Parameters:
     ///   - cancelled: the answer when the task is cancelled first.
-    ///   - enter: the answer, or what to wait for.
-    package func wait(orWhenCancelled cancelled: Answer, _ enter: (inout State, Waiters) -> Entry) async -> Answer {
+    ///   - enter: gets the state and the number of tasks that wait; says the answer, or what to wait for.
+    package func wait(orWhenCancelled cancelled: Answer, _ enter: (inout State, _ waiting: Int) -> Entry) async
+        -> Answer
+    {
         let id = self.guarded.withLock { guarded in
             guarded.waiters.lastID += 1
             return guarded.waiters.lastID
@@ -88,7 +88,7 @@ package final class WaitList<State: Sendable, Request: Sendable, Answer: Sendabl
             await withCheckedContinuation { continuation in
                 let answer: Answer? = self.guarded.withLock { guarded in
                     guard !guarded.waiters.cancelled.contains(id) else { return cancelled }
-                    switch enter(&guarded.state, guarded.waiters) {
+                    switch enter(&guarded.state, guarded.waiters.waiting.count) {
                     case .answer(let answer): return answer
                     case .wait(let request):
                         guarded.waiters.waiting.append(.init(id: id, request: request, continuation: continuation))

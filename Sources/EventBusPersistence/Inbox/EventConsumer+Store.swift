@@ -33,11 +33,12 @@ extension EventConsumer {
         logger: Logger = .current,
         @OnBuilder<Transaction> _ handlers: () -> [On<Transaction>]
     ) {
+        precondition(batch >= 1, "consumer \(name): batch is \(batch), must be at least 1")
         let processor = StoreProcessor(
             consumer: name,
             store: store,
-            handlers: HandlerTable(handlers()),
-            batch: max(1, batch)
+            handlers: HandlerTable(handlers(), of: name),
+            batch: batch
         )
         self.init(name, on: bus, options: options, processor: processor, clock: clock, logger: logger)
     }

@@ -9,45 +9,48 @@ struct StoreProcessor: DeliveryProcessor {
     let store: any Store
     let handlers: HandlerTable<Transaction>
     let batch: Int
-    let countsStarts = true
+    let countsAttempts = true
 
     var topics: [Topic] { self.handlers.topics }
-    var ambiguousTopic: Topic? { self.handlers.ambiguousTopic }
 
-    /// The first start is free; each later one is claimed in the store before it happens, so that no crash hides it.
-    func startNumber(of start: Start, claim: Identifier) async throws -> Int {
-        do {
-            return 1 + (try await self.store.claimStart(of: Self.key(of: start), by: self.consumer, as: claim))
-        } catch  where error.code == .invalidValue || error.code == .database {
-            // An id that the store cannot hold: waiting would not help, and the bus has counted too.
-            return start.failures + start.returns + 1
-        } catch {
-            try Task.checkCancellation()
-            throw StoreAway(error)
+    /// The first attempt needs no count. Each later one is claimed in the store before it starts, so that no crash hides it.
+    func number(of attempt: Attempt, claim: Identifier) async throws -> Int {
+        try await self.ask(orWhenUnstorable: attempt.failures + attempt.returns + 1) { store throws(RepositoryError) in
+            1 + (try await store.claimStart(of: Self.key(of: attempt), by: self.consumer, as: claim))
         }
     }
 
     func isHandled(_ messageID: String) async throws -> Bool {
-        do {
-            return try await self.store.isHandled(messageID, by: self.consumer)
-        } catch  where error.code == .invalidValue || error.code == .database {
-            return false
-        } catch {
-            try Task.checkCancellation()
-            throw StoreAway(error)
+        try await self.ask(orWhenUnstorable: false) { store throws(RepositoryError) in
+            try await store.isHandled(messageID, by: self.consumer)
         }
     }
 
-    /// Under what the starts of a message are counted: anew each time that it was given again as a dead letter.
-    private static func key(of start: Start) -> String {
-        start.redrives == 0 ? start.messageID : "\(start.messageID)#\(start.redrives)"
+    /// The key under which the attempts at a message are counted: another one each time that it is redriven.
+    private static func key(of attempt: Attempt) -> String {
+        attempt.redrives == 0 ? attempt.messageID : "\(attempt.messageID)#\(attempt.redrives)"
+    }
+
+    /// Asks the store about a message; returns `fallback` for an id that the store cannot hold, where waiting would not help.
+    private func ask<Answer>(
+        orWhenUnstorable fallback: Answer,
+        _ body: (any Store) async throws(RepositoryError) -> Answer
+    ) async throws -> Answer {
+        do {
+            return try await body(self.store)
+        } catch  where error.code == .invalidValue || error.code == .database {
+            return fallback
+        } catch {
+            try Task.checkCancellation()
+            throw StoreUnavailable(error)
+        }
     }
 
     func process(_ messages: [Message], within limit: WorkLimit) async throws -> ProcessingResult {
         do {
-            // What cannot be handled at all needs no transaction.
+            // A message that cannot be handled at all needs no transaction.
             let work = try messages.map { (message: $0, handler: try self.handlers.handler(for: $0)) }
-            let away = try await limit.run { () -> RepositoryError? in
+            let outage = try await limit.run { () -> RepositoryError? in
                 do {
                     try await self.store.transaction { transaction in
                         let fresh = try await transaction.markHandled(work.map(\.message.id), by: self.consumer)
@@ -57,11 +60,11 @@ struct StoreProcessor: DeliveryProcessor {
                     }
                     return nil
                 } catch let error as RepositoryError where error.isTransient {
-                    // Returned, since it also matters after the limit: the commit may have taken effect.
+                    // Returned rather than thrown, since it counts even after the limit: the commit may have taken effect.
                     return error
                 }
             }
-            return away.map(ProcessingResult.away) ?? .done
+            return outage.map(ProcessingResult.storeUnavailable) ?? .done
         } catch {
             if !limit.hasPassed { try Task.checkCancellation() }
             return messages.count > 1 ? .failed(error) : self.result(of: messages[0], error)

@@ -66,9 +66,7 @@ struct BacklogStateTests {
         backlog.add(self.deliveries("a1", "a2", "b1", "b2"))
         let first = backlog.take(limit: 10)
         #expect(self.names(first) == ["a1", "b1"])
-        var failed = first[0]
-        failed.failures = Failures(count: 1)
-        backlog.hold(failed, until: .seconds(5))
+        backlog.hold(first[0].failed(Failures(count: 1)), until: .seconds(5))
         #expect(backlog.sleepingKey == "a" && backlog.nextDue == .seconds(5))
         #expect(backlog.take(limit: 10).isEmpty)
         backlog.complete(first[1])
@@ -106,7 +104,7 @@ struct BacklogStateTests {
         #expect(backlog.sleepingKey == nil)
     }
 
-    @Test func whatCameBackRunsAloneInItsOrder() {
+    @Test func aMessageThatCameBackIsQuarantinedInItsOrder() {
         var backlog = BacklogState(ordering: .perKey)
         backlog.add(self.deliveries("a1!", "b1!", "a2", "c1"))
         for expected in ["a1!", "b1!"] {

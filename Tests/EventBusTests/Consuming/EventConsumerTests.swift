@@ -229,41 +229,42 @@ struct EventConsumerTests {
         #expect(log.entries.count == 5)
     }
 
-    @Test func twoHandlersForATopicAreAMistake() async throws {
-        let world = try World()
-        let life = world.start(
-            world.consumer {
+    @Test func twoHandlersForATopicTrap() async {
+        await #expect(processExitsWith: .failure) {
+            _ = EventConsumer("test", on: InMemoryEventBus()) {
                 On(Ping.self) { _ in }
                 On(Ping.self) { _ in }
             }
-        )
-        await world.stage.end(life.run)
-        let error = try #require(life.run.error as? BusError)
-        #expect(error.code == .invalidSubscription)
-        #expect(error.message == "consumer test has two handlers for topic test.ping")
+        }
     }
 
     @Test(arguments: [
-        ConsumerOptions(prefetch: 0), ConsumerOptions(concurrency: 0), ConsumerOptions(concurrency: -1),
-        ConsumerOptions(timeLimit: .zero),
-        // An ordered event would stay unsettled for longer than RabbitMQ allows.
-        ConsumerOptions(ordering: .perKey, retry: RetryPolicy(attempts: 8)),
+        (ConsumerOptions(prefetch: 0), "prefetch is 0, must be 1 to 2000"),
+        (ConsumerOptions(prefetch: 2001), "prefetch is 2001, must be 1 to 2000"),
+        (ConsumerOptions(concurrency: 0), "concurrency is 0, must be at least 1"),
+        (ConsumerOptions(concurrency: -1), "concurrency is -1, must be at least 1"),
+        (ConsumerOptions(timeLimit: .zero), "timeLimit is 0.0 seconds, must be above zero"),
+        (
+            // An ordered event would stay unsettled for longer than RabbitMQ allows.
+            ConsumerOptions(ordering: .perKey, retry: RetryPolicy(attempts: 8)),
+            "the delays of an ordered subscription add up to 1956.0 seconds, the limit is 20 minutes"
+        ),
     ])
-    func optionsThatMakeNoSubscriptionAreAMistake(_ options: ConsumerOptions) async throws {
-        let world = try World()
-        let life = world.start(options: options) { _ in }
-        await world.stage.end(life.run)
-        #expect((life.run.error as? BusError)?.code == .invalidSubscription)
+    func optionsOutOfRangeHaveAProblem(_ options: ConsumerOptions, problem: String) {
+        #expect(options.problem == problem)
     }
 
-    @Test func whoWaitsForAConsumerThatCannotRunIsToldSo() async throws {
-        let world = try World()
-        let consumer = world.consumer(options: ConsumerOptions(prefetch: 0)) { On(Ping.self) { _ in } }
-        let waiting = world.stage.start { try await consumer.untilConsuming() }
-        let life = world.start(consumer)
-        await world.stage.end(life.run)
-        await world.stage.end(waiting)
-        #expect((waiting.error as? BusError)?.code == .closed)
+    @Test func validOptionsHaveNoProblem() {
+        #expect(ConsumerOptions().problem == nil)
+        #expect(ConsumerOptions(ordering: .perKey, prefetch: 2000, concurrency: 1).problem == nil)
+    }
+
+    @Test func optionsOutOfRangeTrap() async {
+        await #expect(processExitsWith: .failure) {
+            _ = EventConsumer("test", on: InMemoryEventBus(), options: ConsumerOptions(prefetch: 0)) {
+                On(Ping.self) { _ in }
+            }
+        }
     }
 
     @Test func anOtherOrderingThanTheExistingOneEndsTheConsumer() async throws {
@@ -274,13 +275,23 @@ struct EventConsumerTests {
         #expect((ordered.run.error as? BusError)?.code == .topologyMismatch)
     }
 
-    @Test func aConsumerRunsOnce() async throws {
+    @Test func untilConsumingThrowsWhenTheConsumerEndsFirst() async throws {
         let world = try World()
-        let life = world.start { _ in }
-        let second = world.start(life.consumer)
-        await world.stage.end(second.run)
-        #expect((second.run.error as? BusError)?.code == .invalidSubscription)
-        #expect(life.consumer.health.isReady)
-        await world.drain(life)
+        let consumer = world.consumer(options: ConsumerOptions(ordering: .perKey)) { On(Ping.self) { _ in } }
+        let waiting = world.stage.start { try await consumer.untilConsuming() }
+        let life = world.start(consumer)
+        await world.stage.end(life.run)
+        await world.stage.end(waiting)
+        #expect((waiting.error as? BusError)?.code == .closed)
+    }
+
+    @Test func aSecondRunTraps() async {
+        await #expect(processExitsWith: .failure) {
+            let consumer = EventConsumer("test", on: InMemoryEventBus()) { On(Ping.self) { _ in } }
+            let first = Task { try await consumer.run() }
+            try await consumer.untilConsuming()
+            try await consumer.run()
+            try await first.value
+        }
     }
 }

@@ -7,11 +7,11 @@ import Logging
 import Synchronization
 import Testing
 
-@Suite("A consumer whose store is away")
+@Suite("A consumer whose store is unavailable")
 struct HoldingTests {
     private struct Away: Error, CustomStringConvertible { let description = "no database" }
 
-    /// Answers as it is told, and knows what it was asked.
+    /// Is unavailable as often as a test wants, and logs what it was asked.
     private final class Processor: DeliveryProcessor {
         private struct State: Sendable {
             var startsAway = 0
@@ -28,18 +28,17 @@ struct HoldingTests {
         }
 
         var topics: [Topic] { [Ping.topic] }
-        var ambiguousTopic: Topic? { nil }
-        var countsStarts: Bool { true }
+        var countsAttempts: Bool { true }
 
         func isHandled(_ messageID: String) async throws -> Bool { false }
 
-        func startNumber(of start: Start, claim: Identifier) async throws -> Int {
+        func number(of attempt: Attempt, claim: Identifier) async throws -> Int {
             let isAway = self.state.withLock { state in
                 defer { state.startsAway = max(0, state.startsAway - 1) }
                 return state.startsAway > 0
             }
-            if isAway { throw StoreAway(Away()) }
-            return start.failures + start.returns + 1
+            if isAway { throw StoreUnavailable(Away()) }
+            return attempt.failures + attempt.returns + 1
         }
 
         func process(_ messages: [Message], within limit: WorkLimit) async throws -> ProcessingResult {
@@ -50,7 +49,7 @@ struct HoldingTests {
             for message in messages {
                 self.log.append((isAway ? "away " : "done ") + (try message.decode(Ping.self).label))
             }
-            return isAway ? .away(Away()) : .done
+            return isAway ? .storeUnavailable(Away()) : .done
         }
     }
 

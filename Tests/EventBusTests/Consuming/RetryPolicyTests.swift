@@ -12,11 +12,11 @@ struct RetryPolicyTests {
         (360, 120), (361, 600), (2100, 600), (2101, 3600), (12_600, 3600), (12_601, 21_600), (54_000, 21_600),
         (54_001, 86_400), (86_400, 86_400), (1e9, 86_400),
     ])
-    func aDelayMovesToTheNearestRung(seconds: Double, rung: Int) {
-        #expect(RetryLadder.nearest(to: .seconds(seconds)) == .seconds(rung))
+    func aDelayMovesToTheNearestOfTheLadder(seconds: Double, nearest: Int) {
+        #expect(RetryLadder.nearest(to: .seconds(seconds)) == .seconds(nearest))
     }
 
-    @Test func everyRungIsItsOwnNearest() {
+    @Test func everyDelayIsItsOwnNearest() {
         #expect(RetryLadder.delays.map(RetryLadder.nearest(to:)) == RetryLadder.delays)
         #expect(RetryLadder.delays == RetryLadder.delays.sorted())
     }
@@ -28,7 +28,6 @@ struct RetryPolicyTests {
         (RetryPolicy(firstDelay: .zero, factor: 10), [1, 1, 1]),
         (RetryPolicy(firstDelay: .seconds(100), cap: .seconds(10)), [5, 5]),
         (RetryPolicy(firstDelay: .seconds(1), factor: 1e300), [1, 86_400, 86_400]),
-        (RetryPolicy(firstDelay: .seconds(1), factor: .infinity), [1, 86_400, 86_400]),
         (RetryPolicy(firstDelay: .seconds(1), factor: 5, cap: .seconds(Int64.max)), [1, 5, 30, 120, 600]),
     ])
     func delaysClimbTheLadder(policy: RetryPolicy, seconds: [Int]) {
@@ -40,9 +39,20 @@ struct RetryPolicyTests {
         #expect(RetryPolicy.standard.delay(afterFailures: 0) == .seconds(1))
     }
 
-    @Test func valuesOutOfRangeAreMovedIntoIt() {
-        let policy = RetryPolicy(attempts: -1, firstDelay: .seconds(-1), factor: .nan, cap: .seconds(-1))
-        #expect(policy.attempts == 1 && policy.firstDelay == .zero && policy.factor == 1 && policy.cap == .zero)
+    @Test func neverIsOneAttempt() {
         #expect(RetryPolicy.never.attempts == 1)
+    }
+
+    @Test(arguments: [0, 1, 2, 3, 4])
+    func valuesOutOfRangeTrap(place: Int) async {
+        await #expect(processExitsWith: .failure) { [place] in
+            switch place {
+            case 0: _ = RetryPolicy(attempts: 0)
+            case 1: _ = RetryPolicy(firstDelay: .seconds(-1))
+            case 2: _ = RetryPolicy(factor: .nan)
+            case 3: _ = RetryPolicy(factor: .infinity)
+            default: _ = RetryPolicy(cap: .seconds(-1))
+            }
+        }
     }
 }

@@ -3,14 +3,14 @@
 
 import Logging
 
-/// The backoff of a worker that holds its deliveries while the store is away: nothing is settled, no attempt is used up.
-struct HoldingPauses {
+/// A worker's pauses while its store cannot be reached: the deliveries are held and no attempt is used up.
+struct StoreOutage {
     let name: SubscriptionName
     let clock: RelativeClock
     let status: ConsumerStatus
     let logger: Logger
     private var backoff = Backoff(first: .milliseconds(20), longest: .seconds(1))
-    private var isHolding = false
+    private var hasBegun = false
 
     init(name: SubscriptionName, clock: RelativeClock, status: ConsumerStatus, logger: Logger) {
         self.name = name
@@ -21,13 +21,13 @@ struct HoldingPauses {
 
     /// Waits before the store is asked again; `false` when the consumer shuts down instead.
     mutating func pause(_ cause: any Error) async throws -> Bool {
-        if !self.isHolding {
-            self.isHolding = true
+        if !self.hasBegun {
+            self.hasBegun = true
             self.status.beginHolding("\(cause)")
             self.logger.info(
-                "The store is away, deliveries are held",
+                "The store is unavailable; deliveries are held",
                 error: cause,
-                metadata: ["eventbus.subscription": "\(self.name)"]
+                metadata: [LogKey.subscription: "\(self.name)"]
             )
         }
         guard !self.status.isShuttingDown else { return false }
@@ -36,6 +36,6 @@ struct HoldingPauses {
     }
 
     mutating func end() {
-        if self.isHolding { self.status.endHolding() }
+        if self.hasBegun { self.status.endHolding() }
     }
 }
