@@ -76,7 +76,8 @@ public final class InMemoryEventBus: EventBus {
         choosing: (@Sendable (_ consumers: [UInt64], _ message: Message) -> Int)?
     ) {
         self.clock = RelativeClock(clock)
-        self.capacity = max(1, capacity)
+        precondition(capacity >= 1, "capacity is \(capacity), must be at least 1")
+        self.capacity = capacity
         self.choice = choosing
     }
 

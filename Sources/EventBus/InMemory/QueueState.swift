@@ -3,8 +3,9 @@
 
 import DequeModule
 
-/// One subscription's messages and consumers: what a quorum queue, its retry queues, its quarantine queue and its dead-letter queue
-/// do on RabbitMQ, as a pure state machine.
+/// The messages and consumers of one subscription, as a pure state machine.
+///
+/// It does what a quorum queue with its retry queues, quarantine queue and dead-letter queue does on RabbitMQ.
 struct QueueState: Sendable {
     typealias ConsumerID = UInt64
 
@@ -13,37 +14,13 @@ struct QueueState: Sendable {
         var message: Message
         var failures = Failures()
         var redrives = 0
-        /// Returns from queues that the message has been in before it was moved to the quarantine queue.
+        /// How often the message came back before it was moved to quarantine.
         var returnsBefore = 0
-        /// Returns to the queue that it is in now.
+        /// How often the message came back to the queue that it is in now.
         var returnsHere = 0
     }
 
-    enum Origin { case main, quarantine }
-
-    struct Outstanding {
-        let tag: UInt64
-        let entry: Entry
-        let origin: Origin
-    }
-
-    struct Consumer {
-        let id: ConsumerID
-        let prefetch: Int
-        /// All that has been pushed to the consumer and is unsettled, in order of tag; the last `buffered` ones are not yet handed out.
-        var outstanding: Deque<Outstanding> = []
-        var buffered = 0
-        var nextTag: UInt64 = 1
-        var isStopped = false
-        /// Whether it has not asked yet or was told to wait, and has not been woken since.
-        var isWaiting = true
-
-        var handedOut: Int { self.outstanding.count - self.buffered }
-        /// A broker goes on pushing to a consumer that has stopped asking, until the consumer's scope ends.
-        var hasRoom: Bool { self.outstanding.count < self.prefetch }
-    }
-
-    /// What a consumer that asks for deliveries is to do.
+    /// The answer to a consumer that asks for deliveries.
     enum Take {
         case deliveries([Delivery])
         case wait(until: Duration?)
@@ -51,20 +28,20 @@ struct QueueState: Sendable {
         case detached
     }
 
-    /// Picks one of the consumers with room, the first of which is next in turn.
+    /// Picks one of the consumers with room by index; the first one is next in turn.
     typealias Choice = @Sendable (_ consumers: [ConsumerID], _ message: Message) -> Int
 
     let ordering: Ordering
-    /// Above this many messages publishers have to wait.
+    /// The number of messages from which publishers have to wait.
     private let capacity: Int
     private let choice: Choice?
     private(set) var main: Deque<Entry> = []
     private(set) var quarantined: Deque<Entry> = []
     private(set) var delayed: [(due: Duration, entry: Entry)] = []
-    private(set) var consumers: [Consumer] = []
+    private(set) var consumers: [QueueConsumer] = []
     private var turn = 0
     private var shelf = DeadLetterShelf()
-    /// Whether a publisher has found no room and is to hear when there is some.
+    /// Whether a publisher found no room and has to be notified when there is some.
     private var isAwaited = false
 
     init(ordering: Ordering, capacity: Int = .max, choice: Choice? = nil) {
@@ -77,7 +54,7 @@ struct QueueState: Sendable {
 
     func oldestDeadLetters(_ limit: Int) -> [DeadLetterShelf.Item] { self.shelf.oldest(limit) }
 
-    /// All messages that are not dead letters.
+    /// The number of messages, not counting dead letters.
     private var count: Int {
         self.main.count + self.quarantined.count + self.delayed.count
             + self.consumers.reduce(0) { $0 + $1.outstanding.count }
@@ -85,20 +62,20 @@ struct QueueState: Sendable {
 
     // MARK: Room
 
-    /// Whether a message may be added; if not, ``takeRoom()`` tells when that has changed.
+    /// Returns whether there is room for a message; if not, ``takeRoom()`` returns `true` once there is.
     mutating func askForRoom() -> Bool {
         self.isAwaited = self.count >= self.capacity
         return !self.isAwaited
     }
 
-    /// Whether there is room again that somebody has waited for; says so once.
+    /// Returns whether there is room again for a waiting publisher; returns `true` only once per wait.
     mutating func takeRoom() -> Bool {
         guard self.isAwaited, self.count < self.capacity else { return false }
         self.isAwaited = false
         return true
     }
 
-    // MARK: Events. Each returns the consumers that may have something to take now.
+    // MARK: Events. Each returns the consumers to wake.
 
     mutating func publish(_ messages: some Sequence<Message>) -> [ConsumerID] {
         for message in messages { self.main.append(Entry(message: message)) }
@@ -106,11 +83,11 @@ struct QueueState: Sendable {
     }
 
     mutating func attach(_ id: ConsumerID, prefetch: Int) -> [ConsumerID] {
-        self.consumers.append(Consumer(id: id, prefetch: prefetch))
+        self.consumers.append(QueueConsumer(id: id, prefetch: prefetch))
         return self.push()
     }
 
-    /// Ends a consumer's scope: what it has not settled goes back to the front, in its old order, and counts a return.
+    /// Ends a consumer's scope: its unsettled messages go back to the front in their old order, and each counts one return.
     mutating func detach(_ id: ConsumerID) -> [ConsumerID] {
         guard let index = self.index(of: id) else { return [] }
         let consumer = self.consumers.remove(at: index)
@@ -131,13 +108,13 @@ struct QueueState: Sendable {
         return [id]
     }
 
-    /// A delivery has been handled: the message is gone.
+    /// Removes the message of a delivery that was handled.
     mutating func acknowledge(_ tag: UInt64, by id: ConsumerID) -> [ConsumerID] {
         guard let outstanding = self.remove(tag, of: id) else { return [] }
         return self.pushAfter(outstanding, of: id)
     }
 
-    /// A delivery has to be tried again, or has become a dead letter.
+    /// Settles a delivery with any verdict.
     mutating func settle(
         _ tag: UInt64,
         by id: ConsumerID,
@@ -148,11 +125,11 @@ struct QueueState: Sendable {
         guard let outstanding = self.remove(tag, of: id) else { return [] }
         let isNextDue = self.carryOut(verdict, on: outstanding.entry, now: now, stamp: stamp)
         let woken = self.pushAfter(outstanding, of: id)
-        // Whoever waits has to wait no longer than until then: the one that failed may be gone by that time.
+        // Every consumer must wake up by then, because the one that failed may have left.
         return isNextDue ? self.consumers.map(\.id) : woken
     }
 
-    /// Carries out a verdict and leaves the delivery unsettled, as when a process dies between a copy and the acknowledgement.
+    /// Stores the copy that a verdict requires but leaves the delivery unsettled, as when a process crashes before acknowledging it.
     mutating func copy(
         _ tag: UInt64,
         by id: ConsumerID,
@@ -160,14 +137,13 @@ struct QueueState: Sendable {
         now: Duration,
         stamp: () -> Stamp
     ) -> [ConsumerID] {
-        guard let index = self.index(of: id), let position = self.handedOut(tag, to: index) else { return [] }
-        let entry = self.consumers[index].outstanding[position].entry
-        return self.carryOut(verdict, on: entry, now: now, stamp: stamp) ? self.consumers.map(\.id) : []
+        guard let index = self.index(of: id), let outstanding = self.consumers[index].handedOut(tag) else { return [] }
+        return self.carryOut(verdict, on: outstanding.entry, now: now, stamp: stamp) ? self.consumers.map(\.id) : []
     }
 
-    /// Gives dead letters to the consumers again, oldest first, and takes others away.
+    /// Redrives dead letters, oldest first, and removes others.
     ///
-    /// - Returns: how many were given: somebody else may have taken some.
+    /// - Returns: how many were redriven; another caller may have removed some.
     mutating func redrive(_ given: [UInt64], removing removed: [UInt64]) -> (count: Int, [ConsumerID]) {
         for number in removed { _ = self.shelf.remove(number) }
         let letters = given.compactMap { self.shelf.remove($0) }
@@ -175,7 +151,7 @@ struct QueueState: Sendable {
         return (letters.count, self.push())
     }
 
-    /// Gives dead letters again and leaves them where they are, as when a process dies before it removes them.
+    /// Redrives dead letters without removing them, as when a process crashes in the middle of a redrive.
     mutating func copyDeadLetters(_ limit: Int) -> [ConsumerID] {
         for item in self.shelf.oldest(limit) {
             self.main.append(Entry(message: item.letter.message, redrives: item.letter.redrives + 1))
@@ -189,7 +165,7 @@ struct QueueState: Sendable {
         guard !self.consumers[index].isStopped else { return (.stopped, wake) }
         let hadQuarantined = !self.quarantined.isEmpty
         let deliveries = self.handOut(to: index)
-        // Others were held back only as long as something had to run alone.
+        // The quarantine has held back the other consumers until now.
         if hadQuarantined, self.quarantined.isEmpty { wake += self.consumers.filter { $0.buffered > 0 }.map(\.id) }
         if !deliveries.isEmpty { return (.deliveries(deliveries), wake) }
         self.consumers[index].isWaiting = true
@@ -210,10 +186,10 @@ struct QueueState: Sendable {
         self.consumers.firstIndex { $0.id == id }
     }
 
-    /// Pushes messages to consumers with room, in turn.
+    /// Assigns messages to consumers with room, in turn.
     ///
-    /// What came back to an unordered subscription is moved aside instead,
-    /// to be run alone; on RabbitMQ the consumer that receives it moves it.
+    /// A message that came back to an unordered subscription is moved to quarantine instead. On RabbitMQ the consumer that
+    /// receives it does this.
     private mutating func push() -> [ConsumerID] {
         var woken: [ConsumerID] = []
         while !self.main.isEmpty, let index = self.consumerWithRoom() {
@@ -224,20 +200,13 @@ struct QueueState: Sendable {
                 self.quarantined.append(entry)
                 continue
             }
-            let tag = self.consumers[index].nextTag
-            self.consumers[index].nextTag += 1
-            self.consumers[index].outstanding.append(Outstanding(tag: tag, entry: entry, origin: .main))
-            self.consumers[index].buffered += 1
-            if self.consumers[index].isWaiting {
-                self.consumers[index].isWaiting = false
-                woken.append(self.consumers[index].id)
-            }
+            if self.consumers[index].push(entry) { woken.append(self.consumers[index].id) }
         }
-        // Whoever is idle may take what has to run alone.
+        // Any idle consumer may take a quarantined message.
         return self.quarantined.isEmpty ? woken : self.consumers.map(\.id)
     }
 
-    /// The consumer that gets the first message: the one whose turn it is among those with room.
+    /// The consumer that gets the next message: of those with room, the one whose turn it is.
     private mutating func consumerWithRoom() -> Int? {
         if self.ordering == .perKey {
             return self.consumers.first?.hasRoom == true ? 0 : nil
@@ -263,7 +232,7 @@ struct QueueState: Sendable {
         return index
     }
 
-    /// Does what a verdict asks for, apart from forgetting the delivery; says whether a retry is due before all others.
+    /// Carries out a verdict, except for removing the delivery; returns whether it added a retry that is due before all others.
     private mutating func carryOut(_ verdict: Verdict, on entry: Entry, now: Duration, stamp: () -> Stamp) -> Bool {
         switch verdict {
         case .done:
@@ -289,55 +258,21 @@ struct QueueState: Sendable {
     }
 
     private mutating func handOut(to index: Int) -> [Delivery] {
-        if self.ordering == .none, !self.quarantined.isEmpty || self.hasQuarantinedOut(index) {
-            return self.handOutAlone(to: index)
+        guard self.ordering == .none, !self.quarantined.isEmpty || self.consumers[index].hasQuarantined else {
+            return self.consumers[index].handOutBuffered()
         }
-        let id = self.consumers[index].id
-        let fresh = self.consumers[index].outstanding.suffix(self.consumers[index].buffered)
-        self.consumers[index].buffered = 0
-        return fresh.map { QueueState.delivery($0, to: id) }
-    }
-
-    private func hasQuarantinedOut(_ index: Int) -> Bool {
-        self.consumers[index].outstanding.contains { $0.origin == .quarantine }
-    }
-
-    private mutating func handOutAlone(to index: Int) -> [Delivery] {
         guard self.consumers[index].handedOut == 0, let entry = self.quarantined.popFirst() else { return [] }
-        let outstanding = Outstanding(tag: self.consumers[index].nextTag, entry: entry, origin: .quarantine)
-        self.consumers[index].nextTag += 1
-        // Handed-out deliveries stand before buffered ones.
-        self.consumers[index].outstanding.prepend(outstanding)
-        return [QueueState.delivery(outstanding, to: self.consumers[index].id)]
+        return [self.consumers[index].handOut(quarantined: entry)]
     }
 
-    private static func delivery(_ outstanding: Outstanding, to consumer: ConsumerID) -> Delivery {
-        Delivery(
-            id: Delivery.ID(generation: consumer, tag: outstanding.tag),
-            message: outstanding.entry.message,
-            failures: outstanding.entry.failures,
-            returns: outstanding.entry.returnsBefore + outstanding.entry.returnsHere,
-            redrives: outstanding.entry.redrives
-        )
+    private mutating func remove(_ tag: UInt64, of id: ConsumerID) -> QueueConsumer.Outstanding? {
+        guard let index = self.index(of: id) else { return nil }
+        return self.consumers[index].remove(tag)
     }
 
-    private mutating func remove(_ tag: UInt64, of id: ConsumerID) -> Outstanding? {
-        guard let index = self.index(of: id), let position = self.handedOut(tag, to: index) else { return nil }
-        return position == 0
-            ? self.consumers[index].outstanding.removeFirst() : self.consumers[index].outstanding.remove(at: position)
-    }
-
-    private mutating func pushAfter(_ settled: Outstanding, of id: ConsumerID) -> [ConsumerID] {
+    private mutating func pushAfter(_ settled: QueueConsumer.Outstanding, of id: ConsumerID) -> [ConsumerID] {
         let woken = self.push()
-        // What had to run alone has held back what had been pushed.
+        // The quarantined delivery has held back the consumer's buffered ones.
         return settled.origin == .quarantine ? woken + [id] : woken
-    }
-
-    private func handedOut(_ tag: UInt64, to index: Int) -> Int? {
-        let handedOut = self.consumers[index].handedOut
-        guard handedOut > 0 else { return nil }
-        // Mostly they are settled in order.
-        if self.consumers[index].outstanding[0].tag == tag { return 0 }
-        return self.consumers[index].outstanding.prefix(handedOut).firstIndex { $0.tag == tag }
     }
 }

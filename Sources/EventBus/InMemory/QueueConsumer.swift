@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import DequeModule
+
+/// One open consumer of a queue and its unsettled deliveries: a pure state machine.
+struct QueueConsumer: Sendable {
+    enum Origin: Sendable { case main, quarantine }
+
+    /// A message that was assigned to the consumer and is unsettled.
+    struct Outstanding: Sendable {
+        let tag: UInt64
+        let entry: QueueState.Entry
+        let origin: Origin
+    }
+
+    let id: QueueState.ConsumerID
+    let prefetch: Int
+    var isStopped = false
+    /// Whether the consumer has to be woken for a delivery: it has not asked yet, or is waiting.
+    var isWaiting = true
+    /// By tag, except that one from quarantine is at the front; the last `buffered` ones have not been handed out yet.
+    private(set) var outstanding: Deque<Outstanding> = []
+    private(set) var buffered = 0
+    private var nextTag: UInt64 = 1
+
+    init(id: QueueState.ConsumerID, prefetch: Int) {
+        self.id = id
+        self.prefetch = prefetch
+    }
+
+    var handedOut: Int { self.outstanding.count - self.buffered }
+
+    /// Ignores `isStopped`: a broker keeps pushing to a stopped consumer until the consumer's scope ends.
+    var hasRoom: Bool { self.outstanding.count < self.prefetch }
+
+    /// Whether a message from quarantine is unsettled.
+    var hasQuarantined: Bool { self.outstanding.contains { $0.origin == .quarantine } }
+
+    /// Assigns a message; returns whether the consumer has to be woken for it.
+    mutating func push(_ entry: QueueState.Entry) -> Bool {
+        self.outstanding.append(Outstanding(tag: self.takeTag(), entry: entry, origin: .main))
+        self.buffered += 1
+        defer { self.isWaiting = false }
+        return self.isWaiting
+    }
+
+    mutating func handOutBuffered() -> [Delivery] {
+        let fresh = self.outstanding.suffix(self.buffered)
+        self.buffered = 0
+        return fresh.map(self.delivery)
+    }
+
+    mutating func handOut(quarantined entry: QueueState.Entry) -> Delivery {
+        let outstanding = Outstanding(tag: self.takeTag(), entry: entry, origin: .quarantine)
+        // Deliveries that were handed out stand before buffered ones.
+        self.outstanding.prepend(outstanding)
+        return self.delivery(outstanding)
+    }
+
+    /// The delivery with a tag, if it was handed out and is unsettled.
+    func handedOut(_ tag: UInt64) -> Outstanding? {
+        self.position(of: tag).map { self.outstanding[$0] }
+    }
+
+    mutating func remove(_ tag: UInt64) -> Outstanding? {
+        guard let position = self.position(of: tag) else { return nil }
+        return position == 0 ? self.outstanding.removeFirst() : self.outstanding.remove(at: position)
+    }
+
+    private func position(of tag: UInt64) -> Int? {
+        let handedOut = self.handedOut
+        guard handedOut > 0 else { return nil }
+        // Most deliveries are settled in order.
+        if self.outstanding[0].tag == tag { return 0 }
+        return self.outstanding.prefix(handedOut).firstIndex { $0.tag == tag }
+    }
+
+    private mutating func takeTag() -> UInt64 {
+        defer { self.nextTag += 1 }
+        return self.nextTag
+    }
+
+    private func delivery(_ outstanding: Outstanding) -> Delivery {
+        Delivery(
+            id: Delivery.ID(generation: self.id, tag: outstanding.tag),
+            message: outstanding.entry.message,
+            failures: outstanding.entry.failures,
+            returns: outstanding.entry.returnsBefore + outstanding.entry.returnsHere,
+            redrives: outstanding.entry.redrives
+        )
+    }
+}
