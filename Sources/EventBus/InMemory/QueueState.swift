@@ -3,8 +3,9 @@
 
 import DequeModule
 
-/// One subscription's messages and consumers: what a quorum queue, its retry queues, its quarantine queue and its dead-letter queue
-/// do on RabbitMQ, as a pure state machine.
+/// The messages and consumers of one subscription, as a pure state machine.
+///
+/// It does what a quorum queue with its retry queues, quarantine queue and dead-letter queue does on RabbitMQ.
 struct QueueState: Sendable {
     typealias ConsumerID = UInt64
 
@@ -13,9 +14,9 @@ struct QueueState: Sendable {
         var message: Message
         var failures = Failures()
         var redrives = 0
-        /// Returns from queues that the message has been in before it was moved to the quarantine queue.
+        /// How often the message came back before it was moved to quarantine.
         var returnsBefore = 0
-        /// Returns to the queue that it is in now.
+        /// How often the message came back to the queue that it is in now.
         var returnsHere = 0
     }
 
@@ -30,20 +31,20 @@ struct QueueState: Sendable {
     struct Consumer {
         let id: ConsumerID
         let prefetch: Int
-        /// All that has been pushed to the consumer and is unsettled, in order of tag; the last `buffered` ones are not yet handed out.
+        /// The unsettled deliveries assigned to the consumer, by tag; the last `buffered` ones have not been handed out yet.
         var outstanding: Deque<Outstanding> = []
         var buffered = 0
         var nextTag: UInt64 = 1
         var isStopped = false
-        /// Whether it has not asked yet or was told to wait, and has not been woken since.
+        /// Whether the consumer has to be woken for a delivery: it has not asked yet, or is waiting.
         var isWaiting = true
 
         var handedOut: Int { self.outstanding.count - self.buffered }
-        /// A broker goes on pushing to a consumer that has stopped asking, until the consumer's scope ends.
+        /// Ignores `isStopped`: a broker keeps pushing to a stopped consumer until the consumer's scope ends.
         var hasRoom: Bool { self.outstanding.count < self.prefetch }
     }
 
-    /// What a consumer that asks for deliveries is to do.
+    /// The answer to a consumer that asks for deliveries.
     enum Take {
         case deliveries([Delivery])
         case wait(until: Duration?)
@@ -51,11 +52,11 @@ struct QueueState: Sendable {
         case detached
     }
 
-    /// Picks one of the consumers with room, the first of which is next in turn.
+    /// Picks one of the consumers with room by index; the first one is next in turn.
     typealias Choice = @Sendable (_ consumers: [ConsumerID], _ message: Message) -> Int
 
     let ordering: Ordering
-    /// Above this many messages publishers have to wait.
+    /// The number of messages from which publishers have to wait.
     private let capacity: Int
     private let choice: Choice?
     private(set) var main: Deque<Entry> = []
@@ -64,7 +65,7 @@ struct QueueState: Sendable {
     private(set) var consumers: [Consumer] = []
     private var turn = 0
     private var shelf = DeadLetterShelf()
-    /// Whether a publisher has found no room and is to hear when there is some.
+    /// Whether a publisher found no room and has to be notified when there is some.
     private var isAwaited = false
 
     init(ordering: Ordering, capacity: Int = .max, choice: Choice? = nil) {
@@ -77,27 +78,28 @@ struct QueueState: Sendable {
 
     func oldestDeadLetters(_ limit: Int) -> [DeadLetterShelf.Item] { self.shelf.oldest(limit) }
 
-    /// All messages that are not dead letters.
+    /// The number of messages, not counting dead letters.
     private var count: Int {
-        self.main.count + self.quarantined.count + self.delayed.count + self.consumers.reduce(0) { $0 + $1.outstanding.count }
+        self.main.count + self.quarantined.count + self.delayed.count
+            + self.consumers.reduce(0) { $0 + $1.outstanding.count }
     }
 
     // MARK: Room
 
-    /// Whether a message may be added; if not, ``takeRoom()`` tells when that has changed.
+    /// Returns whether there is room for a message; if not, ``takeRoom()`` returns `true` once there is.
     mutating func askForRoom() -> Bool {
         self.isAwaited = self.count >= self.capacity
         return !self.isAwaited
     }
 
-    /// Whether there is room again that somebody has waited for; says so once.
+    /// Returns whether there is room again for a waiting publisher; returns `true` only once per wait.
     mutating func takeRoom() -> Bool {
         guard self.isAwaited, self.count < self.capacity else { return false }
         self.isAwaited = false
         return true
     }
 
-    // MARK: Events. Each returns the consumers that may have something to take now.
+    // MARK: Events. Each returns the consumers to wake.
 
     mutating func publish(_ messages: some Sequence<Message>) -> [ConsumerID] {
         for message in messages { self.main.append(Entry(message: message)) }
@@ -109,7 +111,7 @@ struct QueueState: Sendable {
         return self.push()
     }
 
-    /// Ends a consumer's scope: what it has not settled goes back to the front, in its old order, and counts a return.
+    /// Ends a consumer's scope: its unsettled messages go back to the front in their old order, and each counts one return.
     mutating func detach(_ id: ConsumerID) -> [ConsumerID] {
         guard let index = self.index(of: id) else { return [] }
         let consumer = self.consumers.remove(at: index)
@@ -130,13 +132,13 @@ struct QueueState: Sendable {
         return [id]
     }
 
-    /// A delivery has been handled: the message is gone.
+    /// Removes the message of a delivery that was handled.
     mutating func acknowledge(_ tag: UInt64, by id: ConsumerID) -> [ConsumerID] {
         guard let outstanding = self.remove(tag, of: id) else { return [] }
         return self.pushAfter(outstanding, of: id)
     }
 
-    /// A delivery has to be tried again, or has become a dead letter.
+    /// Settles a delivery with any verdict.
     mutating func settle(
         _ tag: UInt64,
         by id: ConsumerID,
@@ -147,11 +149,11 @@ struct QueueState: Sendable {
         guard let outstanding = self.remove(tag, of: id) else { return [] }
         let isNextDue = self.carryOut(verdict, on: outstanding.entry, now: now, stamp: stamp)
         let woken = self.pushAfter(outstanding, of: id)
-        // Whoever waits has to wait no longer than until then: the one that failed may be gone by that time.
+        // Every consumer must wake up by then, because the one that failed may have left.
         return isNextDue ? self.consumers.map(\.id) : woken
     }
 
-    /// Carries out a verdict and leaves the delivery unsettled, as when a process dies between a copy and the acknowledgement.
+    /// Stores the copy that a verdict requires but leaves the delivery unsettled, as when a process crashes before acknowledging it.
     mutating func copy(
         _ tag: UInt64,
         by id: ConsumerID,
@@ -164,9 +166,9 @@ struct QueueState: Sendable {
         return self.carryOut(verdict, on: entry, now: now, stamp: stamp) ? self.consumers.map(\.id) : []
     }
 
-    /// Gives dead letters to the consumers again, oldest first, and takes others away.
+    /// Redrives dead letters, oldest first, and removes others.
     ///
-    /// - Returns: how many were given: somebody else may have taken some.
+    /// - Returns: how many were redriven; another caller may have removed some.
     mutating func redrive(_ given: [UInt64], removing removed: [UInt64]) -> (count: Int, [ConsumerID]) {
         for number in removed { _ = self.shelf.remove(number) }
         let letters = given.compactMap { self.shelf.remove($0) }
@@ -174,7 +176,7 @@ struct QueueState: Sendable {
         return (letters.count, self.push())
     }
 
-    /// Gives dead letters again and leaves them where they are, as when a process dies before it removes them.
+    /// Redrives dead letters without removing them, as when a process crashes in the middle of a redrive.
     mutating func copyDeadLetters(_ limit: Int) -> [ConsumerID] {
         for item in self.shelf.oldest(limit) {
             self.main.append(Entry(message: item.letter.message, redrives: item.letter.redrives + 1))
@@ -188,7 +190,7 @@ struct QueueState: Sendable {
         guard !self.consumers[index].isStopped else { return (.stopped, wake) }
         let hadQuarantined = !self.quarantined.isEmpty
         let deliveries = self.handOut(to: index)
-        // Others were held back only as long as something had to run alone.
+        // The quarantine has held back the other consumers until now.
         if hadQuarantined, self.quarantined.isEmpty { wake += self.consumers.filter { $0.buffered > 0 }.map(\.id) }
         if !deliveries.isEmpty { return (.deliveries(deliveries), wake) }
         self.consumers[index].isWaiting = true
@@ -209,10 +211,10 @@ struct QueueState: Sendable {
         self.consumers.firstIndex { $0.id == id }
     }
 
-    /// Pushes messages to consumers with room, in turn.
+    /// Assigns messages to consumers with room, in turn.
     ///
-    /// What came back to an unordered subscription is moved aside instead,
-    /// to be run alone; on RabbitMQ the consumer that receives it moves it.
+    /// A message that came back to an unordered subscription is moved to quarantine instead. On RabbitMQ the consumer that
+    /// receives it does this.
     private mutating func push() -> [ConsumerID] {
         var woken: [ConsumerID] = []
         while !self.main.isEmpty, let index = self.consumerWithRoom() {
@@ -232,11 +234,11 @@ struct QueueState: Sendable {
                 woken.append(self.consumers[index].id)
             }
         }
-        // Whoever is idle may take what has to run alone.
+        // Any idle consumer may take a quarantined message.
         return self.quarantined.isEmpty ? woken : self.consumers.map(\.id)
     }
 
-    /// The consumer that gets the first message: the one whose turn it is among those with room.
+    /// The consumer that gets the next message: of those with room, the one whose turn it is.
     private mutating func consumerWithRoom() -> Int? {
         if self.ordering == .perKey {
             return self.consumers.first?.hasRoom == true ? 0 : nil
@@ -262,7 +264,7 @@ struct QueueState: Sendable {
         return index
     }
 
-    /// Does what a verdict asks for, apart from forgetting the delivery; says whether a retry is due before all others.
+    /// Carries out a verdict, except for removing the delivery; returns whether it added a retry that is due before all others.
     private mutating func carryOut(_ verdict: Verdict, on entry: Entry, now: Duration, stamp: () -> Stamp) -> Bool {
         switch verdict {
         case .done:
@@ -305,7 +307,7 @@ struct QueueState: Sendable {
         guard self.consumers[index].handedOut == 0, let entry = self.quarantined.popFirst() else { return [] }
         let outstanding = Outstanding(tag: self.consumers[index].nextTag, entry: entry, origin: .quarantine)
         self.consumers[index].nextTag += 1
-        // Handed-out deliveries stand before buffered ones.
+        // Handed-out deliveries come before buffered ones.
         self.consumers[index].outstanding.prepend(outstanding)
         return [QueueState.delivery(outstanding, to: self.consumers[index].id)]
     }
@@ -328,14 +330,14 @@ struct QueueState: Sendable {
 
     private mutating func pushAfter(_ settled: Outstanding, of id: ConsumerID) -> [ConsumerID] {
         let woken = self.push()
-        // What had to run alone has held back what had been pushed.
+        // The quarantined delivery has held back the consumer's buffered ones.
         return settled.origin == .quarantine ? woken + [id] : woken
     }
 
     private func handedOut(_ tag: UInt64, to index: Int) -> Int? {
         let handedOut = self.consumers[index].handedOut
         guard handedOut > 0 else { return nil }
-        // Mostly they are settled in order.
+        // Deliveries are usually settled in order.
         if self.consumers[index].outstanding[0].tag == tag { return 0 }
         return self.consumers[index].outstanding.prefix(handedOut).firstIndex { $0.tag == tag }
     }
