@@ -5,7 +5,7 @@ import EventBus
 import EventBusTesting
 import Testing
 
-@Suite("The in-process bus keeps the contract")
+@Suite("Conformance of the in-process bus")
 struct InMemoryConformanceTests {
     private struct Harness: EventBusHarness {
         private let virtualClock: VirtualClock
@@ -29,7 +29,7 @@ struct InMemoryConformanceTests {
     }
 }
 
-@Suite("The in-process bus keeps the contract whatever runs first")
+@Suite("Conformance of the in-process bus under random scheduling")
 struct ScheduledConformanceTests {
     private struct Harness: EventBusHarness {
         let bus: any EventBus
@@ -49,7 +49,7 @@ struct ScheduledConformanceTests {
         }
     }
 
-    @Test("A bus with disturbances that a consumer must not notice", arguments: EventBusConformance.cases)
+    @Test("Conforms although batches of deliveries are split at random", arguments: EventBusConformance.cases)
     func conformsWhenDisturbed(_ testCase: EventBusConformance.Case) throws {
         for seed in UInt64(1)...10 {
             try Simulation.run(seed: seed, faults: Faults([.split], perThousandCalls: 500, maximum: 1000)) {

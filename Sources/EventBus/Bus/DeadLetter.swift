@@ -7,20 +7,20 @@ public import FoundationEssentials
 public import Foundation
 #endif
 
-/// A message that a subscription has given up on, kept unchanged for a person to look at.
+/// A message that could not be handled, kept unchanged until somebody looks at it.
 public struct DeadLetter: Sendable, Hashable {
     /// The message as it was published.
     public let message: Message
-    /// Why it was put aside.
+    /// Why the message became a dead letter.
     public let reason: String
-    /// The attempts that were started, and when the first of them failed.
+    /// How many attempts were started, and when the first of them failed.
     public let failures: Failures
-    /// When it was put aside.
+    /// When the message became a dead letter.
     public let deadAt: Date
-    /// How often the message had been given to the subscription again before it was put aside this time.
+    /// How often the message had already been redriven when it became a dead letter.
     public let redrives: Int
 
-    /// Makes a dead letter.
+    /// Creates a dead letter.
     public init(message: Message, reason: String, failures: Failures, deadAt: Date, redrives: Int = 0) {
         self.message = message
         self.reason = reason

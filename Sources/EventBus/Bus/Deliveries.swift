@@ -3,34 +3,34 @@
 
 /// The deliveries of one open subscription.
 ///
-/// Most programs use ``EventConsumer``, which settles by itself.
+/// Most programs use ``EventConsumer`` instead, which settles deliveries on its own.
 public protocol Deliveries: Sendable {
-    /// What is ready, in queue order; waits until there is at least one. To be called by one task at a time.
+    /// Waits for at least one delivery and returns all that are ready, in queue order.
     ///
-    /// At most ``Subscription/prefetch`` deliveries are out unsettled. On a subscription without order a message that came
-    /// back is handed out alone: nothing else is out before it is settled.
+    /// Only one task may call this at a time. At most ``Subscription/prefetch`` deliveries are unsettled at any moment. On an
+    /// unordered subscription, a message that came back is handed out alone: nothing else is in flight until it is settled.
     ///
-    /// - Returns: deliveries, never none; `nil` after ``stop()``.
-    /// - Throws: `CancellationError`; ``BusError`` with code `connectionLost` when the connection is gone, after which
-    ///   nothing more comes and every verdict is ignored.
+    /// - Returns: at least one delivery; `nil` after ``stop()``.
+    /// - Throws: `CancellationError`; ``BusError`` with code `connectionLost` when the connection was lost. After that, no
+    ///   more deliveries arrive and every verdict is ignored.
     func next() async throws -> [Delivery]?
 
-    /// Says what is to become of a delivery, in any order and from any task; never waits.
+    /// Settles a delivery. Can be called from any task and in any order, and never waits.
     ///
-    /// Ids that are unknown, settled already or of an earlier connection are ignored.
+    /// Ids that are unknown, already settled or from an earlier connection are ignored.
     func settle(_ delivery: Delivery.ID, _ verdict: Verdict)
 
-    /// From now on nothing new is handed out; those that are out can still be settled.
+    /// Stops handing out deliveries; those already handed out can still be settled.
     func stop()
 
-    /// Returns when all verdicts so far have been handed to the bus.
+    /// Waits until every verdict so far has been handed to the bus.
     ///
     /// - Throws: `CancellationError`; ``BusError`` with code `connectionLost`.
     func flush() async throws
 
-    /// Where a task that calls ``next()`` again and again is best run; `nil` when that makes no difference.
+    /// The executor on which a task that calls ``next()`` in a loop runs fastest; `nil` when it makes no difference.
     ///
-    /// What runs there must never block.
+    /// Code that runs there must never block.
     var executor: (any TaskExecutor)? { get }
 }
 

@@ -7,41 +7,42 @@ public import FoundationEssentials
 public import Foundation
 #endif
 
-/// A message on its way to one subscription, to be settled once.
+/// A message handed to one consumer of a subscription, which settles it once.
 public struct Delivery: Sendable {
-    /// Identifies a delivery within one scope of `withDeliveries`; never valid in another.
+    /// Identifies a delivery within one scope of `withDeliveries`; not valid in any other scope.
     public struct ID: Hashable, Sendable {
-        /// Which scope or connection handed the delivery out.
+        /// The scope or connection that handed out the delivery.
         public let generation: UInt64
-        /// Rises by one with each delivery of a generation.
+        /// A number that increases by one with each delivery of a generation.
         public let tag: UInt64
 
-        /// Makes an id.
+        /// Creates an id.
         public init(generation: UInt64, tag: UInt64) {
             self.generation = generation
             self.tag = tag
         }
     }
 
-    /// What to settle.
+    /// Identifies the delivery when it is settled.
     public let id: ID
-    /// What is delivered.
+    /// The message that is delivered.
     public let message: Message
-    /// The attempts that have failed so far, as the last verdict said; survives restarts.
+    /// The failed attempts that the last verdict reported; survives restarts.
     public let failures: Failures
     /// How often the message came back without a verdict, for example because a process died.
     ///
-    /// On a subscription without order, what came back is delivered alone, so each return beyond the first is exactly one start.
+    /// On an unordered subscription a message that came back is delivered alone, so each return after the first stands for
+    /// exactly one start.
     public let returns: Int
-    /// How often the message was a dead letter and was given to the subscription again; survives restarts.
+    /// How often the message was redriven from the dead letters; survives restarts.
     ///
-    /// Each time it starts anew: failures and returns count from zero.
+    /// A redrive resets ``failures`` and ``returns`` to zero.
     public let redrives: Int
 
-    /// Whether the message was delivered before and came back unsettled.
+    /// Whether the message was delivered before and came back without a verdict.
     public var isRedelivered: Bool { self.returns > 0 }
 
-    /// Makes a delivery.
+    /// Creates a delivery.
     public init(id: ID, message: Message, failures: Failures = Failures(), returns: Int = 0, redrives: Int = 0) {
         self.id = id
         self.message = message
@@ -55,10 +56,10 @@ public struct Delivery: Sendable {
 public struct Failures: Sendable, Hashable {
     /// The number of attempts that were started and did not succeed.
     public var count: Int
-    /// When the first of them failed; `nil` while there is none.
+    /// When the first attempt failed; `nil` if none has failed.
     public var firstAt: Date?
 
-    /// Makes a count.
+    /// Creates a count.
     public init(count: Int = 0, firstAt: Date? = nil) {
         self.count = count
         self.firstAt = firstAt

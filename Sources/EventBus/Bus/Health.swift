@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// How a part of the system is doing: nothing to say, or sentences for the person on call.
+/// The state of a part of the system, with texts for the person on call when something is wrong.
 public struct Health: Sendable, Hashable {
-    /// What keeps the part from doing its work; empty when it can.
+    /// What prevents the part from working; empty when nothing does.
     ///
-    /// Texts hold no secrets.
+    /// The texts contain no secrets.
     public var problems: [String]
-    /// What is not as it should be although the work goes on.
+    /// What needs attention although the part is working.
     public var notes: [String]
 
-    /// Makes a report.
+    /// Creates a report.
     public init(problems: [String] = [], notes: [String] = []) {
         self.problems = problems
         self.notes = notes
     }
 
-    /// Whether the part can do its work.
+    /// Whether the part can work.
     public var isReady: Bool { self.problems.isEmpty }
 
-    /// All is well.
+    /// No problems and no notes.
     public static let ready = Health()
 }

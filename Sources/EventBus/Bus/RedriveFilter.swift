@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// Decides what one redrive does with the dead letters that it looks at, the same on every backend.
+/// Decides what a redrive does with each dead letter, in the same way on every backend.
 package struct RedriveFilter: Sendable {
-    /// What becomes of a dead letter.
+    /// What to do with a dead letter.
     package enum Step: Sendable {
-        /// Nobody wants it: it stays.
+        /// It is not wanted and stays a dead letter.
         case keep
-        /// It goes to its subscription again.
+        /// It is delivered to its subscription again.
         case give
-        /// An older one with its message id goes there: it is the same event.
+        /// It is removed: an older one with the same message id, and so the same event, is redriven.
         case remove
     }
 
@@ -17,7 +17,7 @@ package struct RedriveFilter: Sendable {
 
     package init() {}
 
-    /// Decides about the next dead letter; the oldest comes first.
+    /// Decides about the next dead letter; call it for the oldest one first.
     package mutating func step(for letter: DeadLetter, where isWanted: @Sendable (DeadLetter) -> Bool) -> Step {
         guard isWanted(letter) else { return .keep }
         return self.given.insert(letter.message.id).inserted ? .give : .remove

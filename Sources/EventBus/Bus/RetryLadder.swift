@@ -3,7 +3,7 @@
 
 /// The delays after which a message can be delivered again, the same on every backend.
 ///
-/// They are few and fixed since a broker needs a queue for each of them, declared before it is used.
+/// The delays are few and fixed because a broker needs one queue for each, declared in advance.
 public enum RetryLadder {
     /// 1 s, 5 s, 30 s, 2 min, 10 min, 1 h, 6 h and 24 h.
     public static let delays: [Duration] = [
@@ -11,7 +11,7 @@ public enum RetryLadder {
         .seconds(86400),
     ]
 
-    /// The rung that is nearest to a delay; of two equally near ones the shorter.
+    /// Returns the ladder's delay that is closest to `delay`, the shorter one if two are equally close.
     public static func nearest(to delay: Duration) -> Duration {
         var best = Duration.seconds(1)
         for rung in Self.delays where Self.distance(rung, delay) < Self.distance(best, delay) { best = rung }

@@ -3,31 +3,31 @@
 
 /// The name of a durable subscription, for example `payments.accounts`; on RabbitMQ also the name of its queue.
 ///
-/// 1 to 200 bytes of ASCII letters, digits, `.`, `_` and `-`. Names that start with `amq.` or end with `.dead`, `.quarantine` or
-/// `.retry.<number>` are reserved for the queues that belong to a subscription.
+/// A name has 1 to 200 ASCII letters, digits, `.`, `_` and `-`. Names that start with `amq.` or end with `.dead`, `.quarantine`
+/// or `.retry.<number>` are reserved: RabbitMQ and the queues that belong to a subscription use them.
 public struct SubscriptionName: Hashable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
     /// The name.
     public let description: String
 
-    /// Checks a name.
+    /// Creates a name from text.
     ///
-    /// - Throws: ``BusError`` with code `invalidSubscription` that names the rule the name breaks.
+    /// - Throws: ``BusError`` with code `invalidSubscription` that states the violated rule.
     public init(_ name: String) throws(BusError) {
         if let problem = SubscriptionName.problem(of: name) {
-            throw BusError(.invalidSubscription, "subscription name \(problem)")
+            throw BusError(.invalidSubscription, "subscription name \(name.debugDescription): \(problem)")
         }
         self.description = name
     }
 
-    /// Makes a name of a literal; a literal that breaks the rules is a programming error and traps.
+    /// Creates a name from a literal; an invalid literal is a programming error and traps.
     public init(stringLiteral name: String) {
         let problem = SubscriptionName.problem(of: name)
-        precondition(problem == nil, "subscription name \(problem ?? "")")
+        precondition(problem == nil, "subscription name literal \(name.debugDescription): \(problem ?? "")")
         self.description = name
     }
 
     private static func problem(of name: String) -> String? {
-        guard (1...200).contains(name.utf8.count) else { return "has \(name.utf8.count) bytes, allowed are 1 to 200" }
+        guard (1...200).contains(name.utf8.count) else { return "has \(name.utf8.count) bytes, must have 1 to 200" }
         let isAllowed = name.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -36,11 +36,11 @@ public struct SubscriptionName: Hashable, Sendable, ExpressibleByStringLiteral, 
             default: false
             }
         }
-        guard isAllowed else { return "may hold only ASCII letters, digits, '.', '_' and '-'" }
+        guard isAllowed else { return "must contain only ASCII letters, digits, '.', '_' and '-'" }
         let words = name.split(separator: ".", omittingEmptySubsequences: false)
         let isRetry = words.count >= 2 && words[words.count - 2] == "retry" && Int(words[words.count - 1]) != nil
         guard words.first != "amq", words.last != "dead", words.last != "quarantine", !isRetry else {
-            return "is reserved"
+            return "names that start with 'amq.' or end with '.dead', '.quarantine' or '.retry.<number>' are reserved"
         }
         return nil
     }
@@ -48,21 +48,21 @@ public struct SubscriptionName: Hashable, Sendable, ExpressibleByStringLiteral, 
 
 /// Whether a subscription keeps events in order.
 public enum Ordering: Sendable, Hashable {
-    /// No order is promised: deliveries run side by side, a failed one is retried later.
+    /// Events are handled concurrently and in no particular order; a failed event is retried later.
     case none
-    /// One consumer is active at a time; events with the same ``Message/orderingKey`` are handled strictly in order.
+    /// One consumer is active at a time, and events with the same ``Message/orderingKey`` are handled strictly in order.
     ///
-    /// An event that fails holds back the later events of its key until it has succeeded or is dead-lettered.
+    /// A failed event holds back later events of its key until it succeeds or becomes a dead letter.
     case perKey
 }
 
-/// What a consumer wants to hear and how.
+/// Which messages a consumer receives, and how.
 public struct Subscription: Sendable, Hashable {
-    /// The durable name; consumers of one name share the messages.
+    /// The durable name; consumers with the same name share the messages.
     public let name: SubscriptionName
-    /// The topics to hear; at least one.
+    /// The patterns of the topics to receive; at least one.
     public let patterns: [TopicPattern]
-    /// How many deliveries may be out unsettled, 1 to 2,000.
+    /// How many deliveries can be unsettled at a time, 1 to 2,000.
     ///
     /// On an ordered subscription it must never be lowered.
     public let prefetch: Int
@@ -71,7 +71,7 @@ public struct Subscription: Sendable, Hashable {
 
     static let maximumPrefetch = 2000
 
-    /// Describes a subscription.
+    /// Creates a description of a subscription.
     ///
     /// - Throws: ``BusError`` with code `invalidSubscription` when there is no pattern or `prefetch` is out of range.
     public init(
@@ -81,12 +81,12 @@ public struct Subscription: Sendable, Hashable {
         ordering: Ordering = .none
     ) throws(BusError) {
         guard !patterns.isEmpty else {
-            throw BusError(.invalidSubscription, "subscription \(name) has no pattern")
+            throw BusError(.invalidSubscription, "subscription \(name): has no pattern, must have at least one")
         }
         guard (1...Self.maximumPrefetch).contains(prefetch) else {
             throw BusError(
                 .invalidSubscription,
-                "prefetch of \(name) is \(prefetch), must be 1 to \(Self.maximumPrefetch)"
+                "subscription \(name): prefetch is \(prefetch), must be 1 to \(Self.maximumPrefetch)"
             )
         }
         self.name = name

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// What is to become of a delivery.
+/// What happens to a delivery after the attempt to handle it.
 ///
-/// The engine counts; a backend only carries out and stores what it is told.
+/// The engine counts attempts and decides; a backend only carries out the verdict and stores its counts.
 public enum Verdict: Sendable, Hashable {
-    /// Handled: the subscription forgets the message.
+    /// The message was handled and is removed.
     case done
-    /// Deliver the message again after a delay, which is a rung of the ``RetryLadder``, with these failures.
+    /// The message is delivered again after one of the delays of the ``RetryLadder``, with these failures.
     case retry(after: Duration, Failures)
-    /// Put the message aside for a person, with the reason; on RabbitMQ into the queue `<subscription>.dead`.
+    /// The message becomes a dead letter with this reason; on RabbitMQ it moves to the queue `<subscription>.dead`.
     case deadLetter(reason: String, Failures)
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// What is wrong with a JSON body, in words that name the field but never a value.
+/// Describes what is wrong with a JSON body; names the field, but never contains a value.
 package struct DecodingFault: CustomStringConvertible {
     package let field: String?
     package let problem: String

@@ -7,9 +7,9 @@ package import FoundationEssentials
 package import Foundation
 #endif
 
-/// How events become JSON and back: plain UTF-8 objects, times in UTC with `Z` (RFC 3339 §5.6).
+/// Encodes events as JSON and decodes them: plain UTF-8 objects, times in UTC with `Z` (RFC 3339 §5.6).
 package enum EventCoding {
-    /// Shared, since making one costs as much as encoding a small event.
+    /// Shared because creating an encoder costs as much as encoding a small event.
     package static let encoder: JSONEncoder = {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -32,31 +32,31 @@ package enum EventCoding {
         return decoder
     }()
 
-    /// `2026-01-01T00:00:00Z`, with milliseconds only where there are any.
+    /// Formats a time as `2026-01-01T00:00:00Z`, with milliseconds only if they are not zero.
     package static func text(of date: Date) -> String {
         let milliseconds = (date.timeIntervalSince1970 * 1000).rounded()
         if let text = RFC3339.text(milliseconds: milliseconds) { return text }
         return date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: false))
     }
 
-    /// Reads a time with or without a fraction, in UTC or with an offset.
+    /// Parses a time with or without a fraction, in UTC or with an offset.
     package static func date(from text: String) -> Date? {
         text.withBytes { RFC3339.date(from: UnsafeRawBufferPointer($0)) }
     }
 
-    /// The same of a text's UTF-8.
+    /// Parses a time from UTF-8.
     package static func date(from text: UnsafeRawBufferPointer) -> Date? {
         RFC3339.date(from: text)
     }
 }
 
 extension Message {
-    /// Encodes an event.
+    /// Creates a message by encoding an event as JSON.
     ///
     /// - Parameters:
-    ///   - event: what has happened.
-    ///   - stamp: the message's id and time.
-    /// - Throws: ``BusError`` with code `invalidMessage` when the event cannot be encoded or breaks a limit.
+    ///   - event: The event to encode.
+    ///   - stamp: The id and the time of the message.
+    /// - Throws: ``BusError`` with code `invalidMessage` when the event cannot be encoded or exceeds a limit.
     public init<E: Event>(_ event: E, stamp: Stamp = .next()) throws(BusError) {
         let body: [UInt8]
         do {
@@ -77,10 +77,10 @@ extension Message {
         try self.validate()
     }
 
-    /// Decodes the event.
+    /// Decodes the event from the body.
     ///
-    /// - Throws: ``BusError`` with code `undecodable`: the version is newer than the type's, or the body is no JSON of
-    ///   the type's shape. The text names the field and the fault, never a value.
+    /// - Throws: ``BusError`` with code `undecodable` when the version is newer than the type's, or the body is not JSON of
+    ///   the type's shape. The text names the field and the problem, but never contains a value.
     public func decode<E: Event>(_ type: E.Type = E.self) throws(BusError) -> E {
         guard self.version <= E.version else {
             throw BusError(

@@ -7,17 +7,17 @@ public import FoundationEssentials
 public import Foundation
 #endif
 
-/// A value in a message's headers, in the types that an AMQP field table can carry (AMQP 0-9-1 §4.2.5.5).
+/// The value of a message header, in one of the types that an AMQP field table can hold (AMQP 0-9-1 §4.2.5.5).
 public indirect enum HeaderValue: Sendable, Hashable {
     /// UTF-8 text.
     case string(String)
     /// An integer of up to 64 bits.
     case int(Int64)
-    /// A truth value.
+    /// A Boolean value.
     case bool(Bool)
     /// A floating-point number.
     case double(Double)
-    /// An instant, in whole seconds.
+    /// A point in time, in whole seconds.
     case timestamp(Date)
     /// Raw bytes.
     case bytes([UInt8])
@@ -28,19 +28,19 @@ public indirect enum HeaderValue: Sendable, Hashable {
     /// No value.
     case null
 
-    /// The text, when this is a string.
+    /// The text if the value is a string, otherwise `nil`.
     public var string: String? {
         guard case .string(let value) = self else { return nil }
         return value
     }
 
-    /// The number, when this is an integer.
+    /// The number if the value is an integer, otherwise `nil`.
     public var int: Int64? {
         guard case .int(let value) = self else { return nil }
         return value
     }
 
-    /// How many bytes the value takes in an AMQP table, its type octet included, and how deep it nests.
+    /// The size of the value in an AMQP table, including its type octet, and its nesting depth.
     package var encoded: (bytes: Int, depth: Int) {
         switch self {
         case .string(let value): (5 + value.utf8.count, 0)
@@ -60,12 +60,12 @@ public indirect enum HeaderValue: Sendable, Hashable {
 }
 
 extension HeaderValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral {
-    /// A string value.
+    /// Creates a string value.
     public init(stringLiteral value: String) { self = .string(value) }
 
-    /// An integer value.
+    /// Creates an integer value.
     public init(integerLiteral value: Int64) { self = .int(value) }
 
-    /// A truth value.
+    /// Creates a Boolean value.
     public init(booleanLiteral value: Bool) { self = .bool(value) }
 }

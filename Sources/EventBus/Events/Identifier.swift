@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// A 128-bit identifier that is written as a lower-case UUID, for example `0198c3f0-7d1e-7a52-8d4f-3f0b6f3a9c11`.
+/// A 128-bit identifier that is formatted as a lower-case UUID, for example `0198c3f0-7d1e-7a52-8d4f-3f0b6f3a9c11`.
 ///
-/// Foundation's `UUID` writes itself in upper case; on the wire ids are lower case, and one program's ids have to
-/// compare equal in another.
+/// Foundation's `UUID` formats itself in upper case, whereas ids in messages are lower case so that they compare equal as text
+/// in every program.
 public struct Identifier: Hashable, Sendable {
     /// The first eight bytes, most significant first.
     public let high: UInt64
@@ -12,13 +12,13 @@ public struct Identifier: Hashable, Sendable {
     /// The last eight bytes, most significant first.
     public let low: UInt64
 
-    /// Makes an identifier of its sixteen bytes, given as two big-endian halves.
+    /// Creates an identifier from its sixteen bytes, given as two big-endian halves.
     public init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
     }
 
-    /// Reads the 36-character form in either letter case; `nil` when the text is anything else.
+    /// Parses the 36-character form in either letter case; `nil` for any other text.
     public init?(_ text: some StringProtocol) {
         var halves: (UInt64, UInt64) = (0, 0)
         var digits = 0
@@ -68,9 +68,9 @@ extension Identifier: CustomStringConvertible {
 }
 
 extension Identifier: Codable {
-    /// Reads the 36-character form.
+    /// Decodes the 36-character form.
     ///
-    /// - Throws: `DecodingError.dataCorrupted` when the text is no UUID.
+    /// - Throws: `DecodingError.dataCorrupted` when the text is not a UUID.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         guard let identifier = Identifier(try container.decode(String.self)) else {
@@ -79,7 +79,7 @@ extension Identifier: Codable {
         self = identifier
     }
 
-    /// Writes the lower-case form.
+    /// Encodes the lower-case form.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(self.description)
@@ -87,7 +87,7 @@ extension Identifier: Codable {
 }
 
 extension Identifier: Comparable {
-    /// Orders by bytes; for ids of one ``StampSource`` that is the order in which they were made.
+    /// Compares the bytes; for ids of one ``StampSource`` this is the order in which they were created.
     public static func < (left: Identifier, right: Identifier) -> Bool {
         (left.high, left.low) < (right.high, right.low)
     }

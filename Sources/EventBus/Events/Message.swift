@@ -7,9 +7,9 @@ public import FoundationEssentials
 public import Foundation
 #endif
 
-/// What travels over a bus: an event's JSON and what has to be known to route, order and recognise it.
+/// A message on a bus: the JSON of an event, and what is needed to route, order and recognize it.
 ///
-/// Copies share one storage until one of them is changed, so that a message can be handed on and kept at no cost.
+/// Copies share their storage until one of them is changed, so passing a message on or keeping it is cheap.
 public struct Message: Sendable, Hashable {
     private struct Fields: Sendable, Hashable {
         var id: String
@@ -25,7 +25,7 @@ public struct Message: Sendable, Hashable {
         var body: [UInt8]
     }
 
-    /// Never changed, so that it can be shared.
+    /// Immutable, so that copies of a message can share it.
     private final class Storage: Sendable {
         let fields: Fields
 
@@ -34,21 +34,21 @@ public struct Message: Sendable, Hashable {
 
     private var storage: Storage
 
-    /// Identifies the event for ever, also in its redeliveries and copies; at most 255 bytes of UTF-8.
+    /// Identifies the event permanently, including in redeliveries and copies. At most 255 bytes of UTF-8.
     ///
-    /// Events published by this package have a UUIDv7 in lower case; other programs may use what they like.
+    /// Events published by this package have a lower-case UUIDv7; other programs can use any text.
     public var id: String {
         get { self.storage.fields.id }
         set { self.change { $0.id = newValue } }
     }
 
-    /// The routing key.
+    /// The topic, which is the routing key on RabbitMQ.
     public var topic: Topic {
         get { self.storage.fields.topic }
         set { self.change { $0.topic = newValue } }
     }
 
-    /// The kind of event; equal to the topic for events published by this package.
+    /// The type of the event, which equals the topic for events published by this package.
     ///
     /// At most 255 bytes of UTF-8.
     public var type: String {
@@ -76,7 +76,7 @@ public struct Message: Sendable, Hashable {
         set { self.change { $0.time = newValue } }
     }
 
-    /// Messages with the same key are kept in order by subscriptions with ``Ordering/perKey``.
+    /// Subscriptions with ``Ordering/perKey`` handle messages with the same key in order.
     ///
     /// At most 255 bytes of UTF-8.
     public var orderingKey: String? {
@@ -98,22 +98,22 @@ public struct Message: Sendable, Hashable {
         set { self.change { $0.contentType = newValue } }
     }
 
-    /// Everything else that producers want to say, for example W3C `traceparent`.
+    /// Additional metadata from the producer, for example the W3C `traceparent`.
     ///
-    /// Names are at most 255 bytes of UTF-8. The names of the wire contract (`cloudEvents_…`, `x-attempt` and so on) are
-    /// reserved: they carry the other fields of this type.
+    /// Names have at most 255 bytes of UTF-8. The names of the wire contract (`cloudEvents_…`, `x-attempt` and so on) are
+    /// reserved because they carry the other properties of a message.
     public var headers: [String: HeaderValue] {
         get { self.storage.fields.headers }
         set { self.change { $0.headers = newValue } }
     }
 
-    /// The event itself, in the format that `contentType` names.
+    /// The encoded event, in the format that ``contentType`` names.
     public var body: [UInt8] {
         get { self.storage.fields.body }
         set { self.change { $0.body = newValue } }
     }
 
-    /// Makes a message of its parts.
+    /// Creates a message from its parts.
     public init(
         id: String,
         topic: Topic,
@@ -150,12 +150,12 @@ public struct Message: Sendable, Hashable {
         self.storage = Storage(fields)
     }
 
-    /// Whether all parts are equal.
+    /// Returns whether all parts are equal.
     public static func == (left: Message, right: Message) -> Bool {
         left.storage === right.storage || left.storage.fields == right.storage.fields
     }
 
-    /// Feeds all parts to a hasher.
+    /// Feeds all parts into a hasher.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(self.storage.fields)
     }

@@ -7,12 +7,12 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// Times as RFC 3339 §5.6 writes them.
+/// Formats and parses times according to RFC 3339 §5.6.
 ///
-/// Foundation's parser takes the 30th of February and ignores what follows the time; its formatter takes longer than all
-/// else that a message needs.
+/// Foundation's parser accepts February 30 and ignores text after the time, and its formatter takes longer than everything else
+/// that encoding a message involves.
 enum RFC3339 {
-    /// `2026-01-01T00:00:00Z`, with three digits of a fraction where it is not zero; `nil` outside the years 0 to 9999.
+    /// Formats a time as `2026-01-01T00:00:00Z`, with milliseconds if they are not zero; `nil` outside the years 0 to 9999.
     static func text(milliseconds: Double) -> String? {
         guard (-62_167_219_200_000..<253_402_300_800_000).contains(milliseconds) else { return nil }
         let (days, time) = RFC3339.quotient(Int(milliseconds), 86_400_000)
@@ -40,9 +40,9 @@ enum RFC3339 {
         }
     }
 
-    /// The time; `nil` when the text is anything else.
+    /// Parses a time; `nil` if the text is not a valid one.
     ///
-    /// Leap seconds count as the first second of the next minute.
+    /// A leap second is read as the first second of the next minute.
     static func date(from text: UnsafeRawBufferPointer) -> Date? {
         var rest = text[...]
         guard let year = RFC3339.number(4, &rest), RFC3339.take("-", &rest),
@@ -81,13 +81,13 @@ enum RFC3339 {
         return number
     }
 
-    /// A part of a second, if there is one.
+    /// Parses the fraction of a second, 0 if there is none; `nil` if it is malformed.
     private static func fraction(_ rest: inout Bytes) -> Double? {
         guard RFC3339.take(".", &rest) else { return 0 }
         guard var numerator = RFC3339.digit(&rest).map(Double.init) else { return nil }
         var denominator = 10.0
         while let digit = RFC3339.digit(&rest) {
-            // A double holds no more.
+            // A Double cannot represent more digits.
             guard denominator < 1e15 else { continue }
             numerator = numerator * 10 + Double(digit)
             denominator *= 10
@@ -95,7 +95,7 @@ enum RFC3339 {
         return numerator / denominator
     }
 
-    /// The minutes by which local time is ahead of UTC.
+    /// Parses the offset of local time from UTC, in minutes.
     private static func offset(_ rest: inout Bytes) -> Int? {
         if RFC3339.take("Z", &rest) || RFC3339.take("z", &rest) { return 0 }
         let isAhead = RFC3339.take("+", &rest)
@@ -115,7 +115,7 @@ enum RFC3339 {
         }
     }
 
-    /// Days in the proleptic Gregorian calendar, counted from years that begin in March so that a leap day comes last.
+    /// Counts days in the proleptic Gregorian calendar. Years begin in March here so that a leap day is the last day of a year.
     private static func daysSince1970(_ year: Int, _ month: Int, _ day: Int) -> Int {
         let marchYear = month > 2 ? year : year - 1
         let marchMonth = (month + 9) % 12
@@ -123,9 +123,9 @@ enum RFC3339 {
         return marchYear * 365 + count(4) - count(100) + count(400) + (marchMonth * 153 + 2) / 5 + day - 719_469
     }
 
-    /// The reverse of ``daysSince1970(_:_:_:)``.
+    /// The inverse of ``daysSince1970(_:_:_:)``.
     private static func date(daysSince1970 days: Int) -> (year: Int, month: Int, day: Int) {
-        // Counted from 1 March 0000, in periods of 400 years, which all have as many days.
+        // Counted from March 1, 0000, in eras of 400 years, which all have the same number of days.
         let (era, dayOfEra) = RFC3339.quotient(days + 719_468, 146_097)
         let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
         let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
@@ -135,7 +135,7 @@ enum RFC3339 {
         return (year, month, dayOfYear - (153 * marchMonth + 2) / 5 + 1)
     }
 
-    /// Division that rounds down.
+    /// Integer division that rounds down.
     private static func quotient(_ number: Int, _ divisor: Int) -> (quotient: Int, remainder: Int) {
         let remainder = (number % divisor + divisor) % divisor
         return ((number - remainder) / divisor, remainder)

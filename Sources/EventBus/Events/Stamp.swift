@@ -9,28 +9,30 @@ public import FoundationEssentials
 public import Foundation
 #endif
 
-/// A fresh identifier and the instant at which it was made: what every event and every entity starts with.
+/// A new identifier and the time of its creation, as every event and every entity needs them.
 ///
-/// All ids and times come from one source, so that a test or a simulation decides them by replacing it.
+/// All ids and times come from one source, which a test or a simulation can replace to control them.
 public struct Stamp: Sendable, Hashable {
-    /// A new identifier, a UUIDv7 (RFC 9562 §5.7): later stamps of one source have greater ids.
+    /// A new identifier, a UUIDv7 (RFC 9562 §5.7). Later stamps of one source have greater ids.
     public let id: Identifier
 
-    /// The instant, in whole milliseconds.
+    /// The time, in whole milliseconds.
     public let time: Date
 
-    /// Makes a stamp of its parts.
+    /// Creates a stamp from its parts.
     public init(id: Identifier, time: Date) {
         self.id = id
         self.time = time
     }
 
-    /// The next stamp of the source in effect: the system's clock and random numbers unless ``withSource(_:_:)`` says otherwise.
+    /// Returns the next stamp of the current source.
+    ///
+    /// By default this is the system's clock and random numbers; ``withSource(_:_:)`` replaces it.
     public static func next() -> Stamp {
         Self.source.next()
     }
 
-    /// Runs `body` with another source of ids and times, for it and for all tasks that it starts.
+    /// Runs `body` with another source of ids and times, which also applies to all child tasks.
     public static func withSource<Result>(
         _ source: any StampSource,
         _ body: () async throws -> Result
@@ -41,13 +43,13 @@ public struct Stamp: Sendable, Hashable {
     @TaskLocal private static var source: any StampSource = SystemStampSource()
 }
 
-/// Where ids and times come from.
+/// A source of ids and times.
 public protocol StampSource: Sendable {
-    /// A stamp that no earlier call has returned.
+    /// Returns a stamp that no earlier call has returned.
     func next() -> Stamp
 }
 
-/// Stamps from the wall clock and the system's random numbers; ids rise strictly, also within a millisecond.
+/// Creates stamps from the wall clock and the system's random numbers; ids increase strictly, even within a millisecond.
 private final class SystemStampSource: StampSource {
     private struct State: Sendable {
         var generator = UUIDv7Generator()

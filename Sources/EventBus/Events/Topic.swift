@@ -3,26 +3,26 @@
 
 /// The address of an event: dot-separated words such as `user.created`.
 ///
-/// A topic is an AMQP routing key (AMQP 0-9-1 §3.1.3.3): at most 255 bytes of UTF-8. Words are not empty and hold
-/// neither white space nor control characters nor the wildcards `*` and `#`, which belong to ``TopicPattern``.
+/// A topic is an AMQP routing key (AMQP 0-9-1 §3.1.3.3) of at most 255 bytes of UTF-8. Words must not be empty or contain white
+/// space, control characters or the wildcards `*` and `#`, which only a ``TopicPattern`` can contain.
 public struct Topic: Hashable, Sendable {
-    /// The longest topic that AMQP can carry, in bytes of UTF-8.
+    /// The maximum length of a topic in AMQP, in bytes of UTF-8.
     public static let maximumBytes = 255
 
-    /// The words with the dots between them.
+    /// The words, separated by dots.
     public let name: String
 
-    /// Checks a name and makes a topic of it.
+    /// Creates a topic from text.
     ///
-    /// - Throws: ``BusError`` with code `invalidTopic` that names the rule the name breaks.
+    /// - Throws: ``BusError`` with code `invalidTopic` that states the violated rule.
     public init(_ name: String) throws(BusError) {
         if let problem = Topic.problem(of: name, allowingWildcards: false) {
-            throw BusError(.invalidTopic, "topic \(problem)")
+            throw BusError(.invalidTopic, "topic \(name.debugDescription): \(problem)")
         }
         self.name = name
     }
 
-    /// A routing key as another program sent it, which need not keep the rules above.
+    /// Creates a topic from the routing key of another program, which may violate the rules above.
     package init(foreign name: String) {
         self.name = name
     }
@@ -39,9 +39,9 @@ public struct Topic: Hashable, Sendable {
     static func problem(of name: String, allowingWildcards: Bool) -> String? {
         if name.isEmpty { return "must not be empty" }
         if name.utf8.count > Topic.maximumBytes {
-            return "has \(name.utf8.count) bytes, the limit is \(Topic.maximumBytes)"
+            return "has \(name.utf8.count) bytes, must have at most \(Topic.maximumBytes)"
         }
-        // Byte by byte, since literals are checked wherever they stand: all that is forbidden is ASCII.
+        // Byte by byte, because a literal is checked each time it is evaluated; everything forbidden is ASCII.
         var length = 0
         var hasWildcard = false
         for byte in name.utf8 {
@@ -53,13 +53,13 @@ public struct Topic: Hashable, Sendable {
             case 0...0x20, 0x7F:
                 return "must not contain white space or control characters"
             case UInt8(ascii: "*"), UInt8(ascii: "#"):
-                if !allowingWildcards { return "must not contain a wildcard" }
+                if !allowingWildcards { return "must not contain the wildcards * and #, use a TopicPattern" }
                 hasWildcard = true
             default:
                 break
             }
             length += 1
-            if hasWildcard, length > 1 { return "has a wildcard that is not a whole word" }
+            if hasWildcard, length > 1 { return "must not combine a wildcard with other characters in one word" }
         }
         if length == 0 { return "must not have an empty word" }
         return nil
@@ -67,23 +67,23 @@ public struct Topic: Hashable, Sendable {
 }
 
 extension Topic: ExpressibleByStringLiteral {
-    /// Makes a topic of a literal; a literal that is no topic is a programming error and traps.
+    /// Creates a topic from a literal; an invalid literal is a programming error and traps.
     public init(stringLiteral name: String) {
         let problem = Topic.problem(of: name, allowingWildcards: false)
-        precondition(problem == nil, "topic literal \(problem ?? "")")
+        precondition(problem == nil, "topic literal \(name.debugDescription): \(problem ?? "")")
         self.name = name
     }
 }
 
 extension Topic {
-    /// Byte by byte, as AMQP compares routing keys: names that only look the same are different topics.
+    /// Compares bytes, as AMQP does with routing keys: names that only look the same are different topics.
     public static func == (left: Topic, right: Topic) -> Bool {
         left.name.hasSameBytes(as: right.name)
     }
 }
 
 extension String {
-    /// The parts between dots; a dot is one byte, whatever marks follow it.
+    /// The parts between dots. Splits bytes, so that a dot followed by a combining mark counts as a dot.
     var words: [Substring] {
         self.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map { Substring($0) }
     }

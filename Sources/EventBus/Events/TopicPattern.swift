@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// What a subscription wants to hear: a topic in which `*` stands for one word and `#` for zero or more words.
+/// A pattern of topics to subscribe to, in which `*` stands for exactly one word and `#` for zero or more words.
 ///
 /// The rules are those of an AMQP topic exchange (AMQP 0-9-1 §3.1.3.3): `user.*` matches `user.created` but not `user`;
 /// `user.#` matches `user`, `user.created` and `user.address.changed`.
 public struct TopicPattern: Hashable, Sendable {
-    /// The words with the dots between them.
+    /// The words, separated by dots.
     public let text: String
 
-    /// Checks a text and makes a pattern of it.
+    /// Creates a pattern from text.
     ///
-    /// - Throws: ``BusError`` with code `invalidTopic` that names the rule the text breaks.
+    /// - Throws: ``BusError`` with code `invalidTopic` that states the violated rule.
     public init(_ text: String) throws(BusError) {
         if let problem = Topic.problem(of: text, allowingWildcards: true) {
-            throw BusError(.invalidTopic, "topic pattern \(problem)")
+            throw BusError(.invalidTopic, "topic pattern \(text.debugDescription): \(problem)")
         }
         self.text = text
     }
 
-    /// The pattern that matches one topic and nothing else.
+    /// Creates a pattern that matches exactly one topic.
     public init(_ topic: Topic) {
         self.text = topic.name
     }
@@ -27,14 +27,14 @@ public struct TopicPattern: Hashable, Sendable {
     /// The words, in order.
     public var words: [Substring] { self.text.words }
 
-    /// Whether the pattern matches a topic.
+    /// Returns whether the pattern matches a topic.
     public func matches(_ topic: Topic) -> Bool {
         TopicPattern.match(self.words[...], topic.words[...])
     }
 
     private static func match(_ pattern: ArraySlice<Substring>, _ topic: ArraySlice<Substring>) -> Bool {
-        // The classic glob walk: remember the last `#` and how much it has swallowed, so that the cost stays
-        // pattern × topic however many `#` there are.
+        // The usual algorithm for globs: remembering the last `#` and how much it has matched keeps the cost at
+        // pattern × topic, however many `#` there are.
         var patternIndex = pattern.startIndex
         var topicIndex = topic.startIndex
         var restart: (pattern: Int, topic: Int)?
@@ -60,10 +60,10 @@ public struct TopicPattern: Hashable, Sendable {
 }
 
 extension TopicPattern: ExpressibleByStringLiteral {
-    /// Makes a pattern of a literal; a literal that is no pattern is a programming error and traps.
+    /// Creates a pattern from a literal; an invalid literal is a programming error and traps.
     public init(stringLiteral text: String) {
         let problem = Topic.problem(of: text, allowingWildcards: true)
-        precondition(problem == nil, "topic pattern literal \(problem ?? "")")
+        precondition(problem == nil, "topic pattern literal \(text.debugDescription): \(problem ?? "")")
         self.text = text
     }
 }

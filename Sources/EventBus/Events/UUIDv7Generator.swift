@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// RFC 9562 §5.7 with the counter of §6.2 method 1: 48 bits of milliseconds, 12 bits of counter, 62 random bits.
+/// Generates UUIDv7 (RFC 9562 §5.7) with the counter of §6.2 method 1: 48 bits of milliseconds, a 12-bit counter, 62 random bits.
 package struct UUIDv7Generator: Sendable {
     private var lastMilliseconds: UInt64 = 0
     private var counter: UInt64 = 0
 
     package init() {}
 
-    /// The next id and the millisecond that it carries, which is never earlier than that of the id before.
+    /// Returns the next id and the millisecond that it contains, which is never earlier than that of the previous id.
     package mutating func next(milliseconds: UInt64, random: UInt64) -> (id: Identifier, milliseconds: UInt64) {
         if milliseconds > self.lastMilliseconds {
             self.lastMilliseconds = milliseconds
@@ -16,7 +16,7 @@ package struct UUIDv7Generator: Sendable {
         } else if self.counter < 0xFFF {
             self.counter += 1
         } else {
-            // The counter is used up: borrow from the next millisecond rather than repeat or go back.
+            // The counter is exhausted: use the next millisecond, so that ids neither repeat nor decrease.
             self.lastMilliseconds += 1
             self.counter = 0
         }

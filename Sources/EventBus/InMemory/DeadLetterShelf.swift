@@ -5,7 +5,7 @@ import DequeModule
 
 /// The dead letters of one subscription, oldest first: a pure state machine.
 struct DeadLetterShelf: Sendable {
-    /// A dead letter and its number on the shelf.
+    /// A dead letter and its number, which identifies it on the shelf.
     struct Item: Sendable {
         let number: UInt64
         let letter: DeadLetter
@@ -25,9 +25,9 @@ struct DeadLetterShelf: Sendable {
         Array(self.items.prefix(max(0, limit)))
     }
 
-    /// Takes a dead letter off the shelf; `nil` when somebody else has done so.
+    /// Removes a dead letter; returns `nil` if another caller has already removed it.
     mutating func remove(_ number: UInt64) -> DeadLetter? {
-        // Those that are taken off are near the front.
+        // Dead letters to be removed are usually near the front.
         self.items.firstIndex { $0.number == number }.map { self.items.remove(at: $0).letter }
     }
 }

@@ -5,19 +5,19 @@ import Synchronization
 
 /// A bus within the process, for tests and for programs that need no broker.
 ///
-/// It is not a mock: routing, redelivery, delayed retries, dead letters, prefetch and order are those of the RabbitMQ adapter,
-/// and the same conformance suite holds for both. What it cannot do is outlive the process.
+/// It is not a mock: routing, redelivery, delayed retries, dead letters, prefetch and order work as in the RabbitMQ adapter, and
+/// both pass the same conformance suite. However, its messages are lost when the process ends.
 public final class InMemoryEventBus: EventBus {
     private struct State: Sendable {
         var queues: [InMemoryQueue] = []
         var places: [SubscriptionName: Int] = [:]
         var router = TopicRouter<Int>()
         var line = WaitingPublishers()
-        /// Those who wait in the line.
+        /// The signals of the publishers in `line`, by id.
         var waiting: [UInt64: Signal] = [:]
         var lastConsumer: UInt64 = 0
 
-        /// Stores what has room while nobody waits for any; the rest is left for the line.
+        /// Stores what there is room for, unless earlier publishers are waiting; the rest has to wait in line.
         mutating func store(_ publishing: inout Publishing) {
             while let run = publishing.nextRun(targets: { self.router.targets(of: $0) }) {
                 let hasRoom =
@@ -32,7 +32,7 @@ public final class InMemoryEventBus: EventBus {
             }
         }
 
-        /// Stores what has room; returns whom to wake.
+        /// Stores what there is room for; returns the signals to raise.
         mutating func advance() -> [Signal] {
             var signals: [Signal] = []
             let queues = self.queues
@@ -44,7 +44,7 @@ public final class InMemoryEventBus: EventBus {
         }
     }
 
-    /// How long a publisher waits for room, as long as the RabbitMQ adapter waits for a confirm.
+    /// How long a publisher waits for room: as long as the RabbitMQ adapter waits for a confirm by default.
     static let patience = Duration.seconds(30)
 
     private let state = Mutex(State())
@@ -52,24 +52,24 @@ public final class InMemoryEventBus: EventBus {
     private let capacity: Int
     private let choice: QueueState.Choice?
 
-    /// Makes an empty bus.
+    /// Creates an empty bus.
     ///
     /// - Parameters:
-    ///   - clock: decides when delayed retries are due, and how long a publisher waits for room.
-    ///   - capacity: how many messages a subscription may hold, at least 1, dead letters not counted. While it holds as many,
-    ///     what is published for it waits, in order of arrival; after 30 seconds the outcome is
-    ///     ``PublishOutcome/notSent(_:)``. One call may overshoot.
+    ///   - clock: Determines when delayed retries are due and how long a publisher waits for room.
+    ///   - capacity: How many messages a subscription can hold, at least 1, not counting dead letters. While it holds that many,
+    ///     publishers wait in order of arrival; after 30 seconds the outcome is ``PublishOutcome/notSent(_:)``. A single call
+    ///     can exceed the capacity.
     public convenience init(clock: some Clock<Duration> = ContinuousClock(), capacity: Int = 100_000) {
         self.init(clock: clock, capacity: capacity, choosing: nil)
     }
 
-    /// Makes an empty bus whose choices are somebody else's.
+    /// Creates an empty bus on which the caller decides which consumer gets a message.
     ///
     /// - Parameters:
-    ///   - clock: decides when delayed retries are due.
-    ///   - capacity: how many messages a subscription may hold.
-    ///   - choosing: gets the consumers with room, the one whose turn it is first, and says by its place which one gets the
-    ///     message. A place that is none means the first.
+    ///   - clock: Determines when delayed retries are due.
+    ///   - capacity: How many messages a subscription can hold.
+    ///   - choosing: Receives the consumers with room, starting with the one whose turn it is, and returns the index of the one
+    ///     that gets the message. An index out of range selects the first.
     package init(
         clock: some Clock<Duration>,
         capacity: Int = 100_000,
@@ -93,7 +93,7 @@ public final class InMemoryEventBus: EventBus {
         try await body(deliveries)
     }
 
-    /// What all subscriptions hold, in the order in which they were first opened.
+    /// The contents of all subscriptions, in the order in which they were first opened.
     package func report() -> [InMemoryReport] {
         self.state.withLock { state in
             state.queues.enumerated().map { place, queue in
@@ -102,12 +102,12 @@ public final class InMemoryEventBus: EventBus {
         }
     }
 
-    /// Whether no subscription holds a message, dead letters aside, and nobody waits for room in one.
+    /// Whether no subscription holds messages other than dead letters and no publisher waits for room.
     package var isIdle: Bool {
         self.state.withLock { state in state.line.isEmpty && state.queues.allSatisfy(\.isIdle) }
     }
 
-    /// What a subscription holds; `nil` when there is none of that name.
+    /// The contents of a subscription; `nil` if there is none with that name.
     package func report(of subscription: SubscriptionName) -> InMemoryReport? {
         self.report().first { $0.name == subscription }
     }
@@ -146,7 +146,7 @@ public final class InMemoryEventBus: EventBus {
 extension InMemoryEventBus {
     /// Routes messages to the subscriptions that match them; see ``EventBus/publish(_:)``.
     ///
-    /// Waits while one of the subscriptions is full.
+    /// Waits while one of these subscriptions is full.
     public func publish(_ messages: [Message]) async -> [PublishOutcome] {
         let (publishing, place) = self.state.withLock { state -> (Publishing, (id: UInt64, signal: Signal)?) in
             var publishing = Publishing(messages)
@@ -165,7 +165,7 @@ extension InMemoryEventBus {
         return outcomes
     }
 
-    /// Ends a publisher's wait; returns why its messages that are not stored are not.
+    /// Removes a publisher from the line; returns the errors of its messages that have not been stored.
     private func leave(_ id: UInt64) -> [(place: Int, error: BusError)] {
         let wasCancelled = Task.isCancelled
         let (signals, left) = self.state.withLock { state -> ([Signal], [(Int, BusError)]) in
@@ -174,7 +174,7 @@ extension InMemoryEventBus {
                 return (item.place, Self.error(waitingFor: names, wasCancelled))
             }
             state.waiting[id] = nil
-            // Those behind it may have waited only for it.
+            // Publishers behind it may have been waiting only because of it.
             return (left.isEmpty ? [] : state.advance(), left)
         }
         for signal in signals { signal.raise() }
@@ -184,7 +184,7 @@ extension InMemoryEventBus {
     private static func error(waitingFor names: String, _ wasCancelled: Bool) -> BusError {
         wasCancelled
             ? BusError(.unavailable, "publishing was cancelled", cause: CancellationError())
-            : BusError(.unavailable, "subscription \(names) is full")
+            : BusError(.unavailable, "subscription \(names): no room within \(Self.patience)")
     }
 
     private func advance() {
@@ -196,15 +196,15 @@ extension InMemoryEventBus {
 // MARK: - Dead letters
 
 extension InMemoryEventBus {
-    /// The dead letters of a subscription; see ``EventBus/deadLetters(of:limit:)``.
+    /// Lists the dead letters of a subscription; see ``EventBus/deadLetters(of:limit:)``.
     public func deadLetters(of subscription: SubscriptionName, limit: Int) async throws -> [DeadLetter] {
         try Task.checkCancellation()
         return try self.queue(of: subscription).state.oldestDeadLetters(limit).map(\.letter)
     }
 
-    /// Gives dead letters to their subscription again; see ``EventBus/redrive(_:limit:where:)``.
+    /// Redrives dead letters; see ``EventBus/redrive(_:limit:where:)``.
     ///
-    /// They need no room: they go in also while the subscription is full.
+    /// A redrive does not wait for room: it works even while the subscription is full.
     public func redrive(
         _ subscription: SubscriptionName,
         limit: Int,
@@ -214,14 +214,14 @@ extension InMemoryEventBus {
         return try self.queue(of: subscription).redrive(limit: limit, where: isWanted)
     }
 
-    /// Gives dead letters again and leaves them where they are, as when a process dies in the middle of a redrive.
+    /// Redrives dead letters without removing them, as when a process crashes in the middle of a redrive.
     package func copyDeadLetters(of subscription: SubscriptionName, limit: Int) throws {
         try self.queue(of: subscription).change { $0.copyDeadLetters(limit) }
     }
 
     private func queue(of subscription: SubscriptionName) throws(BusError) -> InMemoryQueue {
         let queue = self.state.withLock { state in state.places[subscription].map { state.queues[$0] } }
-        guard let queue else { throw BusError(.unknownSubscription, "there is no subscription \(subscription)") }
+        guard let queue else { throw BusError(.unknownSubscription, "there is no subscription named \(subscription)") }
         return queue
     }
 }

@@ -3,7 +3,7 @@
 
 import Synchronization
 
-/// A subscription of the in-process bus: its state behind a lock, and the consumers that wait for it.
+/// A subscription of the in-process bus: its state behind a lock, and the consumers waiting for it.
 final class InMemoryQueue: Sendable {
     private struct Guarded: Sendable {
         var state: QueueState
@@ -13,7 +13,7 @@ final class InMemoryQueue: Sendable {
     let name: SubscriptionName
     let clock: RelativeClock
     private let guarded: Mutex<Guarded>
-    /// Called when there is room again that a publisher has waited for.
+    /// Called when there is room again and a publisher is waiting for it.
     private let onRoom: @Sendable () -> Void
 
     init(
@@ -38,7 +38,7 @@ final class InMemoryQueue: Sendable {
         self.guarded.withLock { $0.state.askForRoom() }
     }
 
-    /// Adds messages; the caller raises the signals, when it holds no lock.
+    /// Adds messages; the caller must raise the returned signals after releasing its locks.
     func add(_ messages: ArraySlice<Message>) -> [Signal] {
         self.guarded.withLock { guarded in
             guarded.state.publish(messages).compactMap { guarded.signals[$0] }
@@ -88,7 +88,7 @@ final class InMemoryQueue: Sendable {
         return take
     }
 
-    /// Changes the state and then, outside the lock, wakes the consumers that may have something to take.
+    /// Changes the state, then wakes the consumers that may have something to take, outside the lock.
     func change(_ body: (inout QueueState) -> [QueueState.ConsumerID]) {
         let (signals, hasRoom) = self.guarded.withLock { guarded in
             (body(&guarded.state).compactMap { guarded.signals[$0] }, guarded.state.takeRoom())
@@ -126,20 +126,20 @@ package struct InMemoryDeliveries: Deliveries {
         }
     }
 
-    /// Carries out a verdict as far as its copy goes and leaves the delivery unsettled, as when a process dies before it acknowledges.
+    /// Stores the copy that a verdict requires but leaves the delivery unsettled, as when a process crashes before acknowledging it.
     package func copy(_ delivery: Delivery.ID, _ verdict: Verdict) {
         guard delivery.generation == self.consumer else { return }
         let now = self.queue.clock.now()
         self.queue.change { $0.copy(delivery.tag, by: self.consumer, verdict, now: now, stamp: Stamp.next) }
     }
 
-    /// The message of a delivery that has not been settled.
+    /// The message of an unsettled delivery; `nil` if there is no such delivery.
     package func outstanding(_ delivery: Delivery.ID) -> Message? {
         guard delivery.generation == self.consumer else { return nil }
         return self.queue.state.outstanding(delivery.tag, of: self.consumer)
     }
 
-    /// Ends the connection, as a network can: what is unsettled goes back, and nothing more is heard or said.
+    /// Cuts the connection like a network failure: unsettled messages return, and nothing can be received or settled any more.
     package func cut() {
         self.detach()
         self.signal.raise()

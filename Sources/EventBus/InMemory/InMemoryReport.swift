@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// What one subscription of an ``InMemoryEventBus`` holds at a moment, for tests that ask what is left to happen.
+/// A snapshot of one subscription of an ``InMemoryEventBus``, for tests that check what is still pending.
 package struct InMemoryReport: Sendable {
-    /// The subscription.
+    /// The name of the subscription.
     package let name: SubscriptionName
-    /// How many calls of `publish` wait for room in it.
+    /// How many calls of `publish` are waiting for room in it.
     package let suspendedPublishers: Int
     private let state: QueueState
 
@@ -15,20 +15,20 @@ package struct InMemoryReport: Sendable {
         self.suspendedPublishers = suspendedPublishers
     }
 
-    /// What waits for a consumer with room, those that have to run alone first.
+    /// The messages waiting for a consumer with room, quarantined ones first.
     package var ready: [Message] { (self.state.quarantined + self.state.main).map(\.message) }
 
-    /// What waits for its retry, soonest first; times are those of the bus's clock since the bus was made.
+    /// The messages waiting for a retry, earliest first; times are relative to the creation of the bus.
     package var delayed: [(due: Duration, message: Message)] { self.state.delayed.map { ($0.due, $0.entry.message) } }
 
-    /// What consumers hold, whether they have asked for it yet or not.
+    /// The messages assigned to consumers, whether handed out or still buffered.
     package var unsettled: [(consumer: UInt64, message: Message)] {
         self.state.consumers.flatMap { consumer in consumer.outstanding.map { (consumer.id, $0.entry.message) } }
     }
 
-    /// The scopes that are open, oldest first.
+    /// The open scopes, oldest first.
     package var consumers: [UInt64] { self.state.consumers.map(\.id) }
 
-    /// What the subscription has given up on, oldest first.
+    /// The dead letters, oldest first.
     package var deadLetters: [DeadLetter] { self.state.deadLetters }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// One call of `publish`: its outcomes so far, and what has to wait.
+/// The progress of one call of `publish`: its outcomes so far, and the messages that have to wait.
 struct Publishing: Sendable {
-    /// Messages side by side that go to the same subscriptions.
+    /// Consecutive messages for the same subscriptions.
     struct Run {
         let messages: ArraySlice<Message>
         let targets: [Int]
@@ -12,11 +12,11 @@ struct Publishing: Sendable {
     private let messages: [Message]
     private var next = 0
     private(set) var outcomes: [PublishOutcome]
-    /// What is left for the line, in order.
+    /// The messages that have to wait in line, in order.
     private(set) var rest: [WaitingPublishers.Item] = []
-    /// The subscriptions that had room for the last run: one call may overshoot their capacity.
+    /// The subscriptions that had room for the previous run; one call can exceed their capacity.
     var admitted: [Int] = []
-    /// Whom to wake.
+    /// The signals of the consumers to wake.
     var signals: [Signal] = []
 
     init(_ messages: [Message]) {
@@ -24,7 +24,7 @@ struct Publishing: Sendable {
         self.outcomes = Array(repeating: .confirmed, count: messages.count)
     }
 
-    /// The next messages of one topic that are to be stored; others get their outcomes on the way.
+    /// Returns the next messages of one topic to store, and records outcomes for those that cannot be stored.
     mutating func nextRun(targets: (Topic) -> [Int]) -> Run? {
         while self.next < self.messages.count {
             let start = self.next

@@ -2,16 +2,16 @@
 // Part of swift-event-bus.
 
 extension QueueState {
-    /// Whether it holds no message but dead letters.
+    /// Whether the queue is empty apart from dead letters.
     var isIdle: Bool {
         self.main.isEmpty && self.quarantined.isEmpty && self.delayed.isEmpty
             && self.consumers.allSatisfy { $0.outstanding.isEmpty }
     }
 
-    /// Whether a consumer's scope has not ended.
+    /// Whether a consumer's scope is still open.
     func isOpen(_ id: ConsumerID) -> Bool { self.consumers.contains { $0.id == id } }
 
-    /// The message of a delivery that is not settled.
+    /// The message of an unsettled delivery; `nil` if there is no such delivery.
     func outstanding(_ tag: UInt64, of id: ConsumerID) -> Message? {
         self.consumers.first { $0.id == id }?.outstanding.first { $0.tag == tag }?.entry.message
     }

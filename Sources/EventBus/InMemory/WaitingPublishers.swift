@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// The publishers that wait since a subscription is full, in order of arrival: a pure state machine.
+/// The publishers that are waiting for room in a full subscription, in order of arrival: a pure state machine.
 ///
-/// A message waits while one of its subscriptions is full, or while an older message waits for one of them. So each
-/// subscription gets its messages in order, and one that is full does not hold up what is for others.
+/// A message waits while one of its subscriptions is full, or while an older message waits for one of them. Thus each
+/// subscription gets its messages in order, and a full one does not delay messages for others.
 struct WaitingPublishers: Sendable {
-    /// A message that is to be stored.
+    /// A message to be stored.
     struct Item: Sendable {
-        /// Its place in the publisher's call.
+        /// The index of the message in the publisher's call.
         let place: Int
         let message: Message
-        /// The subscriptions that are to get it.
+        /// The subscriptions that the message is for.
         let targets: [Int]
     }
 
@@ -23,32 +23,32 @@ struct WaitingPublishers: Sendable {
     private var publishers: [Publisher] = []
     private var lastID: UInt64 = 0
 
-    /// Whether nobody waits.
+    /// Whether no publisher is waiting.
     var isEmpty: Bool { self.publishers.isEmpty }
 
-    /// How many publishers wait with something for a subscription.
+    /// How many publishers are waiting with a message for a subscription.
     func count(for target: Int) -> Int {
         self.publishers.count { $0.items.contains { $0.targets.contains(target) } }
     }
 
-    /// Puts a publisher at the end of the line.
+    /// Adds a publisher at the end of the line.
     mutating func join(_ items: [Item]) -> UInt64 {
         self.lastID += 1
         self.publishers.append(Publisher(id: self.lastID, items: items))
         return self.lastID
     }
 
-    /// Takes a publisher out of the line; returns what it still waited with.
+    /// Removes a publisher from the line; returns its messages that have not been stored.
     mutating func leave(_ id: UInt64) -> [Item] {
         guard let index = self.publishers.firstIndex(where: { $0.id == id }) else { return [] }
         return self.publishers.remove(at: index).items
     }
 
-    /// Lets through what can be stored now.
+    /// Stores everything that there is room for now.
     ///
-    /// Room is asked for once per publisher and subscription: one call may overshoot the capacity.
+    /// Checks for room once per publisher and subscription, so a single call can exceed the capacity.
     ///
-    /// - Returns: the publishers that wait no longer, in order.
+    /// - Returns: the publishers that are no longer waiting, in order.
     mutating func advance(
         hasRoom: (_ target: Int) -> Bool,
         store: (_ target: Int, _ messages: [Message]) -> Void

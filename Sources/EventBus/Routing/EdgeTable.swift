@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// The edges of a trie, all in one hash table: from a node and a word's number to a child.
+/// The edges of a trie in one hash table, from a node and the number of a word to a child node.
 struct EdgeTable: Sendable {
     private struct Edge: Sendable {
         var key: UInt64 = 0
-        /// Zero in a free slot.
+        /// Zero if the slot is free.
         var child: UInt32 = 0
     }
 
-    /// Their number is a power of two and at least twice that of the edges.
+    /// The number of slots is a power of two and at least twice the number of edges.
     private var slots = Array(repeating: Edge(), count: 16)
     private var count = 0
 
-    /// The child of a node behind a word; zero when there is none.
+    /// The child of a node for a word; zero if there is none.
     func child(of node: UInt32, word: UInt32) -> UInt32 {
         let key = Self.key(node, word)
         var slot = self.slot(of: key)
@@ -24,7 +24,7 @@ struct EdgeTable: Sendable {
         return 0
     }
 
-    /// Adds an edge that is not there.
+    /// Adds an edge that does not exist yet.
     mutating func add(_ child: UInt32, to node: UInt32, word: UInt32) {
         self.count += 1
         if self.count * 2 > self.slots.count {
@@ -43,7 +43,7 @@ struct EdgeTable: Sendable {
 
     private static func key(_ node: UInt32, _ word: UInt32) -> UInt64 { UInt64(node) << 32 | UInt64(word) }
 
-    /// Fibonacci hashing: the high bits of the product are the well-mixed ones.
+    /// Uses Fibonacci hashing, in which the high bits of the product are well mixed.
     private func slot(of key: UInt64) -> Int {
         Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> 32) & (self.slots.count - 1)
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// Finds whose patterns match a topic, for backends whose transport does not route by itself.
+/// Finds the targets whose patterns match a topic, for backends whose transport does not route messages itself.
 ///
 /// ```swift
 /// var router = TopicRouter<SubscriptionName>()
@@ -9,8 +9,8 @@
 /// let names = router.targets(of: "user.created")
 /// ```
 ///
-/// The cost of a topic that has not been looked up lately depends on its words and on how many patterns match, not on how
-/// many there are; that of one that has depends on nothing but its length.
+/// Looking up a new topic costs time in proportion to its words and to the patterns that match, not to the total number of
+/// patterns. Looking up a recently used topic costs time in proportion to its length only.
 public struct TopicRouter<Target: Hashable & Sendable>: Sendable {
     @usableFromInline struct Answer: Sendable {
         @usableFromInline let topic: Topic
@@ -22,18 +22,18 @@ public struct TopicRouter<Target: Hashable & Sendable>: Sendable {
         }
     }
 
-    // Inlinable, or the compiler of another module could not make special code for its targets.
+    // Visible to inlinable code, so that other modules can specialize the router for their targets.
     @usableFromInline var trie = TopicTrie()
     @usableFromInline var targets: [Target] = []
     private var numbers: [Target: Int] = [:]
     @usableFromInline var remembered: [Answer?] = []
-    /// The hashes of the last two topics that were looked up in a pair of places and are not remembered there.
+    /// For each pair of places, the hashes of the last two topics that were looked up there without being remembered.
     @usableFromInline var candidates: [UInt64] = []
 
-    /// Makes a router without patterns.
+    /// Creates a router without patterns.
     public init() {}
 
-    /// Binds a target to a pattern; binding it twice changes nothing.
+    /// Binds a target to a pattern; binding it again has no effect.
     public mutating func bind(_ target: Target, to pattern: TopicPattern) {
         let number = self.numbers[target] ?? self.targets.count
         if number == self.targets.count {
@@ -44,7 +44,7 @@ public struct TopicRouter<Target: Hashable & Sendable>: Sendable {
         self.remembered = []
     }
 
-    /// The targets of a topic, each once however many of its patterns match.
+    /// Returns the targets of a topic, each once, however many of its patterns match.
     @inlinable
     public mutating func targets(of topic: Topic) -> [Target] {
         let hash = TopicTrie.hash(of: topic)
@@ -53,7 +53,7 @@ public struct TopicRouter<Target: Hashable & Sendable>: Sendable {
             self.remembered = Array(repeating: nil, count: TopicTrie.places)
             self.candidates = Array(repeating: 0, count: TopicTrie.places)
         }
-        // Several topics may share a place, so there are four for each; nearly always the first one has the answer.
+        // Several topics can share a place, so each topic has four; the first one nearly always has the answer.
         var free: Int?
         for way in 0..<4 {
             guard let answer = self.remembered[place ^ way] else {
@@ -65,7 +65,7 @@ public struct TopicRouter<Target: Hashable & Sendable>: Sendable {
         self.trie.match(topic)
         let targets = self.targets
         let found = self.trie.found.map { targets[Int($0)] }
-        // Only what is asked for twice is worth a place: a topic that is used once must not push out one that is in use.
+        // A topic is remembered at its second lookup: one that is used only once must not replace one that is in use.
         let pair = place & ~1
         if self.candidates[pair] == hash || self.candidates[pair + 1] == hash {
             self.remembered[free ?? place] = Answer(topic: topic, targets: found)

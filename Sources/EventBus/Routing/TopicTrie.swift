@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// Patterns as a trie over words, of which a topic reaches several nodes at once.
+/// A trie of patterns over words, in which a topic can reach several nodes at the same time.
 ///
-/// A topic is looked up in one pass over its words, each of which looks once at each node that is reached: no combination of
-/// `#` makes it try things twice.
+/// A lookup passes over the words of the topic once and visits each reached node once per word, so no combination of `#` causes
+/// backtracking.
 @usableFromInline
 struct TopicTrie: Sendable {
     private struct Node: Sendable {
-        /// The nodes behind `*` and `#`; zero is none, since nothing leads to the root.
+        /// The child nodes for `*` and `#`; zero means none, as the root is nobody's child.
         var star: UInt32 = 0
         var hash: UInt32 = 0
-        /// Whether the word that leads here is `#`: then the node stays reached while words go by.
+        /// Whether the word that leads here is `#`, so that the node remains reached by any further word.
         var isHash = false
-        /// The first of the node's targets, as a place in `links` plus one.
+        /// The node's first target: an index of `links` plus one, or zero for none.
         var firstLink: UInt32 = 0
-        /// Of a node behind `#`, the step in which it was reached last: two ways lead there.
+        /// For a `#` node, the last step in which it was reached, because it can be reached in two ways.
         var step: UInt64 = 0
     }
 
     private struct Link: Sendable {
         let target: UInt32
-        /// As `firstLink`.
+        /// The node's next target, encoded like `firstLink`.
         let next: UInt32
     }
 
@@ -29,15 +29,15 @@ struct TopicTrie: Sendable {
     private var edges = EdgeTable()
     private var nodes = [Node()]
     private var links: [Link] = []
-    /// For each target the step in which it was told last.
+    /// For each target, the last step in which it was added to `found`.
     private var told: [UInt64] = []
     private var step: UInt64 = 0
     private var reached: [UInt32] = []
     private var earlier: [UInt32] = []
-    /// The targets of the last topic.
+    /// The targets of the last topic that was looked up.
     @usableFromInline private(set) var found: [UInt32] = []
 
-    /// Adds a pattern for a target, which is a small number; adding it twice changes nothing.
+    /// Adds a pattern for a target, which is a small number; adding it again has no effect.
     mutating func insert(_ pattern: TopicPattern, for target: Int) {
         var node: UInt32 = 0
         for word in pattern.words { node = self.child(of: node, behind: word) }
@@ -51,13 +51,13 @@ struct TopicTrie: Sendable {
         self.nodes[Int(node)].firstLink = UInt32(self.links.count)
     }
 
-    /// How many answers are worth remembering, a power of two; made-up topics push each other out and cannot fill the memory.
+    /// How many answers a router remembers, a power of two; the limit keeps arbitrary topics from filling the memory.
     @usableFromInline static let places = 4096
 
     @usableFromInline
     static func hash(of topic: Topic) -> UInt64 { topic.name.withBytes(\.hash64) }
 
-    /// Looks for the targets of a topic, each of which is then once in ``found``.
+    /// Looks up the targets of a topic and stores each of them once in ``found``.
     @usableFromInline
     mutating func match(_ topic: Topic) {
         topic.name.withBytes { bytes in
@@ -95,7 +95,7 @@ struct TopicTrie: Sendable {
         return child
     }
 
-    /// Goes from all nodes that are reached to those that one more word leads to; a word of no pattern has no number.
+    /// Advances from the reached nodes by one word, which has no number if it occurs in no pattern.
     private mutating func advance(by word: UInt32?) {
         swap(&self.reached, &self.earlier)
         self.reached.removeAll(keepingCapacity: true)
@@ -112,14 +112,14 @@ struct TopicTrie: Sendable {
         }
     }
 
-    /// Notes a node as reached, and the one behind its `#`, which also matches no word.
+    /// Marks a node as reached, and its `#` child as well, because `#` also matches zero words.
     private mutating func reach(_ node: UInt32) {
         self.reached.append(node)
         let hash = self.nodes[Int(node)].hash
         if hash != 0 { self.reachHash(hash) }
     }
 
-    /// As ``reach(_:)``, for a node behind `#`.
+    /// Does the same as ``reach(_:)`` for a `#` node.
     private mutating func reachHash(_ node: UInt32) {
         guard self.nodes[Int(node)].step != self.step else { return }
         self.nodes[Int(node)].step = self.step

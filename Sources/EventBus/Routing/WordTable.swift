@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// Numbers the words of patterns, from 0: a hash table over the words' bytes.
+/// Assigns numbers to the words of patterns, starting from 0, with a hash table over their bytes.
 struct WordTable: Sendable {
     private struct Word: Sendable {
         let hash: UInt64
@@ -11,10 +11,10 @@ struct WordTable: Sendable {
 
     private var words: [Word] = []
     private var bytes: [UInt8] = []
-    /// Numbers plus one, and zero in a free slot; a power of two of them, at least twice as many as words.
+    /// The numbers plus one, zero in a free slot. The count is a power of two and at least twice that of the words.
     private var slots: [UInt32] = Array(repeating: 0, count: 16)
 
-    /// The number of a word; `nil` when no pattern has it.
+    /// The number of a word; `nil` if it occurs in no pattern.
     func number(of word: UnsafeBufferPointer<UInt8>) -> UInt32? {
         let hash = word.hash64
         var slot = self.slot(of: hash)
@@ -26,7 +26,7 @@ struct WordTable: Sendable {
         return nil
     }
 
-    /// The number of a word, a new one when it has none.
+    /// The number of a word, which is assigned if it has none.
     mutating func add(_ word: String) -> UInt32 {
         word.withBytes { bytes in
             if let number = self.number(of: bytes) { return number }

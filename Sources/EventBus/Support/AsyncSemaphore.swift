@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// Lets a limited number of tasks in at a time, in order of arrival; a waiting task can be cancelled.
+/// Limits how many tasks run a piece of code at the same time; tasks enter in order of arrival and can be cancelled while waiting.
 package final class AsyncSemaphore: Sendable {
-    /// As many tasks as may wait are waiting.
+    /// The maximum number of tasks is already waiting.
     package struct Full: Error {}
 
     private enum Answer: Sendable { case enter, cancelled, full }
 
     private let permits: Int
     private let maximumWaiting: Int
-    /// The number of tasks inside.
+    /// The waiting tasks, and the number of tasks inside.
     private let list = WaitList<Int, Void, Answer>(0)
 
     package init(permits: Int = 1, maximumWaiting: Int = .max) {
@@ -18,12 +18,12 @@ package final class AsyncSemaphore: Sendable {
         self.maximumWaiting = maximumWaiting
     }
 
-    /// Whether no permit is left.
+    /// Whether all permits are taken.
     package var isTaken: Bool { self.list.withLock { $0 >= self.permits } }
 
-    /// Runs `body` with a permit; waits for one first.
+    /// Waits for a permit and runs `body` with it.
     ///
-    /// - Throws: what `body` throws; ``Full``; `CancellationError` when cancelled while waiting.
+    /// - Throws: what `body` throws; ``Full``; `CancellationError` when the task is cancelled while waiting.
     package func withPermit<Result>(_ body: () async throws -> Result) async throws -> Result {
         let answer = await self.list.wait(orWhenCancelled: .cancelled) { inside, waiting in
             if inside < self.permits {
@@ -42,7 +42,7 @@ package final class AsyncSemaphore: Sendable {
     }
 
     private func leave() {
-        // The permit goes to the task that has waited longest, so that nobody overtakes it.
+        // The permit goes directly to the task that has waited longest, so that no other task overtakes it.
         self.list.change { inside, waiters in
             if waiters.first == nil { inside -= 1 } else { waiters.resumeFirst(returning: .enter) }
         }

@@ -13,13 +13,13 @@ package struct Backoff: Sendable, Hashable {
         self.upcoming = first
     }
 
-    /// The next pause.
+    /// Returns the next pause.
     package mutating func next() -> Duration {
         defer { self.upcoming = min(self.upcoming * 2, self.longest) }
         return self.upcoming
     }
 
-    /// What was tried has worked: the next pause is the first one again.
+    /// Starts again with the first pause, after an attempt has succeeded.
     package mutating func reset() {
         self.upcoming = self.first
     }

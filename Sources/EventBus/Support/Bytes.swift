@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 extension UnsafeBufferPointer<UInt8> {
-    /// Eight bytes at a time: for short words, chosen by programmers.
+    /// A hash that reads eight bytes at a time. It does not withstand chosen collisions, which words of patterns do not need.
     var hash64: UInt64 {
         var hash = UInt64(self.count)
         var place = 0
@@ -26,7 +26,7 @@ extension UnsafeBufferPointer<UInt8> {
 }
 
 extension UnsafeRawBufferPointer {
-    /// Compares eight bytes at a time, the last ones perhaps twice.
+    /// Compares eight bytes at a time; some of the last bytes may be compared twice.
     package func hasSameBytes(as other: UnsafeRawBufferPointer) -> Bool {
         guard self.count == other.count, self.count >= 8 else { return self.elementsEqual(other) }
         var place = 0
@@ -41,7 +41,7 @@ extension UnsafeRawBufferPointer {
 }
 
 extension String {
-    /// Its UTF-8, without a copy where that is how it is stored.
+    /// Calls `body` with the UTF-8 of the string, without a copy if it is stored contiguously.
     func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
         self.utf8.withContiguousStorageIfAvailable(body) ?? Array(self.utf8).withUnsafeBufferPointer(body)
     }

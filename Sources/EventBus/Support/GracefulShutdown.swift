@@ -3,15 +3,15 @@
 
 import ServiceLifecycle
 
-/// What a service does with its running work when it is asked to shut down.
+/// How a service ends its running work on graceful shutdown.
 package enum ShutdownResponse: Sendable {
-    /// The work has been told and ends by itself.
+    /// The work has been notified and ends on its own.
     case drains
-    /// The work waits for something that may never come: cancel it.
+    /// The work may be waiting indefinitely and has to be cancelled.
     case cancel
 }
 
-/// Runs `body` to its end and tells it of a graceful shutdown; a `body` that is cancelled for that counts as ended.
+/// Runs `body` and calls `onShutdown` on graceful shutdown; a `body` that is cancelled for the shutdown counts as finished.
 package func withGracefulShutdown(
     _ onShutdown: @escaping @Sendable () -> ShutdownResponse,
     _ body: @escaping @Sendable () async throws -> Void
@@ -22,7 +22,7 @@ package func withGracefulShutdown(
             return true
         }
         group.addTask {
-            // Not the library's `gracefulShutdown()`, which starts tasks that are nobody's children.
+            // `gracefulShutdown()` of ServiceLifecycle is not used because it starts unstructured tasks.
             let begins = Signal()
             await withGracefulShutdownHandler {
                 await begins.wait()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// A count that only rises, and tasks that wait for it to pass the count they have seen, so that none misses a rise.
+/// A counter on which tasks wait until it exceeds the value that they have seen, so that no increase is missed.
 package final class Notifier: Sendable {
     private let list = WaitList<UInt64, UInt64, Void>(0)
 
@@ -17,7 +17,7 @@ package final class Notifier: Sendable {
         }
     }
 
-    /// Returns the count once it is above `seen`.
+    /// Waits until the counter is above `seen` and returns its value.
     ///
     /// - Throws: `CancellationError`.
     package func wait(above seen: UInt64) async throws -> UInt64 {

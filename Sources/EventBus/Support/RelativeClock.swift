@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// An injected clock with its instants as durations since the clock was made, so that they can be stored and compared.
+/// A clock whose instants are durations since its creation, so that they can be stored and compared without a generic type.
 package struct RelativeClock: Sendable {
-    /// The time that has passed since the clock was made.
+    /// The time since the clock was created.
     package let now: @Sendable () -> Duration
 
-    /// Sleeps until the given time since the clock was made; throws `CancellationError`.
+    /// Sleeps until the given time since the clock was created; throws `CancellationError`.
     package let sleep: @Sendable (_ until: Duration) async throws -> Void
 
     package init<C: Clock<Duration>>(_ clock: C) {

@@ -3,7 +3,7 @@
 
 import Synchronization
 
-/// A flag that one task at a time waits for: raising it before anybody waits is remembered, waiting lowers it.
+/// A flag that one task at a time can wait for. It stays raised until a task waits for it, which lowers it.
 package final class Signal: Sendable {
     private enum State {
         case lowered
@@ -27,7 +27,7 @@ package final class Signal: Sendable {
         waiter?.resume()
     }
 
-    /// Returns when the flag is raised, or at once when the task is cancelled.
+    /// Waits until the flag is raised or the task is cancelled.
     package func wait() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -46,7 +46,7 @@ package final class Signal: Sendable {
         }
     }
 
-    /// Returns when the flag is raised, the time has come, or the task is cancelled, whichever is first.
+    /// Waits until the flag is raised, the deadline has passed or the task is cancelled.
     package func wait(until deadline: Duration?, on clock: RelativeClock) async {
         guard let deadline else { return await self.wait() }
         await withTaskGroup(of: Void.self) { group in

@@ -7,7 +7,7 @@ import Glibc
 import Musl
 #endif
 
-/// The system's random numbers, several with one system call: one for each would be a tenth of what publishing costs.
+/// Random numbers from the system, fetched in batches: a system call for each would take a tenth of the time of a publish.
 struct SystemRandomNumbers: Sendable {
     private var numbers: [UInt64] = []
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// Runs `body` and cancels it when the limit has passed: a ``WorkLimit`` for one piece of work.
+/// Runs `body` and cancels it when the limit has passed, like a ``WorkLimit`` for a single piece of work.
 ///
-/// What `body` returns counts even when it comes after the limit: it may have committed something.
+/// If `body` returns after the limit, its result is still used, because it may have committed something.
 package func withTimeLimit<Result: Sendable>(
     _ limit: Duration,
     on clock: RelativeClock,

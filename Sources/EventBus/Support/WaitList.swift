@@ -4,12 +4,12 @@
 import DequeModule
 import Synchronization
 
-/// A state behind a lock, and the tasks that wait for it to change.
+/// A state protected by a lock, and the tasks waiting for it to change.
 ///
-/// Waiting tasks are resumed in order of arrival and after the lock has been released. A task that is cancelled leaves the
-/// list, also when it is cancelled just before it enters.
+/// Waiting tasks are resumed in order of arrival, after the lock has been released. A task that is cancelled leaves the list,
+/// even if it is cancelled just before it enters.
 package final class WaitList<State: Sendable, Request: Sendable, Answer: Sendable>: Sendable {
-    /// What a task that wants to wait gets.
+    /// The decision about a task that wants to wait.
     package enum Entry: Sendable {
         case answer(Answer)
         case wait(Request)
@@ -28,7 +28,7 @@ package final class WaitList<State: Sendable, Request: Sendable, Answer: Sendabl
         fileprivate var cancelled: Set<UInt64> = []
         fileprivate var resumed: [(waiter: Waiter, answer: Answer)] = []
 
-        /// What the task that has waited longest asks for.
+        /// The request of the task that has waited longest.
         package var first: Request? { self.waiting.first?.request }
 
         /// Resumes the task that has waited longest.
@@ -37,7 +37,7 @@ package final class WaitList<State: Sendable, Request: Sendable, Answer: Sendabl
             self.resumed.append((waiter, answer))
         }
 
-        /// Resumes all tasks whose request fits.
+        /// Resumes all tasks whose requests satisfy `isDue`.
         package mutating func resumeAll(returning answer: Answer, where isDue: (Request) -> Bool = { _ in true }) {
             for waiter in self.waiting where isDue(waiter.request) { self.resumed.append((waiter, answer)) }
             self.waiting.removeAll { isDue($0.request) }
@@ -55,12 +55,12 @@ package final class WaitList<State: Sendable, Request: Sendable, Answer: Sendabl
         self.guarded = Mutex(Guarded(state: state))
     }
 
-    /// Reads or changes the state; no task waits for such a change.
+    /// Reads or changes the state without resuming any task.
     package func withLock<Result>(_ body: (inout State) -> Result) -> Result {
         self.guarded.withLock { body(&$0.state) }
     }
 
-    /// Changes the state and resumes the tasks that have waited for that.
+    /// Changes the state and then resumes the tasks that `body` has chosen.
     package func change<Result>(_ body: (inout State, inout Waiters) -> Result) -> Result {
         let (result, resumed) = self.guarded.withLock { guarded in
             let result = body(&guarded.state, &guarded.waiters)
@@ -71,14 +71,15 @@ package final class WaitList<State: Sendable, Request: Sendable, Answer: Sendabl
         return result
     }
 
-    /// Asks for an answer and waits when there is none yet.
+    /// Returns the answer of `enter`, or waits until another task provides one.
     ///
     /// - Parameters:
-    ///   - cancelled: the answer when the task is cancelled first.
-    ///   - enter: gets the state and the number of tasks that wait; says the answer, or what to wait for.
-    package func wait(orWhenCancelled cancelled: Answer, _ enter: (inout State, _ waiting: Int) -> Entry) async
-        -> Answer
-    {
+    ///   - cancelled: The answer if the task is cancelled first.
+    ///   - enter: Gets the state and the number of waiting tasks; returns the answer, or the request to wait with.
+    package func wait(
+        orWhenCancelled cancelled: Answer,
+        _ enter: (inout State, _ waiting: Int) -> Entry
+    ) async -> Answer {
         let id = self.guarded.withLock { guarded in
             guarded.waiters.lastID += 1
             return guarded.waiters.lastID

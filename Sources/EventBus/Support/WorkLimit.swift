@@ -3,15 +3,15 @@
 
 import Synchronization
 
-/// A time limit for the pieces of work that a worker does one after the other.
+/// A time limit for each of the pieces of work that a worker does one after the other.
 ///
-/// A task and a timer for each piece would cost more than most pieces do. Here the worker runs as one child task that a
-/// supervisor watches: a piece that takes too long has the child cancelled, and the supervisor goes on with a new one.
+/// Starting a task and a timer for each piece would cost more than most pieces. Instead, the worker runs as one child task under
+/// a supervisor, which cancels the child when a piece takes too long; the caller can then start a new worker.
 package final class WorkLimit: Sendable {
     private struct State: Sendable {
-        /// When the piece that runs has to be done.
+        /// When the current piece has to be done.
         var deadline: Duration?
-        /// Until when the supervisor sleeps; it may be the deadline of an earlier piece.
+        /// When the supervisor wakes up, which can be the deadline of an earlier piece.
         var watchedUntil: Duration?
         var hasPassed = false
         var isOver = false
@@ -27,10 +27,10 @@ package final class WorkLimit: Sendable {
         self.clock = clock
     }
 
-    /// Whether a piece has taken too long, so that the task is cancelled and no other piece can run in it.
+    /// Whether a piece has taken too long, so that the task is cancelled and cannot run further pieces.
     package var hasPassed: Bool { self.state.withLock { $0.hasPassed } }
 
-    /// Runs a worker, which does its pieces with ``run(_:)``, and cancels it when one takes too long.
+    /// Runs a worker that calls ``run(_:)`` for each piece of work, and cancels it when a piece takes too long.
     package func supervise<Result: Sendable>(
         _ worker: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
@@ -49,9 +49,9 @@ package final class WorkLimit: Sendable {
 
     /// Does one piece of work.
     ///
-    /// What it returns counts also when it comes too late: it may have committed something.
+    /// A result that comes too late is still returned, because the piece may have committed something.
     ///
-    /// - Throws: ``TimeLimitExceeded`` instead of what a piece throws that has taken too long.
+    /// - Throws: what the piece throws; ``TimeLimitExceeded`` if it has taken too long.
     package func run<Result>(_ piece: () async throws -> Result) async throws -> Result {
         self.begin()
         defer { self.state.withLock { $0.deadline = nil } }
@@ -62,7 +62,7 @@ package final class WorkLimit: Sendable {
         }
     }
 
-    /// The worker has nothing to do: nobody has to watch it.
+    /// Lets the supervisor sleep without a deadline while the worker has nothing to do.
     package func rest() {
         if self.state.withLock({ $0.watchedUntil != nil }) { self.signal.raise() }
     }
@@ -73,7 +73,7 @@ package final class WorkLimit: Sendable {
             state.deadline = deadline
             return state.watchedUntil != nil
         }
-        // One that sleeps until an earlier deadline looks again then.
+        // A supervisor that sleeps until an earlier deadline sees this one when it wakes up.
         if !isWatched { self.signal.raise() }
     }
 
@@ -82,7 +82,7 @@ package final class WorkLimit: Sendable {
         self.signal.raise()
     }
 
-    /// Returns when the worker has ended, a piece has taken too long, or the task is cancelled.
+    /// Waits until the worker has ended, a piece has taken too long or the task is cancelled.
     private func watch() async {
         while !Task.isCancelled {
             let now = self.clock.now()

@@ -36,7 +36,7 @@ struct EventCodingTests {
         to: Address(city: "Köln/\"Deutz\"")
     )
 
-    @Test func anEventBecomesAPlainObject() throws {
+    @Test func anEventIsEncodedAsAPlainObject() throws {
         let stamp = Stamp(id: Identifier(high: 3, low: 4), time: Date(timeIntervalSince1970: 5))
         let message = try Message(self.moved, stamp: stamp)
         #expect(
@@ -50,17 +50,17 @@ struct EventCodingTests {
         #expect(try message.decode(Moved.self) == self.moved)
     }
 
-    @Test func defaultsOfAnEvent() throws {
+    @Test func anEventHasDefaults() throws {
         let message = try Message(Bare(ratio: 1))
         #expect(message.version == 1 && message.source == "/bare" && message.orderingKey == nil)
     }
 
-    @Test func anEventThatIsNoJSONIsAnInvalidMessage() {
+    @Test func anEventThatJSONCannotRepresentIsAnInvalidMessage() {
         let error = #expect(throws: BusError.self) { try Message(Bare(ratio: .nan)) }
         #expect(error?.code == .invalidMessage)
     }
 
-    @Test func anEventThatBreaksALimitIsAnInvalidMessage() {
+    @Test func anEventThatExceedsALimitIsAnInvalidMessage() {
         struct Long: Event {
             static let topic: Topic = "long"
             var orderingKey: String? { String(repeating: "k", count: 256) }
@@ -75,7 +75,7 @@ struct EventCodingTests {
         (1_767_225_599.9996, "2026-01-01T00:00:00Z"), (1_767_225_600.0004, "2026-01-01T00:00:00Z"),
         (-1, "1969-12-31T23:59:59Z"), (1_767_225_600.001, "2026-01-01T00:00:00.001Z"),
     ])
-    func timesAreWrittenInUTCToTheMillisecond(seconds: Double, text: String) {
+    func timesAreFormattedInUTCToTheMillisecond(seconds: Double, text: String) {
         #expect(EventCoding.text(of: Date(timeIntervalSince1970: seconds)) == text)
     }
 
@@ -88,7 +88,7 @@ struct EventCodingTests {
         ("1969-12-31T23:59:59.5Z", -0.5), ("2000-02-29T12:00:00Z", 951_825_600),
         ("9999-12-31T23:59:59Z", 253_402_300_799),
     ])
-    func timesAreReadWithAndWithoutFractionAndOffset(text: String, seconds: Double) throws {
+    func timesAreParsedWithAndWithoutFractionAndOffset(text: String, seconds: Double) throws {
         let date = try #require(EventCoding.date(from: text))
         #expect(abs(date.timeIntervalSince1970 - seconds) < 0.001)
     }
@@ -102,36 +102,36 @@ struct EventCodingTests {
         " 2026-01-01T00:00:00Z", "26-01-01T00:00:00Z", "2026-1-1T00:00:00Z", "٢026-01-01T00:00:00Z",
         "2026-01-01T00:00:00+01:0",
     ])
-    func anythingElseIsNoTime(text: String) {
+    func anyOtherTextIsNotATime(text: String) {
         #expect(EventCoding.date(from: text) == nil)
     }
 
-    @Test func everyMillisecondIsWrittenAsItIs() {
+    @Test func everyMillisecondIsFormattedExactly() {
         for milliseconds in stride(from: 0, to: 1000, by: 1) {
             let date = Date(timeIntervalSince1970: 1_767_225_600 + Double(milliseconds) / 1000)
             let digits = String(1000 + milliseconds).dropFirst()
             let expected = milliseconds == 0 ? "2026-01-01T00:00:00Z" : "2026-01-01T00:00:00.\(digits)Z"
             guard EventCoding.text(of: date) != expected else { continue }
-            Issue.record("\(expected) is written as \(EventCoding.text(of: date))")
+            Issue.record("\(expected) is formatted as \(EventCoding.text(of: date))")
             return
         }
     }
 
-    @Test func theDaysOfAllYearsAreReadAsTheyAreWritten() {
+    @Test func formattedDaysOfAllYearsAreParsedAsTheSameDays() {
         for day in stride(from: -719_528, to: 2_932_896, by: 331) {
             let date = Date(timeIntervalSince1970: Double(day) * 86400 + 43_200)
             guard EventCoding.date(from: EventCoding.text(of: date)) != date else { continue }
-            Issue.record("\(EventCoding.text(of: date)) is not read as \(date)")
+            Issue.record("\(EventCoding.text(of: date)) is not parsed as \(date)")
             return
         }
     }
 
-    @Test func daysOfEightCenturiesAreWrittenAsFoundationDoes() {
-        // From 1600 on: Foundation writes the Julian calendar before 1582.
+    @Test func daysOfEightCenturiesAreFormattedAsByFoundation() {
+        // Starts in 1600 because Foundation uses the Julian calendar before 1582.
         for day in stride(from: -135_140, to: 157_000, by: 13) {
             let date = Date(timeIntervalSince1970: Double(day) * 86400 + 86_399)
             guard EventCoding.text(of: date) != date.formatted(Date.ISO8601FormatStyle()) else { continue }
-            Issue.record("\(date) is written as \(EventCoding.text(of: date))")
+            Issue.record("\(date) is formatted as \(EventCoding.text(of: date))")
             return
         }
     }
@@ -146,14 +146,14 @@ struct EventCodingTests {
         )
     }
 
-    @Test func unknownFieldsAreIgnoredAndOlderVersionsAreRead() throws {
+    @Test func unknownFieldsAreIgnoredAndOlderVersionsAreDecoded() throws {
         let text =
             #"{"id":"00000000-0000-0001-0000-000000000002","at":"2026-01-01T00:00:00.000+00:00","to":{"city":"x","zip":1},"new":[]}"#
         #expect(try self.body(text).decode(Moved.self).to.city == "x")
         #expect(try self.body(text, version: 1).decode(Moved.self).to.city == "x")
     }
 
-    @Test func aNewerVersionIsNotRead() {
+    @Test func aNewerVersionIsUndecodable() {
         let error = #expect(throws: BusError.self) { try self.body("{}", version: 3).decode(Moved.self) }
         #expect(error?.code == .undecodable)
         #expect(error?.message == "user.moved has version 3, this consumer reads up to version 2")
@@ -188,14 +188,14 @@ struct EventCodingTests {
             "the body is not valid JSON"
         ),
     ])
-    func aFaultNamesTheFieldAndNeverAValue(text: String, fault: String) {
+    func aDecodingErrorNamesTheFieldButContainsNoValue(text: String, fault: String) {
         let error = #expect(throws: BusError.self) { try self.body(text).decode(Moved.self) }
         #expect(error?.code == .undecodable)
         #expect(error?.message == "user.moved: \(fault)")
         #expect(error.map { "\($0)" } == "undecodable: user.moved: \(fault)")
     }
 
-    @Test func aBodyThatIsNoUTF8IsUndecodable() {
+    @Test func aBodyThatIsNotUTF8IsUndecodable() {
         var message = self.body("")
         message.body =
             Array("{\(Self.id),\(Self.at),\"to\":{\"city\":\"".utf8) + [0xFF, 0xC3, 0x28] + Array("\"}}".utf8)
@@ -203,8 +203,8 @@ struct EventCodingTests {
         #expect(error?.code == .undecodable)
     }
 
-    @Test func aFaultThatIsNoDecodingErrorSaysNothingOfIt() {
-        struct Telling: Error, CustomStringConvertible { let description = "SECRET" }
-        #expect("\(DecodingFault(Telling()))" == "the body cannot be decoded")
+    @Test func anErrorOfAnotherTypeIsNotQuoted() {
+        struct Revealing: Error, CustomStringConvertible { let description = "SECRET" }
+        #expect("\(DecodingFault(Revealing()))" == "the body cannot be decoded")
     }
 }

@@ -13,7 +13,7 @@ import Foundation
 
 @Suite("Identifiers and stamps")
 struct IdentifierTests {
-    @Test func anIdentifierIsWrittenInLowerCase() {
+    @Test func anIdentifierIsFormattedInLowerCase() {
         let identifier = Identifier(high: 0x0198_C3F0_7D1E_7A52, low: 0x8D4F_3F0B_6F3A_9C11)
         #expect(identifier.description == "0198c3f0-7d1e-7a52-8d4f-3f0b6f3a9c11")
         #expect(Identifier(high: 0, low: 0).description == "00000000-0000-0000-0000-000000000000")
@@ -21,13 +21,13 @@ struct IdentifierTests {
     }
 
     @Test(arguments: 1...5 as ClosedRange<UInt64>)
-    func whatIsWrittenCanBeRead(seed: UInt64) {
+    func aFormattedIdentifierCanBeParsed(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
         for _ in 0..<200 {
             let identifier = Identifier(high: generator.next(), low: generator.next())
             #expect(Identifier(identifier.description) == identifier)
             #expect(Identifier(identifier.description.uppercased()) == identifier)
-            // Foundation reads the same text in the same way.
+            // Foundation parses the text to the same UUID.
             #expect(UUID(uuidString: identifier.description)?.uuidString.lowercased() == identifier.description)
         }
     }
@@ -40,11 +40,11 @@ struct IdentifierTests {
         " 0198c3f0-7d1e-7a52-8d4f-3f0b6f3a9c11", "0198c3f0-7d1e-7a52-8d4f-3f0b6f3a9c11\n",
         "٠198c3f0-7d1e-7a52-8d4f-3f0b6f3a9c1",
     ])
-    func anythingElseIsNoIdentifier(text: String) {
+    func anyOtherTextIsNotAnIdentifier(text: String) {
         #expect(Identifier(text) == nil)
     }
 
-    @Test func identifiersTravelAsText() throws {
+    @Test func identifiersAreEncodedAsText() throws {
         let identifier = Identifier(high: 0x0198_C3F0_7D1E_7A52, low: 1)
         let json = try JSONEncoder().encode([identifier])
         #expect(String(decoding: json, as: UTF8.self) == #"["0198c3f0-7d1e-7a52-0000-000000000001"]"#)
@@ -60,7 +60,7 @@ struct IdentifierTests {
         #expect(!(Identifier(high: 1, low: 1) < Identifier(high: 1, low: 1)))
     }
 
-    @Test func generatedIdsCarryTimeVersionAndVariant() {
+    @Test func generatedIdsContainTimeVersionAndVariant() {
         var generator = UUIDv7Generator()
         let (id, time) = generator.next(milliseconds: 0x0198_C3F0_7D1E, random: .max)
         #expect(id.description == "0198c3f0-7d1e-7000-bfff-ffffffffffff")
@@ -72,14 +72,14 @@ struct IdentifierTests {
     }
 
     @Test(arguments: 1...10 as ClosedRange<UInt64>)
-    func generatedIdsRiseWhateverTheClockDoes(seed: UInt64) {
+    func generatedIdsIncreaseWhateverTheClockDoes(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var generator = UUIDv7Generator()
         var clock: UInt64 = 1_000_000
         var last = Identifier(high: 0, low: 0)
         var lastTime: UInt64 = 0
         for _ in 0..<20_000 {
-            // Mostly stands still, so that the counter runs out, and at times goes back.
+            // The clock mostly stands still, so that the counter is exhausted, and sometimes goes back.
             switch Int.random(in: 0..<10_000, using: &random) {
             case 0..<4: clock += 1
             case 4..<6: clock -= 5
@@ -95,7 +95,7 @@ struct IdentifierTests {
         }
     }
 
-    @Test func stampsOfTheSystemRiseAndShowTheTime() {
+    @Test func systemStampsIncreaseAndContainTheTime() {
         let before = Date().addingTimeInterval(-0.001)
         let stamps = (0..<100).map { _ in Stamp.next() }
         #expect(zip(stamps, stamps.dropFirst()).allSatisfy { $0.id < $1.id && $0.time <= $1.time })
@@ -105,7 +105,7 @@ struct IdentifierTests {
         #expect(stamps[0].id.high >> 16 == UInt64(milliseconds.rounded()))
     }
 
-    @Test func anotherSourceHoldsForTheBodyAndItsTasks() async {
+    @Test func aReplacedSourceAppliesToTheBodyAndItsChildTasks() async {
         struct Fixed: StampSource {
             func next() -> Stamp { Stamp(id: Identifier(high: 1, low: 2), time: Date(timeIntervalSince1970: 3)) }
         }

@@ -21,7 +21,7 @@ struct MessageLimitsTests {
         return message
     }
 
-    @Test func aMessageOfItsPartsHasDefaults() throws {
+    @Test func aMessageHasDefaults() throws {
         let message = self.message()
         try message.validate()
         #expect(message.type == "user.created" && message.version == 1 && message.source.isEmpty)
@@ -37,13 +37,13 @@ struct MessageLimitsTests {
     ]
 
     @Test(arguments: Self.tooLong)
-    func aTextAbove255BytesIsNamed(field: String, change: @Sendable (inout Message) -> Void) {
+    func aTextOfMoreThan255BytesIsRefused(field: String, change: @Sendable (inout Message) -> Void) {
         let error = #expect(throws: BusError.self) { try self.message(change).validate() }
         #expect(error?.code == .invalidMessage)
         #expect(error?.message == "\(field) has 256 bytes, the limit is 255")
     }
 
-    @Test func theBodyIsLimited() throws {
+    @Test func theSizeOfTheBodyIsLimited() throws {
         try self.message { $0.body = [UInt8](repeating: 0, count: Message.Limits.bodyBytes) }.validate()
         let error = #expect(throws: BusError.self) {
             try self.message { $0.body = [UInt8](repeating: 0, count: Message.Limits.bodyBytes + 1) }.validate()
@@ -51,7 +51,7 @@ struct MessageLimitsTests {
         #expect(error?.message == "body has 8388609 bytes, the limit is 8388608")
     }
 
-    @Test func depthIsLimited() throws {
+    @Test func theNestingOfHeadersIsLimited() throws {
         func nested(_ depth: Int) -> HeaderValue { depth == 0 ? 1 : .array([nested(depth - 1), "x"]) }
         try self.message { $0.headers = ["a": nested(15)] }.validate()
         let error = #expect(throws: BusError.self) { try self.message { $0.headers = ["a": nested(16)] }.validate() }
@@ -59,17 +59,17 @@ struct MessageLimitsTests {
     }
 
     @Test(arguments: ["x-attempt", "x-death", "CC", "BCC", "cloudEvents_", "cloudEvents_id", "x-first-death-reason"])
-    func reservedNamesAreRefused(name: String) {
+    func reservedHeaderNamesAreRefused(name: String) {
         let error = #expect(throws: BusError.self) { try self.message { $0.headers = [name: 1] }.validate() }
         #expect(error?.message == "header name \(name) is reserved")
     }
 
     @Test(arguments: ["x-attempt-count", "cc", "X-Attempt", "traceparent", "cloudevents_id", ""])
-    func otherNamesAreAllowed(name: String) throws {
+    func otherHeaderNamesAreAllowed(name: String) throws {
         try self.message { $0.headers = [name: 1] }.validate()
     }
 
-    /// Writes an AMQP field value as AMQP 0-9-1 §4.2.5.5 and RabbitMQ's errata say.
+    /// Encodes an AMQP field value according to AMQP 0-9-1 §4.2.5.5 and RabbitMQ's errata.
     private func encode(_ value: HeaderValue) -> [UInt8] {
         func long(_ bytes: [UInt8]) -> [UInt8] {
             withUnsafeBytes(of: UInt32(bytes.count).bigEndian, Array.init) + bytes
@@ -100,11 +100,11 @@ struct MessageLimitsTests {
             .table(["a": 1, "bä": .table(["c": .array([.bytes([1])])]), "": "x"]),
         ] as [HeaderValue]
     )
-    func theSizeOfAHeaderIsThatOfItsEncoding(value: HeaderValue) {
+    func theSizeOfAHeaderEqualsThatOfItsEncoding(value: HeaderValue) {
         #expect(value.encoded.bytes == self.encode(value).count)
     }
 
-    @Test func headersAreLimitedInBytes() throws {
+    @Test func theSizeOfHeadersIsLimited() throws {
         func headers(_ bytes: Int) -> [String: HeaderValue] {
             let rest = bytes - self.encode(.table(["a": ""])).count
             return ["a": .string(String(repeating: "x", count: rest))]

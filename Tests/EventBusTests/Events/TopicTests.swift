@@ -21,23 +21,25 @@ struct TopicTests {
         ("a b", "white space"), ("a\t", "white space"), ("a.\n", "white space"), ("a\u{0}", "control"),
         ("a\u{7F}", "control"), (longest + "x", "256 bytes"),
     ])
-    func invalidNamesAreNeither(name: String, rule: String) {
+    func invalidNamesAreRefusedWithTheNameAndTheRule(name: String, rule: String) {
         let error = #expect(throws: BusError.self) { try Topic(name) }
         #expect(error?.code == .invalidTopic)
+        #expect(error?.message.hasPrefix("topic \(name.debugDescription): ") == true)
         #expect(error?.message.contains(rule) == true)
         let patternError = #expect(throws: BusError.self) { try TopicPattern(name) }
         #expect(patternError?.code == .invalidTopic)
+        #expect(patternError?.message.hasPrefix("topic pattern \(name.debugDescription): ") == true)
         #expect(patternError?.message.contains(rule) == true)
     }
 
     @Test(arguments: ["*", "#", "user.*", "*.created", "user.#", "#.created", "a.*.#", "#.#"])
-    func wildcardsBelongToPatterns(text: String) throws {
+    func onlyPatternsContainWildcards(text: String) throws {
         #expect(try TopicPattern(text).text == text)
         #expect(throws: BusError.self) { try Topic(text) }
     }
 
     @Test(arguments: ["user.cr*", "#x", "**", "##", "a.*b.c", "*#"])
-    func wildcardsAreWholeWords(text: String) {
+    func aWildcardIsAWholeWord(text: String) {
         let error = #expect(throws: BusError.self) { try TopicPattern(text) }
         #expect(error?.code == .invalidTopic)
         #expect(throws: BusError.self) { try Topic(text) }
@@ -56,11 +58,11 @@ struct TopicTests {
             ("#.a.b", "a.a.b", true), ("#.a.*.b", "a.a.a.b", true), ("a.b", "A.b", false), ("a", "a.a", false),
         ] as [(TopicPattern, Topic, Bool)]
     )
-    func patternsMatchByTheRulesOfATopicExchange(pattern: TopicPattern, topic: Topic, matches: Bool) {
+    func patternsMatchLikeThoseOfATopicExchange(pattern: TopicPattern, topic: Topic, matches: Bool) {
         #expect(pattern.matches(topic) == matches)
     }
 
-    /// Says what AMQP 0-9-1 §3.1.3.3 says, as plainly and slowly as can be.
+    /// Implements AMQP 0-9-1 §3.1.3.3 as simply as possible, however slowly.
     private func oracle(_ pattern: ArraySlice<Substring>, _ topic: ArraySlice<Substring>) -> Bool {
         guard let first = pattern.first else { return topic.isEmpty }
         if first == "#" {
@@ -71,7 +73,7 @@ struct TopicTests {
     }
 
     @Test(arguments: 1...20 as ClosedRange<UInt64>)
-    func patternsAndRouterAgreeWithAnOracle(seed: UInt64) throws {
+    func patternsAndRouterAgreeWithASimpleImplementation(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
         func words(_ choices: [String]) -> String {
             (0..<Int.random(in: 1...6, using: &generator))
@@ -90,10 +92,10 @@ struct TopicTests {
             #expect(patterns.map { $0.matches(topic) } == expected, "\(topic)")
             let targets = patterns.indices.filter { expected[$0] }
             #expect(router.targets(of: topic).sorted() == targets, "\(topic)")
-            #expect(router.targets(of: topic).sorted() == targets, "remembered \(topic)")
+            #expect(router.targets(of: topic).sorted() == targets, "second lookup of \(topic)")
             hits += targets.count
         }
-        // Neither everything nor nothing matches, or this test would say little.
+        // The test would prove little if everything or nothing matched.
         #expect((100...3500).contains(hits))
     }
 
@@ -106,7 +108,7 @@ struct TopicTests {
         #expect(router.targets(of: "user.created").sorted() == ["one", "two"])
     }
 
-    @Test func aLaterBindingChangesARememberedAnswer() {
+    @Test func aLaterBindingChangesACachedAnswer() {
         var router = TopicRouter<String>()
         router.bind("one", to: "a")
         #expect(router.targets(of: "a.b").isEmpty)
@@ -114,8 +116,8 @@ struct TopicTests {
         #expect(router.targets(of: "a.b") == ["two"])
     }
 
-    @Test func manyHashesCostLittle() throws {
-        // The naive walk would need about 2^60 steps.
+    @Test func manyHashesAreMatchedQuickly() throws {
+        // Naive backtracking would take about 2^60 steps.
         let pattern = try TopicPattern((0..<60).map { _ in "#.a" }.joined(separator: "."))
         let topic = try Topic((0..<119).map { _ in "a" }.joined(separator: ".") + ".b")
         #expect(!pattern.matches(topic))
@@ -136,7 +138,7 @@ struct TopicTests {
         }
     }
 
-    @Test func aDotIsADotWhateverMarksFollowIt() {
+    @Test func aDotSeparatesWordsEvenBeforeACombiningMark() {
         let topic: Topic = "a.\u{301}b"
         #expect(topic.words.count == 2)
         var router = TopicRouter<Int>()
@@ -146,12 +148,12 @@ struct TopicTests {
         #expect(TopicPattern(topic).matches(topic))
     }
 
-    @Test func answersOfTopicsThatShareAPlaceAreNotMixedUp() throws {
+    @Test func topicsThatShareACacheSlotAreNotConfused() throws {
         var router = TopicRouter<Int>()
         for number in 0..<5_000 { router.bind(number, to: TopicPattern(try Topic("t.\(number)"))) }
         for round in 0..<3 {
             for number in 0..<5_000 where router.targets(of: try Topic("t.\(number)")) != [number] {
-                Issue.record("t.\(number) has other targets in round \(round)")
+                Issue.record("t.\(number) has wrong targets in round \(round)")
                 return
             }
         }

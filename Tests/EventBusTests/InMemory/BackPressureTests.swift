@@ -65,7 +65,7 @@ struct BackPressureTests {
 
     // MARK: Waiting
 
-    @Test func aPublisherWaitsUntilThereIsRoomAndThenItsMessageIsThere() throws {
+    @Test func aPublisherWaitsForRoomAndThenItsMessageIsStored() throws {
         let scope = try self.open("full", "a")
         #expect(try self.publish("1 a", "2 a").names == ["confirmed", "confirmed"])
         let waiting = self.publish("3 a")
@@ -73,7 +73,7 @@ struct BackPressureTests {
         #expect(self.suspended() == 1)
         let deliveries = try self.take(scope)
         #expect(deliveries.map(\.message.id) == ["1", "2"])
-        #expect(!waiting.hasEnded, "what is out unsettled takes room")
+        #expect(!waiting.hasEnded, "unsettled messages take up room")
         self.settle(deliveries[0], scope)
         #expect(try waiting.names == ["confirmed"])
         #expect(try self.take(scope).map(\.message.id) == ["3"])
@@ -93,26 +93,26 @@ struct BackPressureTests {
         #expect(taken.isEmpty)
     }
 
-    @Test func nobodyOvertakesWhoWaits() throws {
+    @Test func aWaitingPublisherIsNotOvertaken() throws {
         let scope = try self.open("full", "a")
         _ = self.publish("1 a", "2 a")
         let first = self.publish("3 a", "4 a")
         let delivery = try #require(try self.take(scope).first)
-        // Within one turn of the stage: room, and a publisher that comes before the first has run.
+        // There is room again, and a second publisher arrives before the first one has run.
         scope.deliveries?.settle(delivery.id, .done)
         let second = self.publish("5 a")
         #expect(first.hasEnded && !second.hasEnded)
         #expect(self.bus.report(of: "full")?.unsettled.map(\.message.id) == ["2", "3", "4"])
     }
 
-    @Test func oneCallMayOvershootAndTheNextWaits() throws {
+    @Test func oneCallCanExceedTheCapacityAndTheNextWaits() throws {
         _ = try self.open("full", "a")
         #expect(try self.publish("1 a", "2 a", "3 a", "4 a").names == Array(repeating: "confirmed", count: 4))
         #expect(!self.publish("5 a").hasEnded)
         #expect(self.held() == 4)
     }
 
-    @Test func nothingIsDroppedHoweverManyWait() throws {
+    @Test func nothingIsDroppedHoweverManyPublishersWait() throws {
         let scope = try self.open("full", "a", prefetch: 1)
         let publishers = (1...50).map { self.publish("\($0) a") }
         var seen: [String] = []
@@ -127,7 +127,7 @@ struct BackPressureTests {
 
     // MARK: Giving up
 
-    @Test func afterThirtySecondsAMessageIsNotSent() throws {
+    @Test func aPublisherGivesUpAfterThirtySeconds() throws {
         _ = try self.open("full", "a")
         _ = self.publish("1 a", "2 a")
         let waiting = self.publish("3 a")
@@ -139,12 +139,12 @@ struct BackPressureTests {
             return
         }
         #expect(error.code == .unavailable)
-        #expect(error.message == "subscription full is full")
+        #expect(error.message == "subscription full: no room within 30.0 seconds")
         #expect(self.held() == 2)
         #expect(self.suspended() == 0)
     }
 
-    @Test func aPublisherThatIsCancelledStoresNothing() throws {
+    @Test func aCancelledPublisherStoresNothing() throws {
         let scope = try self.open("full", "a")
         _ = self.publish("1 a", "2 a")
         let waiting = self.publish("3 a")
@@ -160,14 +160,14 @@ struct BackPressureTests {
         #expect(self.held() == 0)
     }
 
-    @Test func whoGivesUpLetsThoseThroughThatWaitedBehindIt() throws {
+    @Test func aPublisherThatGivesUpNoLongerBlocksLaterOnes() throws {
         _ = try self.open("full", "a", "both")
         _ = try self.open("other", "b", "both")
         _ = self.publish("1 a", "2 a")
         let first = self.publish("3 both")
         let second = self.publish("4 b")
         #expect(!first.hasEnded)
-        #expect(!second.hasEnded, "it is for a subscription for which an older message waits")
+        #expect(!second.hasEnded, "an older message is waiting for the same subscription")
         first.cancel()
         self.stage.settle()
         #expect(try first.names == ["notSent"])
@@ -177,7 +177,7 @@ struct BackPressureTests {
 
     // MARK: Several subscriptions
 
-    @Test func aFullSubscriptionHoldsUpOnlyWhatIsForIt() throws {
+    @Test func aFullSubscriptionDelaysOnlyItsOwnMessages() throws {
         _ = try self.open("full", "a", "both")
         _ = try self.open("other", "b", "both")
         _ = self.publish("1 a", "2 a")
@@ -189,7 +189,7 @@ struct BackPressureTests {
         #expect(try mixed.names == ["confirmed", "notSent", "unroutable"])
     }
 
-    @Test func aMessageIsStoredForAllItsSubscriptionsOrForNone() throws {
+    @Test func aMessageIsStoredForAllOfItsSubscriptionsOrForNone() throws {
         let scope = try self.open("full", "a", "both")
         _ = try self.open("other", "b", "both")
         _ = self.publish("1 a", "2 a")
@@ -212,9 +212,9 @@ struct BackPressureTests {
         #expect(self.bus.report(of: "other")?.unsettled.map(\.message.id) == ["3", "4"])
     }
 
-    // MARK: What takes room
+    // MARK: What takes up room
 
-    @Test func whatWaitsForItsRetryTakesRoomAndADeadLetterTakesNone() throws {
+    @Test func aDelayedRetryTakesUpRoomAndADeadLetterDoesNot() throws {
         let scope = try self.open("full", "a")
         _ = self.publish("1 a", "2 a")
         let waiting = self.publish("3 a")
@@ -226,7 +226,7 @@ struct BackPressureTests {
         #expect(self.held() == 2)
     }
 
-    @Test func aScopeThatEndsMakesNoRoom() throws {
+    @Test func endingAScopeFreesNoRoom() throws {
         let scope = try self.open("full", "a")
         _ = self.publish("1 a", "2 a")
         let waiting = self.publish("3 a")
@@ -270,7 +270,7 @@ private final class Scope: Sendable {
 }
 
 extension Performance where Value == [PublishOutcome] {
-    /// The outcomes as words.
+    /// The names of the outcomes.
     fileprivate var names: [String] {
         get throws {
             try (self.result?.get() ?? []).map { outcome in

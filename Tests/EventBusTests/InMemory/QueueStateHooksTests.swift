@@ -12,7 +12,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-@Suite("What tests may decide, break and see in the queue of the in-process bus")
+@Suite("Test hooks of the in-process queue")
 struct QueueStateHooksTests {
     private func messages(_ labels: String...) -> [Message] {
         labels.map { Message(id: $0, topic: "t", time: Date(timeIntervalSince1970: 0), body: []) }
@@ -29,7 +29,7 @@ struct QueueStateHooksTests {
 
     // MARK: Choosing
 
-    @Test func aChoiceIsMadeAmongTheConsumersWithRoomTheNextInTurnFirst() {
+    @Test func theCallerChoosesAmongConsumersWithRoom() {
         let offers = Mutex<[[UInt64]]>([])
         var queue = QueueState(ordering: .none) { consumers, message in
             offers.withLock { $0.append(consumers) }
@@ -41,7 +41,7 @@ struct QueueStateHooksTests {
         _ = queue.publish(self.messages("c", "d"))
         #expect(offers.withLock { $0 } == [[1, 2, 3], [1, 2], [2]])
         #expect(self.take(&queue, 3).map(\.message.id) == ["a"])
-        // A place that is none means the first.
+        // An index out of range selects the first consumer.
         #expect(self.take(&queue, 1).map(\.message.id) == ["b"])
         #expect(self.take(&queue, 2).map(\.message.id) == ["c"])
     }
@@ -54,9 +54,9 @@ struct QueueStateHooksTests {
         #expect(self.take(&queue, 1).map(\.message.id) == ["a", "b"])
     }
 
-    // MARK: Copies without an end
+    // MARK: Copies of deliveries that stay unsettled
 
-    @Test func aDeadLetterThatIsOnlyCopiedComesBackToo() {
+    @Test func anUnsettledDeliveryWithADeadLetterCopyComesBack() {
         var queue = QueueState(ordering: .none)
         _ = queue.attach(1, prefetch: 1)
         _ = queue.publish(self.messages("a"))
@@ -72,7 +72,7 @@ struct QueueStateHooksTests {
         #expect(again.map(\.failures) == [Failures()])
     }
 
-    @Test func aRetryThatIsOnlyCopiedMakesTwoOfOne() {
+    @Test func anUnsettledDeliveryWithARetryCopyIsDuplicated() {
         var queue = QueueState(ordering: .none)
         _ = queue.attach(1, prefetch: 2)
         _ = queue.attach(2, prefetch: 2)
@@ -80,7 +80,7 @@ struct QueueStateHooksTests {
         let delivery = self.take(&queue, 1)[0]
         let verdict = Verdict.retry(after: .seconds(1), Failures(count: 1))
         let woken = queue.copy(delivery.id.tag, by: 1, verdict, now: .zero, stamp: Self.stamp)
-        #expect(woken.contains(2), "whoever waits has to wait no longer than until the retry is due")
+        #expect(woken.contains(2), "every waiting consumer has to wake up when the retry is due")
         #expect(self.take(&queue, 2, now: .seconds(1)).map(\.failures.count) == [1])
         // The original can still be settled, once.
         #expect(queue.outstanding(delivery.id.tag, of: 1) != nil)
@@ -89,7 +89,7 @@ struct QueueStateHooksTests {
         #expect(queue.copy(delivery.id.tag, by: 1, verdict, now: .zero, stamp: Self.stamp).isEmpty)
     }
 
-    @Test func thereIsNoCopyOfWhatIsNotOut() {
+    @Test func onlyHandedOutDeliveriesAreCopied() {
         var queue = QueueState(ordering: .none)
         _ = queue.attach(1, prefetch: 1)
         _ = queue.publish(self.messages("a"))
@@ -102,13 +102,13 @@ struct QueueStateHooksTests {
 
     // MARK: Reports
 
-    @Test func aReportTellsWhereEverythingIs() async throws {
+    @Test func aReportShowsWhereEveryMessageIs() async throws {
         let bus = InMemoryEventBus(clock: ContinuousClock())
         #expect(bus.report().isEmpty)
         for name in ["zebra", "ant"] as [SubscriptionName] {
             try await bus.withDeliveries(to: Subscription(name, patterns: ["t"])) { _ in }
         }
-        #expect(bus.report().map(\.name) == ["zebra", "ant"], "in the order of their first opening")
+        #expect(bus.report().map(\.name) == ["zebra", "ant"], "in the order in which they were first opened")
         #expect(bus.report(of: "nobody") == nil)
         try await bus.withDeliveries(to: Subscription("ant", patterns: ["t"], prefetch: 3)) { deliveries in
             _ = await bus.publish(self.messages("a", "b", "c", "d"))

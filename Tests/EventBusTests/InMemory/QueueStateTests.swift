@@ -11,7 +11,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-@Suite("The queue of the in-process bus")
+@Suite("Queue of the in-process bus")
 struct QueueStateTests {
     private var now = Duration.zero
 
@@ -19,7 +19,7 @@ struct QueueStateTests {
         labels.map { Message(id: $0, topic: "t", time: Date(timeIntervalSince1970: 0), body: []) }
     }
 
-    /// What a consumer gets: labels and returns, or a word.
+    /// What a consumer gets: labels with returns, or a word for any other answer.
     private mutating func take(_ queue: inout QueueState, _ consumer: UInt64) -> [String] {
         switch queue.take(by: consumer, now: self.now).0 {
         case .deliveries(let deliveries):
@@ -51,7 +51,7 @@ struct QueueStateTests {
         #expect(self.take(&queue, 1) == ["wait"])
     }
 
-    @Test mutating func messagesAreDealtInTurn() {
+    @Test mutating func messagesAreDistributedInTurn() {
         var queue = QueueState(ordering: .none)
         _ = queue.attach(1, prefetch: 2)
         _ = queue.attach(2, prefetch: 3)
@@ -63,7 +63,7 @@ struct QueueStateTests {
         #expect(self.take(&queue, 1) == ["f"])
     }
 
-    @Test mutating func onlyTheConsumersThatGetSomethingAreWoken() {
+    @Test mutating func onlyConsumersThatGetAMessageAreWoken() {
         var queue = QueueState(ordering: .none)
         _ = queue.attach(1, prefetch: 1)
         _ = queue.attach(2, prefetch: 1)
@@ -72,7 +72,7 @@ struct QueueStateTests {
         #expect(queue.publish(self.messages("c")).isEmpty)
     }
 
-    @Test mutating func aConsumerThatHasBeenWokenAndHasNotAskedYetIsNotWokenAgain() {
+    @Test mutating func aWokenConsumerIsNotWokenAgainBeforeItHasAsked() {
         var queue = QueueState(ordering: .none)
         _ = queue.attach(1, prefetch: 10)
         #expect(queue.publish(self.messages("a")) == [1])
@@ -84,7 +84,7 @@ struct QueueStateTests {
         #expect(queue.publish(self.messages("d")) == [1])
     }
 
-    @Test mutating func prefetchedMessagesComeBackTogetherAlsoThoseThatNobodyTook() {
+    @Test mutating func allPrefetchedMessagesComeBackEvenIfNotHandedOut() {
         var queue = QueueState(ordering: .none)
         _ = queue.attach(1, prefetch: 3)
         _ = queue.publish(self.messages("a"))
@@ -101,7 +101,7 @@ struct QueueStateTests {
         #expect(self.take(&queue, 2) == ["d"])
     }
 
-    @Test mutating func aKillerIsChargedForEachStartAndItsNeighboursOnce() {
+    @Test mutating func aCrashingMessageCountsEachReturnAndItsNeighborsOnlyOne() {
         var queue = QueueState(ordering: .none)
         _ = queue.publish(self.messages("k", "a", "b"))
         _ = queue.attach(1, prefetch: 10)
@@ -117,7 +117,7 @@ struct QueueStateTests {
         #expect(self.take(&queue, 5) == ["a+1"])
     }
 
-    @Test mutating func whatCameBackWaitsForWhatIsOutAndHoldsBackWhatIsFresh() {
+    @Test mutating func aReturnedMessageWaitsForUnsettledOnesAndHoldsBackNewOnes() {
         var queue = QueueState(ordering: .none)
         _ = queue.attach(1, prefetch: 10)
         _ = queue.publish(self.messages("a"))
@@ -135,7 +135,7 @@ struct QueueStateTests {
         #expect(self.take(&queue, 1) == ["c"])
     }
 
-    @Test mutating func whoeverWasHeldBackIsWokenWhenAnotherTakesWhatCameBack() {
+    @Test mutating func consumersAreWokenWhenAnotherTakesTheReturnedMessage() {
         var queue = QueueState(ordering: .none)
         _ = queue.attach(1, prefetch: 10)
         _ = queue.publish(self.messages("a"))
@@ -149,19 +149,19 @@ struct QueueStateTests {
         _ = queue.attach(3, prefetch: 10)
         let (taken, woken) = queue.take(by: 3, now: self.now)
         guard case .deliveries = taken else {
-            Issue.record("consumer 3 is idle and takes what came back")
+            Issue.record("consumer 3 is idle and should take the returned message")
             return
         }
         #expect(woken.contains(1))
         #expect(self.take(&queue, 1) == ["c"])
     }
 
-    @Test mutating func aRetryWaitsForItsRungAndThenStandsAtTheBack() {
+    @Test mutating func aRetryWaitsForItsDelayAndThenJoinsTheBack() {
         var queue = QueueState(ordering: .none)
         _ = queue.attach(1, prefetch: 1)
         _ = queue.publish(self.messages("a", "b"))
         #expect(self.take(&queue, 1) == ["a"])
-        // Two seconds are nearest to one.
+        // The closest delay of the ladder to two seconds is one second.
         self.settle(&queue, 1, by: 1, .retry(after: .seconds(2), Failures(count: 1)))
         #expect(self.take(&queue, 1) == ["b"])
         self.now = .seconds(0.999)
@@ -172,7 +172,7 @@ struct QueueStateTests {
         #expect(self.take(&queue, 1) == ["a"])
     }
 
-    @Test mutating func everyConsumerLearnsOfARetryThatIsDueEarlier() {
+    @Test mutating func everyConsumerIsWokenForARetryThatIsDueEarlier() {
         var queue = QueueState(ordering: .none)
         _ = queue.attach(1, prefetch: 1)
         _ = queue.attach(2, prefetch: 1)
@@ -183,7 +183,7 @@ struct QueueStateTests {
         #expect(self.take(&queue, 2) == ["wait until 5"])
     }
 
-    @Test mutating func retriesAreDueInTheOrderOfTheirTimes() {
+    @Test mutating func retriesBecomeDueInOrder() {
         var queue = QueueState(ordering: .none)
         _ = queue.attach(1, prefetch: 10)
         _ = queue.publish(self.messages("a", "b", "c", "d"))
@@ -196,7 +196,7 @@ struct QueueStateTests {
         #expect(self.take(&queue, 1) == ["wait until 30"])
     }
 
-    @Test mutating func aStoppedConsumerGetsNothingAndMayStillSettle() {
+    @Test mutating func aStoppedConsumerGetsNothingAndCanStillSettle() {
         var queue = QueueState(ordering: .none)
         _ = queue.attach(1, prefetch: 10)
         _ = queue.publish(self.messages("a"))
@@ -207,15 +207,15 @@ struct QueueStateTests {
         self.settle(&queue, 1, by: 1)
         _ = queue.detach(1)
         _ = queue.attach(2, prefetch: 10)
-        // It was on its way to the one that had stopped.
+        // The message had already been assigned to the stopped consumer.
         #expect(self.take(&queue, 2) == ["b+1"])
     }
 
-    @Test mutating func verdictsOnWhatIsNotOutAreIgnored() {
+    @Test mutating func verdictsOnOtherDeliveriesAreIgnored() {
         var queue = QueueState(ordering: .none)
         _ = queue.attach(1, prefetch: 10)
         _ = queue.publish(self.messages("a"))
-        // Not yet handed out, unknown, of nobody.
+        // Not handed out yet, unknown, and of an unknown consumer.
         for (tag, consumer) in [(UInt64(1), UInt64(1)), (2, 1), (0, 1), (1, 2)] {
             #expect(self.settle(&queue, tag, by: consumer).isEmpty)
         }
@@ -233,14 +233,14 @@ struct QueueStateTests {
         #expect(self.take(&queue, 1) == ["a", "b"])
         #expect(self.take(&queue, 2) == ["wait"])
         self.settle(&queue, 1, by: 1)
-        // One that stops is still the active one: what it holds must not be overtaken.
+        // A stopped consumer is still active: its messages must not be overtaken.
         _ = queue.stop(1)
         #expect(self.take(&queue, 2) == ["wait"])
         #expect(queue.detach(1).contains(2))
         #expect(self.take(&queue, 2) == ["b+1", "c+1"])
     }
 
-    @Test mutating func anOrderedQueueReturnsEverythingInPlaceTogether() {
+    @Test mutating func anOrderedQueueReturnsAllMessagesTogetherInOrder() {
         var queue = QueueState(ordering: .perKey)
         _ = queue.publish(self.messages("a", "b", "c", "d"))
         for consumer in 1...3 as ClosedRange<UInt64> {

@@ -30,7 +30,7 @@ struct GracefulShutdownTests {
         }
     }
 
-    @Test func workThatEndsByItselfIsToldOfNothing() async {
+    @Test func workThatEndsOnItsOwnIsNotNotified() async {
         let (work, _) = self.start(.drains) {}
         await self.stage.end(work)
         #expect(work.error == nil)
@@ -44,7 +44,7 @@ struct GracefulShutdownTests {
         #expect(self.told.entries.isEmpty)
     }
 
-    @Test func workThatDrainsIsWaitedFor() async {
+    @Test func drainingWorkIsAwaited() async {
         let (work, trigger) = self.start(.drains) { [gate] in try await gate.wait() }
         trigger()
         await self.stage.settleNextJob()
@@ -56,7 +56,7 @@ struct GracefulShutdownTests {
         #expect(self.told.entries == ["shutdown"])
     }
 
-    @Test func workThatWaitsIsCancelledAndCountsAsEnded() async {
+    @Test func waitingWorkIsCancelledAndCountsAsFinished() async {
         let (work, trigger) = self.start(.cancel) { [gate] in try await gate.wait() }
         #expect(!work.hasEnded)
         trigger()
@@ -64,7 +64,7 @@ struct GracefulShutdownTests {
         #expect(work.error == nil)
     }
 
-    @Test func anErrorOfWorkThatIsCancelledIsThrown() async {
+    @Test func anErrorOfCancelledWorkIsThrown() async {
         let (work, trigger) = self.start(.cancel) { [gate] in
             do { try await gate.wait() } catch { throw Thrown() }
         }
@@ -73,7 +73,7 @@ struct GracefulShutdownTests {
         #expect(work.error is Thrown)
     }
 
-    @Test func cancellationIsNoShutdown() async {
+    @Test func cancellationIsNotAShutdown() async {
         let (work, _) = self.start(.drains) { [gate] in try await gate.wait() }
         work.cancel()
         await self.stage.end(work)
@@ -81,7 +81,7 @@ struct GracefulShutdownTests {
         #expect(self.told.entries.isEmpty)
     }
 
-    @Test func withoutAServiceGroupTheWorkSimplyRuns() async {
+    @Test func theWorkRunsWithoutAServiceGroup() async {
         let gate = self.gate
         let work = self.stage.start { try await withGracefulShutdown({ .cancel }) { try await gate.wait() } }
         #expect(!work.hasEnded)

@@ -8,13 +8,13 @@ import Synchronization
 import Testing
 
 extension Stage {
-    /// Waits for a job that comes from outside the stage and lets everything run.
+    /// Waits for a job from outside the stage and then runs everything that is ready.
     func settleNextJob() async {
         await self.untilNextJob()
         self.settle()
     }
 
-    /// Starts a task as if it were a service, with a way to ask for a graceful shutdown.
+    /// Starts a task as a service, together with a function that triggers its graceful shutdown.
     func startUnderShutdown(
         _ body: @escaping @Sendable () async throws -> Void
     ) -> (Performance<Void>, trigger: @Sendable () -> Void) {
@@ -29,7 +29,7 @@ extension Stage {
     }
 }
 
-/// What happened, in order.
+/// A thread-safe list of what happened, in order.
 final class Log<Entry: Sendable>: Sendable {
     private let state = Mutex<[Entry]>([])
 
@@ -40,16 +40,16 @@ final class Log<Entry: Sendable>: Sendable {
     }
 }
 
-/// A gate that tasks wait at until it is opened, or until they are cancelled.
+/// A gate at which tasks wait until it is opened or they are cancelled.
 struct Gate: Sendable {
-    private let level = Notifier()
+    private let notifier = Notifier()
 
-    func open() { self.level.raise() }
+    func open() { self.notifier.raise() }
 
-    func wait() async throws { _ = try await self.level.wait(above: 0) }
+    func wait() async throws { _ = try await self.notifier.wait(above: 0) }
 }
 
-/// SplitMix64: the same numbers for the same seed.
+/// SplitMix64, which generates the same numbers for the same seed.
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 

@@ -5,13 +5,13 @@ import EventBus
 import EventBusTesting
 import Testing
 
-@Suite("Waiting and being woken")
+@Suite("Waiting tasks and back-off")
 struct SupportTests {
     private let stage = Stage()
 
     // MARK: Signal
 
-    @Test func aSignalThatWasRaisedEarlierLetsOneWaiterPass() {
+    @Test func aSignalRaisedEarlierReleasesOneTask() {
         let signal = Signal()
         signal.raise()
         signal.raise()
@@ -30,15 +30,15 @@ struct SupportTests {
         waiting.cancel()
         self.stage.settle()
         #expect(waiting.hasEnded)
-        // It left nobody behind who would swallow the next raise.
+        // The cancelled task has left no waiter behind that would consume the next raise.
         signal.raise()
         #expect(self.stage.start { await signal.wait() }.hasEnded)
     }
 
     @Test func aWaitWithADeadlineEndsAtTheDeadline() {
         let signal = Signal()
-        let timeline = RelativeClock(self.stage.clock)
-        let waiting = self.stage.start { await signal.wait(until: .seconds(3), on: timeline) }
+        let clock = RelativeClock(self.stage.clock)
+        let waiting = self.stage.start { await signal.wait(until: .seconds(3), on: clock) }
         self.stage.advance(by: .seconds(2.999))
         #expect(!waiting.hasEnded)
         self.stage.advance(by: .seconds(0.001))
@@ -47,18 +47,18 @@ struct SupportTests {
 
     @Test func aWaitWithADeadlineEndsWhenTheSignalIsRaised() {
         let signal = Signal()
-        let timeline = RelativeClock(self.stage.clock)
-        let waiting = self.stage.start { await signal.wait(until: .seconds(3), on: timeline) }
+        let clock = RelativeClock(self.stage.clock)
+        let waiting = self.stage.start { await signal.wait(until: .seconds(3), on: clock) }
         signal.raise()
         self.stage.settle()
         #expect(waiting.hasEnded)
-        #expect(timeline.now() == .zero)
+        #expect(clock.now() == .zero)
     }
 
     @Test func aWaitWithADeadlineEndsWhenItIsCancelled() {
         let signal = Signal()
-        let timeline = RelativeClock(self.stage.clock)
-        let waiting = self.stage.start { await signal.wait(until: .seconds(3), on: timeline) }
+        let clock = RelativeClock(self.stage.clock)
+        let waiting = self.stage.start { await signal.wait(until: .seconds(3), on: clock) }
         waiting.cancel()
         self.stage.settle()
         #expect(waiting.hasEnded)
@@ -66,60 +66,60 @@ struct SupportTests {
 
     // MARK: Notifier
 
-    @Test func aLevelWakesEveryWaiterThatItHasPassed() throws {
-        let level = Notifier()
-        let first = self.stage.start { try await level.wait(above: 0) }
-        let second = self.stage.start { try await level.wait(above: 0) }
+    @Test func aNotifierWakesEveryTaskWhoseValueIsExceeded() throws {
+        let notifier = Notifier()
+        let first = self.stage.start { try await notifier.wait(above: 0) }
+        let second = self.stage.start { try await notifier.wait(above: 0) }
         #expect(!first.hasEnded && !second.hasEnded)
-        level.raise()
+        notifier.raise()
         self.stage.settle()
         #expect(try first.result?.get() == 1)
         #expect(try second.result?.get() == 1)
-        // A rise before the wait is not missed.
-        #expect(try self.stage.run { try await level.wait(above: 0) } == 1)
-        #expect(!self.stage.start { try await level.wait(above: 1) }.hasEnded)
+        // An increase before the wait is not missed.
+        #expect(try self.stage.run { try await notifier.wait(above: 0) } == 1)
+        #expect(!self.stage.start { try await notifier.wait(above: 1) }.hasEnded)
     }
 
-    @Test func aLevelWakesNobodyBeforeItsTime() throws {
-        let level = Notifier()
-        let waiting = self.stage.start { try await level.wait(above: 1) }
-        level.raise()
+    @Test func aNotifierWakesNoTaskTooEarly() throws {
+        let notifier = Notifier()
+        let waiting = self.stage.start { try await notifier.wait(above: 1) }
+        notifier.raise()
         self.stage.settle()
         #expect(!waiting.hasEnded)
-        level.raise()
+        notifier.raise()
         self.stage.settle()
         #expect(try waiting.result?.get() == 2)
     }
 
-    @Test func aLevelWakesItsWaitersInOrderOfArrival() {
-        let level = Notifier()
+    @Test func aNotifierWakesTasksInOrderOfArrival() {
+        let notifier = Notifier()
         let log = Log<Int>()
         let waiting = (1...20).map { number in
             self.stage.start {
-                _ = try await level.wait(above: 0)
+                _ = try await notifier.wait(above: 0)
                 log.append(number)
             }
         }
-        level.raise()
+        notifier.raise()
         self.stage.settle()
         #expect(waiting.filter(\.hasEnded).count == 20)
         #expect(log.entries == Array(1...20))
     }
 
-    @Test func aCancelledWaitForALevelThrows() {
-        let level = Notifier()
-        let waiting = self.stage.start { try await level.wait(above: 0) }
+    @Test func aCancelledWaitForANotifierThrows() {
+        let notifier = Notifier()
+        let waiting = self.stage.start { try await notifier.wait(above: 0) }
         waiting.cancel()
         self.stage.settle()
         #expect(waiting.error is CancellationError)
-        level.raise()
+        notifier.raise()
         self.stage.settle()
-        #expect(level.value == 1)
+        #expect(notifier.value == 1)
     }
 
     // MARK: AsyncSemaphore
 
-    @Test func aSemaphoreLetsTasksThroughInOrderOfArrival() {
+    @Test func aSemaphoreAdmitsTasksInOrderOfArrival() {
         let semaphore = AsyncSemaphore(permits: 2)
         let log = Log<Int>()
         let gates = (0..<5).map { _ in Gate() }
@@ -141,7 +141,7 @@ struct SupportTests {
         #expect(log.entries == [0, 1, 2, 3, 4])
     }
 
-    @Test func aTaskThatIsCancelledBeforeASemaphoreLeavesTheQueue() throws {
+    @Test func aCancelledTaskLeavesTheQueueOfASemaphore() throws {
         let semaphore = AsyncSemaphore()
         let log = Log<String>()
         let gate = Gate()
@@ -159,14 +159,14 @@ struct SupportTests {
         try self.stage.run { try await semaphore.withPermit { log.append("free again") } }
     }
 
-    @Test func aTurnThatThrowsIsGivenOn() throws {
+    @Test func aPermitIsReturnedWhenTheBodyThrows() throws {
         struct Thrown: Error {}
         let semaphore = AsyncSemaphore()
         #expect(throws: Thrown.self) { try self.stage.run { try await semaphore.withPermit { throw Thrown() } } }
         try self.stage.run { try await semaphore.withPermit {} }
     }
 
-    @Test func aFullSemaphoreTurnsAway() {
+    @Test func aFullSemaphoreRefusesFurtherTasks() {
         let semaphore = AsyncSemaphore(permits: 1, maximumWaiting: 1)
         let gate = Gate()
         _ = self.stage.start { try await semaphore.withPermit { try await gate.wait() } }
@@ -179,24 +179,24 @@ struct SupportTests {
         #expect(waiting.hasEnded && waiting.error == nil)
     }
 
-    // MARK: Backoff and timelines
+    // MARK: Backoff and RelativeClock
 
-    @Test func pausesDoubleUpToTheLongestAndCanStartAnew() {
+    @Test func pausesDoubleUpToTheLongestAndCanBeReset() {
         var backoff = Backoff(first: .milliseconds(50), longest: .milliseconds(300))
         #expect((0..<5).map { _ in backoff.next() } == [50, 100, 200, 300, 300].map { .milliseconds($0) })
         backoff.reset()
         #expect(backoff.next() == .milliseconds(50))
     }
 
-    @Test func aTimelineStartsAtZeroWhateverItsClockShows() {
+    @Test func aRelativeClockStartsAtZero() {
         self.stage.clock.advance(by: .seconds(100))
-        let timeline = RelativeClock(self.stage.clock)
-        #expect(timeline.now() == .zero)
-        let sleeping = self.stage.start { try await timeline.sleep(.seconds(1)) }
+        let clock = RelativeClock(self.stage.clock)
+        #expect(clock.now() == .zero)
+        let sleeping = self.stage.start { try await clock.sleep(.seconds(1)) }
         self.stage.advance(by: .seconds(0.5))
         #expect(!sleeping.hasEnded)
         self.stage.advance(by: .seconds(0.5))
         #expect(sleeping.hasEnded && sleeping.error == nil)
-        #expect(timeline.now() == .seconds(1))
+        #expect(clock.now() == .seconds(1))
     }
 }

@@ -15,8 +15,8 @@ struct TimeLimitTests {
     private func limited<Value: Sendable>(
         _ body: @escaping @Sendable () async throws -> Value
     ) -> Performance<Value> {
-        let timeline = RelativeClock(self.stage.clock)
-        return self.stage.start { try await withTimeLimit(.seconds(5), on: timeline, body) }
+        let clock = RelativeClock(self.stage.clock)
+        return self.stage.start { try await withTimeLimit(.seconds(5), on: clock, body) }
     }
 
     @Test func aResultWithinTheLimitIsReturned() throws {
@@ -35,7 +35,7 @@ struct TimeLimitTests {
         #expect(self.limited { throw Thrown() }.error is Thrown)
     }
 
-    @Test func whatIsTooSlowIsCancelledAndSaidToBe() {
+    @Test func slowWorkIsCancelledAndReported() {
         let log = Log<Bool>()
         let limited = self.limited { [gate] in
             do { try await gate.wait() } catch {
@@ -48,7 +48,7 @@ struct TimeLimitTests {
         #expect((limited.error as? TimeLimitExceeded)?.limit == .seconds(5))
     }
 
-    @Test func whateverErrorFollowsTheCancellationIsTheLimit() {
+    @Test func anyErrorAfterTheLimitBecomesTimeLimitExceeded() {
         let limited = self.limited { [gate] in
             do { try await gate.wait() } catch { throw Thrown() }
         }
@@ -56,7 +56,7 @@ struct TimeLimitTests {
         #expect(limited.error is TimeLimitExceeded)
     }
 
-    @Test func aResultAfterTheLimitCounts() throws {
+    @Test func aResultAfterTheLimitIsReturned() throws {
         let limited = self.limited { [gate] in
             try? await gate.wait()
             return "committed"
@@ -65,7 +65,7 @@ struct TimeLimitTests {
         #expect(try limited.result?.get() == "committed")
     }
 
-    @Test func aResultUnderCancellationCounts() throws {
+    @Test func aResultAfterCancellationIsReturned() throws {
         let limited = self.limited { [gate] in
             try? await gate.wait()
             return "committed"
@@ -75,14 +75,14 @@ struct TimeLimitTests {
         #expect(try limited.result?.get() == "committed")
     }
 
-    @Test func cancellationFromOutsideIsNoTimeLimit() {
+    @Test func cancellationFromOutsideIsNotATimeLimit() {
         let limited = self.limited { [gate] in try await gate.wait() }
         limited.cancel()
         self.stage.settle()
         #expect(limited.error is CancellationError)
     }
 
-    @Test func aCancellationErrorThatNobodyAskedForIsAnError() {
+    @Test func aCancellationErrorWithoutCancellationIsThrown() {
         #expect(self.limited { throw CancellationError() }.error is CancellationError)
     }
 }

@@ -5,7 +5,7 @@ import EventBus
 import EventBusTesting
 import Testing
 
-@Suite("Time limits of a worker's pieces of work")
+@Suite("Time limits for the pieces of work of a worker")
 struct WorkLimitTests {
     private struct Thrown: Error {}
 
@@ -46,7 +46,7 @@ struct WorkLimitTests {
         #expect(self.limited { throw Thrown() }.error is Thrown)
     }
 
-    @Test func whatIsTooSlowIsCancelledAndSaidToBe() {
+    @Test func slowWorkIsCancelledAndReported() {
         let log = Log<Bool>()
         let limited = self.limited { [gate] in
             do { try await gate.wait() } catch {
@@ -60,7 +60,7 @@ struct WorkLimitTests {
         #expect(self.limit.hasPassed)
     }
 
-    @Test func aResultAfterTheLimitCounts() throws {
+    @Test func aResultAfterTheLimitIsReturned() throws {
         let limited = self.limited { [gate] in
             try? await gate.wait()
             return "committed"
@@ -70,7 +70,7 @@ struct WorkLimitTests {
         #expect(self.limit.hasPassed)
     }
 
-    @Test func cancellationFromOutsideIsNoTimeLimit() {
+    @Test func cancellationFromOutsideIsNotATimeLimit() {
         let limited = self.limited { [gate] in try await gate.wait() }
         limited.cancel()
         self.stage.settle()
@@ -78,7 +78,7 @@ struct WorkLimitTests {
         #expect(!self.limit.hasPassed)
     }
 
-    @Test func eachPieceHasTheWholeLimit() throws {
+    @Test func eachPieceHasTheFullLimit() throws {
         let (limit, clock) = (self.limit, self.stage.clock)
         let worker = self.supervised {
             for _ in 0..<3 {
@@ -94,7 +94,7 @@ struct WorkLimitTests {
         #expect(worker.error is TimeLimitExceeded)
     }
 
-    @Test func betweenPiecesNothingIsLimited() throws {
+    @Test func timeBetweenPiecesIsNotLimited() throws {
         let (limit, clock) = (self.limit, self.stage.clock)
         let worker = self.supervised {
             try await limit.run {}
@@ -105,7 +105,7 @@ struct WorkLimitTests {
         #expect(try worker.result?.get() == 7)
     }
 
-    @Test func aWorkerThatRestsLeavesNobodyWaitingForTime() {
+    @Test func aRestingWorkerLeavesNoTimerRunning() {
         let (limit, gate) = (self.limit, self.gate)
         let worker = self.supervised {
             try await limit.run { try await gate.wait() }
@@ -122,7 +122,7 @@ struct WorkLimitTests {
         #expect(worker.hasEnded)
     }
 
-    @Test func theNextWorkerStartsAfresh() throws {
+    @Test func theNextWorkerStartsWithTheFullLimit() throws {
         let (limit, gate) = (self.limit, self.gate)
         let first = self.limited { try await gate.wait() }
         self.stage.advance(by: .seconds(5))
