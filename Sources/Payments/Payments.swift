@@ -2,8 +2,8 @@
 // Part of swift-event-bus.
 
 public import EventBus
-public import Logging
 public import EventBusPersistence
+public import Logging
 
 /// Keeps payment accounts: one for each user that anybody has told the bus of.
 public struct Payments: Sendable {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import Testing
 import EventBusUsers
+import Testing
 
 @Suite("Checking registrations")
 struct RegistrationTests {

@@ -3,9 +3,9 @@
 
 import EventBus
 import EventBusTesting
+import EventBusUsers
 import Synchronization
 import Testing
-import EventBusUsers
 
 @Suite("scrypt")
 struct ScryptHasherTests {

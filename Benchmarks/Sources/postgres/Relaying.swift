@@ -2,9 +2,9 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Measuring
 import EventBusPersistence
 import EventBusPostgres
+import Measuring
 import Synchronization
 
 /// The relay, from an outbox that has been filled to a bus that does nothing but confirm.

@@ -2,13 +2,13 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusPayments
+import EventBusPersistence
+import EventBusUsers
 import HTTPAPI
 import Hummingbird
 import Logging
-import EventBusPayments
-import EventBusPersistence
 import ServiceLifecycle
-import EventBusUsers
 
 /// Both modules in one process, on the in-process bus and stores, with every part between them observed.
 ///

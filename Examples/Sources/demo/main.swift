@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBusUsers
 import HTTPAPI
 import Logging
-import EventBusUsers
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBusUsers
 import HTTPAPI
 import Logging
 import Synchronization
 import Testing
-import EventBusUsers
 
 @testable import demo
 

@@ -2,13 +2,13 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusPersistence
+import EventBusUsers
 import Foundation
 import HTTPAPI
 import Hummingbird
 import HummingbirdTesting
-import EventBusPersistence
 import Testing
-import EventBusUsers
 
 @Suite("Registration over HTTP", .timeLimit(.minutes(1)))
 struct RegistrationTests {

@@ -2,10 +2,10 @@
 // Part of swift-event-bus.
 
 import Configuration
+import EventBusUsers
 import HTTPAPI
 import Logging
 import Testing
-import EventBusUsers
 
 @Suite("Settings")
 struct SettingsTests {

@@ -39,7 +39,9 @@ public struct SubscriptionName: Hashable, Sendable, ExpressibleByStringLiteral, 
         guard isAllowed else { return "may hold only ASCII letters, digits, '.', '_' and '-'" }
         let words = name.split(separator: ".", omittingEmptySubsequences: false)
         let isRetry = words.count >= 2 && words[words.count - 2] == "retry" && Int(words[words.count - 1]) != nil
-        guard words.first != "amq", words.last != "dead", words.last != "quarantine", !isRetry else { return "is reserved" }
+        guard words.first != "amq", words.last != "dead", words.last != "quarantine", !isRetry else {
+            return "is reserved"
+        }
         return nil
     }
 }

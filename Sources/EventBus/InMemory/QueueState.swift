@@ -79,7 +79,8 @@ struct QueueState: Sendable {
 
     /// All messages that are not dead letters.
     private var count: Int {
-        self.main.count + self.quarantined.count + self.delayed.count + self.consumers.reduce(0) { $0 + $1.outstanding.count }
+        self.main.count + self.quarantined.count + self.delayed.count
+            + self.consumers.reduce(0) { $0 + $1.outstanding.count }
     }
 
     // MARK: Room

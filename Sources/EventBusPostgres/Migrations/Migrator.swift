@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import Logging
 import EventBusPersistence
+import Logging
 
 /// Brings a module's schema up to date, one instance at a time.
 ///

@@ -2,8 +2,8 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Logging
 import EventBusPersistence
+import Logging
 
 /// What a Postgres store, its repositories, its transactions and the readers of its outbox share: sessions and statements.
 final class PostgresStorage: Sendable {

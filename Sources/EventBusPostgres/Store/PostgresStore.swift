@@ -2,8 +2,8 @@
 // Part of swift-event-bus.
 
 public import EventBus
-public import Logging
 public import EventBusPersistence
+public import Logging
 public import ServiceLifecycle
 import Synchronization
 

@@ -10,7 +10,7 @@ import Foundation
 #endif
 
 extension FieldValue {
-    /// A header's value as it travels.
+    /// The encoded form of a header's value.
     init(_ value: HeaderValue) {
         self =
             switch value {
@@ -28,7 +28,7 @@ extension FieldValue {
 }
 
 extension HeaderValue {
-    /// A value that has come, as programs see it.
+    /// The value of a received header.
     init(_ value: FieldValue) {
         self =
             switch value {
@@ -47,7 +47,7 @@ extension HeaderValue {
 }
 
 extension UInt64 {
-    /// Whole seconds since 1970; earlier and absurd dates become the nearest that AMQP can carry.
+    /// Whole seconds since 1970; a date that AMQP cannot carry becomes the nearest one that it can.
     init(seconds date: Date) {
         let seconds = date.timeIntervalSince1970
         self = seconds.isFinite ? UInt64(seconds.rounded(.down).clamped(to: 0...1e18)) : 0

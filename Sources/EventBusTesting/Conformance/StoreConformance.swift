@@ -33,7 +33,9 @@ public enum StoreConformance {
         public func run(on harness: any StoreHarness) async throws {
             let scene = StoreScene(harness)
             do {
-                try await withTimeLimit(.seconds(60), on: RelativeClock(ContinuousClock())) { try await self.body(scene) }
+                try await withTimeLimit(.seconds(60), on: RelativeClock(ContinuousClock())) {
+                    try await self.body(scene)
+                }
             } catch let limit as TimeLimitExceeded {
                 throw ConformanceFailure("the case has not ended within \(limit.limit)")
             }

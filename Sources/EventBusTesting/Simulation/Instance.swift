@@ -120,7 +120,9 @@ final class Instance: Sendable {
             group.addTask {
                 let result: Result<Void, any Error>
                 do {
-                    result = .success(try await Quarantine.$semaphore.withValue(AsyncSemaphore()) { try await services.run() })
+                    result = .success(
+                        try await Quarantine.$semaphore.withValue(AsyncSemaphore()) { try await services.run() }
+                    )
                 } catch { result = .failure(error) }
                 self.ended(process, result)
                 return .services

@@ -2,8 +2,8 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Logging
 import EventBusPersistence
+import Logging
 import Synchronization
 
 /// What all processes of a simulation share and what outlives them: time, bus, stores, history, and what may go wrong.

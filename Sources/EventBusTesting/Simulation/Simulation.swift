@@ -2,8 +2,8 @@
 // Part of swift-event-bus.
 
 public import EventBus
-import Logging
 public import EventBusPersistence
+import Logging
 public import ServiceLifecycle
 import Synchronization
 

@@ -2,9 +2,9 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusPersistence
 import EventBusTesting
 import Foundation
-import EventBusPersistence
 import Testing
 
 @testable import EventBusPostgres

@@ -2,8 +2,8 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Foundation
 import EventBusPersistence
+import Foundation
 import Testing
 
 @testable import EventBusPostgres

@@ -10,7 +10,7 @@ import Testing
 extension RabbitIntegration {
     @Suite("Dead letters on RabbitMQ", .enabled(if: Broker.url != nil), .serialized, .timeLimit(.minutes(2)))
     struct RabbitDeadLetterTests {
-        /// A subscription with so many dead letters, whose bodies are their numbers from 1; deleted afterwards.
+        /// Creates a subscription with this many dead letters, whose bodies are their numbers from 1, and deletes it afterwards.
         private func withDeadLetters(
             _ count: Int,
             _ body: (RabbitEventBus, Subscription) async throws -> Void
@@ -43,7 +43,7 @@ extension RabbitIntegration {
 
         private func text(_ message: Message) -> String { String(decoding: message.body, as: UTF8.self) }
 
-        @Test("Looks that follow each other without a pause find everything in order")
+        @Test("Reading again and again without a pause finds everything in order")
         func looks() async throws {
             try await self.withDeadLetters(20) { _, subscription in
                 try await Broker.withChannel { connection, _ in
@@ -52,7 +52,7 @@ extension RabbitIntegration {
                         var seen: [String] = []
                         // Sometimes all of them, sometimes only some.
                         for message in try await queue.oldest([20, 7, 1, 15][round % 4]) {
-                            seen.append(String(buffer: message.body))
+                            seen.append(String(buffer: message.incoming.body))
                         }
                         try await queue.close()
                         #expect(seen == (1...seen.count).map { "\($0)" })
@@ -62,7 +62,9 @@ extension RabbitIntegration {
             }
         }
 
-        @Test("What another program has put aside is listed and redriven with its headers, under a stable id")
+        @Test(
+            "Dead letters from another program are listed and redriven with their headers, and their ids stay the same"
+        )
         func foreign() async throws {
             try await self.withDeadLetters(2) { bus, subscription in
                 let letters = try await bus.deadLetters(of: subscription.name)
@@ -82,7 +84,7 @@ extension RabbitIntegration {
             }
         }
 
-        @Test("Of hundreds those that are wanted go and the others stay in order, however they are mixed")
+        @Test("Of hundreds the wanted ones are redriven and the others stay in order, however they are mixed")
         func many() async throws {
             try await self.withDeadLetters(200) { bus, subscription in
                 let name = subscription.name

@@ -2,9 +2,9 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusPayments
 import EventBusTesting
 import Foundation
-import EventBusPayments
 import Synchronization
 
 extension ServerSnapshot {

@@ -2,9 +2,9 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusPayments
 import EventBusTesting
 import Foundation
-import EventBusPayments
 import Testing
 
 /// Judged without servers: that what they hold can be found wrong.

@@ -2,10 +2,10 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusPayments
 import EventBusRabbit
 import EventBusTesting
 import Foundation
-import EventBusPayments
 import Testing
 
 extension Servers {

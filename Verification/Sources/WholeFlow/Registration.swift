@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import EventBusTesting
 import EventBusPayments
 import EventBusPersistence
+import EventBusTesting
 import EventBusUsers
 
 extension WholeFlow {

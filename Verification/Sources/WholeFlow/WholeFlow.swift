@@ -2,9 +2,9 @@
 // Part of swift-event-bus.
 
 import EventBus
-public import EventBusTesting
 import EventBusPayments
 import EventBusPersistence
+public import EventBusTesting
 import EventBusUsers
 
 /// The whole system under faults: one or two instances each of the user service, the payment service and a journal whose effects

@@ -3,8 +3,8 @@
 
 import EventBus
 import EventBusTesting
-import Synchronization
 import EventBusUsers
+import Synchronization
 
 /// What is outside all processes and outlives them: the wishes of users, and the fates of events.
 final class World: Sendable {

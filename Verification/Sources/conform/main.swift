@@ -2,9 +2,9 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusPersistence
 import EventBusTesting
 import Foundation
-import EventBusPersistence
 
 // conform: both conformance suites on the in-process bus and store, on several schedules; prints the rules that are broken.
 

@@ -2,9 +2,9 @@
 // Part of swift-event-bus.
 
 import EventBus
+public import EventBusPayments
 import HTTPTypes
 import Hummingbird
-public import EventBusPayments
 
 /// Payment accounts over HTTP: `GET /api/accounts/{user_id}`.
 public struct AccountAPI: Sendable {

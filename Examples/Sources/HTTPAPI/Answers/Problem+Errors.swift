@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBusPersistence
+import EventBusUsers
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import EventBusPersistence
-import EventBusUsers
 
 extension Problem {
     /// What a client is told of an error; `nil` for one that nobody expected.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBusPersistence
 import HTTPTypes
 import Hummingbird
 import Logging
 import NIOHTTP1
-import EventBusPersistence
 
 /// Answers every error with a ``Problem``: those of the endpoints, and the router's own 404, which becomes 405 where another
 /// method would have been right.

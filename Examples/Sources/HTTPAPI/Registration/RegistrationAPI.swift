@@ -2,8 +2,8 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Hummingbird
 public import EventBusUsers
+import Hummingbird
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

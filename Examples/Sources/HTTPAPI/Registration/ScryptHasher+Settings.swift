@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-public import Logging
 public import EventBusUsers
+public import Logging
 
 extension ScryptHasher {
     /// Makes a hasher of the setting `SCRYPT_COST`: the binary logarithm of scrypt's N, 10 to 20, 15 by default.

@@ -2,8 +2,8 @@
 // Part of swift-event-bus.
 
 import EventBus
-import EventBusTesting
 import EventBusPersistence
+import EventBusTesting
 
 /// A module whose effects are not idempotent: only the inbox keeps it from doing them twice.
 struct Journal: Sendable {
