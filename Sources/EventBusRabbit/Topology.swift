@@ -19,15 +19,15 @@ enum Topology {
     }
 
     /// All queues of a subscription with their arguments.
-    static func queues(of subscription: Subscription) -> [(name: String, arguments: [(String, FieldValue)])] {
+    static func queues(of subscription: Subscription) -> [(name: String, arguments: [(String, HeaderValue)])] {
         let name = subscription.name
-        let quorum: [(String, FieldValue)] = [("x-queue-type", .string("quorum"))]
+        let quorum: [(String, HeaderValue)] = [("x-queue-type", .string("quorum"))]
         let isOrdered = subscription.ordering == .perKey
-        var queues: [(name: String, arguments: [(String, FieldValue)])] = []
+        var queues: [(name: String, arguments: [(String, HeaderValue)])] = []
         // For RabbitMQ, `false` and no value are different arguments.
         queues.append((name.description, isOrdered ? quorum + [("x-single-active-consumer", .bool(true))] : quorum))
         for delay in RetryLadder.delays {
-            let arguments: [(String, FieldValue)] = [
+            let arguments: [(String, HeaderValue)] = [
                 ("x-message-ttl", .int(delay.components.seconds * 1000)),
                 ("x-dead-letter-exchange", .string("")),
                 ("x-dead-letter-routing-key", .string(name.description)),

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
+
 /// The methods that this client sends.
 enum ClientMethod: Sendable {
-    case connectionStartOk(properties: [(String, FieldValue)], mechanism: String, response: String)
+    case connectionStartOk(properties: [(String, HeaderValue)], mechanism: String, response: String)
     case connectionTuneOk(channelMax: UInt16, frameMax: UInt32, heartbeat: UInt16)
     case connectionOpen(virtualHost: String)
     case connectionClose(code: UInt16, text: String)
@@ -15,7 +17,7 @@ enum ClientMethod: Sendable {
     case channelCloseOk
 
     case exchangeDeclare(name: String, type: String)
-    case queueDeclare(name: String, passive: Bool, arguments: [(String, FieldValue)])
+    case queueDeclare(name: String, passive: Bool, arguments: [(String, HeaderValue)])
     case queueBind(queue: String, exchange: String, routingKey: String)
     case confirmSelect
 

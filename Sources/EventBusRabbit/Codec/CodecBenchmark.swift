@@ -29,10 +29,10 @@ public import NIOCore
             let length = try method.next().map { $0.payload.readableBytes + Frame.overhead } ?? 0
             var payload = ByteBuffer()
             payload.writeMultipleIntegers(UInt16(60), UInt16(60))  // basic.deliver (AMQP 0-9-1 §1.8.3.9)
-            Self.write("consumer", into: &payload)
+            try payload.writeShortString("consumer")
             payload.writeMultipleIntegers(UInt64(1), UInt8(0))
-            Self.write(Topology.exchange, into: &payload)
-            Self.write(message.topic.name, into: &payload)
+            try payload.writeShortString(Topology.exchange)
+            try payload.writeShortString(message.topic.name)
             var frames = ByteBuffer()
             frames.writeMultipleIntegers(Frame.Kind.method.rawValue, UInt16(1), UInt32(payload.readableBytes))
             frames.writeImmutableBuffer(payload)
@@ -57,11 +57,6 @@ public import NIOCore
                 throw CodecError(.unexpectedFrame, "the frames are no delivery")
             }
             return ReceivedMessage(message).delivery(1)
-        }
-
-        private static func write(_ text: String, into buffer: inout ByteBuffer) {
-            buffer.writeInteger(UInt8(text.utf8.count))
-            buffer.writeString(text)
         }
     }
 }

@@ -12,7 +12,7 @@ struct HeaderTable: Sendable {
 
     init() {}
 
-    init(_ fields: [(String, FieldValue)]) {
+    init(_ fields: [(String, HeaderValue)]) {
         for (name, value) in fields { self.append(name, value) }
     }
 
@@ -48,13 +48,13 @@ struct HeaderTable: Sendable {
         }
     }
 
-    mutating func set(_ name: HeaderName, _ value: FieldValue) {
+    mutating func set(_ name: HeaderName, _ value: HeaderValue) {
         self.removeAll([name])
         self.append(name.description, value)
     }
 
     /// Adds a header that is not in the table yet.
-    mutating func append(_ name: String, _ value: FieldValue) {
+    mutating func append(_ name: String, _ value: HeaderValue) {
         self.bytes.writeField(name, value)
     }
 
@@ -90,7 +90,7 @@ struct HeaderTable: Sendable {
             let name = position + 1..<position + 1 + Int(raw[position])
             guard name.upperBound < raw.count else { throw CodecError(.malformedTable, "truncated name") }
             let start = name.upperBound + 1
-            let length = try FieldValue.length(ofType: raw[name.upperBound]) {
+            let length = try HeaderValue.length(ofType: raw[name.upperBound]) {
                 start + 4 <= raw.count
                     ? UInt32(bigEndian: raw.loadUnaligned(fromByteOffset: start, as: UInt32.self)) : nil
             }

@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import CEventBusRabbitMQ
+import EventBus
 import NIOCore
 
 /// Writes the payload of method frames.
@@ -18,10 +19,8 @@ enum MethodEncoder {
             }
         case .channelClose:
             try self.write(AMQP_CHANNEL_CLOSE_METHOD, amqp_channel_close_t(), ["done"], into: &buffer) {
-                method,
-                text in
-                method.reply_code = 200
-                method.reply_text = text[0]
+                $0.reply_code = 200
+                $0.reply_text = $1[0]
             }
         case .channelCloseOk:
             try self.write(AMQP_CHANNEL_CLOSE_OK_METHOD, amqp_channel_close_ok_t(), into: &buffer) { _, _ in }
@@ -44,11 +43,9 @@ enum MethodEncoder {
                 [mechanism, response, "en_US"],
                 into: &buffer
             ) {
-                method,
-                text in
-                method.mechanism = text[0]
-                method.response = text[1]
-                method.locale = text[2]
+                $0.mechanism = $1[0]
+                $0.response = $1[1]
+                $0.locale = $1[2]
             }
             let table = start + 4
             let after = buffer.getSlice(at: table + 4, length: buffer.writerIndex - table - 4)
@@ -65,17 +62,13 @@ enum MethodEncoder {
             }
         case .connectionOpen(let virtualHost):
             try self.write(AMQP_CONNECTION_OPEN_METHOD, amqp_connection_open_t(), [virtualHost, ""], into: &buffer) {
-                method,
-                text in
-                method.virtual_host = text[0]
-                method.capabilities = text[1]
+                $0.virtual_host = $1[0]
+                $0.capabilities = $1[1]
             }
         case .connectionClose(let code, let text):
             try self.write(AMQP_CONNECTION_CLOSE_METHOD, amqp_connection_close_t(), [text], into: &buffer) {
-                method,
-                text in
-                method.reply_code = code
-                method.reply_text = text[0]
+                $0.reply_code = code
+                $0.reply_text = $1[0]
             }
         default:
             try self.write(AMQP_CONNECTION_CLOSE_OK_METHOD, amqp_connection_close_ok_t(), into: &buffer) {
@@ -85,32 +78,26 @@ enum MethodEncoder {
     }
 
     private static func encodeTopology(_ method: ClientMethod, into buffer: inout ByteBuffer) throws(CodecError) {
-        var arguments: [(String, FieldValue)] = []
+        var arguments: [(String, HeaderValue)] = []
         switch method {
         case .exchangeDeclare(let name, let type):
             try self.write(AMQP_EXCHANGE_DECLARE_METHOD, amqp_exchange_declare_t(), [name, type], into: &buffer) {
-                method,
-                text in
-                method.exchange = text[0]
-                method.type = text[1]
-                method.durable = 1
+                $0.exchange = $1[0]
+                $0.type = $1[1]
+                $0.durable = 1
             }
         case .queueDeclare(let name, let passive, let table):
             arguments = table
             try self.write(AMQP_QUEUE_DECLARE_METHOD, amqp_queue_declare_t(), [name], into: &buffer) {
-                method,
-                text in
-                method.queue = text[0]
-                method.passive = passive ? 1 : 0
-                method.durable = 1
+                $0.queue = $1[0]
+                $0.passive = passive ? 1 : 0
+                $0.durable = 1
             }
         case .queueBind(let queue, let exchange, let routingKey):
             try self.write(AMQP_QUEUE_BIND_METHOD, amqp_queue_bind_t(), [queue, exchange, routingKey], into: &buffer) {
-                method,
-                text in
-                method.queue = text[0]
-                method.exchange = text[1]
-                method.routing_key = text[2]
+                $0.queue = $1[0]
+                $0.exchange = $1[1]
+                $0.routing_key = $1[2]
             }
         default:
             return
@@ -128,14 +115,12 @@ enum MethodEncoder {
             }
         case .basicConsume(let queue, let consumerTag):
             try self.write(AMQP_BASIC_CONSUME_METHOD, amqp_basic_consume_t(), [queue, consumerTag], into: &buffer) {
-                method,
-                text in
-                method.queue = text[0]
-                method.consumer_tag = text[1]
+                $0.queue = $1[0]
+                $0.consumer_tag = $1[1]
             }
         case .basicGet(let queue):
-            try self.write(AMQP_BASIC_GET_METHOD, amqp_basic_get_t(), [queue], into: &buffer) { method, text in
-                method.queue = text[0]
+            try self.write(AMQP_BASIC_GET_METHOD, amqp_basic_get_t(), [queue], into: &buffer) {
+                $0.queue = $1[0]
             }
         case .basicAck(let tag, let multiple):
             try self.write(AMQP_BASIC_ACK_METHOD, amqp_basic_ack_t(), into: &buffer) { method, _ in

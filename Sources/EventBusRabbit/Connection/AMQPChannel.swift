@@ -18,6 +18,12 @@ protocol ChannelDelegate: AnyObject {
     func closed(_ failure: ConnectionFailure)
 }
 
+extension ChannelDelegate {
+    func writabilityChanged() {}
+
+    func blockedChanged(_ isBlocked: Bool) {}
+}
+
 /// The answer to a request.
 enum Reply: Sendable {
     case method(ServerMethod)

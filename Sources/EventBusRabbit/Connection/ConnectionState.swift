@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
+
 /// The life of a connection from the handshake to the close (AMQP 0-9-1 §2.2.4): a pure state machine.
 struct ConnectionState {
     /// What both sides agreed on.
@@ -136,11 +138,11 @@ struct ConnectionState {
             )
         }
         self.phase = .awaitingTune
-        let capabilities: [(String, FieldValue)] = [
-            "authentication_failure_close", "basic.nack", "connection.blocked", "consumer_cancel_notify",
-            "publisher_confirms",
-        ].map { ($0, .bool(true)) }
-        let properties: [(String, FieldValue)] = [
+        let capabilities: [String: HeaderValue] = [
+            "authentication_failure_close": true, "basic.nack": true, "connection.blocked": true,
+            "consumer_cancel_notify": true, "publisher_confirms": true,
+        ]
+        let properties: [(String, HeaderValue)] = [
             ("product", .string("swift-event-bus")),
             ("connection_name", .string(self.wishes.connectionName)),
             ("capabilities", .table(capabilities)),

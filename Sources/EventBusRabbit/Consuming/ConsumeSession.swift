@@ -105,10 +105,6 @@ final class ConsumeSession: ChannelDelegate {
         self.acknowledgeSoon()
     }
 
-    func writabilityChanged() {}
-
-    func blockedChanged(_ isBlocked: Bool) {}
-
     func closed(_ failure: ConnectionFailure) {
         let error = failure.busError(.connectionLost)
         self.failure = error

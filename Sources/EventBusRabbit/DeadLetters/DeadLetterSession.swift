@@ -57,10 +57,6 @@ final class DeadLetterSession: ChannelDelegate {
         if self.received >= self.expected { self.done.succeed() }
     }
 
-    func writabilityChanged() {}
-
-    func blockedChanged(_ isBlocked: Bool) {}
-
     func closed(_ failure: ConnectionFailure) {
         self.done.fail(failure)
     }

@@ -40,7 +40,7 @@ struct ContractHeaders {
                 self.note(known, value, hasID: hasID, hasType: hasType)
             } else if !HeaderName.hasReservedPrefix(name) {
                 let name = String(decoding: name, as: UTF8.self)
-                self.others[name] = Self.fieldValue(value).map(HeaderValue.init)
+                self.others[name] = Self.fieldValue(value)
             }
         }
         // A table that cannot be read to its end counts as empty.
@@ -69,7 +69,7 @@ struct ContractHeaders {
         }
     }
 
-    private static func fieldValue(_ value: UnsafeRawBufferPointer) -> FieldValue? {
+    private static func fieldValue(_ value: UnsafeRawBufferPointer) -> HeaderValue? {
         var buffer = ByteBuffer(bytes: value)
         return try? buffer.readFieldValue()
     }

@@ -51,7 +51,7 @@ enum EventEncoder {
     private static func encoded(_ headers: [String: HeaderValue]) -> ByteBuffer? {
         guard !headers.isEmpty else { return nil }
         var buffer = ByteBuffer()
-        for (name, value) in headers { buffer.writeField(name, FieldValue(value)) }
+        for (name, value) in headers { buffer.writeField(name, value) }
         return buffer
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
 import NIOCore
 import Testing
 
@@ -24,10 +25,10 @@ struct ContentCodecTests {
         clusterID: "cluster"
     )
 
-    private static let values: [FieldValue] = [
+    private static let values: [HeaderValue] = [
         .bool(true), .bool(false), .int(.min), .int(.max), .double(0.5), .string("ä\0"), .string(""), .bytes([0, 255]),
-        .timestamp(1_767_225_600), .array([]), .array([.int(1), .array([.void])]), .table([]),
-        .table([("a", .table([("", .int(1))])), ("ä", .void)]), .void,
+        .timestamp(.init(seconds: 1_767_225_600)), .array([]), .array([.int(1), .array([.null])]), .table([:]),
+        .table(["a": .table(["": .int(1)]), "ä": .null]), .null,
     ]
 
     /// Sends a message through encoder, frame decoder, assembler and back.
@@ -55,7 +56,7 @@ struct ContentCodecTests {
 
     private func message(
         _ properties: Properties = Properties(),
-        _ headers: [(String, FieldValue)] = [],
+        _ headers: [(String, HeaderValue)] = [],
         body: Int = 3
     ) -> OutgoingMessage {
         OutgoingMessage(
@@ -123,7 +124,7 @@ struct ContentCodecTests {
 
     @Test("Values nest up to the limit", arguments: [(31, true), (32, true), (33, false)])
     func depth(_ depth: Int, _ isReadable: Bool) throws {
-        var value = FieldValue.int(1)
+        var value = HeaderValue.int(1)
         for _ in 0..<depth { value = .array([value]) }
         #expect((HeaderTable([("n", value)])["n"] != nil) == isReadable)
     }

@@ -83,7 +83,7 @@ struct RabbitURLTests {
             ("amqp://u:geheim@host?cacertfile=x", "amqp"), ("amqps://u:geheim@host?certfile=x", "keyfile"),
             ("amqps://u:geheim@host?verify=verify_none", "unchecked"),
             ("amqp://u:geheim@host?foo=geheim", "unknown query parameter foo"), ("amqp://host?Geheim=1", "unknown"),
-            ("amqp://u:a?geheim@host", "%3F"), ("amqp://u:a?geheim=b@host", "%3F"), ("amqp://host?foo=%", "foo"),
+            ("amqp://u:12?geheim@host", "%3F"), ("amqp://u?geheim=b@host", "%3F"), ("amqp://host?foo=%", "foo"),
             ("amqps://u:geheim@host?auth_mechanism=external", "certfile"),
             ("amqps://u:geheim@host?auth_mechanism=geheim", "auth_mechanism"),
         ]

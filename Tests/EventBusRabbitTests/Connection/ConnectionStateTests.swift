@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
 import NIOCore
 import Testing
 
@@ -48,7 +49,7 @@ struct ConnectionStateTests {
             return
         }
         #expect(
-            Set(capabilities.map(\.0)).isSuperset(of: [
+            Set(capabilities.keys).isSuperset(of: [
                 "consumer_cancel_notify", "connection.blocked", "basic.nack", "publisher_confirms",
             ])
         )

@@ -95,9 +95,9 @@ extension RabbitIntegration {
 
         @Test("Headers that nest deeply or belong to RabbitMQ do no harm")
         func nested() async throws {
-            var value = FieldValue.int(1)
+            var value = HeaderValue.int(1)
             for _ in 0..<40 { value = .array([value]) }
-            let headers: [(String, FieldValue)] = [
+            let headers: [(String, HeaderValue)] = [
                 ("deep", value), ("x-delivery-count", .int(9)), ("x-attempt", .string("many")), ("kept", .string("v")),
             ]
             try await Broker.withBus { bus in
@@ -123,7 +123,7 @@ extension RabbitIntegration {
                 try await self.withSubscription { subscription, _ in
                     try await Broker.withChannel { connection, channel in
                         let quarantined = Topology.quarantine(subscription.name)
-                        let arguments: [(String, FieldValue)] = [
+                        let arguments: [(String, HeaderValue)] = [
                             ("x-queue-type", .string("quorum")), ("x-max-length", .int(5)),
                         ]
                         let declare = ClientMethod.queueDeclare(name: quarantined, passive: false, arguments: arguments)

@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusTesting
 import NIOCore
 import Testing
 
@@ -21,7 +22,7 @@ extension RabbitIntegration {
                 do {
                     try await bus.withDeliveries(to: subscription) { _ in }
                     for number in 1...count {
-                        let headers: [(String, FieldValue)] = [
+                        let headers: [(String, HeaderValue)] = [
                             ("x-topic", .string("\(word).event")), ("x-dead-reason", .string("reason \(number)")),
                             ("x-foreign", .int(Int64(number))),
                         ]
@@ -31,6 +32,10 @@ extension RabbitIntegration {
                             exchange: "",
                             headers: headers
                         )
+                    }
+                    // The messages are published without confirms.
+                    try await eventually(within: .seconds(10), "all dead letters") {
+                        try await Broker.count(Topology.dead(subscription.name)) == count
                     }
                     try await body(bus, subscription)
                 } catch {

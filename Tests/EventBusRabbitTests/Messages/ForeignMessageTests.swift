@@ -14,7 +14,7 @@ struct ForeignMessageTests {
         exchange: String = "events",
         redelivered: Bool = false,
         _ properties: Properties = Properties(),
-        _ headers: [(String, FieldValue)] = []
+        _ headers: [(String, HeaderValue)] = []
     ) throws -> ReceivedMessage {
         ReceivedMessage(
             try IncomingMessage.delivered(
@@ -48,7 +48,7 @@ struct ForeignMessageTests {
     func oversized() throws {
         let name = String(repeating: "\u{FFFD}", count: 100)
         let long = String(repeating: "x", count: 100_000)
-        let headers: [(String, FieldValue)] = [
+        let headers: [(String, HeaderValue)] = [
             (name, .int(1)), ("x-tenant", .int(2)), ("x-topic", .string(long)), ("cloudEvents_id", .string(long)),
         ]
         let message = try self.message(exchange: "", Properties(), headers)
@@ -82,7 +82,7 @@ struct ForeignMessageTests {
 
     @Test("Headers of the wrong type count as missing")
     func wrongTypes() throws {
-        let wrong = FieldValue.table([("a", .array([.void]))])
+        let wrong = HeaderValue.table(["a": .array([.null])])
         let names = [
             "x-attempt", "x-returns", "x-event-version", "x-ordering-key", "x-first-failed-at", "cloudEvents_time",
             "x-redrives",
@@ -99,7 +99,7 @@ struct ForeignMessageTests {
 
     @Test("The broker's count of returns is believed only for a redelivery")
     func returns() throws {
-        let headers: [(String, FieldValue)] = [("x-delivery-count", .int(3)), ("x-returns", .int(2))]
+        let headers: [(String, HeaderValue)] = [("x-delivery-count", .int(3)), ("x-returns", .int(2))]
         #expect(try self.message(Properties(), headers).returnsHere == 0)
         #expect(try self.message(redelivered: true, Properties(), headers).returnsHere == 3)
         #expect(try self.message(redelivered: true).returnsHere == 1)
@@ -124,7 +124,7 @@ struct ForeignMessageTests {
 
     @Test("A redriven copy starts again, counts one more redrive and goes to the subscription only")
     func redriven() throws {
-        let headers: [(String, FieldValue)] = [("x-ordering-key", .string("k")), ("x-returns", .int(2))]
+        let headers: [(String, HeaderValue)] = [("x-ordering-key", .string("k")), ("x-returns", .int(2))]
         let dead = try self.returning(
             MessageCopy.dead(
                 try self.message(Properties(), headers),
@@ -154,7 +154,7 @@ struct ForeignMessageTests {
 
     @Test("Every copy keeps the number of redrives, even if headers have to be left out")
     func redrives() throws {
-        let large: [(String, FieldValue)] = [
+        let large: [(String, HeaderValue)] = [
             ("x-redrives", .int(3)), ("x-event-version", .string(String(repeating: "1", count: 120_000))),
         ]
         let message = try self.message(Properties(), large)

@@ -96,7 +96,7 @@ struct Broker: Sendable {
         routingKey: String,
         exchange: String = Topology.exchange,
         properties: Properties = Properties(),
-        headers: [(String, FieldValue)] = []
+        headers: [(String, HeaderValue)] = []
     ) async throws {
         let message = OutgoingMessage(
             exchange: exchange,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
 import NIOCore
 import Testing
 
@@ -44,10 +45,10 @@ extension IncomingMessage {
 
 extension HeaderTable {
     /// The names and values of all headers; `nil` for a value that cannot be read.
-    var entries: [(name: String, value: FieldValue?)] {
+    var entries: [(name: String, value: HeaderValue?)] {
         var table = ByteBuffer()
         table.writeTable(self)
-        var entries: [(name: String, value: FieldValue?)] = []
+        var entries: [(name: String, value: HeaderValue?)] = []
         table.withUnsafeReadableBytes { raw in
             _ = Self.visit(UnsafeRawBufferPointer(rebasing: raw[4...])) { name, value in
                 var encoded = ByteBuffer(bytes: value)
@@ -58,5 +59,5 @@ extension HeaderTable {
     }
 
     /// The value of a header; `nil` when it is missing or cannot be read.
-    subscript(name: String) -> FieldValue? { self.entries.first { $0.name == name }?.value }
+    subscript(name: String) -> HeaderValue? { self.entries.first { $0.name == name }?.value }
 }

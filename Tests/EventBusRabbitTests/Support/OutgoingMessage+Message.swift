@@ -17,7 +17,7 @@ extension OutgoingMessage {
         headers.set(.time, .string(EventCoding.text(of: message.time)))
         headers.set(.version, .int(Int64(message.version)))
         if let key = message.orderingKey { headers.set(.orderingKey, .string(key)) }
-        for (name, value) in message.headers { headers.append(name, FieldValue(value)) }
+        for (name, value) in message.headers { headers.append(name, value) }
         var properties = Properties()
         properties.messageID = message.id
         properties.type = message.type

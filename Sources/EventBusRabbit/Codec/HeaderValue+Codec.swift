@@ -1,48 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
 import NIOCore
 
-/// A value of a field table, with the types that RabbitMQ uses (AMQP 0-9-1 §4.2.5.5 with RabbitMQ's errata).
-indirect enum FieldValue: Hashable, Sendable {
-    case bool(Bool)
-    case int(Int64)
-    case double(Double)
-    case string(String)
-    case bytes([UInt8])
-    case timestamp(UInt64)
-    case array([FieldValue])
-    case table([(String, FieldValue)])
-    case void
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
 
-    /// How deeply tables and arrays may nest.
-    static let maximumDepth = 32
-
-    static func == (left: FieldValue, right: FieldValue) -> Bool {
-        switch (left, right) {
-        case (.bool(let left), .bool(let right)): left == right
-        case (.int(let left), .int(let right)): left == right
-        case (.double(let left), .double(let right)): left == right
-        case (.string(let left), .string(let right)): left == right
-        case (.bytes(let left), .bytes(let right)): left == right
-        case (.timestamp(let left), .timestamp(let right)): left == right
-        case (.array(let left), .array(let right)): left == right
-        case (.table(let left), .table(let right)): left.elementsEqual(right) { $0 == $1 }
-        case (.void, .void): true
-        default: false
-        }
-    }
-
-    func hash(into hasher: inout Hasher) {
-        var buffer = ByteBuffer()
-        buffer.writeFieldValue(self)
-        hasher.combine(buffer)
-    }
-}
+// Values of field tables, with the types that RabbitMQ uses (AMQP 0-9-1 §4.2.5.5 with RabbitMQ's errata).
 
 extension ByteBuffer {
     /// Writes a value after the byte for its type.
-    mutating func writeFieldValue(_ value: FieldValue) {
+    mutating func writeFieldValue(_ value: HeaderValue) {
         switch value {
         case .bool(let value):
             self.writeMultipleIntegers(UInt8(ascii: "t"), UInt8(value ? 1 : 0))
@@ -56,8 +28,8 @@ extension ByteBuffer {
         case .bytes(let value):
             self.writeMultipleIntegers(UInt8(ascii: "x"), UInt32(value.count))
             self.writeBytes(value)
-        case .timestamp(let value):
-            self.writeMultipleIntegers(UInt8(ascii: "T"), value)
+        case .timestamp(let date):
+            self.writeMultipleIntegers(UInt8(ascii: "T"), UInt64(seconds: date))
         case .array(let values):
             self.writeInteger(UInt8(ascii: "A"))
             self.writeSized { buffer in
@@ -66,15 +38,15 @@ extension ByteBuffer {
         case .table(let entries):
             self.writeInteger(UInt8(ascii: "F"))
             self.writeSized { buffer in
-                for (name, value) in entries { buffer.writeField(name, value) }
+                for (name, value) in entries.sorted(by: { $0.key < $1.key }) { buffer.writeField(name, value) }
             }
-        case .void:
+        case .null:
             self.writeInteger(UInt8(ascii: "V"))
         }
     }
 
     /// Writes a table entry; one whose name has more than 255 bytes is left out, since the length has one byte.
-    mutating func writeField(_ name: String, _ value: FieldValue) {
+    mutating func writeField(_ name: String, _ value: HeaderValue) {
         guard let length = UInt8(exactly: name.utf8.count) else { return }
         self.writeInteger(length)
         self.writeString(name)
@@ -89,14 +61,14 @@ extension ByteBuffer {
     }
 
     /// Reads a value after the byte for its type.
-    mutating func readFieldValue(depth: Int = 0) throws(CodecError) -> FieldValue {
-        guard depth <= FieldValue.maximumDepth else {
-            throw CodecError(.malformedTable, "more than \(FieldValue.maximumDepth) levels")
+    mutating func readFieldValue(depth: Int = 0) throws(CodecError) -> HeaderValue {
+        guard depth <= HeaderValue.maximumDepth else {
+            throw CodecError(.malformedTable, "more than \(HeaderValue.maximumDepth) levels")
         }
         guard let type = self.readInteger(as: UInt8.self) else {
             throw CodecError(.malformedTable, "value without its type")
         }
-        let length = try FieldValue.length(ofType: type) {
+        let length = try HeaderValue.length(ofType: type) {
             self.getInteger(at: self.readerIndex, as: UInt32.self)
         }
         guard var field = self.readSlice(length: length) else {
@@ -113,9 +85,9 @@ extension ByteBuffer {
         case UInt8(ascii: "l"), UInt8(ascii: "L"): return .int(field.readInteger(as: Int64.self) ?? 0)
         case UInt8(ascii: "f"): return .double(Double(Float(bitPattern: field.readInteger(as: UInt32.self) ?? 0)))
         case UInt8(ascii: "d"): return .double(Double(bitPattern: field.readInteger(as: UInt64.self) ?? 0))
-        case UInt8(ascii: "D"): return .double(FieldValue.decimal(&field))
-        case UInt8(ascii: "T"): return .timestamp(field.readInteger(as: UInt64.self) ?? 0)
-        case UInt8(ascii: "V"): return .void
+        case UInt8(ascii: "D"): return .double(HeaderValue.decimal(&field))
+        case UInt8(ascii: "T"): return .timestamp(Date(seconds: field.readInteger(as: UInt64.self) ?? 0))
+        case UInt8(ascii: "V"): return .null
         default: break
         }
         field.moveReaderIndex(forwardBy: 4)
@@ -123,16 +95,17 @@ extension ByteBuffer {
         case UInt8(ascii: "S"): return .string(String(buffer: field))
         case UInt8(ascii: "x"): return .bytes([UInt8](field.readableBytesView))
         case UInt8(ascii: "A"):
-            var values: [FieldValue] = []
+            var values: [HeaderValue] = []
             while field.readableBytes > 0 { values.append(try field.readFieldValue(depth: depth + 1)) }
             return .array(values)
         default:
-            var entries: [(String, FieldValue)] = []
+            var entries: [String: HeaderValue] = [:]
             while field.readableBytes > 0 {
                 guard let name = field.readShortString() else {
                     throw CodecError(.malformedTable, "truncated name")
                 }
-                entries.append((name, try field.readFieldValue(depth: depth + 1)))
+                let value = try field.readFieldValue(depth: depth + 1)
+                entries[name] = entries[name] ?? value
             }
             return .table(entries)
         }
@@ -145,7 +118,10 @@ extension ByteBuffer {
     }
 }
 
-extension FieldValue {
+extension HeaderValue {
+    /// How deeply tables and arrays may nest when they are read.
+    static let maximumDepth = 32
+
     /// How many bytes a value takes after the byte for its type; `size` reads the length that starts it.
     static func length(ofType type: UInt8, size: () -> UInt32?) throws(CodecError) -> Int {
         switch type {
@@ -168,5 +144,19 @@ extension FieldValue {
         var value = Double(field.readInteger(as: Int32.self) ?? 0)
         for _ in 0..<scale { value /= 10 }
         return value
+    }
+}
+
+extension UInt64 {
+    /// Whole seconds since 1970; a date that AMQP cannot carry becomes the nearest one that it can.
+    init(seconds date: Date) {
+        let seconds = date.timeIntervalSince1970
+        self = seconds.isFinite ? UInt64(Swift.min(Swift.max(seconds.rounded(.down), 0), 1e18)) : 0
+    }
+}
+
+extension Date {
+    init(seconds: UInt64) {
+        self.init(timeIntervalSince1970: Double(seconds))
     }
 }
