@@ -2,11 +2,10 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Synchronization
 
-/// What a bus is doing, and who waits for it to start.
+/// What a bus is doing, and which tasks wait for it to start.
 final class BusStatus: Sendable {
-    enum Phase: Hashable {
+    enum Phase: Hashable, Sendable {
         case idle
         case connecting
         case connected
@@ -15,13 +14,18 @@ final class BusStatus: Sendable {
         case ended
     }
 
-    private struct State {
+    private struct State: Sendable {
         var phase = Phase.idle
         var lastScope: UInt64 = 0
-        var waiters: [UInt64: CheckedContinuation<Void, any Error>] = [:]
     }
 
-    private let state = Mutex(State())
+    private enum Answer: Sendable {
+        case started
+        case ended
+        case cancelled
+    }
+
+    private let state = WaitList<State, Void, Answer>(State())
 
     /// What keeps the bus from publishing.
     var health: Health {
@@ -29,24 +33,24 @@ final class BusStatus: Sendable {
         case .connected: .ready
         case .idle: Health(problems: ["RabbitMQ: the bus is not running"])
         case .connecting: Health(problems: ["RabbitMQ: not connected yet"])
-        case .blocked(let reason): Health(problems: ["RabbitMQ: the broker takes no messages: \(reason)"])
+        case .blocked(let reason): Health(problems: ["RabbitMQ: the broker accepts no messages: \(reason)"])
         case .down(let text): Health(problems: ["RabbitMQ: not connected: \(text)"])
         case .ended: Health(problems: ["RabbitMQ: the bus has been shut down"])
         }
     }
 
+    var isIdle: Bool { self.state.withLock { $0.phase == .idle } }
+
     /// Marks the bus as running.
     ///
     /// - Returns: whether it was idle.
     func start() -> Bool {
-        let waiters = self.state.withLock { state -> [CheckedContinuation<Void, any Error>]? in
-            guard state.phase == .idle else { return nil }
+        self.state.change { state, waiters in
+            guard state.phase == .idle else { return false }
             state.phase = .connecting
-            defer { state.waiters = [:] }
-            return Array(state.waiters.values)
+            waiters.resumeAll(returning: .started)
+            return true
         }
-        for waiter in waiters ?? [] { waiter.resume() }
-        return waiters != nil
     }
 
     func change(to phase: Phase) {
@@ -61,29 +65,21 @@ final class BusStatus: Sendable {
         }
     }
 
-    var isIdle: Bool { self.state.withLock { $0.phase == .idle } }
-
     /// Waits until the bus has been started.
     ///
-    /// - Throws: ``BusError`` with code `closed`; `CancellationError`.
+    /// - Throws: `BusError` with code `closed`; `CancellationError`.
     func untilStarted() async throws {
-        let id = self.nextScope()
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
-                let result = self.state.withLock { state -> Result<Void, any Error>? in
-                    switch state.phase {
-                    case .ended: return .failure(BusError(.closed, "RabbitMQ: the bus has been shut down"))
-                    case .idle where Task.isCancelled: return .failure(CancellationError())
-                    case .idle:
-                        state.waiters[id] = waiter
-                        return nil
-                    default: return .success(())
-                    }
-                }
-                if let result { waiter.resume(with: result) }
+        let answer = await self.state.wait(orWhenCancelled: .cancelled) { state, _ in
+            switch state.phase {
+            case .idle: .wait(())
+            case .ended: .answer(.ended)
+            case .connecting, .connected, .blocked, .down: .answer(.started)
             }
-        } onCancel: {
-            self.state.withLock { $0.waiters.removeValue(forKey: id) }?.resume(throwing: CancellationError())
+        }
+        switch answer {
+        case .started: break
+        case .ended: throw BusError.shutDown
+        case .cancelled: throw CancellationError()
         }
     }
 }

@@ -3,39 +3,37 @@
 
 public import EventBus
 public import Logging
-import NIOConcurrencyHelpers
 public import NIOCore
 public import NIOPosix
 public import ServiceLifecycle
 
-/// The event bus on RabbitMQ: a topic exchange, quorum queues, publisher confirms, manual acknowledgements.
+/// An event bus on RabbitMQ, with a topic exchange, quorum queues, publisher confirms and manual acknowledgements.
 ///
 /// ```swift
 /// let bus = RabbitEventBus(try RabbitConfiguration(url: "amqp://localhost"))
 /// try await ServiceGroup(services: [bus, consumer], logger: logger).run()
 /// ```
 ///
-/// The bus has to run before it does anything: what is called earlier waits. While the broker is away messages are not sent
-/// and said so at once. Each open subscription has a connection of its own, so that one whose queue is broken cannot disturb
-/// the others.
+/// Calls that are made before the bus runs wait until it does. While the broker is unreachable, publishing fails at once with
+/// `.notSent`. Each open subscription has a connection of its own, so that a broken queue cannot affect other subscriptions.
 ///
 /// A producer in another language may send only a body and a routing key. A missing `message_id` is replaced by `sha256-` and
-/// the hexadecimal SHA-256 of routing key, a zero byte and body, so that a redelivery is recognised; a missing type by the
+/// the hexadecimal SHA-256 of routing key, a zero byte and body, so that a redelivery is recognized; a missing type by the
 /// routing key; a missing time by the beginning of 1970.
 public final class RabbitEventBus: EventBus, Service {
-    private let configuration: RabbitConfiguration
+    let configuration: RabbitConfiguration
     private let eventLoop: any EventLoop
     let logger: Logger
     let status = BusStatus()
-    private let events = PublishQueue()
+    let events = PublishQueue()
     let copies = PublishQueue()
 
-    /// Makes a bus; nothing is connected before ``run()``.
+    /// Creates a bus, which connects when ``run()`` is called.
     ///
     /// - Parameters:
     ///   - configuration: where the broker is.
     ///   - eventLoopGroup: one of its event loops does all input and output of the bus.
-    ///   - logger: where reconnects are told.
+    ///   - logger: logs connections that are lost and copies that are not confirmed.
     public init(
         _ configuration: RabbitConfiguration,
         eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
@@ -45,43 +43,42 @@ public final class RabbitEventBus: EventBus, Service {
         self.eventLoop = eventLoopGroup.next()
         self.executor = EventLoopExecutor(self.eventLoop)
         var logger = logger
-        logger[metadataKey: "rabbit.address"] = "\(configuration)"
+        logger[metadataKey: LogKey.address] = "\(configuration)"
         self.logger = logger
     }
 
-    /// The thread on which the bus works, for tasks that do little else than publish and take deliveries.
+    /// The thread of the bus's event loop, for tasks that do little more than publish and take deliveries.
     ///
-    /// A task that prefers it (`withTaskExecutorPreference`) waits for answers without a change of threads, which saves a
-    /// third of the processor time where each message is awaited. It must never block, compute for long or be ready all the
-    /// time, as one that repeats a failed publish without a pause: while it runs, nothing is sent, nothing received and no
-    /// connection made. The event loop group has to outlive it.
+    /// A task that prefers it (`withTaskExecutorPreference`) gets its answers without a change of threads, which saves a third of
+    /// the processor time when every message is awaited. Such a task must not block, compute for long or repeat a failed publish
+    /// without a pause: while it runs, the bus can neither send nor receive nor connect. The event loop group has to outlive it.
     public let executor: any TaskExecutor
 
-    /// Whether messages can be published, and what keeps them from it.
+    /// Whether messages can be published and, if not, why.
     public var health: Health { self.status.health }
 
-    /// Keeps the publishing connection alive until graceful shutdown or cancellation, then closes it in good order.
+    /// Keeps the publishing connection alive until graceful shutdown or cancellation, then waits for open confirms and closes it.
     ///
-    /// Lost connections are replaced after pauses of up to 30 s.
+    /// A lost connection is replaced after a pause of up to 30 s. A second call is a programming error and traps.
     ///
-    /// - Throws: ``EventBus/BusError`` with code `closed` when it is called a second time.
+    /// - Throws: `CancellationError`.
     public func run() async throws {
-        guard self.status.start() else {
-            throw BusError(.closed, "RabbitMQ: the bus runs already or has been shut down")
-        }
+        let isFirst = self.status.start()
+        precondition(
+            isFirst,
+            "run() of a RabbitEventBus was called twice, must be called once: create a new bus instead"
+        )
         defer {
             self.status.change(to: .ended)
-            let error = BusError(.closed, "RabbitMQ: the bus has been shut down")
-            self.events.detach(error)
-            self.copies.detach(error)
+            self.detach(.shutDown)
         }
         try await withGracefulShutdown({ .cancel }, self.keepConnected)
     }
 
-    /// Publishes with confirms; see ``EventBus/EventBus/publish(_:)``.
+    /// Publishes with confirms; see `EventBus.publish(_:)`.
     ///
-    /// Waits until the bus runs; then an outcome comes within the configuration's confirm time-out, also while the broker takes
-    /// no messages.
+    /// Waits until the bus runs. From then on every outcome is known within ``RabbitConfiguration/confirmTimeout``, even while the
+    /// broker accepts no messages.
     public func publish(_ messages: [Message]) async -> [PublishOutcome] {
         var outcomes: [PublishOutcome] = []
         var outgoing: [Outgoing] = []
@@ -98,140 +95,57 @@ public final class RabbitEventBus: EventBus, Service {
             }
         }
         guard !outgoing.isEmpty else { return outcomes }
-        if self.status.isIdle { self.logger.warning("Messages wait for the bus to run") }
+        if self.status.isIdle { self.logger.warning("Messages wait until the bus runs") }
         let results = await self.send(outgoing, through: self.events)
         for (place, result) in zip(places, results) { outcomes[place] = result }
         return outcomes
     }
 
-    /// Opens a subscription; see ``EventBus/EventBus/withDeliveries(to:_:)``.
+    /// Opens a subscription; see `EventBus.withDeliveries(to:_:)`.
     ///
     /// Waits until the bus runs.
     public func withDeliveries(
         to subscription: Subscription,
         _ body: (any Deliveries) async throws -> Void
     ) async throws {
-        if self.status.isIdle { self.logger.warning("A subscription waits for the bus to run") }
-        try await self.status.untilStarted()
-        let connection = try await self.connect("\(subscription.name)")
-        do {
+        try await self.withConnection("\(subscription.name)") { connection in
             let (deliveries, session) = try await self.consume(subscription, on: connection)
             let result = await Result { try await body(deliveries) }
-            // Verdicts that have been given hold, however the scope ends.
+            // Verdicts that were given before the end of the scope are carried out, however it ends.
             try? await connection.eventLoop.flatSubmit { session.value.finish() }.get()
             try result.get()
-        } catch {
-            await connection.close()
-            // The request that failed last matters less than the loss of the connection.
-            if let failure = error as? ConnectionFailure { throw failure.busError(.connectionLost) }
-            throw error
         }
-        await connection.close()
     }
 }
 
-// MARK: - Publishing
+// MARK: - Connections
 
 extension RabbitEventBus {
-    /// Sends messages and waits for their outcomes.
-    func send(_ messages: [Outgoing], through queue: PublishQueue) async -> [PublishOutcome] {
-        let ticket = NIOLockedValueBox<UInt64?>(nil)
-        return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let id = queue.submit(PublishBatch(messages: messages, sink: .all(continuation)))
-                ticket.withLockedValue { $0 = id }
-                if Task.isCancelled { self.cancel(id, in: queue) }
-            }
-        } onCancel: {
-            if let id = ticket.withLockedValue({ $0 }) { self.cancel(id, in: queue) }
+    /// Opens a connection of its own for the length of `body`.
+    ///
+    /// - Parameter purpose: part of the connection's name.
+    func withConnection<Value>(
+        _ purpose: String,
+        _ body: (RabbitConnection) async throws -> Value
+    ) async throws -> Value {
+        if self.status.isIdle {
+            self.logger.warning("A call waits until the bus runs", metadata: [LogKey.purpose: "\(purpose)"])
         }
-    }
-
-    /// Takes back what has not been written; what has been will be answered.
-    private func cancel(_ id: UInt64, in queue: PublishQueue) {
-        queue.cancel(id, BusError(.unavailable, "publishing was cancelled", cause: CancellationError()))
-    }
-
-    private func keepConnected() async throws {
-        var backoff = Backoff(first: .milliseconds(500), longest: .seconds(30))
-        while true {
-            let start = ContinuousClock.now
-            do {
-                try await self.stayConnected()
-            } catch {
-                try Task.checkCancellation()
-                let failure = (error as? BusError) ?? BusError(.unavailable, "RabbitMQ: \(error)", cause: error)
-                self.events.detach(failure)
-                self.copies.detach(failure)
-                self.status.change(to: .down(failure.message))
-                self.logger.info("The connection to RabbitMQ was lost or could not be made", error: failure)
-            }
-            if start.duration(to: .now) > .seconds(60) { backoff.reset() }
-            try await Task.sleep(for: backoff.next() * Double.random(in: 0...1))
-        }
-    }
-
-    /// Connects and publishes until the connection ends; always throws.
-    private func stayConnected() async throws {
-        let connection = try await self.connect("publishing")
+        try await self.status.untilStarted()
+        let connection = try await self.connect(purpose)
+        let result = await Result { try await body(connection) }
+        await connection.close()
         do {
-            let sessions = try await self.startPublishing(on: connection)
-            self.logger.debug("Connected to RabbitMQ")
-            do {
-                try await connection.untilClosed()
-            } catch {
-                await self.finish(sessions, on: connection)
-                throw error
-            }
-            let failure = try await connection.onLoop { $0.failure }
-            throw (failure ?? ConnectionFailure(.lost, "connection was lost")).busError(.unavailable)
-        } catch {
-            await connection.close()
-            throw error
+            return try result.get()
+        } catch let failure as ConnectionFailure {
+            // Which request failed matters less than the loss of the connection.
+            throw failure.busError(.connectionLost)
         }
     }
 
-    private func startPublishing(on connection: RabbitConnection) async throws -> [NIOLoopBound<PublishSession>] {
-        let control = try await connection.openChannel()
-        try await Topology.declareExchange(on: connection, control)
-        let status = self.status
-        try await connection.onLoop { handler in
-            status.change(to: .connected)
-            handler.onBlocked = { reason in
-                status.change(to: reason.map { .blocked(reason: $0) } ?? .connected)
-            }
-        }
-        var sessions: [NIOLoopBound<PublishSession>] = []
-        // A message for the exchange that breaks its channel must not take the copies with it.
-        for queue in [self.copies, self.events] {
-            let channel = try await connection.openChannel()
-            try await connection.call(.confirmSelect, on: channel)
-            let timeout = TimeAmount(self.configuration.confirmTimeout)
-            let eventLoop = connection.eventLoop
-            let session = try await connection.onLoop { handler in
-                let session = NIOLoopBound(
-                    PublishSession(queue, channel.value, handler, eventLoop, timeout: timeout),
-                    eventLoop: eventLoop
-                )
-                queue.attach { eventLoop.execute { session.value.drain() } }
-                return session
-            }
-            sessions.append(session)
-        }
-        return sessions
-    }
-
-    /// Lets the broker answer for what has been sent.
-    private func finish(_ sessions: [NIOLoopBound<PublishSession>], on connection: RabbitConnection) async {
-        let error = BusError(.closed, "RabbitMQ: the bus has been shut down")
-        self.events.detach(error)
-        self.copies.detach(error)
-        for session in sessions {
-            try? await connection.eventLoop.flatSubmit { session.value.untilIdle(within: .seconds(5)) }.get()
-        }
-    }
-
-    /// Opens a connection of its own for a purpose, which is part of its name.
+    /// Opens a connection.
+    ///
+    /// - Parameter purpose: part of the connection's name.
     func connect(_ purpose: String) async throws -> RabbitConnection {
         do {
             return try await RabbitConnection.open(
@@ -254,26 +168,16 @@ extension RabbitEventBus {
     ) async throws -> (RabbitDeliveries, NIOLoopBound<ConsumeSession>) {
         try await Topology.declare(subscription, on: connection)
         let channel = try await connection.openChannel()
-        try await connection.call(.basicQos(prefetch: UInt16(clamping: subscription.prefetch)), on: channel)
-        let deliveries = RabbitDeliveries(
-            generation: self.status.nextScope(),
-            prefetch: subscription.prefetch,
-            executor: self.executor
-        )
-        let (configuration, copies, logger) = (self.configuration, self.copies, self.logger)
-        let timeout = TimeAmount(configuration.confirmTimeout)
-        let session = try await connection.onLoop { handler in
+        // A `Subscription` allows at most 2,000.
+        try await connection.call(.basicQos(prefetch: UInt16(subscription.prefetch)), on: channel)
+        let deliveries = RabbitDeliveries(generation: self.status.nextScope(), executor: self.executor)
+        var logger = self.logger
+        logger[metadataKey: LogKey.subscription] = "\(subscription.name)"
+        let timeout = TimeAmount(self.configuration.confirmTimeout)
+        let session = try await connection.onLoop { [copies, logger] handler in
+            let sender = CopySender(copies, connection.eventLoop, logger)
             let session = NIOLoopBound(
-                ConsumeSession(
-                    subscription,
-                    deliveries,
-                    copies: copies,
-                    channel.value,
-                    handler,
-                    connection.eventLoop,
-                    configuration,
-                    logger
-                ),
+                ConsumeSession(subscription, deliveries, sender, channel.value, handler),
                 eventLoop: connection.eventLoop
             )
             deliveries.attach(
@@ -289,8 +193,9 @@ extension RabbitEventBus {
     }
 }
 
-extension Result where Failure == any Error {
-    fileprivate init(_ body: () async throws -> Success) async {
-        do { self = .success(try await body()) } catch { self = .failure(error) }
-    }
+extension LogKey {
+    /// The broker's address.
+    fileprivate static let address = "rabbit.address"
+    /// What a connection is for.
+    fileprivate static let purpose = "rabbit.purpose"
 }

@@ -6,42 +6,42 @@ import NIOCore
 
 /// The exchange and queues of the wire contract.
 ///
-/// Their arguments are frozen: RabbitMQ refuses to declare a queue again with others.
+/// Their arguments are frozen, since RabbitMQ refuses to declare an existing queue with other arguments.
 enum Topology {
     static let exchange = "events"
 
     static func quarantine(_ subscription: SubscriptionName) -> String { "\(subscription).quarantine" }
     static func dead(_ subscription: SubscriptionName) -> String { "\(subscription).dead" }
 
-    /// The queue of the rung that is nearest to a delay.
+    /// The retry queue whose delay is nearest to the one that is wanted.
     static func retry(_ subscription: SubscriptionName, _ delay: Duration) -> String {
         "\(subscription).retry.\(RetryLadder.nearest(to: delay).components.seconds)"
     }
 
     /// All queues of a subscription with their arguments.
-    static func queues(of subscription: Subscription) -> [(name: String, arguments: [(String, FieldValue)])] {
+    static func queues(of subscription: Subscription) -> [(name: String, arguments: [(String, HeaderValue)])] {
         let name = subscription.name
-        let quorum: [(String, FieldValue)] = [("x-queue-type", .string("quorum"))]
+        let quorum: [(String, HeaderValue)] = [("x-queue-type", .string("quorum"))]
         let isOrdered = subscription.ordering == .perKey
-        var queues: [(name: String, arguments: [(String, FieldValue)])] = []
-        // RabbitMQ takes "false" for another value than none.
+        var queues: [(name: String, arguments: [(String, HeaderValue)])] = []
+        // For RabbitMQ, `false` and no value are different arguments.
         queues.append((name.description, isOrdered ? quorum + [("x-single-active-consumer", .bool(true))] : quorum))
-        for rung in RetryLadder.delays {
-            let arguments: [(String, FieldValue)] = [
-                ("x-message-ttl", .int(rung.components.seconds * 1000)),
+        for delay in RetryLadder.delays {
+            let arguments: [(String, HeaderValue)] = [
+                ("x-message-ttl", .int(delay.components.seconds * 1000)),
                 ("x-dead-letter-exchange", .string("")),
                 ("x-dead-letter-routing-key", .string(name.description)),
                 ("x-dead-letter-strategy", .string("at-least-once")),
                 ("x-overflow", .string("reject-publish")),
             ]
-            queues.append((self.retry(name, rung), quorum + arguments))
+            queues.append((self.retry(name, delay), quorum + arguments))
         }
         if !isOrdered { queues.append((self.quarantine(name), quorum)) }
         queues.append((self.dead(name), quorum))
         return queues
     }
 
-    /// Declares the exchange of all events.
+    /// Declares the events exchange.
     static func declareExchange(
         on connection: RabbitConnection,
         _ channel: NIOLoopBound<AMQPChannel>
@@ -51,10 +51,10 @@ enum Topology {
         }
     }
 
-    /// Declares everything that a subscription needs, long before it is needed: on RabbitMQ 3.10 a queue that was declared
-    /// just before the broker is killed can be lost.
+    /// Declares everything that a subscription needs, long before it is needed: RabbitMQ 3.10 can lose a queue that was declared just
+    /// before the broker was killed.
     ///
-    /// Bindings of earlier starts stay, since AMQP cannot list them.
+    /// Bindings of earlier starts remain, since AMQP cannot list them.
     static func declare(_ subscription: Subscription, on connection: RabbitConnection) async throws {
         let channel = try await connection.openChannel()
         try await self.declareExchange(on: connection, channel)

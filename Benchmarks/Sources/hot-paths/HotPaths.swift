@@ -44,7 +44,7 @@ enum HotPaths {
         var buffer = ByteBuffer()
         for _ in 0..<count {
             buffer.clear()
-            try WireBenchmark.encode(message, into: &buffer)
+            try CodecBenchmark.encode(message, into: &buffer)
         }
         guard count == 0 || buffer.readableBytes > message.body.count else {
             throw BenchmarkFailure("nothing was encoded")
@@ -54,7 +54,7 @@ enum HotPaths {
     /// AMQP frames to a delivery.
     static func decode(_ count: Int) throws {
         let message = Samples.message(to: "bench.decoded")
-        var decoder = try WireBenchmark.Decoder(delivering: message)
+        var decoder = try CodecBenchmark.Decoder(delivering: message)
         for _ in 0..<count {
             let delivery = try decoder.decode()
             guard delivery.message.id == message.id else { throw BenchmarkFailure("another message was decoded") }

@@ -51,19 +51,8 @@ extension Message {
         }
     }
 
-    /// Whether a header belongs to the wire contract or to RabbitMQ itself, so that producers must not set it.
-    ///
-    /// `CC` and `BCC` would route copies elsewhere (RabbitMQ's sender-selected distribution).
-    package static func isReserved(header name: String) -> Bool {
-        switch name {
-        case "x-event-version", "x-ordering-key", "x-topic", "x-attempt", "x-returns", "x-first-failed-at",
-            "x-dead-reason",
-            "x-dead-at", "x-redrives", "x-death", "x-delivery-count", "x-acquired-count", "CC", "BCC":
-            true
-        default:
-            name.hasPrefix("cloudEvents_") || name.hasPrefix("x-first-death-") || name.hasPrefix("x-last-death-")
-        }
-    }
+    /// Whether a header belongs to the wire contract or to a broker, so that producers must not set it; see ``HeaderName``.
+    package static func isReserved(header name: String) -> Bool { HeaderName.isReserved(name) }
 
     private static func check(_ field: StaticString, _ text: String) throws(BusError) {
         guard text.utf8.count > Limits.shortStringBytes else { return }

@@ -5,22 +5,23 @@ import EventBus
 
 /// Where the broker is and how to talk to it.
 public struct RabbitConfiguration: Sendable {
-    /// Who this program says it is.
+    /// How this program authenticates.
     enum Login: Sendable, Hashable {
         /// SASL PLAIN (RFC 4616).
         case password(user: String, password: String)
-        /// SASL EXTERNAL: the TLS client certificate says who it is; needs `rabbitmq_auth_mechanism_ssl` on the broker.
+        /// SASL EXTERNAL with the TLS client certificate; needs `rabbitmq_auth_mechanism_ssl` on the broker.
         case certificate
     }
 
-    /// How the broker's certificate is checked; it always is, with TLS 1.2 at least.
+    /// How the broker's certificate is verified; it always is, and TLS 1.2 is the oldest version.
     struct TLS: Sendable, Hashable {
-        /// A PEM file with the authorities to trust; `nil` for those of the system.
+        /// A PEM file with the trusted authorities; `nil` for those of the system.
         var authorities: String?
-        /// A PEM file with this program's certificate chain, and one with its key.
+        /// A PEM file with this program's certificate chain.
         var certificate: String?
+        /// A PEM file with the key of the certificate.
         var key: String?
-        /// The name to ask for and to check, when it is not the host's.
+        /// The name that the certificate must have, if it is not the host's.
         var serverName: String?
     }
 
@@ -33,18 +34,37 @@ public struct RabbitConfiguration: Sendable {
     let login: Login
     let tls: TLS?
 
-    /// How often the peers show that they are alive; 1 to 600 s, 15 s unless told.
-    public var heartbeat: Duration = .seconds(15)
-    /// How long connecting may take, TLS and login included; 10 s unless told.
-    public var connectionTimeout: Duration = .seconds(10)
-    /// How long the broker may take to confirm a message; 30 s unless told.
+    /// How often each side shows that it is alive: 1 to 600 s, in whole seconds; 15 s by default.
+    public var heartbeat: Duration = .seconds(15) {
+        didSet {
+            let (seconds, rest) = self.heartbeat.components
+            let isAllowed = (1...600).contains(seconds) && rest == 0
+            precondition(isAllowed, "heartbeat is \(self.heartbeat), must be a whole number of seconds from 1 to 600")
+        }
+    }
+    /// How long connecting may take, including TLS and login: 1 ms to 600 s; 10 s by default.
+    public var connectionTimeout: Duration = .seconds(10) {
+        didSet {
+            let isAllowed = (.milliseconds(1) ... .seconds(600)).contains(self.connectionTimeout)
+            precondition(isAllowed, "connectionTimeout is \(self.connectionTimeout), must be from 1 ms to 600 s")
+        }
+    }
+    /// How long the broker may take to confirm a message: 1 ms to 1 h; 30 s by default.
     ///
-    /// After it the outcome is ``EventBus/PublishOutcome/unknown`` and the connection is replaced, since RabbitMQ can lose confirms.
-    public var confirmTimeout: Duration = .seconds(30)
-    /// The name that the broker's management shows for the connections.
-    public var connectionName = "swift-event-bus"
-    /// How often an idle consumer looks whether another instance has left a message to be run alone; 1 s unless told.
-    public var quarantineCheckInterval: Duration = .seconds(1)
+    /// After that the outcome is `PublishOutcome.unknown` and the connection is replaced, since RabbitMQ can lose confirms.
+    public var confirmTimeout: Duration = .seconds(30) {
+        didSet {
+            let isAllowed = (.milliseconds(1) ... .seconds(3600)).contains(self.confirmTimeout)
+            precondition(isAllowed, "confirmTimeout is \(self.confirmTimeout), must be from 1 ms to 1 h")
+        }
+    }
+    /// The beginning of the names that the broker's management shows for the connections: at most 255 bytes.
+    public var connectionName = "swift-event-bus" {
+        didSet {
+            let count = self.connectionName.utf8.count
+            precondition(count <= 255, "connectionName has \(count) bytes, must have at most 255")
+        }
+    }
 }
 
 extension RabbitConfiguration: CustomStringConvertible, CustomReflectable {

@@ -3,7 +3,7 @@
 
 import EventBus
 
-/// The parts of an AMQP URL (https://www.rabbitmq.com/docs/uri-spec); its errors never hold a value of the URL.
+/// The parts of an AMQP URL (https://www.rabbitmq.com/docs/uri-spec); errors never contain a value of the URL.
 struct RabbitURL {
     private(set) var host = "localhost"
     private(set) var port = 5672
@@ -46,14 +46,16 @@ struct RabbitURL {
     private mutating func readVirtualHost(_ text: Substring) throws(BusError) {
         guard !text.isEmpty else { return }
         guard !text.contains("@") else {
-            // What stands before it was meant as a password and would be shown as a host's name.
-            throw RabbitURL.problem("has '@' behind a '/'; in a password '/' must be written as %2F")
+            // The text before it was meant as a password, but would be logged as the host.
+            throw RabbitURL.problem("has '@' after a '/'; in a password '/' must be written as %2F")
         }
         guard !text.contains("/") else {
             throw RabbitURL.problem("has a virtual host with '/', which must be written as %2F")
         }
         self.virtualHost = try RabbitURL.decode(text, "virtual host")
-        guard self.virtualHost.utf8.count <= 255 else { throw RabbitURL.problem("has a virtual host above 255 bytes") }
+        guard self.virtualHost.utf8.count <= 255 else {
+            throw RabbitURL.problem("has a virtual host of more than 255 bytes")
+        }
     }
 
     private mutating func readUser(_ text: Substring) throws(BusError) {
@@ -65,10 +67,10 @@ struct RabbitURL {
         guard !user.isEmpty else { throw RabbitURL.problem("has an empty user") }
         // RFC 4616 separates the fields with NUL.
         guard !user.utf8.contains(0), password?.utf8.contains(0) != true else {
-            throw RabbitURL.problem("has a NUL in user or password")
+            throw RabbitURL.problem("has a NUL character in user or password")
         }
         guard user.utf8.count + (password?.utf8.count ?? 0) < 2048 else {
-            throw RabbitURL.problem("has user and password above 2,048 bytes")
+            throw RabbitURL.problem("has user and password of 2,048 bytes or more")
         }
         self.login = .password(user: user, password: password ?? "")
     }
@@ -80,7 +82,9 @@ struct RabbitURL {
             self.host = String(text[text.index(after: text.startIndex)..<end])
             let after = text[text.index(after: end)...]
             guard after.isEmpty || after.hasPrefix(":") else { throw RabbitURL.problem("has text after ']'") }
-            guard self.host.contains(":") else { throw RabbitURL.problem("has no IPv6 address in brackets") }
+            guard self.host.contains(":") else {
+                throw RabbitURL.problem("has something other than an IPv6 address in brackets")
+            }
             portText = after.isEmpty ? nil : after.dropFirst()
         } else {
             let parts = text.split(separator: ":", omittingEmptySubsequences: false)
@@ -100,7 +104,8 @@ struct RabbitURL {
     private mutating func readQuery(_ text: Substring) throws(BusError) {
         for pair in text.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let value = try RabbitURL.decode(parts.count == 2 ? parts[1] : "", "query parameter")
+            let name = RabbitURL.shown(parts[0], in: text)
+            let value = try RabbitURL.decode(parts.count == 2 ? parts[1] : "", name)
             switch parts[0] {
             case "heartbeat": self.heartbeat = try RabbitURL.number(value[...], "heartbeat", 1...600)
             case "connection_timeout":
@@ -111,7 +116,7 @@ struct RabbitURL {
             case "server_name_indication": try self.changeTLS("server_name_indication") { $0.serverName = value }
             case "verify":
                 guard value == "verify_peer" else {
-                    throw RabbitURL.problem("wants the broker's certificate unchecked, which is not possible")
+                    throw RabbitURL.problem("has verify other than verify_peer; the certificate cannot go unchecked")
                 }
             case "auth_mechanism":
                 switch value.lowercased() {
@@ -120,7 +125,12 @@ struct RabbitURL {
                 default: throw RabbitURL.problem("has an auth_mechanism that is neither plain nor external")
                 }
             default:
-                throw RabbitURL.problem("has an unknown query parameter")
+                guard !text.contains("@") else {
+                    throw RabbitURL.problem(
+                        "has '@' after an unknown query parameter; in a password '?' must be written as %3F"
+                    )
+                }
+                throw RabbitURL.problem("has an unknown \(name)")
             }
         }
         guard (self.tls?.certificate == nil) == (self.tls?.key == nil) else {
@@ -129,6 +139,13 @@ struct RabbitURL {
         guard self.login != .certificate || self.tls?.certificate != nil else {
             throw RabbitURL.problem("has auth_mechanism external without certfile and keyfile")
         }
+    }
+
+    /// Names a query parameter, unless its name may be part of a password in which '?' is not encoded.
+    private static func shown(_ name: Substring, in query: Substring) -> String {
+        let letters = UInt8(ascii: "a")...UInt8(ascii: "z")
+        let isName = name.utf8.allSatisfy { letters.contains($0) || $0 == UInt8(ascii: "_") }
+        return isName && !query.contains("@") ? "query parameter \(name)" : "query parameter"
     }
 
     private mutating func changeTLS(
@@ -148,39 +165,23 @@ struct RabbitURL {
         guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let number = Int(text),
             range.contains(number)
         else {
-            throw RabbitURL.problem("has a \(name) that is no number from \(range.lowerBound) to \(range.upperBound)")
+            throw RabbitURL.problem(
+                "has a \(name) that is not a number from \(range.lowerBound) to \(range.upperBound)"
+            )
         }
         return number
     }
 
-    /// Undoes percent-encoding (RFC 3986 §2.1).
     private static func decode(_ text: Substring, _ name: String) throws(BusError) -> String {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard let high = rest.popFirst().flatMap(RabbitURL.digit),
-                let low = rest.popFirst().flatMap(RabbitURL.digit)
-            else {
+        do throws(PercentDecodingError) {
+            return try String(percentEncoded: text)
+        } catch {
+            switch error {
+            case .incompleteEscape:
                 throw RabbitURL.problem("has a '%' without two hexadecimal digits in its \(name)")
+            case .notUTF8:
+                throw RabbitURL.problem("has a \(name) that is not UTF-8")
             }
-            bytes.append(high << 4 | low)
-        }
-        guard let decoded = String(validating: bytes, as: UTF8.self) else {
-            throw RabbitURL.problem("has a \(name) that is no UTF-8")
-        }
-        return decoded
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
         }
     }
 

@@ -4,18 +4,24 @@
 import DequeModule
 import NIOCore
 
-/// What happens on one AMQP channel that nobody has asked for; called on the connection's event loop.
+/// Receives what happens on one AMQP channel apart from replies; called on the connection's event loop.
 protocol ChannelDelegate: AnyObject {
     func received(_ method: ServerMethod)
     func received(_ message: IncomingMessage)
-    /// All that has come in one go has been told.
+    /// Everything that one read brought has been passed on.
     func readCompleted()
-    /// More can be written, or less.
+    /// The socket can take more, or no more for now.
     func writabilityChanged()
-    /// The broker takes no messages, or takes them again.
+    /// The broker has stopped accepting messages, or accepts them again.
     func blockedChanged(_ isBlocked: Bool)
     /// The last call.
     func closed(_ failure: ConnectionFailure)
+}
+
+extension ChannelDelegate {
+    func writabilityChanged() {}
+
+    func blockedChanged(_ isBlocked: Bool) {}
 }
 
 /// The answer to a request.
@@ -24,7 +30,7 @@ enum Reply: Sendable {
     case message(IncomingMessage)
 }
 
-/// One AMQP channel: requests are answered in order, everything else goes to the delegate.
+/// One AMQP channel: replies go to requests in order, everything else goes to the delegate.
 ///
 /// Confined to the event loop.
 final class AMQPChannel {
@@ -59,7 +65,7 @@ final class AMQPChannel {
         }
     }
 
-    /// Ends the channel: everyone who waits is told.
+    /// Ends the channel: open requests fail, and the delegate is informed.
     func close(_ failure: ConnectionFailure) {
         guard self.failure == nil else { return }
         self.failure = failure

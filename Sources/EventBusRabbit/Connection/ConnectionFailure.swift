@@ -14,13 +14,13 @@ struct ConnectionFailure: Error, Hashable, CustomStringConvertible {
         case channelClosed(UInt16)
         /// The broker cancelled the consumer, for example because its queue was deleted.
         case cancelled
-        /// The peer has gone without a word.
+        /// The connection broke without a close message.
         case lost
-        /// Nothing has come for two heartbeats, or an answer did not come in time.
+        /// Nothing arrived for two heartbeats, or an answer did not arrive in time.
         case silent
-        /// The peer does not talk AMQP as it should.
+        /// The peer violates the AMQP protocol.
         case malformed
-        /// Closed from here.
+        /// This side closed it.
         case closed
     }
 
@@ -38,4 +38,8 @@ struct ConnectionFailure: Error, Hashable, CustomStringConvertible {
     func busError(_ code: BusError.Code) -> BusError {
         BusError(code, "RabbitMQ: \(self.text)", cause: self)
     }
+}
+
+extension BusError {
+    static let shutDown = BusError(.closed, "RabbitMQ: the bus has been shut down")
 }

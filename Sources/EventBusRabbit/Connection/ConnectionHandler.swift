@@ -12,14 +12,14 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// How long the broker may take to answer a request.
     static let replyTimeout = TimeAmount.seconds(20)
-    /// The largest body a broker can be set up to take by default (RabbitMQ 3); a larger one ends the connection.
+    /// The largest body that RabbitMQ 3 accepts by default; a larger one ends the connection.
     static let maximumIncomingBody = 128 * 1024 * 1024
 
     private var state: ConnectionState
     private var decoder = FrameDecoder()
     private let pool = CodecPool()
     private var channels: [UInt16: AMQPChannel] = [:]
-    /// The channel of the last frame: the next one is nearly always for the same.
+    /// The channel of the last frame, which the next one nearly always belongs to as well.
     private var recent: AMQPChannel?
     private var heartbeats: Heartbeats?
     private var outbox = ByteBuffer()
@@ -28,9 +28,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var isReading = false
 
     private(set) var isBlocked = false
-    private(set) var blockedReason: String?
     private(set) var frameMax = Frame.minimumSize
-    /// Told whenever the broker stops or resumes taking messages.
+    /// Called when the broker stops accepting messages, with its reason, and with `nil` when it accepts them again.
     var onBlocked: ((_ reason: String?) -> Void)?
 
     init(_ wishes: ConnectionState.Wishes, opened: EventLoopPromise<ConnectionState.Limits>) {
@@ -41,9 +40,11 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// Why the connection has ended; `nil` while it has not.
     var failure: ConnectionFailure? { self.state.failure }
 
+    var eventLoop: any EventLoop { self.opened.futureResult.eventLoop }
+
     var isWritable: Bool { self.context?.channel.isWritable ?? false }
 
-    // MARK: What the pipeline says
+    // MARK: ChannelInboundHandler
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -89,7 +90,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         self.flush()
     }
 
-    // MARK: What the sessions want
+    // MARK: For sessions
 
     /// Opens the next free channel.
     func openChannel() throws(ConnectionFailure) -> AMQPChannel {
@@ -101,10 +102,10 @@ final class ConnectionHandler: ChannelInboundHandler {
         return channel
     }
 
-    /// Sends a request; the answer comes in time, or the connection is given up.
+    /// Sends a request; when no answer comes in time, the connection is closed.
     func call(_ method: ClientMethod, on channel: AMQPChannel) -> EventLoopFuture<Reply> {
         guard let context = self.context else {
-            return self.opened.futureResult.eventLoop.makeFailedFuture(
+            return self.eventLoop.makeFailedFuture(
                 self.failure ?? ConnectionFailure(.lost, "connection was lost")
             )
         }
@@ -120,8 +121,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         return promise.futureResult
     }
 
-    /// Appends frames to what is sent next; see ``flush()``.
-    func write<Result>(_ body: (inout ByteBuffer) throws(WireError) -> Result) throws(WireError) -> Result {
+    /// Appends frames to the outgoing buffer; see ``flush()``.
+    func write<Result>(_ body: (inout ByteBuffer) throws(CodecError) -> Result) throws(CodecError) -> Result {
         try body(&self.outbox)
     }
 
@@ -134,7 +135,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    /// Hands what has been appended to the socket; within a read that happens once at its end.
+    /// Writes the outgoing buffer to the socket; during a read this happens once, at its end.
     func flush() {
         guard !self.isReading, self.outbox.readableBytes > 0, let context = self.context else { return }
         // Appending to a buffer that is still in the pipeline would copy it.
@@ -144,7 +145,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         context.writeAndFlush(self.wrapOutboundOut(bytes), promise: nil)
     }
 
-    /// Ends the connection in good order, or at once if the broker does not answer.
+    /// Closes the connection properly, or after 5 s if the broker does not answer.
     func close() {
         self.perform(self.state.close())
         self.flush()
@@ -153,12 +154,12 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    /// Gives the connection up.
+    /// Closes the connection because of a failure.
     func fail(_ failure: ConnectionFailure) {
         self.perform(self.state.failed(failure))
     }
 
-    // MARK: Steps
+    // MARK: Effects
 
     private func greet() {
         self.context.map {
@@ -169,11 +170,11 @@ final class ConnectionHandler: ChannelInboundHandler {
     private func received(_ frame: Frame) throws {
         if frame.kind == .heartbeat { return }
         if frame.channel == 0 {
-            guard frame.kind == .method else { throw WireError(.unexpectedFrame, "content on channel 0") }
+            guard frame.kind == .method else { throw CodecError(.unexpectedFrame, "content on channel 0") }
             self.perform(self.state.received(try MethodDecoder.decode(frame.payload, pool: self.pool)))
             return
         }
-        // What was under way on a channel that has been closed is of no interest.
+        // Frames that were on their way when their channel was closed are ignored.
         guard let channel = self.channel(frame.channel) else { return }
         switch frame.kind {
         case .method:
@@ -232,7 +233,6 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func setBlocked(_ reason: String?) {
         self.isBlocked = reason != nil
-        self.blockedReason = reason
         self.onBlocked?(reason)
         for channel in self.channels.values { channel.delegate?.blockedChanged(self.isBlocked) }
     }

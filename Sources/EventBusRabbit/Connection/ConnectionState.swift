@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// The life of a connection from the first greeting to the last (AMQP 0-9-1 §2.2.4): a pure state machine.
+import EventBus
+
+/// The life of a connection from the handshake to the close (AMQP 0-9-1 §2.2.4): a pure state machine.
 struct ConnectionState {
-    /// What both sides have agreed on.
+    /// What both sides agreed on.
     struct Limits: Hashable {
         var channelMax: UInt16
-        /// The largest frame in bytes, its overhead included.
+        /// The largest frame in bytes, including its overhead.
         var frameMax: Int
         /// In seconds.
         var heartbeat: UInt16
     }
 
-    /// What this side wants.
+    /// What this side asks for.
     struct Wishes {
         var login: RabbitConfiguration.Login
         var virtualHost: String
@@ -40,7 +42,7 @@ struct ConnectionState {
         case opened(Limits)
         case blocked(reason: String)
         case unblocked
-        /// Tell everyone, send what is to be sent, close the socket.
+        /// Fail everything that waits, send the method if there is one, close the socket.
         case fail(ConnectionFailure, ClientMethod?)
     }
 
@@ -60,7 +62,7 @@ struct ConnectionState {
         if case .closed(let failure) = self.phase { failure } else { nil }
     }
 
-    /// The broker has sent a method on channel 0.
+    /// The broker sent a method on channel 0.
     mutating func received(_ method: ServerMethod) -> Action {
         switch (self.phase, method) {
         case (.closed, _):
@@ -83,7 +85,7 @@ struct ConnectionState {
         case (.running, .connectionUnblocked):
             return .unblocked
         default:
-            return self.failed(ConnectionFailure(.malformed, "unexpected method in the connection's handshake"))
+            return self.failed(ConnectionFailure(.malformed, "unexpected method during the connection's handshake"))
         }
     }
 
@@ -100,7 +102,7 @@ struct ConnectionState {
         }
     }
 
-    /// This side gives the connection up: the peer is told why if it still listens.
+    /// This side closes the connection because of a failure, and informs the peer if it still listens.
     mutating func failed(_ failure: ConnectionFailure) -> Action {
         if case .closed = self.phase { return .none }
         let goodbye: ClientMethod? =
@@ -113,7 +115,7 @@ struct ConnectionState {
         switch self.phase {
         case .closed: return .none
         case .closing: return self.fail(ConnectionFailure(.closed, "connection was closed"), nil)
-        // RabbitMQ closes the socket without a word when it refuses a login of a client that cannot take a reply.
+        // RabbitMQ refuses the login of a client that cannot receive a reply by closing the socket.
         case .awaitingTune: return self.fail(ConnectionFailure(.lost, "connection was closed during the login"), nil)
         default: return self.fail(ConnectionFailure(.lost, "connection was lost"), nil)
         }
@@ -131,14 +133,16 @@ struct ConnectionState {
             case .certificate: ("EXTERNAL", "")
             }
         guard mechanisms.split(separator: " ").contains(mechanism[...]) else {
-            return self.failed(ConnectionFailure(.malformed, "broker does not offer the login mechanism \(mechanism)"))
+            return self.failed(
+                ConnectionFailure(.malformed, "the broker does not offer the login mechanism \(mechanism)")
+            )
         }
         self.phase = .awaitingTune
-        let capabilities: [(String, FieldValue)] = [
-            "authentication_failure_close", "basic.nack", "connection.blocked", "consumer_cancel_notify",
-            "publisher_confirms",
-        ].map { ($0, .bool(true)) }
-        let properties: [(String, FieldValue)] = [
+        let capabilities: [String: HeaderValue] = [
+            "authentication_failure_close": true, "basic.nack": true, "connection.blocked": true,
+            "consumer_cancel_notify": true, "publisher_confirms": true,
+        ]
+        let properties: [(String, HeaderValue)] = [
             ("product", .string("swift-event-bus")),
             ("connection_name", .string(self.wishes.connectionName)),
             ("capabilities", .table(capabilities)),
@@ -150,11 +154,11 @@ struct ConnectionState {
         let limits = Limits(
             channelMax: channelMax == 0 ? 2047 : min(channelMax, 2047),
             frameMax: frameMax == 0 ? self.wishes.frameMax : min(Int(frameMax), self.wishes.frameMax),
-            // 0 would switch heartbeats off for both sides: this side's wish stands.
+            // 0 would disable heartbeats for both sides, so this side's wish applies.
             heartbeat: heartbeat == 0 ? self.wishes.heartbeat : min(heartbeat, self.wishes.heartbeat)
         )
         guard limits.frameMax >= Frame.minimumSize else {
-            return self.failed(ConnectionFailure(.malformed, "broker wants frames of \(frameMax) bytes"))
+            return self.failed(ConnectionFailure(.malformed, "the broker wants frames of \(frameMax) bytes"))
         }
         self.phase = .awaitingOpen(limits)
         let tuneOk = ClientMethod.connectionTuneOk(

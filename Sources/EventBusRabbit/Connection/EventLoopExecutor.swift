@@ -4,9 +4,9 @@
 import NIOCore
 import Synchronization
 
-/// Runs tasks on an event loop, between its reads and writes: one wake-up however many become ready.
+/// Runs tasks on an event loop, between its reads and writes; the loop is woken once, however many tasks become ready.
 ///
-/// The loop has to outlive them: one that has been shut down runs nothing.
+/// The loop has to outlive the tasks, since a loop that was shut down runs nothing.
 final class EventLoopExecutor: TaskExecutor {
     private struct State: Sendable {
         var jobs: [UnownedJob] = []
@@ -30,7 +30,7 @@ final class EventLoopExecutor: TaskExecutor {
         if isFirst { self.eventLoop.execute { self.run() } }
     }
 
-    /// Runs what is ready now; the loop looks at its sockets when nothing is ready any more.
+    /// Runs what is ready now; what becomes ready meanwhile runs after the loop has served its sockets.
     private func run() {
         let jobs = self.state.withLock { state in
             state.isScheduled = false

@@ -3,7 +3,7 @@
 
 import NIOCore
 
-/// When to show that this side is alive and when to give the other up (AMQP 0-9-1 §4.2.7): a pure state machine.
+/// When to send a heartbeat, and when the peer counts as dead (AMQP 0-9-1 §4.2.7): a pure state machine.
 struct Heartbeats {
     enum Action: Hashable {
         case none
@@ -21,7 +21,7 @@ struct Heartbeats {
         self.lastWrite = now
     }
 
-    /// How often to ask ``tick(now:)``.
+    /// How often to call ``tick(now:)``.
     var period: TimeAmount { .nanoseconds(self.interval.nanoseconds / 2) }
 
     mutating func read(now: NIODeadline) { self.lastRead = now }
@@ -30,7 +30,7 @@ struct Heartbeats {
 
     mutating func tick(now: NIODeadline) -> Action {
         if now - self.lastRead > .nanoseconds(self.interval.nanoseconds * 2) { return .giveUp }
-        // Half an interval early, since the next tick would be late.
+        // Half an interval early, since the next tick would be too late.
         guard now - self.lastWrite >= self.period else { return .none }
         self.lastWrite = now
         return .send

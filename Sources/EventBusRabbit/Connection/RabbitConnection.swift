@@ -6,7 +6,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// A connection that is open: what tasks use of a ``ConnectionHandler``.
+/// An open connection, for use by tasks.
 struct RabbitConnection: Sendable {
     let eventLoop: any EventLoop
     private let channel: any Channel
@@ -26,7 +26,8 @@ struct RabbitConnection: Sendable {
             login: configuration.login,
             virtualHost: configuration.virtualHost,
             connectionName: name,
-            heartbeat: UInt16(min(600, max(1, configuration.heartbeat.components.seconds)))
+            // The configuration allows at most 600 s.
+            heartbeat: UInt16(configuration.heartbeat.components.seconds)
         )
         let timeout = TimeAmount(configuration.connectionTimeout)
         let connected = ClientBootstrap(group: eventLoop)
@@ -57,7 +58,7 @@ struct RabbitConnection: Sendable {
                 )
             )
         }
-        // A socket whose login has failed must not stay open.
+        // The socket must not stay open when the login fails.
         result.whenFailure { _ in connected.whenSuccess { $0.close(promise: nil) } }
         do {
             let connection = try await withTaskCancellationHandler {
@@ -72,9 +73,6 @@ struct RabbitConnection: Sendable {
             throw error
         }
     }
-
-    /// Fulfilled when the socket is closed.
-    var closed: EventLoopFuture<Void> { self.channel.closeFuture }
 
     /// Runs something on the connection's event loop.
     func onLoop<Result: Sendable>(
@@ -102,7 +100,7 @@ struct RabbitConnection: Sendable {
         try await self.eventLoop.flatSubmit { self.handler.value.call(method, on: channel.value) }.get()
     }
 
-    /// Closes the connection in good order, within 5 s; also for a task that is cancelled.
+    /// Closes the connection properly, within 5 s; also in a cancelled task.
     func close() async {
         self.eventLoop.execute { self.handler.value.close() }
         try? await self.channel.closeFuture.get()
@@ -134,7 +132,7 @@ struct RabbitConnection: Sendable {
                 settings.certificateChain = try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) }
                 settings.privateKey = .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))
             }
-            // An address is no name for SNI (RFC 6066 §3); it is checked against the certificate's addresses.
+            // SNI allows no addresses (RFC 6066 §3); an address is compared with those of the certificate.
             let isAddress = (try? SocketAddress(ipAddress: configuration.host, port: 0)) != nil
             let serverName = tls.serverName ?? (isAddress ? nil : configuration.host)
             return (try NIOSSLContext(configuration: settings), serverName)

@@ -1,75 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import DequeModule
 import EventBus
-import Logging
 import NIOCore
 
-/// The consumer of one open subscription: takes what the broker delivers, carries out verdicts.
+/// The consumer of one open subscription: carries out what its ``ConsumeState`` decides.
 ///
 /// Confined to the event loop.
 final class ConsumeSession: ChannelDelegate {
-    /// A copy that has to be confirmed before its original is acknowledged.
-    struct Copy {
-        let message: OutgoingMessage
-        /// To the quarantine queue, without a verdict.
-        let isMove: Bool
-    }
-
     /// How long an acknowledgement may wait for others.
     private static let longestDelay = TimeAmount.milliseconds(10)
+    /// How often to look for messages that another instance has put into quarantine.
+    private static let quarantineCheckInterval = TimeAmount.seconds(1)
 
-    let subscription: Subscription
+    private let subscription: SubscriptionName
     private let deliveries: RabbitDeliveries
-    let copyQueue: PublishQueue
+    private let copies: CopySender
     private let channel: AMQPChannel
     private let handler: ConnectionHandler
-    let eventLoop: any EventLoop
-    private let configuration: RabbitConfiguration
-    let logger: Logger
+    private let eventLoop: any EventLoop
 
-    private var held: TagTable<IncomingMessage>
-    private var acknowledgements = Acknowledgements()
-    var gate: QuarantineGate
-    var copies: [UInt64: Copy] = [:]
-    var unsentCopies: [UInt64] = []
-    var failedCopies: [UInt64] = []
-    var backoff = Backoff(first: .milliseconds(500), longest: .seconds(30))
+    private var state: ConsumeState
     private var flushes: [EventLoopPromise<Void>] = []
     private var isWriteScheduled = false
-    private var isEnding = false
-    var failure: BusError?
+    private var failure: BusError?
 
     init(
         _ subscription: Subscription,
         _ deliveries: RabbitDeliveries,
-        copies: PublishQueue,
+        _ copies: CopySender,
         _ channel: AMQPChannel,
-        _ handler: ConnectionHandler,
-        _ eventLoop: any EventLoop,
-        _ configuration: RabbitConfiguration,
-        _ logger: Logger
+        _ handler: ConnectionHandler
     ) {
-        self.subscription = subscription
+        self.subscription = subscription.name
         self.deliveries = deliveries
-        self.copyQueue = copies
+        self.copies = copies
         self.channel = channel
         self.handler = handler
-        self.eventLoop = eventLoop
-        self.configuration = configuration
-        self.logger = logger
-        self.held = TagTable(capacity: subscription.prefetch)
-        self.gate = QuarantineGate(prefetch: subscription.prefetch)
+        self.eventLoop = handler.eventLoop
+        self.state = ConsumeState(subscription)
         channel.delegate = self
-        // What an earlier instance has left to run alone comes first.
-        if self.hasQuarantine { self.gate.quarantineHasMessages() }
+        copies.onAnswer = self.copied
     }
-
-    private var hasQuarantine: Bool { self.subscription.ordering == .none }
-
-    /// How many acknowledgements are worth a write of their own: fewer when deliveries that stay long leave little of `prefetch`.
-    private var patience: Int { max(1, min(200, (self.subscription.prefetch - self.held.count) / 4)) }
 
     /// The broker has accepted the consumer.
     func started() {
@@ -90,22 +62,19 @@ final class ConsumeSession: ChannelDelegate {
             .unavailable,
             "RabbitMQ: copies for retry or dead-letter queues could not be confirmed in time"
         )
-        let deadline = self.eventLoop.scheduleTask(in: timeout) {
-            promise.fail(error)
-        }
+        let deadline = self.eventLoop.scheduleTask(in: timeout) { promise.fail(error) }
         promise.futureResult.whenComplete { _ in deadline.cancel() }
         self.finishFlushes()
         return promise.futureResult
     }
 
-    /// The scope ends: carries out what is settled and begins nothing new.
+    /// Carries out all verdicts at the end of the scope, and starts nothing new.
     func finish() -> EventLoopFuture<Void> {
-        self.isEnding = true
-        self.gate.stop()
+        self.state.end()
         return self.flush(within: .seconds(5))
     }
 
-    /// Verdicts wait, or the consumer has been stopped.
+    /// There are verdicts to collect, or the consumer has been stopped.
     func woken() {
         self.collect()
         self.acknowledgeSoon()
@@ -116,21 +85,17 @@ final class ConsumeSession: ChannelDelegate {
     func received(_ method: ServerMethod) {
         guard case .basicCancel = method else { return }
         self.writeAcknowledgements()
-        self.handler.fail(
-            ConnectionFailure(.cancelled, "the broker cancelled the consumer of \(self.subscription.name)")
-        )
+        self.handler.fail(ConnectionFailure(.cancelled, "the broker cancelled the consumer of \(self.subscription)"))
     }
 
     func received(_ message: IncomingMessage) {
-        guard message.origin == .delivered, self.hold(message) else { return }
-        if self.hasQuarantine, message.returnsHere > 0 {
-            // At the scope's end it goes back with all the others.
-            guard !self.isEnding else { return }
-            // It may have killed a process: it has to run alone.
-            self.gate.moveBegan()
-            self.copy(MessageCopy.quarantined(message, of: self.subscription.name), for: message.tag, isMove: true)
-        } else {
-            self.gate.arrived(message.tag)
+        guard self.failure == nil, message.origin == .delivered else { return }
+        switch self.state.delivered(message) {
+        case .waits, .stays: break
+        case .moves:
+            let copy = MessageCopy.quarantined(ReceivedMessage(message), of: self.subscription)
+            self.copies.add(copy, for: message.tag)
+        case .isUnexpected: self.failUnexpected(message)
         }
     }
 
@@ -140,69 +105,61 @@ final class ConsumeSession: ChannelDelegate {
         self.acknowledgeSoon()
     }
 
-    func writabilityChanged() {}
-
-    func blockedChanged(_ isBlocked: Bool) {}
-
     func closed(_ failure: ConnectionFailure) {
         let error = failure.busError(.connectionLost)
         self.failure = error
-        self.held.removeAll()
-        self.copies = [:]
+        self.state.fail()
+        self.copies.close()
         self.deliveries.fail(error)
-        let flushes = self.flushes
-        self.flushes = []
-        for promise in flushes { promise.fail(error) }
+        for promise in self.takeFlushes() { promise.fail(error) }
     }
 
-    // MARK: Steps
-
-    /// Notes a message as delivered; tags rise by one.
-    private func hold(_ message: IncomingMessage) -> Bool {
-        guard self.failure == nil else { return false }
-        guard self.acknowledgements.delivered(message.tag) else {
-            self.handler.fail(ConnectionFailure(.malformed, "unexpected delivery tag \(message.tag)"))
-            return false
-        }
-        self.held.insert(message, for: message.tag)
-        return true
-    }
+    // MARK: Effects
 
     private func collect() {
         for (tag, verdict) in self.deliveries.take() { self.carryOut(verdict, on: tag) }
-        if self.deliveries.isStopped { self.gate.stop() }
-        self.sendCopies()
+        if self.deliveries.isStopped { self.state.stop() }
+        self.copies.send()
         self.step()
     }
 
     private func carryOut(_ verdict: Verdict, on tag: UInt64) {
-        guard let message = self.held[tag], self.gate.settled(tag) else { return }
-        let name = self.subscription.name
         switch verdict {
         case .done:
-            self.forget(tag)
+            _ = self.state.settle(tag, needsCopy: false)
         case .retry(let delay, let failures):
-            self.copy(MessageCopy.retry(message, of: name, after: delay, failures), for: tag)
+            guard let message = self.state.settle(tag, needsCopy: true) else { return }
+            let copy = MessageCopy.retry(ReceivedMessage(message), of: self.subscription, after: delay, failures)
+            self.copies.add(copy, for: tag)
         case .deadLetter(let reason, let failures):
-            let copy = MessageCopy.dead(message, of: name, reason: reason, failures, at: Stamp.next().time)
-            self.copy(copy, for: tag)
+            guard let message = self.state.settle(tag, needsCopy: true) else { return }
+            let copy = MessageCopy.dead(
+                ReceivedMessage(message),
+                of: self.subscription,
+                reason: reason,
+                failures,
+                at: Stamp.next().time
+            )
+            self.copies.add(copy, for: tag)
         }
     }
 
-    func forget(_ tag: UInt64) {
-        self.held.remove(tag)
-        self.acknowledgements.settle(tag)
+    private func copied(_ tags: [UInt64]) {
+        for tag in tags { self.state.copied(tag) }
+        self.writeAcknowledgements()
+        self.finishFlushes()
+        self.step()
     }
 
-    func step() {
+    private func step() {
         guard self.failure == nil else { return }
-        switch self.gate.next(isAwaited: self.deliveries.isAwaited()) {
+        switch self.state.next(isAwaited: self.deliveries.isAwaited()) {
         case .none: break
-        case .handOut(let tags):
-            self.deliveries.offer(tags.compactMap { self.held[$0] })
+        case .handOut(let messages):
+            self.deliveries.offer(messages)
         case .fetch:
             self.writeAcknowledgements()
-            self.handler.call(.basicGet(queue: Topology.quarantine(self.subscription.name)), on: self.channel)
+            self.handler.call(.basicGet(queue: Topology.quarantine(self.subscription)), on: self.channel)
                 .assumeIsolated()
                 .whenSuccess { reply in
                     if case .message(let message) = reply { self.fetched(message) } else { self.fetched(nil) }
@@ -211,62 +168,67 @@ final class ConsumeSession: ChannelDelegate {
     }
 
     private func fetched(_ message: IncomingMessage?) {
-        guard let message else {
-            self.gate.fetched(nil)
-            return self.step()
-        }
-        guard self.hold(message) else { return }
-        self.gate.fetched(message.tag)
-        self.deliveries.offer([message])
+        guard self.failure == nil else { return }
+        let arrival = self.state.fetched(message)
+        guard let message else { return self.step() }
+        if arrival == .isUnexpected { self.failUnexpected(message) } else { self.deliveries.offer([message]) }
+    }
+
+    private func failUnexpected(_ message: IncomingMessage) {
+        self.handler.fail(ConnectionFailure(.malformed, "unexpected delivery tag \(message.tag)"))
     }
 
     /// Writes acknowledgements when there are enough of them, and at the latest after a while.
-    ///
-    /// Each is a command in the log of a quorum queue, which messages wait for as well; the broker goes on sending until
-    /// `prefetch` is reached.
     private func acknowledgeSoon() {
-        guard self.acknowledgements.settledCount < self.patience else { return self.writeAcknowledgements() }
-        guard self.acknowledgements.settledCount > 0, !self.isWriteScheduled else { return }
-        self.isWriteScheduled = true
-        // While somebody waits to run alone, the verdict that makes room for it is not to wait.
-        self.deliveries.wake(atVerdicts: self.gate.isOpen ? self.patience - self.acknowledgements.settledCount : 1)
-        _ = self.eventLoop.assumeIsolated().scheduleTask(in: Self.longestDelay) {
-            self.isWriteScheduled = false
-            self.deliveries.wake(atVerdicts: 1)
-            self.collect()
+        switch self.state.acknowledging {
+        case .none: break
+        case .now:
             self.writeAcknowledgements()
+        case .later(let verdicts):
+            guard !self.isWriteScheduled else { return }
+            self.isWriteScheduled = true
+            self.deliveries.wake(atVerdicts: verdicts)
+            _ = self.eventLoop.assumeIsolated().scheduleTask(in: Self.longestDelay) {
+                self.isWriteScheduled = false
+                self.deliveries.wake(atVerdicts: 1)
+                self.collect()
+                self.writeAcknowledgements()
+            }
         }
     }
 
-    func writeAcknowledgements() {
+    private func writeAcknowledgements() {
         guard self.failure == nil else { return }
-        for ack in self.acknowledgements.flush() {
+        for ack in self.state.acknowledge() {
             self.handler.send(.basicAck(tag: ack.tag, multiple: ack.multiple), on: self.channel.number)
         }
         self.handler.flush()
     }
 
-    func finishFlushes() {
-        guard !self.flushes.isEmpty, self.copies.isEmpty else { return }
-        let flushes = self.flushes
-        self.flushes = []
-        for promise in flushes { promise.succeed() }
+    private func finishFlushes() {
+        guard self.copies.isIdle else { return }
+        for promise in self.takeFlushes() { promise.succeed() }
     }
 
-    /// Another instance may have left something to run alone: a look at the count is cheap and disturbs nobody.
+    private func takeFlushes() -> [EventLoopPromise<Void>] {
+        defer { self.flushes = [] }
+        return self.flushes
+    }
+
+    /// Asking for the number of messages is cheap and disturbs no other consumer.
     private func scheduleQuarantineCheck() {
-        guard self.hasQuarantine, self.failure == nil else { return }
-        _ = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(self.configuration.quarantineCheckInterval)) {
-            guard self.failure == nil, !self.gate.isStopped else { return }
-            guard self.gate.isOpen else { return self.scheduleQuarantineCheck() }
+        guard self.failure == nil, self.state.watchesQuarantine else { return }
+        _ = self.eventLoop.assumeIsolated().scheduleTask(in: Self.quarantineCheckInterval) {
+            guard self.failure == nil, self.state.watchesQuarantine else { return }
+            guard self.state.isOpen else { return self.scheduleQuarantineCheck() }
             let count = ClientMethod.queueDeclare(
-                name: Topology.quarantine(self.subscription.name),
+                name: Topology.quarantine(self.subscription),
                 passive: true,
                 arguments: []
             )
             self.handler.call(count, on: self.channel).assumeIsolated().whenSuccess { reply in
                 if case .method(.queueDeclareOk(let messages)) = reply, messages > 0 {
-                    self.gate.quarantineHasMessages()
+                    self.state.quarantineHasMessages()
                     self.step()
                 }
                 self.scheduleQuarantineCheck()

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import DequeModule
-
-/// What may be handed out now: everything that is ready, or one message that has to run alone.
+/// What may be handed out now – everything that waits, or one message that has to run alone: a pure state machine.
 ///
-/// A pure state machine.
-///
-/// While a message waits in the quarantine queue nothing new is handed out; when all that is out is settled, it is fetched and
-/// handed out alone. That goes on until the quarantine queue is empty.
+/// While a message waits in the quarantine queue nothing new is handed out. When everything that is out has been settled, that message
+/// is fetched and handed out alone, and so on until the quarantine queue is empty.
 struct QuarantineGate {
     private enum Phase: Hashable {
         case open
@@ -25,63 +21,56 @@ struct QuarantineGate {
     }
 
     private var phase = Phase.open
-    private var ready: Deque<UInt64> = []
-    private var out: TagTable<Void>
-    /// Messages on their way to the quarantine queue.
+    private var waiting: [UInt64] = []
+    /// How many deliveries are out.
+    private var out = 0
+    /// How many messages are on their way to the quarantine queue.
     private var moves = 0
-    /// Something may have come to the quarantine queue since the last fetch was sent.
+    /// Whether a message may have reached the quarantine queue after the last fetch was sent.
     private var isFetchStale = false
     private(set) var isStopped = false
 
-    /// - Parameter prefetch: how many deliveries may be out.
-    init(prefetch: Int) {
-        self.out = TagTable(capacity: prefetch)
-    }
-
-    /// Whether nothing is known to wait to run alone.
+    /// Whether no message is known to wait in quarantine.
     var isOpen: Bool { self.phase == .open }
 
-    /// A message of the subscription's queue has come.
+    /// A message of the subscription's own queue has arrived.
     mutating func arrived(_ tag: UInt64) {
-        self.ready.append(tag)
+        self.waiting.append(tag)
     }
 
-    /// A message waits in the quarantine queue.
+    /// The quarantine queue has messages.
     mutating func quarantineHasMessages() {
         self.isFetchStale = true
         if self.phase == .open { self.phase = .draining }
     }
 
-    /// A message is being moved to the quarantine queue: it stood in front of what is ready, so that nothing may overtake it.
+    /// A message is being moved to the quarantine queue; it stood before those that wait, which must not overtake it.
     mutating func moveBegan() {
         self.moves += 1
         self.quarantineHasMessages()
     }
 
-    /// A message has arrived in the quarantine queue.
+    /// The message has reached the quarantine queue.
     mutating func moveEnded() {
         self.moves -= 1
         self.quarantineHasMessages()
     }
 
-    /// The fetch has brought a message, or found the queue empty.
-    mutating func fetched(_ tag: UInt64?) {
+    /// The fetch has been answered, with a message that is out from now on or because the queue is empty.
+    mutating func fetched(_ hasMessage: Bool) {
         guard self.phase == .fetching else { return }
-        if let tag {
+        if hasMessage {
             self.phase = .alone
-            self.out.insert((), for: tag)
+            self.out += 1
         } else {
             self.phase = self.isFetchStale ? .draining : .open
         }
     }
 
-    /// A delivery has its verdict.
-    ///
-    /// - Returns: whether it was out.
-    mutating func settled(_ tag: UInt64) -> Bool {
-        guard self.out.remove(tag) != nil else { return false }
+    /// One of the deliveries that are out has got its verdict.
+    mutating func settled() {
+        self.out -= 1
         if self.phase == .alone { self.phase = .draining }
-        return true
     }
 
     /// Nothing new is handed out from now on.
@@ -91,18 +80,18 @@ struct QuarantineGate {
 
     /// What to do now.
     ///
-    /// - Parameter isAwaited: whether somebody waits for a delivery. Nothing is fetched before: at the scope's end it would go
-    ///   back and count a return, as if it had been started.
+    /// - Parameter isAwaited: whether a task waits for a delivery. Nothing is fetched before: when the scope ends, the message would
+    ///   go back and count as a return although nobody has started it.
     mutating func next(isAwaited: @autoclosure () -> Bool) -> Step {
         guard !self.isStopped else { return .none }
         switch self.phase {
         case .open:
-            guard !self.ready.isEmpty else { return .none }
-            let tags = Array(self.ready)
-            self.ready = []
-            for tag in tags { self.out.insert((), for: tag) }
+            guard !self.waiting.isEmpty else { return .none }
+            let tags = self.waiting
+            self.waiting = []
+            self.out += tags.count
             return .handOut(tags)
-        case .draining where self.out.isEmpty && self.moves == 0 && isAwaited():
+        case .draining where self.out == 0 && self.moves == 0 && isAwaited():
             self.phase = .fetching
             self.isFetchStale = false
             return .fetch

@@ -5,31 +5,27 @@ import EventBus
 import NIOCore
 import Synchronization
 
-/// What passes between the tasks of a consumer and the event loop: deliveries one way, verdicts the other.
+/// Passes deliveries from the event loop to the tasks of a consumer, and verdicts back.
 final class RabbitDeliveries: Deliveries {
     private typealias Answer = Result<[IncomingMessage]?, any Error>
     private typealias Waiter = CheckedContinuation<[IncomingMessage]?, any Error>
 
     private struct State {
         var arrivals: [IncomingMessage] = []
-        /// The tags that `next()` has returned and that have no verdict yet.
-        var out: TagTable<Void>
         var waiter: Waiter?
         var verdicts: [(tag: UInt64, verdict: Verdict)] = []
         var isStopped = false
         var failure: BusError?
-        /// The loop knows that something is to be collected.
+        /// The loop has been woken and has not collected yet.
         var isWoken = false
-        /// The loop wants to know when somebody waits.
+        /// The loop is to be woken when a task waits.
         var wakesWhenAwaited = false
-        /// The loop is woken when this many verdicts wait: more than one while it will come by itself.
-        var patience = 1
+        /// The loop is woken when this many verdicts wait: more than one while a timer will make it collect anyway.
+        var verdictsToWake = 1
         var wake: (@Sendable () -> Void)?
         var flush: (@Sendable () -> EventLoopFuture<Void>)?
 
-        /// All that has arrived; from now on it can have verdicts.
-        mutating func handOut() -> [IncomingMessage] {
-            for arrival in self.arrivals { self.out.insert((), for: arrival.tag) }
+        mutating func takeArrivals() -> [IncomingMessage] {
             defer { self.arrivals = [] }
             return self.arrivals
         }
@@ -37,11 +33,9 @@ final class RabbitDeliveries: Deliveries {
 
     let generation: UInt64
     let executor: (any TaskExecutor)?
-    private let state: Mutex<State>
+    private let state = Mutex(State())
 
-    /// - Parameter prefetch: how many deliveries may be out.
-    init(generation: UInt64, prefetch: Int, executor: any TaskExecutor) {
-        self.state = Mutex(State(out: TagTable(capacity: prefetch)))
+    init(generation: UInt64, executor: any TaskExecutor) {
         self.generation = generation
         self.executor = executor
     }
@@ -56,31 +50,31 @@ final class RabbitDeliveries: Deliveries {
                     if Task.isCancelled { return (nil, .failure(CancellationError())) }
                     if let failure = state.failure { return (nil, .failure(failure)) }
                     if state.isStopped { return (nil, .success(nil)) }
-                    guard state.arrivals.isEmpty else { return (nil, .success(state.handOut())) }
+                    guard state.arrivals.isEmpty else { return (nil, .success(state.takeArrivals())) }
                     if state.wakesWhenAwaited { wake = state.wake }
                     state.wakesWhenAwaited = false
                     defer { state.waiter = waiter }
                     return (state.waiter, nil)
                 }
                 wake?()
-                // Only one task may wait; a second one takes over.
+                // Only one task can wait; a second one replaces it.
                 earlier?.resume(throwing: CancellationError())
                 if let result { waiter.resume(with: result) }
             }
         } onCancel: {
             self.takeWaiter { _ in }?.resume(throwing: CancellationError())
         }
-        return arrivals?.map { $0.delivery(self.generation) }
+        return arrivals?.map { ReceivedMessage($0).delivery(self.generation) }
     }
 
     func settle(_ delivery: Delivery.ID, _ verdict: Verdict) {
         guard delivery.generation == self.generation else { return }
         let wake = self.state.withLock { state -> (@Sendable () -> Void)? in
-            guard state.failure == nil, state.out.remove(delivery.tag) != nil else { return nil }
+            guard state.failure == nil else { return nil }
             state.verdicts.append((delivery.tag, verdict))
-            // A copy has its way to go before its original is acknowledged: it does not wait for others.
+            // A copy has to be confirmed before its original is acknowledged: it does not wait for other verdicts.
             let isUrgent = if case .done = verdict { false } else { true }
-            guard !state.isWoken, isUrgent || state.verdicts.count >= state.patience else { return nil }
+            guard !state.isWoken, isUrgent || state.verdicts.count >= state.verdictsToWake else { return nil }
             state.isWoken = true
             return state.wake
         }
@@ -106,7 +100,7 @@ final class RabbitDeliveries: Deliveries {
 
     var failure: BusError? { self.state.withLock { $0.failure } }
 
-    /// Whether a task waits in ``next()``; if not, the loop is woken when one does.
+    /// Whether a task waits in ``next()``; if none does, the loop is woken as soon as one does.
     func isAwaited() -> Bool {
         self.state.withLock { state in
             state.wakesWhenAwaited = state.waiter == nil
@@ -126,17 +120,17 @@ final class RabbitDeliveries: Deliveries {
             state.arrivals += arrivals
             guard let waiter = state.waiter else { return (nil, []) }
             state.waiter = nil
-            return (waiter, state.handOut())
+            return (waiter, state.takeArrivals())
         }
         waiter?.resume(returning: taken)
     }
 
-    /// From now on the loop is woken when there are so many verdicts; those that wait already it takes by itself.
+    /// Wakes the loop from now on when this many verdicts wait.
     func wake(atVerdicts count: Int) {
-        self.state.withLock { $0.patience = count }
+        self.state.withLock { $0.verdictsToWake = count }
     }
 
-    /// All verdicts so far.
+    /// The verdicts since the last call.
     func take() -> [(tag: UInt64, verdict: Verdict)] {
         self.state.withLock { state in
             state.isWoken = false
@@ -145,7 +139,7 @@ final class RabbitDeliveries: Deliveries {
         }
     }
 
-    /// Nothing more comes, and verdicts are of no use.
+    /// Ends the deliveries: nothing more arrives, and verdicts have no effect.
     func fail(_ error: BusError) {
         let waiter = self.takeWaiter { state in
             state.failure = state.failure ?? error

@@ -3,8 +3,9 @@
 
 /// Values by delivery tag.
 ///
-/// Tags rise by one, and most leave in the order in which they came: each has a place in a ring, and one that is still there
-/// when the ring has come round is kept aside. So nothing is hashed, and a delivery that stays for hours makes nothing grow.
+/// Tags rise by one, and most leave in the order in which they came: each has a place in a ring, and one that is still there when
+/// its place is needed again moves to a dictionary. So nearly nothing is hashed, and a delivery that stays for hours does not make
+/// the table grow.
 struct TagTable<Value> {
     private struct Entry {
         let tag: UInt64
@@ -17,17 +18,33 @@ struct TagTable<Value> {
 
     /// - Parameter capacity: how many values are expected at the same time.
     init(capacity: Int) {
-        // A power of two, so that a tag's place is found without a division.
+        // A power of two, so that the place of a tag is found without a division.
         let places = 1 << (Int.bitWidth - max(1, capacity - 1).leadingZeroBitCount)
         self.ring = Array(repeating: nil, count: places)
     }
-
-    var isEmpty: Bool { self.count == 0 }
 
     subscript(tag: UInt64) -> Value? {
         let place = self.place(of: tag)
         if let entry = self.ring[place], entry.tag == tag { return entry.value }
         return self.aside.isEmpty ? nil : self.aside[tag]
+    }
+
+    func contains(_ tag: UInt64) -> Bool {
+        if let entry = self.ring[self.place(of: tag)], entry.tag == tag { return true }
+        return !self.aside.isEmpty && self.aside[tag] != nil
+    }
+
+    /// Changes the value of a tag; does nothing and returns `nil` when there is none.
+    @discardableResult
+    mutating func update<Result>(_ tag: UInt64, _ body: (inout Value) -> Result) -> Result? {
+        let place = self.place(of: tag)
+        if var entry = self.ring[place], entry.tag == tag {
+            defer { self.ring[place] = entry }
+            return body(&entry.value)
+        }
+        guard !self.aside.isEmpty, var value = self.aside[tag] else { return nil }
+        defer { self.aside[tag] = value }
+        return body(&value)
     }
 
     /// Adds a value for a tag that has none.
@@ -38,7 +55,7 @@ struct TagTable<Value> {
         self.count += 1
     }
 
-    /// Removes the value of a tag; `nil` when there is none.
+    /// Removes the value of a tag; returns `nil` when there is none.
     @discardableResult
     mutating func remove(_ tag: UInt64) -> Value? {
         let place = self.place(of: tag)

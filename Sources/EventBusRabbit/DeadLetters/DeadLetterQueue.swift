@@ -4,11 +4,11 @@
 import EventBus
 import NIOCore
 
-/// A look at a dead-letter queue, whose order it keeps.
+/// Reads a dead-letter queue without changing its order.
 ///
-/// RabbitMQ gives back what was fetched in its old order only when the channel of one consumer is closed: what several
-/// `basic.get` have fetched comes back in another one. And it puts what is given back behind what has been given back before, so
-/// that a look has to take everything.
+/// RabbitMQ returns unacknowledged messages in their old order only when the channel of a single consumer is closed; what several
+/// `basic.get` fetched returns in another order. And it puts returned messages behind those that were returned before, so that
+/// everything has to be fetched each time.
 final class DeadLetterQueue {
     private static let acknowledgementsAtOnce = 16
 
@@ -27,7 +27,7 @@ final class DeadLetterQueue {
     /// The oldest messages: at most `limit`, and no more once they hold `maximumBytes`.
     ///
     /// To be called once. All are held until the queue is closed.
-    func oldest(_ limit: Int, maximumBytes: Int = .max) async throws -> [IncomingMessage] {
+    func oldest(_ limit: Int, maximumBytes: Int = .max) async throws -> [ReceivedMessage] {
         try Task.checkCancellation()
         let expected = min(try await self.count(on: self.channel), Int(UInt16.max))
         guard expected > 0, limit > 0 else { return [] }
@@ -57,15 +57,15 @@ final class DeadLetterQueue {
         } onCancel: {
             done.fail(CancellationError())
         }
-        return try await self.connection.onLoop { _ in session.value.messages }
+        return try await self.connection.onLoop { _ in session.value.messages }.map(ReceivedMessage.init)
     }
 
-    /// Forgets messages when the queue is closed.
+    /// Removes messages from the queue when it is closed.
     func remove(_ tags: [UInt64]) {
         self.removed += tags
     }
 
-    /// Gives back all that is held and has not been removed, in its old order.
+    /// Returns everything that is held and was not removed, in its old order.
     func close() async throws {
         let channel = self.channel
         guard let session = self.session else { return try await self.closeChannel() }
@@ -73,8 +73,8 @@ final class DeadLetterQueue {
         let expected = try await self.count(on: channel) + received - self.removed.count
         try await self.acknowledge()
         try await self.closeChannel()
-        // RabbitMQ answers before the queue has the messages back, and whoever looks too early would mix up their order for good.
-        // Not for ever, since somebody else may take them as soon as they are back.
+        // RabbitMQ answers before the queue has the messages back, and fetching them too early would change their order for good.
+        // The wait is bounded, since another consumer may take the messages as soon as they are back.
         let other = try await self.connection.openChannel()
         for _ in 0..<400 {
             if try await self.count(on: other) >= expected { break }
@@ -82,10 +82,10 @@ final class DeadLetterQueue {
         }
     }
 
-    /// Acknowledges what has been removed, so that it survives that the channel is closed right afterwards.
+    /// Acknowledges what was removed, in such a way that closing the channel right afterwards does not undo it.
     ///
-    /// Of acknowledgements that come faster than a quorum queue takes them RabbitMQ 3.10 keeps all but 32 in the channel's
-    /// process, and forgets them with it.
+    /// When acknowledgements arrive faster than a quorum queue accepts them, RabbitMQ 3.10 keeps all but 32 in the channel's process
+    /// and loses them with it.
     private func acknowledge() async throws {
         let tags = self.removed.sorted()
         let front = zip(tags, 1...).prefix { $0 == $1 }.count
@@ -102,7 +102,7 @@ final class DeadLetterQueue {
         }
     }
 
-    /// Waits until the queue has carried out what was sent to it: one more consumer is entered behind that.
+    /// Waits until the queue has processed everything sent so far, by adding one more consumer, which the queue does after that.
     private func untilAcknowledged(_ number: Int) async throws {
         try await self.connection.call(.basicQos(prefetch: 1), on: self.channel)
         try await self.connection.call(
@@ -112,7 +112,7 @@ final class DeadLetterQueue {
     }
 
     private func closeChannel() async throws {
-        // Answered after everything before it has been carried out.
+        // The answer comes after everything before it has been processed.
         try await self.connection.call(.channelClose, on: self.channel)
     }
 

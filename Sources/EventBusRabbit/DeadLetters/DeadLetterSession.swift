@@ -3,11 +3,11 @@
 
 import NIOCore
 
-/// Takes everything that waits in a dead-letter queue and keeps the first of it.
+/// Receives everything that waits in a dead-letter queue and keeps the oldest messages.
 ///
 /// Confined to the event loop.
 final class DeadLetterSession: ChannelDelegate {
-    /// When nothing has come for so long, somebody else has taken what is missing: long enough for a broker under load.
+    /// When nothing arrives for this long, another consumer has taken what is missing; long enough for a broker under load.
     private static let silence = TimeAmount.seconds(5)
 
     private let limit: Int
@@ -18,7 +18,7 @@ final class DeadLetterSession: ChannelDelegate {
     private var bytes = 0
     private var lastArrival: NIODeadline
     private(set) var messages: [IncomingMessage] = []
-    /// How many have come, those included that were not kept.
+    /// How many messages have arrived, including those that were not kept.
     private(set) var received = 0
 
     init(
@@ -41,7 +41,7 @@ final class DeadLetterSession: ChannelDelegate {
 
     func received(_ method: ServerMethod) {
         guard case .basicCancel = method else { return }
-        self.done.fail(ConnectionFailure(.cancelled, "the broker cancelled the look at dead letters"))
+        self.done.fail(ConnectionFailure(.cancelled, "the broker cancelled the consumer of dead letters"))
     }
 
     func received(_ message: IncomingMessage) {
@@ -56,10 +56,6 @@ final class DeadLetterSession: ChannelDelegate {
         self.lastArrival = self.eventLoop.now
         if self.received >= self.expected { self.done.succeed() }
     }
-
-    func writabilityChanged() {}
-
-    func blockedChanged(_ isBlocked: Bool) {}
 
     func closed(_ failure: ConnectionFailure) {
         self.done.fail(failure)

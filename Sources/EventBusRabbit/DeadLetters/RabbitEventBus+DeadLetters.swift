@@ -2,26 +2,25 @@
 // Part of swift-event-bus.
 
 public import EventBus
-import Logging
 import NIOCore
 
 extension RabbitEventBus {
-    /// A redrive looks at no more dead letters once it holds so many bytes of bodies.
+    /// A redrive reads no further dead letters once it holds this many bytes of bodies.
     private static let maximumHeldBytes = 64 * 1024 * 1024
 
-    /// The dead letters of a subscription; see ``EventBus/EventBus/deadLetters(of:limit:)``.
+    /// The dead letters of a subscription; see `EventBus.deadLetters(of:limit:)`.
     ///
-    /// Waits until the bus runs. The broker hands over the whole dead-letter queue, up to 65,535 messages, to keep its order.
+    /// Waits until the bus runs. To keep its order, the broker delivers the whole dead-letter queue, up to 65,535 messages.
     public func deadLetters(of subscription: SubscriptionName, limit: Int) async throws -> [DeadLetter] {
         try await self.withDeadLetters(of: subscription) { queue in
             try await queue.oldest(limit).map { $0.deadLetter() }
         }
     }
 
-    /// Gives dead letters to their subscription again; see ``EventBus/EventBus/redrive(_:limit:where:)``.
+    /// Gives dead letters back to their subscription; see `EventBus.redrive(_:limit:where:)`.
     ///
-    /// Waits until the bus runs. Each one is acknowledged after the broker has confirmed its copy. Looks at fewer than `limit`
-    /// when the oldest ones hold more than 64 MiB.
+    /// Waits until the bus runs. A dead letter is acknowledged after the broker has confirmed its copy. Fewer than `limit` are
+    /// considered when the oldest ones take more than 64 MiB.
     public func redrive(
         _ subscription: SubscriptionName,
         limit: Int,
@@ -29,8 +28,8 @@ extension RabbitEventBus {
     ) async throws -> Int {
         try await self.withDeadLetters(of: subscription) { queue in
             var filter = RedriveFilter()
-            var given: [IncomingMessage] = []
-            var doubled: [IncomingMessage] = []
+            var given: [ReceivedMessage] = []
+            var doubled: [ReceivedMessage] = []
             for message in try await queue.oldest(limit, maximumBytes: Self.maximumHeldBytes) {
                 switch filter.step(for: message.deadLetter(), where: isWanted) {
                 case .keep: break
@@ -43,7 +42,7 @@ extension RabbitEventBus {
             let outcomes = await self.send(copies.map(Outgoing.copy), through: self.copies)
             let stored = zip(given, outcomes).filter { $0.1.isConfirmed }.map(\.0)
             let ids = Set(stored.map(\.messageID))
-            queue.remove((stored + doubled.filter { ids.contains($0.messageID) }).map(\.tag))
+            queue.remove((stored + doubled.filter { ids.contains($0.messageID) }).map(\.incoming.tag))
             if let failed = outcomes.first(where: { !$0.isConfirmed }) { throw self.error(failed, subscription) }
             return stored.count
         }
@@ -57,32 +56,24 @@ extension RabbitEventBus {
         }
     }
 
-    /// Opens a connection for the length of `body`; what it has fetched and not removed is given back, in order.
+    /// Opens the dead-letter queue for the length of `body`; what was fetched and not removed goes back in its order.
     private func withDeadLetters<Value: Sendable>(
         of subscription: SubscriptionName,
         _ body: (DeadLetterQueue) async throws -> Value
     ) async throws -> Value {
-        if self.status.isIdle { self.logger.warning("A look at dead letters waits for the bus to run") }
-        try await self.status.untilStarted()
-        let connection = try await self.connect("\(subscription).dead")
-        do {
-            let queue = try await DeadLetterQueue(of: subscription, on: connection)
-            let result: Result<Value, any Error>
-            do { result = .success(try await body(queue)) } catch { result = .failure(error) }
-            try await queue.close()
-            await connection.close()
-            return try result.get()
-        } catch {
-            await connection.close()
-            guard let failure = error as? ConnectionFailure else { throw error }
-            if failure.code == .channelClosed(404) {
+        try await self.withConnection("\(subscription).dead") { connection in
+            do {
+                let queue = try await DeadLetterQueue(of: subscription, on: connection)
+                let result = await Result { try await body(queue) }
+                try await queue.close()
+                return try result.get()
+            } catch let failure as ConnectionFailure where failure.code == .channelClosed(404) {
                 throw BusError(
                     .unknownSubscription,
                     "RabbitMQ: there is no subscription \(subscription)",
                     cause: failure
                 )
             }
-            throw failure.busError(.connectionLost)
         }
     }
 }

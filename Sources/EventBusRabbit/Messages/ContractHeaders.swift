@@ -10,9 +10,9 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// What the headers of a message say, read in one pass.
+/// The headers of a message as the wire contract defines them, read in one pass.
 struct ContractHeaders {
-    /// The id that the producer has given as a property.
+    /// The id that the producer set as a property.
     private(set) var givenID: String?
     var id: String?
     var type: String?
@@ -28,7 +28,7 @@ struct ContractHeaders {
     var returns = 0
     var redrives = 0
     var deliveryCount = 0
-    /// Those that belong neither to the wire contract nor to RabbitMQ.
+    /// The headers that are neither part of the wire contract nor reserved for brokers.
     var others: [String: HeaderValue] = [:]
 
     init(_ message: IncomingMessage) {
@@ -36,71 +36,61 @@ struct ContractHeaders {
         self.givenID = givenID
         let (hasID, hasType) = (givenID != nil, message.places.type > 0)
         let isReadable = message.visitHeaders { name, value in
-            guard !self.note(name, value, hasID: hasID, hasType: hasType) else { return }
-            let name = String(decoding: name, as: UTF8.self)
-            if !Message.isReserved(header: name) { self.others[name] = Self.fieldValue(value).map(HeaderValue.init) }
+            if let known = HeaderName(utf8: name) {
+                self.note(known, value, hasID: hasID, hasType: hasType)
+            } else if !HeaderName.hasReservedPrefix(name) {
+                let name = String(decoding: name, as: UTF8.self)
+                self.others[name] = Self.fieldValue(value)
+            }
         }
-        // A table that cannot be read to its end is as good as none.
+        // A table that cannot be read to its end counts as empty.
         if !isReadable { self = ContractHeaders(givenID: givenID) }
     }
 
     private init(givenID: String?) { self.givenID = givenID }
 
-    /// Notes a header of the wire contract; `false` when it is another one.
-    ///
-    /// Names are told apart by their length first.
-    private mutating func note(
-        _ name: UnsafeRawBufferPointer,
-        _ value: UnsafeRawBufferPointer,
-        hasID: Bool,
-        hasType: Bool
-    ) -> Bool {
-        func isNamed(_ other: StaticString) -> Bool {
-            other.withUTF8Buffer { name.hasSameBytes(as: UnsafeRawBufferPointer($0)) }
+    private mutating func note(_ name: HeaderName, _ value: UnsafeRawBufferPointer, hasID: Bool, hasType: Bool) {
+        switch name {
+        case .id: if !hasID { self.id = self.id ?? Self.text(value) }
+        case .type: if !hasType { self.type = self.type ?? Self.text(value) }
+        case .source: self.source = self.source ?? Self.text(value)
+        case .time: self.time = self.time ?? Self.time(value)
+        case .version: self.version = Self.version(value)
+        case .orderingKey: self.orderingKey = self.orderingKey ?? Self.text(value)
+        case .topic: self.topic = self.topic ?? Self.text(value)
+        case .attempt: self.attempt = Self.count(value)
+        case .returns: self.returns = Self.count(value)
+        case .firstFailedAt: self.firstFailedAt = Self.time(value)
+        case .deadReason: self.deadReason = Self.text(value)
+        case .deadAt: self.deadAt = Self.time(value)
+        case .redrives: self.redrives = Self.count(value)
+        case .deliveryCount: self.deliveryCount = Self.count(value)
+        case .specVersion, .acquiredCount, .death, .carbonCopy, .blindCarbonCopy: break
         }
-        switch name.count {
-        case 7 where isNamed("x-topic"): self.topic = self.topic ?? Self.text(value)
-        case 9 where isNamed("x-attempt"): self.attempt = Self.count(value)
-        case 9 where isNamed("x-returns"): self.returns = Self.count(value)
-        case 9 where isNamed("x-dead-at"): self.deadAt = Self.time(value)
-        case 10 where isNamed("x-redrives"): self.redrives = Self.count(value)
-        case 13 where isNamed("x-dead-reason"): self.deadReason = Self.text(value)
-        case 14 where isNamed("cloudEvents_id"): if !hasID { self.id = self.id ?? Self.text(value) }
-        case 14 where isNamed("x-ordering-key"): self.orderingKey = self.orderingKey ?? Self.text(value)
-        case 15 where isNamed("x-event-version"): self.version = Self.version(value)
-        case 16 where isNamed("cloudEvents_type"): if !hasType { self.type = self.type ?? Self.text(value) }
-        case 16 where isNamed("cloudEvents_time"): self.time = self.time ?? Self.time(value)
-        case 16 where isNamed("x-delivery-count"): self.deliveryCount = Self.count(value)
-        case 17 where isNamed("x-first-failed-at"): self.firstFailedAt = Self.time(value)
-        case 18 where isNamed("cloudEvents_source"): self.source = self.source ?? Self.text(value)
-        case 23 where isNamed("cloudEvents_specversion"): break
-        default: return false
-        }
-        return true
     }
 
-    private static func fieldValue(_ value: UnsafeRawBufferPointer) -> FieldValue? {
+    private static func fieldValue(_ value: UnsafeRawBufferPointer) -> HeaderValue? {
         var buffer = ByteBuffer(bytes: value)
         return try? buffer.readFieldValue()
     }
 
-    /// A header that is text.
+    /// The value of a text header.
     private static func text(_ value: UnsafeRawBufferPointer) -> String? {
         self.bytes(value).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// A header that is a time (RFC 3339).
+    /// The value of a header that holds a time (RFC 3339).
     private static func time(_ value: UnsafeRawBufferPointer) -> Date? {
         self.bytes(value).flatMap { EventCoding.date(from: $0) }
     }
 
-    /// The bytes of a header that is text.
+    /// The bytes of a text header.
     private static func bytes(_ value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         guard value.first == UInt8(ascii: "S"), value.count >= 5 else { return nil }
         return UnsafeRawBufferPointer(rebasing: value[5...])
     }
 
-    /// A header that is a whole number.
+    /// The value of an integer header.
     private static func integer(_ value: UnsafeRawBufferPointer) -> Int64? {
         if value.first == UInt8(ascii: "l"), value.count == 9 {
             return Int64(bigEndian: value.loadUnaligned(fromByteOffset: 1, as: Int64.self))
@@ -109,7 +99,7 @@ struct ContractHeaders {
         return number
     }
 
-    /// A header that counts something; anything else counts nothing.
+    /// The value of a header that counts something; a value of any other type counts as 0.
     private static func count(_ value: UnsafeRawBufferPointer) -> Int {
         Int(min(max(0, Self.integer(value) ?? 0), 1_000_000))
     }

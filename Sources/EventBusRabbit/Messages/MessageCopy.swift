@@ -10,25 +10,26 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// Copies of a message for the other queues of its subscription: body, properties and headers are kept, only what has to be
-/// noted is added, and what RabbitMQ itself has noted is left out.
+/// Copies of a message for the other queues of its subscription.
+///
+/// A copy keeps body, properties and headers, except what the broker noted on the original, and gets the notes that its queue needs.
 enum MessageCopy {
-    /// More than this and the frame might overflow; then foreign headers are left out, since a message that cannot be
-    /// copied would be stuck for ever.
+    /// With more than this, the frame might exceed the limit: foreign headers are left out then, since a message that cannot be
+    /// copied would stay unacknowledged indefinitely.
     static let maximumHeaderBytes = 96 * 1024
     /// The longest reason that is kept, in bytes of UTF-8.
     static let maximumReasonBytes = 2000
 
     /// For the quarantine queue: one more return.
-    static func quarantined(_ message: IncomingMessage, of subscription: SubscriptionName) -> OutgoingMessage {
+    static func quarantined(_ message: ReceivedMessage, of subscription: SubscriptionName) -> OutgoingMessage {
         self.copy(message, to: Topology.quarantine(subscription)) { headers in
-            headers.set(HeaderName.returns, .int(Int64(message.returnsBefore + 1)))
+            headers.set(.returns, .int(Int64(message.returnsBefore + 1)))
         }
     }
 
-    /// For a retry queue: the failures, and a fresh start for the returns.
+    /// For a retry queue: the failures; returns are counted from zero.
     static func retry(
-        _ message: IncomingMessage,
+        _ message: ReceivedMessage,
         of subscription: SubscriptionName,
         after delay: Duration,
         _ failures: Failures
@@ -40,7 +41,7 @@ enum MessageCopy {
 
     /// For the dead-letter queue: the failures and the reason.
     static func dead(
-        _ message: IncomingMessage,
+        _ message: ReceivedMessage,
         of subscription: SubscriptionName,
         reason: String,
         _ failures: Failures,
@@ -48,51 +49,42 @@ enum MessageCopy {
     ) -> OutgoingMessage {
         self.copy(message, to: Topology.dead(subscription)) { headers in
             self.note(failures, in: &headers)
-            headers.set(HeaderName.deadReason, .string(self.cut(reason)))
-            headers.set(HeaderName.deadAt, .string(EventCoding.text(of: time)))
+            headers.set(.deadReason, .string(self.cut(reason)))
+            headers.set(.deadAt, .string(EventCoding.text(of: time)))
         }
     }
 
-    /// For the subscription itself, from the dead-letter queue: everything starts anew, only the redrives go on.
-    static func redriven(_ message: IncomingMessage, of subscription: SubscriptionName) -> OutgoingMessage {
+    /// For the subscription's own queue, from the dead-letter queue: failures and returns are counted from zero, redrives go on.
+    static func redriven(_ message: ReceivedMessage, of subscription: SubscriptionName) -> OutgoingMessage {
         self.copy(message, to: subscription.description) { headers in
-            headers.removeAll { name in
-                switch name {
-                case HeaderName.attempt, HeaderName.returns, HeaderName.firstFailedAt, HeaderName.deadReason,
-                    HeaderName.deadAt:
-                    true
-                default: false
-                }
-            }
-            headers.set(HeaderName.redrives, .int(Int64(message.redrives + 1)))
+            headers.removeAll([.attempt, .returns, .firstFailedAt, .deadReason, .deadAt])
+            headers.set(.redrives, .int(Int64(message.redrives + 1)))
         }
     }
 
     private static func note(_ failures: Failures, in headers: inout HeaderTable) {
-        headers.removeAll { $0 == HeaderName.returns || $0 == HeaderName.firstFailedAt }
-        headers.set(HeaderName.attempt, .int(Int64(failures.count)))
-        if let date = failures.firstAt { headers.append(HeaderName.firstFailedAt, .string(EventCoding.text(of: date))) }
+        headers.removeAll([.returns, .firstFailedAt])
+        headers.set(.attempt, .int(Int64(failures.count)))
+        if let date = failures.firstAt { headers.set(.firstFailedAt, .string(EventCoding.text(of: date))) }
     }
 
     private static func copy(
-        _ message: IncomingMessage,
+        _ message: ReceivedMessage,
         to queue: String,
         _ change: (inout HeaderTable) -> Void
     ) -> OutgoingMessage {
-        var headers = message.headers
-        // A name of bytes that are no UTF-8 grows when they are replaced, perhaps beyond what a table can name.
-        headers.removeAll { HeaderName.isStripped($0) || $0.utf8.count > Message.Limits.shortStringBytes }
-        if headers.encodedLength > self.maximumHeaderBytes {
-            headers.removeAll { !Message.isReserved(header: $0) && $0 != HeaderName.topic }
-        }
+        var headers = message.incoming.headers
+        // Bytes that are not UTF-8 get longer when they are replaced, so that a name may become too long for a table.
+        headers.removeAll { HeaderName.isForBrokers($0) || $0.utf8.count > Message.Limits.shortStringBytes }
+        if headers.encodedLength > self.maximumHeaderBytes { headers.removeAll { !HeaderName.isReserved($0) } }
         if headers.encodedLength > self.maximumHeaderBytes { headers = HeaderTable() }
-        if message.redrives > 0 { headers.set(HeaderName.redrives, .int(Int64(message.redrives))) }
-        headers.set(HeaderName.topic, .string(self.cut(message.topicName, to: Message.Limits.shortStringBytes)))
+        if message.redrives > 0 { headers.set(.redrives, .int(Int64(message.redrives))) }
+        headers.set(.topic, .string(self.cut(message.topicName, to: Message.Limits.shortStringBytes)))
         change(&headers)
-        var properties = message.properties
+        var properties = message.incoming.properties
         properties.deliveryMode = Properties.persistent
         properties.messageID = self.fitting(message.messageID)
-        // An expiration would let the copy vanish; a user id of another user would be refused (RabbitMQ, validated user-id).
+        // The copy would disappear when it expires; the user id of another user would be refused (RabbitMQ, validated user-id).
         properties.expiration = nil
         properties.userID = nil
         properties.clusterID = nil
@@ -108,11 +100,11 @@ enum MessageCopy {
             mandatory: true,
             properties: properties,
             headers: headers,
-            body: message.body
+            body: message.incoming.body
         )
     }
 
-    /// Bytes that are no UTF-8 grow when they are replaced, perhaps beyond what fits.
+    /// Bytes that are not UTF-8 get longer when they are replaced, perhaps too long for a property.
     private static func fitting(_ text: String?) -> String? {
         text.map { self.cut($0, to: Message.Limits.shortStringBytes) }
     }

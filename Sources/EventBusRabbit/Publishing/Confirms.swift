@@ -4,12 +4,12 @@
 import DequeModule
 import NIOCore
 
-/// Which messages of a channel wait for the broker's answer (RabbitMQ, publisher confirms): a pure state machine.
+/// The messages of a channel that wait for the broker's answer (RabbitMQ, publisher confirms): a pure state machine.
 ///
-/// Tags count from 1 in the order of writing. A mandatory message that no queue takes is returned before it is acknowledged;
-/// a return has no tag, so it is matched by message id.
+/// Tags count from 1 in the order of writing. A mandatory message that reaches no queue is returned before it is acknowledged; a
+/// return has no tag, so it is matched by message id.
 struct Confirms<Batch> {
-    /// Who waits: a batch and a place in it.
+    /// Where an answer goes: a batch and an index in it.
     struct Slot {
         let batch: Batch
         let index: Int
@@ -34,30 +34,30 @@ struct Confirms<Batch> {
         var deadline: NIODeadline
         var isReturned = false
         var isAnswered = false
-        /// The waiter has been told that the outcome is unknown; the broker's answer is still to come.
+        /// The outcome was reported as unknown; the broker's answer may still arrive.
         var isAbandoned = false
     }
 
     private var entries: Deque<Entry> = []
     private var firstTag: UInt64 = 1
-    /// Returns come in the order of publishing: where the next is looked for.
+    /// Where to look for the next return first, since returns arrive in the order of publishing.
     private var returnHint: UInt64 = 1
 
-    /// How many messages wait for the broker's answer, and their bytes.
+    /// How many messages wait for the broker's answer, and how many bytes they have.
     private(set) var outstanding = 0
     private(set) var outstandingBytes = 0
 
-    /// When the oldest waiter has waited long enough.
+    /// The deadline of the oldest message whose outcome is open.
     var nextDeadline: NIODeadline? { self.entries.first { !$0.isAnswered && !$0.isAbandoned }?.deadline }
 
-    /// A message has been written.
+    /// A message was written.
     mutating func published(_ slot: Slot, messageID: String?, size: Int, deadline: NIODeadline) {
         self.entries.append(Entry(slot: slot, messageID: messageID, size: size, deadline: deadline))
         self.outstanding += 1
         self.outstandingBytes += size
     }
 
-    /// A message came back since no queue took it.
+    /// A message was returned because it reached no queue.
     mutating func returned(messageID: String?) {
         let start = self.returnHint > self.firstTag ? Int(self.returnHint - self.firstTag) : 0
         let indices = Array(start..<max(start, self.entries.count)) + Array(0..<min(start, self.entries.count))
@@ -79,7 +79,7 @@ struct Confirms<Batch> {
         self.answer(tag, multiple, .refused)
     }
 
-    /// Ends the waiting of those that have waited long enough; the broker's late answers are still understood.
+    /// Gives up messages whose deadline has passed; late answers of the broker are still matched.
     mutating func expire(now: NIODeadline) -> [Resolution] {
         var resolutions: [Resolution] = []
         for index in self.entries.indices where !self.entries[index].isAnswered && !self.entries[index].isAbandoned {
@@ -90,12 +90,12 @@ struct Confirms<Batch> {
         return resolutions
     }
 
-    /// Starts the waiting anew, for example when the broker begins or stops to hold messages back.
+    /// Extends all deadlines, for example when the broker starts or stops holding messages back.
     mutating func extend(to deadline: NIODeadline) {
         for index in self.entries.indices { self.entries[index].deadline = deadline }
     }
 
-    /// The channel is gone: nobody will answer.
+    /// The channel is gone, and no answer will arrive.
     mutating func fail() -> [Resolution] {
         let open = self.entries.filter { !$0.isAnswered && !$0.isAbandoned }
         self.entries = []
@@ -105,7 +105,7 @@ struct Confirms<Batch> {
     }
 
     private mutating func answer(_ tag: UInt64, _ multiple: Bool, _ answer: Answer) -> [Resolution] {
-        // Tag 0 with `multiple` means all so far (AMQP 0-9-1 §1.8.3.13).
+        // Tag 0 with `multiple` means all messages so far (AMQP 0-9-1 §1.8.3.13).
         let last = tag == 0 && multiple ? self.entries.count - 1 : self.index(of: tag)
         guard let last, last < self.entries.count, last >= 0 else { return [] }
         var resolutions: [Resolution] = []

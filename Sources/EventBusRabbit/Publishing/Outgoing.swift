@@ -3,11 +3,11 @@
 
 import EventBus
 
-/// What can be sent.
+/// A message to send.
 enum Outgoing: Sendable {
-    /// For the exchange of all events.
+    /// For the events exchange.
     case event(Message)
-    /// For one of a subscription's own queues.
+    /// For one of a subscription's queues.
     case copy(OutgoingMessage)
 
     var id: String? {

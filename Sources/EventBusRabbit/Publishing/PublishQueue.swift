@@ -5,12 +5,12 @@ import EventBus
 import NIOCore
 import Synchronization
 
-/// Messages that are to be sent together, and who waits for their outcomes.
+/// Messages to send together, and where their outcomes go.
 struct PublishBatch: Sendable {
     enum Sink: Sendable {
-        /// One answer when all outcomes are there.
+        /// Resumed once, when all outcomes are known.
         case all(CheckedContinuation<[PublishOutcome], Never>)
-        /// Outcomes as they come, on the event loop or at once where nothing can be sent.
+        /// Called as outcomes become known: on the event loop, or at once if nothing can be sent.
         case each(@Sendable ([(index: Int, outcome: PublishOutcome)]) -> Void)
     }
 
@@ -26,9 +26,9 @@ struct PublishBatch: Sendable {
     }
 }
 
-/// Where tasks leave batches for one channel of the publishing connection: one wake-up of the event loop however many come.
+/// The batches for one channel of the publishing connection; the event loop is woken once, however many are added.
 ///
-/// Before the first connection batches wait; while there is none they are answered at once.
+/// Batches wait for the first connection. When a connection has been lost, they fail at once until there is a new one.
 final class PublishQueue: Sendable {
     private enum Phase {
         case starting
@@ -45,14 +45,9 @@ final class PublishQueue: Sendable {
 
     private let state = Mutex(State())
 
-    /// Whether the first connection has yet to come.
-    var isStarting: Bool {
-        self.state.withLock { if case .starting = $0.phase { true } else { false } }
-    }
-
-    /// Takes a batch; its sink is called exactly once per message.
+    /// Adds a batch; its sink gets exactly one outcome for each message.
     ///
-    /// - Returns: what to cancel it by.
+    /// - Returns: the id to cancel it by.
     @discardableResult
     func submit(_ batch: PublishBatch) -> UInt64 {
         let (id, wake, error) = self.state.withLock { state -> (UInt64, (@Sendable () -> Void)?, BusError?) in
@@ -68,7 +63,7 @@ final class PublishQueue: Sendable {
         return id
     }
 
-    /// Takes back a batch that still waits.
+    /// Removes a batch that still waits.
     func cancel(_ id: UInt64, _ error: BusError) {
         let batch = self.state.withLock { state in
             state.batches.firstIndex { $0.id == id }.map { state.batches.remove(at: $0).batch }
@@ -76,7 +71,7 @@ final class PublishQueue: Sendable {
         batch?.resolve(.notSent(error))
     }
 
-    /// There is a connection: `wake` makes it take what waits.
+    /// There is a connection; `wake` makes it take the batches that wait.
     func attach(_ wake: @escaping @Sendable () -> Void) {
         self.state.withLock {
             $0.phase = .up(wake)
@@ -85,7 +80,7 @@ final class PublishQueue: Sendable {
         wake()
     }
 
-    /// There is no connection: what waits is answered, and so is what comes.
+    /// There is no connection: batches that wait fail, and so do new ones.
     func detach(_ error: BusError) {
         let batches = self.state.withLock { state in
             state.phase = .down(error)
@@ -95,12 +90,12 @@ final class PublishQueue: Sendable {
         for entry in batches { entry.batch.resolve(.notSent(error)) }
     }
 
-    /// All that waits, for the connection.
-    func take() -> [(id: UInt64, batch: PublishBatch)] {
+    /// The batches that wait, for the connection to send.
+    func take() -> [PublishBatch] {
         self.state.withLock { state in
             state.isWoken = false
             defer { state.batches = [] }
-            return state.batches
+            return state.batches.map(\.batch)
         }
     }
 }

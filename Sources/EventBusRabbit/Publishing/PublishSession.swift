@@ -5,20 +5,20 @@ import DequeModule
 import EventBus
 import NIOCore
 
-/// Writes the batches of a ``PublishQueue`` to one channel and hands out the broker's answers.
+/// Writes the batches of a ``PublishQueue`` to one channel and passes the broker's answers on.
 ///
 /// Confined to the event loop.
 final class PublishSession: ChannelDelegate {
-    /// How much may be on its way unanswered.
+    /// How many messages, and how many bytes of them, may be sent without an answer.
     static let maximumOutstanding = 4096
     static let maximumOutstandingBytes = 16 * 1024 * 1024
 
-    /// A batch that has been taken from the queue and is not answered as a whole.
+    /// A batch that was taken from the queue and has outcomes that are not known yet.
     private final class Pending {
         let sink: PublishBatch.Sink
         var outcomes: [PublishOutcome]
         var remaining: Int
-        /// The messages whose outcomes are to be reported at the end of this turn.
+        /// The messages whose outcomes are reported at the end of this turn.
         var fresh: [Int] = []
 
         init(_ batch: PublishBatch) {
@@ -42,7 +42,7 @@ final class PublishSession: ChannelDelegate {
     private var confirms = Confirms<Pending>()
     private var waiting: Deque<Waiting> = []
     private var pendingCount = 0
-    /// Those with something to report.
+    /// The batches with something to report.
     private var touched: [Pending] = []
     private var isTimerSet = false
     private var idleWaiters: [EventLoopPromise<Void>] = []
@@ -53,19 +53,18 @@ final class PublishSession: ChannelDelegate {
         _ queue: PublishQueue,
         _ channel: AMQPChannel,
         _ handler: ConnectionHandler,
-        _ eventLoop: any EventLoop,
         timeout: TimeAmount
     ) {
         self.queue = queue
         self.channel = channel
         self.handler = handler
-        self.eventLoop = eventLoop
+        self.eventLoop = handler.eventLoop
         self.timeout = timeout
-        self.lastAnswer = eventLoop.now
+        self.lastAnswer = self.eventLoop.now
         channel.delegate = self
     }
 
-    /// Succeeds when nobody waits for an outcome, or when the time is over.
+    /// Succeeds when every outcome is known, or after the time limit.
     func untilIdle(within timeout: TimeAmount) -> EventLoopFuture<Void> {
         let promise = self.eventLoop.makePromise(of: Void.self)
         let deadline = self.eventLoop.scheduleTask(in: timeout) { promise.succeed() }
@@ -75,10 +74,10 @@ final class PublishSession: ChannelDelegate {
         return promise.futureResult
     }
 
-    /// Takes what waits in the queue.
+    /// Takes the batches that wait in the queue.
     func drain() {
         let deadline = self.eventLoop.now + self.timeout
-        for (_, batch) in self.queue.take() {
+        for batch in self.queue.take() {
             guard self.failure == nil else {
                 batch.resolve(.notSent(BusError(.unavailable, "RabbitMQ: connection was lost")))
                 continue
@@ -133,11 +132,11 @@ final class PublishSession: ChannelDelegate {
         let error = failure.busError(.unavailable)
         while let head = self.waiting.popFirst() { self.resolve(head.slot, .notSent(error)) }
         self.report()
-        // The broker may have closed only this channel: a connection without it could never publish again.
+        // If the broker closed only this channel, the connection could not publish any more.
         self.handler.fail(failure)
     }
 
-    // MARK: Steps
+    // MARK: Effects
 
     private var hasRoom: Bool {
         self.confirms.outstanding < PublishSession.maximumOutstanding
@@ -146,12 +145,12 @@ final class PublishSession: ChannelDelegate {
     }
 
     private func pump() {
-        // What is appended is not written yet, so writability cannot say when to stop within a turn.
+        // Nothing is written before the end of the turn, so writability does not limit how much is appended in it.
         var turn = 0
         let deadline = self.eventLoop.now + self.timeout
         while self.hasRoom, turn < 1024 * 1024, let head = self.waiting.popFirst() {
-            do throws(WireError) {
-                let size = try self.handler.write { buffer throws(WireError) -> Int in
+            do throws(CodecError) {
+                let size = try self.handler.write { buffer throws(CodecError) -> Int in
                     let start = buffer.writerIndex
                     try self.encode(head.message, into: &buffer)
                     return buffer.writerIndex - start
@@ -172,7 +171,7 @@ final class PublishSession: ChannelDelegate {
         }
     }
 
-    private func encode(_ message: Outgoing, into buffer: inout ByteBuffer) throws(WireError) {
+    private func encode(_ message: Outgoing, into buffer: inout ByteBuffer) throws(CodecError) {
         let (channel, maximumFrame) = (self.channel.number, self.handler.frameMax)
         switch message {
         case .event(let message):
@@ -197,14 +196,14 @@ final class PublishSession: ChannelDelegate {
         let now = self.eventLoop.now
         while let head = self.waiting.first, head.deadline <= now {
             self.waiting.removeFirst()
-            let reason = self.handler.isBlocked ? "the broker takes no messages" : "the broker is too slow"
+            let reason = self.handler.isBlocked ? "the broker accepts no messages" : "the broker is too slow"
             self.resolve(head.slot, .notSent(BusError(.unavailable, "RabbitMQ: \(reason)")))
         }
         let expired = self.confirms.expire(now: now)
         self.resolve(expired)
         self.report()
-        // RabbitMQ can lose confirms. A broker that holds messages back on purpose is not suspect, nor is one that answers
-        // for others: then one queue is at fault, and the other topics should not suffer.
+        // RabbitMQ can lose confirms, so the connection is replaced. Not when the broker holds messages back on purpose, and not when
+        // it answers for other messages: then one queue is at fault, and other topics must not suffer.
         if !expired.isEmpty, !self.handler.isBlocked, now - self.lastAnswer >= self.timeout {
             self.handler.fail(ConnectionFailure(.silent, "the broker did not confirm a message"))
         }
@@ -230,7 +229,7 @@ final class PublishSession: ChannelDelegate {
         pending.fresh.append(slot.index)
     }
 
-    /// Tells the waiters, once per turn.
+    /// Passes outcomes on, once per turn.
     private func report() {
         guard !self.touched.isEmpty || !self.idleWaiters.isEmpty else { return }
         let touched = self.touched

@@ -40,7 +40,7 @@ struct ConnectionHandlerTests {
             try self.channel.writeInbound(buffer)
         }
 
-        /// What this side has written since the last look: class and method, or the type of other frames.
+        /// What this side has written since the last call: class and method, or the type of other frames.
         func written() throws -> [String] {
             var decoder = FrameDecoder(maximumFrame: 1 << 20)
             var texts: [String] = []
@@ -69,7 +69,7 @@ struct ConnectionHandlerTests {
         }
     }
 
-    @Test("The handshake is greeting, login, tuning and opening")
+    @Test("The handshake consists of greeting, login, tuning and opening")
     func handshake() throws {
         let script = try Script()
         #expect(try script.written() == ["AMQP"])
@@ -78,7 +78,7 @@ struct ConnectionHandlerTests {
         #expect(try script.opened.wait().frameMax == 4096)
     }
 
-    @Test("Heartbeats are sent, and a silent broker is given up")
+    @Test("Heartbeats are sent, and the connection to a silent broker is closed")
     func heartbeats() throws {
         let script = try Script()
         try script.open()
@@ -92,7 +92,7 @@ struct ConnectionHandlerTests {
         #expect(!script.channel.isActive)
     }
 
-    @Test("Requests are answered in order, and all that are open fail with the channel")
+    @Test("Requests are answered in order, and all open ones fail with the channel")
     func requests() throws {
         let script = try Script()
         try script.open()
@@ -135,7 +135,7 @@ struct ConnectionHandlerTests {
         #expect(script.handler.failure?.code == .silent)
     }
 
-    @Test("Bytes that are no AMQP end the connection with an error that says so", arguments: [false, true])
+    @Test("Bytes that are not AMQP end the connection with an error that says so", arguments: [false, true])
     func malformed(_ isOpen: Bool) throws {
         let script = try Script()
         if isOpen { try script.open() }
@@ -145,14 +145,14 @@ struct ConnectionHandlerTests {
         if !isOpen { #expect(throws: ConnectionFailure.self) { try script.opened.wait() } }
     }
 
-    @Test("Before the tuning no large frame is accepted, so that nesting is bounded")
+    @Test("Before the tuning large frames are refused, so that nesting is bounded")
     func earlyFrames() throws {
         let script = try Script()
         try script.channel.writeInbound(ByteBuffer(bytes: [1, 0, 0, 0, 0, 0x10, 0]))
         #expect(script.handler.failure?.code == .malformed)
     }
 
-    @Test("A lost socket and a close of the broker are told to everyone who waits")
+    @Test("When the socket is lost or the broker closes, everything that waits fails")
     func closing() throws {
         let script = try Script()
         try script.open()
@@ -169,7 +169,7 @@ struct ConnectionHandlerTests {
         #expect(throws: ConnectionFailure.self) { try lost.opened.wait() }
     }
 
-    @Test("The broker's alarm is told and taken back")
+    @Test("The broker's alarm is reported, and so is its end")
     func blocked() throws {
         let script = try Script()
         try script.open()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
 import NIOCore
 import Testing
 
@@ -33,7 +34,7 @@ struct ConnectionStateTests {
         if case .fail(let failure, _) = action { failure.code } else { nil }
     }
 
-    @Test("The login says who it is and what the client can do")
+    @Test("The login contains the name, the credentials and the capabilities of the client")
     func login() {
         var state = self.state()
         guard case .send(let methods) = state.received(Self.start),
@@ -48,14 +49,14 @@ struct ConnectionStateTests {
             return
         }
         #expect(
-            Set(capabilities.map(\.0)).isSuperset(of: [
+            Set(capabilities.keys).isSuperset(of: [
                 "consumer_cancel_notify", "connection.blocked", "basic.nack", "publisher_confirms",
             ])
         )
     }
 
     @Test(
-        "Limits are the smaller wish, and heartbeats are never switched off",
+        "Limits are the smaller of both wishes, and heartbeats are never disabled",
         arguments: [
             (0, 0, 0, 2047, 131_072, 15), (10, 4096, 60, 10, 4096, 15), (65535, 1_000_000, 5, 2047, 131_072, 5),
         ] as [(UInt16, UInt32, UInt16, UInt16, Int, UInt16)]
@@ -83,7 +84,9 @@ struct ConnectionStateTests {
         #expect(state.isRunning)
     }
 
-    @Test("A broker without the login mechanism, with tiny frames or with methods out of turn is given up")
+    @Test(
+        "The connection fails if the broker lacks the login mechanism, wants tiny frames or sends methods out of order"
+    )
     func refusals() {
         var external = self.state(.certificate)
         #expect(self.failure(external.received(Self.start)) == .malformed)
@@ -97,7 +100,7 @@ struct ConnectionStateTests {
         #expect(self.failure(again.received(Self.start)) == .malformed)
     }
 
-    @Test("A close of the broker is answered, with its code and text kept")
+    @Test("When the broker closes, it gets an answer, and its code and text are kept")
     func closedByBroker() {
         var state = self.running()
         guard case .fail(let failure, .connectionCloseOk?) = state.received(.connectionClose(code: 320, text: "FORCED"))
@@ -107,12 +110,12 @@ struct ConnectionStateTests {
         }
         #expect(failure == ConnectionFailure(.closedByBroker(320), "320 FORCED"))
         guard case .none = state.lost(), case .none = state.close() else {
-            Issue.record("told twice")
+            Issue.record("reported twice")
             return
         }
     }
 
-    @Test("Closing from here ends with the broker's answer, or with the socket")
+    @Test("Closing from this side ends with the broker's answer or with the socket")
     func closing() {
         var answered = self.running()
         guard case .send = answered.close(), case .none = answered.received(.connectionBlocked(reason: "")) else {
@@ -127,7 +130,7 @@ struct ConnectionStateTests {
         #expect(self.failure(lost.lost()) == .lost)
     }
 
-    @Test("A silent peer is sent heartbeats and then given up")
+    @Test("A silent peer gets heartbeats until the connection is closed")
     func heartbeats() {
         func time(_ seconds: Double) -> NIODeadline { .uptimeNanoseconds(UInt64(seconds * 1_000_000_000)) }
         var heartbeats = Heartbeats(interval: .seconds(10), now: time(0))

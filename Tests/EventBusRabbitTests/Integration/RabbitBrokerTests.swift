@@ -10,10 +10,10 @@ import Testing
 @testable import EventBusRabbit
 
 extension RabbitIntegration {
-    /// What the conformance suite cannot ask of every backend.
+    /// Behavior that the conformance suite cannot require of every backend.
     @Suite("RabbitMQ in particular", .enabled(if: Broker.url != nil), .serialized, .timeLimit(.minutes(2)))
     struct RabbitBrokerTests {
-        /// A subscription of this test, deleted afterwards unless it is to be kept.
+        /// Creates a subscription for one test and deletes it afterwards unless it is to be kept.
         private func withSubscription(
             _ ordering: Ordering = .none,
             isKept: Bool = false,
@@ -66,7 +66,9 @@ extension RabbitIntegration {
             }
         }
 
-        @Test("A body and a routing key from a foreign program arrive, with a stable id over retry and dead letter")
+        @Test(
+            "A body and a routing key from another program arrive, and the id stays the same through retry and dead letter"
+        )
         func foreign() async throws {
             try await Broker.withBus { bus in
                 try await self.withSubscription { subscription, topic in
@@ -83,7 +85,7 @@ extension RabbitIntegration {
                         try await deliveries.flush()
                     }
                     let dead = try #require(try await Broker.peek(Topology.dead(subscription.name)).first)
-                    #expect(dead.message().topic.name == "\(topic)..odd")
+                    #expect(ReceivedMessage(dead).topicName == "\(topic)..odd")
                     #expect(dead.headers["x-death"] == nil)
                     #expect(dead.headers["x-dead-reason"] == .string("odd"))
                     #expect(dead.headers["x-attempt"] == .int(2))
@@ -91,11 +93,11 @@ extension RabbitIntegration {
             }
         }
 
-        @Test("Headers that nest deeply or are RabbitMQ's own do no harm")
+        @Test("Headers that nest deeply or belong to RabbitMQ do no harm")
         func nested() async throws {
-            var value = FieldValue.int(1)
+            var value = HeaderValue.int(1)
             for _ in 0..<40 { value = .array([value]) }
-            let headers: [(String, FieldValue)] = [
+            let headers: [(String, HeaderValue)] = [
                 ("deep", value), ("x-delivery-count", .int(9)), ("x-attempt", .string("many")), ("kept", .string("v")),
             ]
             try await Broker.withBus { bus in
@@ -115,13 +117,13 @@ extension RabbitIntegration {
             }
         }
 
-        @Test("Another argument of an existing queue is named")
+        @Test("The error names the argument in which an existing queue differs")
         func mismatch() async throws {
             try await Broker.withBus { bus in
                 try await self.withSubscription { subscription, _ in
                     try await Broker.withChannel { connection, channel in
                         let quarantined = Topology.quarantine(subscription.name)
-                        let arguments: [(String, FieldValue)] = [
+                        let arguments: [(String, HeaderValue)] = [
                             ("x-queue-type", .string("quorum")), ("x-max-length", .int(5)),
                         ]
                         let declare = ClientMethod.queueDeclare(name: quarantined, passive: false, arguments: arguments)
@@ -146,7 +148,7 @@ extension RabbitIntegration {
                         try await Broker.delete([subscription.name.description])
                         do {
                             _ = try await next
-                            Issue.record("the scope goes on")
+                            Issue.record("the scope continues")
                         } catch let error as BusError {
                             #expect(error.code == .connectionLost)
                         }
@@ -155,7 +157,7 @@ extension RabbitIntegration {
             }
         }
 
-        @Test("A wrong password and an unreachable broker are told without waiting")
+        @Test("A wrong password and an unreachable broker are reported at once")
         func unreachable() async throws {
             let url = try #require(Broker.url)
             let wrong = "amqp://guest:geheim@" + url.replacing("amqp://", with: "").split(separator: "@").last!
@@ -206,7 +208,7 @@ extension RabbitIntegration {
         }
 
         @Test(
-            "During an alarm publishing ends honestly in time, and goes on afterwards",
+            "During an alarm publishing fails in time, and it works again afterwards",
             .enabled(if: Broker.control != nil)
         )
         func alarm() async throws {
@@ -218,7 +220,7 @@ extension RabbitIntegration {
                 #expect(await bus.publish([message])[0].isUnroutable)
                 let alarm = try await Broker.shell("\(control) set_vm_memory_high_watermark 0")
                 #expect(alarm == 0)
-                // The broker tells of the alarm only after the first message, which it does not read any further.
+                // The broker reports the alarm only after the first message, and reads nothing after it.
                 let outcomes = [await bus.publish([message])[0], await bus.publish([message])[0]]
                 let status = try await Broker.shell("\(control) set_vm_memory_high_watermark 0.4")
                 #expect(status == 0)
@@ -234,7 +236,7 @@ extension RabbitIntegration {
             }
         }
 
-        @Test("A cut of all connections is survived without a loss", .enabled(if: Broker.control != nil))
+        @Test("Nothing is lost when all connections are cut", .enabled(if: Broker.control != nil))
         func recovery() async throws {
             let control = try #require(Broker.control)
             try await self.survive {
@@ -244,7 +246,7 @@ extension RabbitIntegration {
         }
 
         @Test(
-            "A broker that is killed and started again is survived without a loss",
+            "Nothing is lost when the broker is killed and started again",
             .enabled(if: Broker.restart != nil)
         )
         func restart() async throws {
@@ -255,15 +257,15 @@ extension RabbitIntegration {
             }
         }
 
-        /// Publishes before, during and after a disturbance: all that was confirmed has to arrive.
+        /// Publishes before, during and after a disturbance; everything that was confirmed must arrive.
         private func survive(_ disturb: @escaping @Sendable () async throws -> Void) async throws {
             try await Broker.withBus { bus in
-                // Deleting a retry queue just after a start of the broker can end what carries all retry queues
-                // (RabbitMQ 3.10: rabbit_fifo_dlx_sup reaches its restart intensity), and no other one can be declared.
+                // Deleting a retry queue just after a start of the broker can end the process that serves all retry queues
+                // (RabbitMQ 3.10: rabbit_fifo_dlx_sup reaches its restart intensity), and then no other can be declared.
                 try await self.withSubscription(isKept: true) { subscription, topic in
                     let handled = Handled()
                     try await bus.withDeliveries(to: subscription) { _ in }
-                    // A queue that was declared just before a kill can be lost (RabbitMQ 3.10).
+                    // RabbitMQ 3.10 can lose a queue that was declared just before a kill.
                     if Broker.restart != nil { try await Task.sleep(for: .seconds(5)) }
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         group.addTask { try await handled.consume(subscription, from: bus) }
@@ -295,7 +297,7 @@ extension RabbitIntegration {
     }
 }
 
-/// The ids of what a consumer has handled; it opens its subscription again when it is interrupted.
+/// A consumer that opens its subscription again when it is interrupted, and the ids of what it has handled.
 private final class Handled: Sendable {
     private let state = Mutex<Set<String>>([])
 

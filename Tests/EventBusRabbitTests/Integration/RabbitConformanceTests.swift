@@ -8,7 +8,7 @@ import Testing
 @testable import EventBusRabbit
 
 extension RabbitIntegration {
-    @Suite("RabbitMQ keeps the contract", .enabled(if: Broker.url != nil), .serialized)
+    @Suite("RabbitMQ fulfills the contract", .enabled(if: Broker.url != nil), .serialized)
     struct RabbitConformanceTests {
         private struct Harness: EventBusHarness {
             let bus: any EventBus
@@ -18,7 +18,7 @@ extension RabbitIntegration {
             }
         }
 
-        @Test(arguments: EventBusConformance.cases)
+        @Test("The case passes", arguments: EventBusConformance.cases)
         func conforms(_ testCase: EventBusConformance.Case) async throws {
             try await Broker.withBus { bus in
                 try await testCase.run(on: Harness(bus: bus))

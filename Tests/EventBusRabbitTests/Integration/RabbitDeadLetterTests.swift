@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusTesting
 import NIOCore
 import Testing
 
@@ -10,7 +11,7 @@ import Testing
 extension RabbitIntegration {
     @Suite("Dead letters on RabbitMQ", .enabled(if: Broker.url != nil), .serialized, .timeLimit(.minutes(2)))
     struct RabbitDeadLetterTests {
-        /// A subscription with so many dead letters, whose bodies are their numbers from 1; deleted afterwards.
+        /// Creates a subscription with this many dead letters, whose bodies are their numbers from 1, and deletes it afterwards.
         private func withDeadLetters(
             _ count: Int,
             _ body: (RabbitEventBus, Subscription) async throws -> Void
@@ -21,7 +22,7 @@ extension RabbitIntegration {
                 do {
                     try await bus.withDeliveries(to: subscription) { _ in }
                     for number in 1...count {
-                        let headers: [(String, FieldValue)] = [
+                        let headers: [(String, HeaderValue)] = [
                             ("x-topic", .string("\(word).event")), ("x-dead-reason", .string("reason \(number)")),
                             ("x-foreign", .int(Int64(number))),
                         ]
@@ -31,6 +32,10 @@ extension RabbitIntegration {
                             exchange: "",
                             headers: headers
                         )
+                    }
+                    // The messages are published without confirms.
+                    try await eventually(within: .seconds(10), "all dead letters") {
+                        try await Broker.count(Topology.dead(subscription.name)) == count
                     }
                     try await body(bus, subscription)
                 } catch {
@@ -43,7 +48,7 @@ extension RabbitIntegration {
 
         private func text(_ message: Message) -> String { String(decoding: message.body, as: UTF8.self) }
 
-        @Test("Looks that follow each other without a pause find everything in order")
+        @Test("Reading again and again without a pause finds everything in order")
         func looks() async throws {
             try await self.withDeadLetters(20) { _, subscription in
                 try await Broker.withChannel { connection, _ in
@@ -52,7 +57,7 @@ extension RabbitIntegration {
                         var seen: [String] = []
                         // Sometimes all of them, sometimes only some.
                         for message in try await queue.oldest([20, 7, 1, 15][round % 4]) {
-                            seen.append(String(buffer: message.body))
+                            seen.append(String(buffer: message.incoming.body))
                         }
                         try await queue.close()
                         #expect(seen == (1...seen.count).map { "\($0)" })
@@ -62,7 +67,9 @@ extension RabbitIntegration {
             }
         }
 
-        @Test("What another program has put aside is listed and redriven with its headers, under a stable id")
+        @Test(
+            "Dead letters from another program are listed and redriven with their headers, and their ids stay the same"
+        )
         func foreign() async throws {
             try await self.withDeadLetters(2) { bus, subscription in
                 let letters = try await bus.deadLetters(of: subscription.name)
@@ -82,7 +89,7 @@ extension RabbitIntegration {
             }
         }
 
-        @Test("Of hundreds those that are wanted go and the others stay in order, however they are mixed")
+        @Test("Of hundreds the wanted ones are redriven and the others stay in order, however they are mixed")
         func many() async throws {
             try await self.withDeadLetters(200) { bus, subscription in
                 let name = subscription.name

@@ -9,8 +9,8 @@ import Testing
 @testable import EventBusRabbit
 
 extension RabbitIntegration {
-    /// Needs a broker with TLS whose certificate names only `localhost`: `RABBITMQ_TLS_URL`, the authority that has signed the certificate,
-    /// and another authority.
+    /// Needs a broker with TLS whose certificate names only `localhost`: `RABBITMQ_TLS_URL`, the authority that signed the
+    /// certificate, and another authority.
     @Suite("RabbitMQ over TLS", .enabled(if: Broker.tlsURL != nil), .timeLimit(.minutes(1)))
     struct RabbitTLSTests {
         private func connect(_ host: String, _ query: String) async throws {
@@ -50,7 +50,7 @@ extension RabbitIntegration {
             }
         }
 
-        @Test("A name that the certificate has may stand for an address")
+        @Test("The certificate may be checked against a name although the host is an address")
         func namedAddress() async throws {
             try await self.connect("127.0.0.1", "cacertfile=\(Broker.authority)&server_name_indication=localhost")
         }

@@ -13,7 +13,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-@Suite("Events on their way to the socket")
+@Suite("Encoding of events")
 struct EventEncoderTests {
     private static let message = Message(
         id: "0198c3f0-7d1e-7a52-8d4f-3f0b6f3a9c11",
@@ -55,7 +55,7 @@ struct EventEncoderTests {
         },
     ]
 
-    @Test("The frames are those that the plain way gives", arguments: Self.messages)
+    @Test("The frames equal those of the generic encoder", arguments: Self.messages)
     func frames(_ message: Message) throws {
         var expected = ByteBuffer(string: "before")
         try FrameEncoder.publish(OutgoingMessage(message), channel: 9, maximumFrame: 4096, into: &expected)
@@ -64,17 +64,17 @@ struct EventEncoderTests {
         #expect(written == expected)
     }
 
-    @Test("Headers that do not fit into a frame leave nothing behind")
+    @Test("Headers that do not fit into a frame leave nothing in the buffer")
     func tooLarge() {
         let message = Self.changed { $0.headers = ["h": .string(String(repeating: "x", count: 4096))] }
         var buffer = ByteBuffer(string: "before")
-        #expect(throws: WireError.self) {
+        #expect(throws: CodecError.self) {
             try EventEncoder.publish(message, channel: 9, maximumFrame: 4096, into: &buffer)
         }
         #expect(buffer == ByteBuffer(string: "before"))
     }
 
-    @Test("What was encoded is decoded again", arguments: Self.messages.prefix(8))
+    @Test("What was encoded can be decoded", arguments: Self.messages.prefix(8))
     func roundTrip(_ message: Message) throws {
         var buffer = ByteBuffer()
         try EventEncoder.publish(message, channel: 9, maximumFrame: 4096, into: &buffer)
@@ -92,9 +92,9 @@ struct EventEncoderTests {
             }
         }
         var expected = message
-        // Whether somebody has to listen is a matter between producer and bus.
+        // Whether a subscriber is required concerns only producer and bus.
         expected.requiresSubscriber = true
         let incoming = try #require(content)
-        #expect(incoming.delivery(1).message == expected)
+        #expect(ReceivedMessage(incoming).message() == expected)
     }
 }

@@ -14,37 +14,41 @@ struct ForeignMessageTests {
         exchange: String = "events",
         redelivered: Bool = false,
         _ properties: Properties = Properties(),
-        _ headers: [(String, FieldValue)] = []
-    ) throws -> IncomingMessage {
-        try IncomingMessage.delivered(
-            tag: 1,
-            redelivered: redelivered,
-            exchange: exchange,
-            routingKey: routingKey,
-            properties: properties,
-            headers: HeaderTable(headers),
-            body: ByteBuffer(string: "{}")
+        _ headers: [(String, HeaderValue)] = []
+    ) throws -> ReceivedMessage {
+        ReceivedMessage(
+            try IncomingMessage.delivered(
+                tag: 1,
+                redelivered: redelivered,
+                exchange: exchange,
+                routingKey: routingKey,
+                properties: properties,
+                headers: HeaderTable(headers),
+                body: ByteBuffer(string: "{}")
+            )
         )
     }
 
-    /// What a copy looks like when it comes back through its queue.
-    private func returning(_ copy: OutgoingMessage) throws -> IncomingMessage {
-        try IncomingMessage.delivered(
-            tag: 2,
-            redelivered: false,
-            exchange: copy.exchange,
-            routingKey: copy.routingKey,
-            properties: copy.properties,
-            headers: copy.headers,
-            body: copy.body
+    /// A copy as it is received from its queue.
+    private func returning(_ copy: OutgoingMessage) throws -> ReceivedMessage {
+        ReceivedMessage(
+            try IncomingMessage.delivered(
+                tag: 2,
+                redelivered: false,
+                exchange: copy.exchange,
+                routingKey: copy.routingKey,
+                properties: copy.properties,
+                headers: copy.headers,
+                body: copy.body
+            )
         )
     }
 
-    @Test("What cannot stand in a table or a property is left out of copies and ids, so that they can always be sent")
+    @Test("Copies and ids leave out what does not fit into a table or a property, so that they can always be sent")
     func oversized() throws {
         let name = String(repeating: "\u{FFFD}", count: 100)
         let long = String(repeating: "x", count: 100_000)
-        let headers: [(String, FieldValue)] = [
+        let headers: [(String, HeaderValue)] = [
             (name, .int(1)), ("x-tenant", .int(2)), ("x-topic", .string(long)), ("cloudEvents_id", .string(long)),
         ]
         let message = try self.message(exchange: "", Properties(), headers)
@@ -71,14 +75,14 @@ struct ForeignMessageTests {
         #expect(message.body == Array("{}".utf8))
     }
 
-    @Test("Routing keys that are no topics are carried all the same", arguments: ["", "a..b", " ", "*", "#.x"])
+    @Test("Routing keys that are not topics are carried unchanged", arguments: ["", "a..b", " ", "*", "#.x"])
     func oddKeys(_ routingKey: String) throws {
         #expect(try self.message(routingKey: routingKey).message().topic.name == routingKey)
     }
 
     @Test("Headers of the wrong type count as missing")
     func wrongTypes() throws {
-        let wrong = FieldValue.table([("a", .array([.void]))])
+        let wrong = HeaderValue.table(["a": .array([.null])])
         let names = [
             "x-attempt", "x-returns", "x-event-version", "x-ordering-key", "x-first-failed-at", "cloudEvents_time",
             "x-redrives",
@@ -95,14 +99,14 @@ struct ForeignMessageTests {
 
     @Test("The broker's count of returns is believed only for a redelivery")
     func returns() throws {
-        let headers: [(String, FieldValue)] = [("x-delivery-count", .int(3)), ("x-returns", .int(2))]
+        let headers: [(String, HeaderValue)] = [("x-delivery-count", .int(3)), ("x-returns", .int(2))]
         #expect(try self.message(Properties(), headers).returnsHere == 0)
         #expect(try self.message(redelivered: true, Properties(), headers).returnsHere == 3)
         #expect(try self.message(redelivered: true).returnsHere == 1)
         #expect(try self.message(Properties(), headers).returnsBefore == 2)
     }
 
-    @Test("Copies keep id and topic of a bare message, also over several queues")
+    @Test("Copies keep id and topic of a bare message, even through several queues")
     func copies() throws {
         let original = try self.message()
         let quarantined = try self.returning(MessageCopy.quarantined(original, of: "s"))
@@ -118,9 +122,9 @@ struct ForeignMessageTests {
         #expect(try self.returning(copy).message() == original.message())
     }
 
-    @Test("A redriven copy starts anew, counts one more redrive and goes to the subscription only")
+    @Test("A redriven copy starts again, counts one more redrive and goes to the subscription only")
     func redriven() throws {
-        let headers: [(String, FieldValue)] = [("x-ordering-key", .string("k")), ("x-returns", .int(2))]
+        let headers: [(String, HeaderValue)] = [("x-ordering-key", .string("k")), ("x-returns", .int(2))]
         let dead = try self.returning(
             MessageCopy.dead(
                 try self.message(Properties(), headers),
@@ -148,9 +152,9 @@ struct ForeignMessageTests {
         #expect(try self.returning(MessageCopy.redriven(again, of: "s")).redrives == 2)
     }
 
-    @Test("Redrives are counted on in every copy, also where headers have to be left out")
+    @Test("Every copy keeps the number of redrives, even if headers have to be left out")
     func redrives() throws {
-        let large: [(String, FieldValue)] = [
+        let large: [(String, HeaderValue)] = [
             ("x-redrives", .int(3)), ("x-event-version", .string(String(repeating: "1", count: 120_000))),
         ]
         let message = try self.message(Properties(), large)
@@ -163,7 +167,7 @@ struct ForeignMessageTests {
         #expect(try self.returning(MessageCopy.redriven(message, of: "s")).redrives == 4)
     }
 
-    @Test("A dead letter of another program may say nothing about itself")
+    @Test("A dead letter from another program may have no reason and no time")
     func foreignDeadLetter() throws {
         let letter = try self.message(routingKey: "s.dead").deadLetter()
         #expect(letter.reason == "")
@@ -171,7 +175,7 @@ struct ForeignMessageTests {
         #expect(letter.deadAt == .init(seconds: 0))
     }
 
-    @Test("Copies leave out what the broker has noted and what would send them elsewhere or let them vanish")
+    @Test("Copies leave out what the broker added and what would make them expire or go elsewhere")
     func stripped() throws {
         var properties = Properties()
         properties.expiration = "1"
@@ -198,7 +202,7 @@ struct ForeignMessageTests {
             bodySize: 0,
             into: &header
         )
-        // A type of bytes that are no UTF-8: replaced, they take three times the room.
+        // A type of bytes that are not UTF-8, which take three times the space when they are replaced.
         header = ByteBuffer(bytes: header.readableBytesView.map { $0 == UInt8(ascii: "~") ? 0xFF : $0 })
         let message = IncomingMessage(
             .basicDeliver(tag: 1, redelivered: false, exchange: "events", routingKey: "user.created"),
@@ -208,7 +212,7 @@ struct ForeignMessageTests {
         )
         #expect(message?.properties.type?.utf8.count == 765)
         let copy = MessageCopy.dead(
-            try #require(message),
+            ReceivedMessage(try #require(message)),
             of: "s",
             reason: String(repeating: "ä", count: 5000),
             Failures(count: 1),
@@ -220,9 +224,9 @@ struct ForeignMessageTests {
         #expect(copy.headers["h"] == nil)
     }
 
-    @Test("Each rung has its queue", arguments: zip(RetryLadder.delays, [1, 5, 30, 120, 600, 3600, 21600, 86400]))
-    func rungs(_ rung: Duration, _ seconds: Int) throws {
-        #expect(Topology.retry("s", rung) == "s.retry.\(seconds)")
+    @Test("Each delay has its queue", arguments: zip(RetryLadder.delays, [1, 5, 30, 120, 600, 3600, 21600, 86400]))
+    func retryQueues(_ delay: Duration, _ seconds: Int) throws {
+        #expect(Topology.retry("s", delay) == "s.retry.\(seconds)")
         let subscription = try Subscription("s", patterns: ["a"])
         #expect(Topology.queues(of: subscription).map(\.name).contains("s.retry.\(seconds)"))
     }

@@ -10,7 +10,7 @@ import Testing
 struct ConfirmsTests {
     private static func time(_ seconds: UInt64) -> NIODeadline { .uptimeNanoseconds(seconds * 1_000_000_000) }
 
-    /// Messages `m1` … with tags from 1, all to be answered within `deadline` seconds.
+    /// Messages `m1` … with tags from 1 and a deadline in seconds.
     private func confirms(_ count: Int, deadline: UInt64 = 30) -> Confirms<Int> {
         var confirms = Confirms<Int>()
         for index in 0..<count {
@@ -40,7 +40,7 @@ struct ConfirmsTests {
         #expect(confirms.nextDeadline == nil)
     }
 
-    @Test("An answer with multiple covers all that is open up to its tag")
+    @Test("An answer with multiple covers everything open up to its tag")
     func multiple() {
         var confirms = self.confirms(5)
         _ = confirms.acknowledged(2, multiple: false)
@@ -48,7 +48,7 @@ struct ConfirmsTests {
         #expect(self.text(confirms.acknowledged(0, multiple: true)) == ["4 confirmed", "5 confirmed"])
     }
 
-    @Test("Tags that were never given, or answered already, mean nothing", arguments: [0, 1, 4, .max] as [UInt64])
+    @Test("Tags that were never used or are already answered have no effect", arguments: [0, 1, 4, .max] as [UInt64])
     func strangers(_ tag: UInt64) {
         var confirms = self.confirms(3)
         _ = confirms.acknowledged(1, multiple: false)
@@ -69,7 +69,7 @@ struct ConfirmsTests {
         )
     }
 
-    @Test("Two messages of one id that both come back are both unroutable")
+    @Test("Two messages with the same id that both come back are both unroutable")
     func twins() {
         var confirms = Confirms<Int>()
         for index in 0..<3 {
@@ -87,7 +87,7 @@ struct ConfirmsTests {
         )
     }
 
-    @Test("Who has waited long enough gets no answer, and the broker's late one is understood")
+    @Test("A message whose deadline has passed has an unknown outcome, and the broker's late answer is ignored")
     func expiry() {
         var confirms = self.confirms(1, deadline: 10)
         confirms.published(Confirms<Int>.Slot(batch: 1, index: 1), messageID: "m2", size: 1, deadline: Self.time(20))
@@ -100,7 +100,7 @@ struct ConfirmsTests {
         #expect(confirms.outstanding == 0)
     }
 
-    @Test("Waiting starts anew when the broker holds messages back")
+    @Test("Deadlines are extended when the broker holds messages back")
     func extended() {
         var confirms = self.confirms(2, deadline: 10)
         confirms.extend(to: Self.time(40))
@@ -108,7 +108,7 @@ struct ConfirmsTests {
         #expect(self.text(confirms.expire(now: Self.time(40))) == ["1 unknown", "2 unknown"])
     }
 
-    @Test("When the channel ends, every waiter is told once")
+    @Test("When the channel ends, every open message gets its outcome once")
     func failure() {
         var confirms = self.confirms(3)
         _ = confirms.acknowledged(2, multiple: false)

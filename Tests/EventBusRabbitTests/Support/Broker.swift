@@ -20,7 +20,7 @@ struct Broker: Sendable {
     /// A shell command that runs `rabbitmqctl` with the arguments that follow.
     static let control = infra.map { "\($0) rabbitmqctl" }
 
-    /// A shell command that kills the broker with SIGKILL and starts it again, and returns when it answers.
+    /// A shell command that kills the broker with SIGKILL, starts it again and returns when it responds.
     static let restart = infra.map { "\($0) kill rabbit && \($0) start rabbit" }
 
     static let tlsURL = ProcessInfo.processInfo.environment["RABBITMQ_TLS_URL"]
@@ -67,7 +67,7 @@ struct Broker: Sendable {
         }
     }
 
-    /// What lies in a queue, which keeps it.
+    /// The messages in a queue, which keeps them.
     static func peek(_ queue: String) async throws -> [IncomingMessage] {
         try await Broker.withChannel { connection, channel in
             var messages: [IncomingMessage] = []
@@ -79,7 +79,7 @@ struct Broker: Sendable {
         }
     }
 
-    /// How many messages a queue holds that nobody has taken.
+    /// How many messages in a queue are ready for delivery.
     static func count(_ queue: String) async throws -> Int {
         try await Broker.withChannel { connection, channel in
             let declare = ClientMethod.queueDeclare(name: queue, passive: true, arguments: [])
@@ -90,13 +90,13 @@ struct Broker: Sendable {
         }
     }
 
-    /// Publishes as a foreign program might.
+    /// Publishes as another program might.
     static func publish(
         _ body: ByteBuffer,
         routingKey: String,
         exchange: String = Topology.exchange,
         properties: Properties = Properties(),
-        headers: [(String, FieldValue)] = []
+        headers: [(String, HeaderValue)] = []
     ) async throws {
         let message = OutgoingMessage(
             exchange: exchange,
@@ -108,7 +108,7 @@ struct Broker: Sendable {
         )
         try await Broker.withChannel { connection, channel in
             try await connection.onLoop { handler in
-                try handler.write { buffer throws(WireError) in
+                try handler.write { buffer throws(CodecError) in
                     try FrameEncoder.publish(
                         message,
                         channel: channel.value.number,
@@ -118,7 +118,7 @@ struct Broker: Sendable {
                 }
                 handler.flush()
             }
-            // Answered after the message has been routed.
+            // The answer comes after the message has been routed.
             try await connection.call(.channelClose, on: channel)
         }
     }
@@ -127,7 +127,7 @@ struct Broker: Sendable {
     static func delete(_ queues: [String]) async throws {
         try await Broker.withChannel { connection, channel in
             try await connection.onLoop { handler in
-                try handler.write { buffer throws(WireError) in
+                try handler.write { buffer throws(CodecError) in
                     for queue in queues {
                         buffer.writeMultipleIntegers(UInt8(1), channel.value.number, UInt32(8 + queue.utf8.count))
                         buffer.writeMultipleIntegers(UInt16(50), UInt16(40), UInt16(0), UInt8(queue.utf8.count))

@@ -7,17 +7,17 @@ import NIOCore
 @testable import EventBusRabbit
 
 extension OutgoingMessage {
-    /// An event's frames as the wire contract has them, put together the plain way: what ``EventEncoder`` has to equal.
+    /// An event as the wire contract defines it, built field by field, to compare ``EventEncoder`` with.
     init(_ message: Message) {
         var headers = HeaderTable()
-        headers.append(HeaderName.specVersion, .string("1.0"))
-        headers.append(HeaderName.id, .string(message.id))
-        headers.append(HeaderName.type, .string(message.type))
-        headers.append(HeaderName.source, .string(message.source))
-        headers.append(HeaderName.time, .string(EventCoding.text(of: message.time)))
-        headers.append(HeaderName.version, .int(Int64(message.version)))
-        if let key = message.orderingKey { headers.append(HeaderName.orderingKey, .string(key)) }
-        for (name, value) in message.headers { headers.append(name, FieldValue(value)) }
+        headers.set(.specVersion, .string("1.0"))
+        headers.set(.id, .string(message.id))
+        headers.set(.type, .string(message.type))
+        headers.set(.source, .string(message.source))
+        headers.set(.time, .string(EventCoding.text(of: message.time)))
+        headers.set(.version, .int(Int64(message.version)))
+        if let key = message.orderingKey { headers.set(.orderingKey, .string(key)) }
+        for (name, value) in message.headers { headers.append(name, value) }
         var properties = Properties()
         properties.messageID = message.id
         properties.type = message.type

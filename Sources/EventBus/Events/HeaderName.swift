@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// The headers that have a meaning of their own: the one table of their names.
+///
+/// Producers must not set them, on any backend.
+package enum HeaderName: UInt8, CaseIterable, Sendable {
+    // MARK: What an event carries (wire contract), in the order in which it is written, so that it is found quickly
+
+    case specVersion
+    case id
+    case type
+    case source
+    case time
+    case version
+    case orderingKey
+
+    // MARK: What a subscription's own queues add (wire contract)
+
+    /// The topic to which a copy was first published.
+    case topic
+    case attempt
+    case returns
+    case firstFailedAt
+    case deadReason
+    case deadAt
+    case redrives
+
+    // MARK: What brokers set or interpret, refused on every backend so that a message can move between backends
+
+    /// How often the message came back (RabbitMQ, quorum queues).
+    case deliveryCount
+    case acquiredCount
+    /// Where the message was dead-lettered (RabbitMQ).
+    case death
+    /// Further queues for the message (RabbitMQ, sender-selected distribution).
+    case carbonCopy
+    case blindCarbonCopy
+
+    /// The beginnings of all other reserved names: further attributes of CloudEvents, and what brokers set.
+    private static let contractPrefixes: [StaticString] = ["cloudEvents_"]
+    private static let brokerPrefixes: [StaticString] = ["x-first-death-", "x-last-death-"]
+
+    /// The header with this name; `nil` for all others.
+    package init?(utf8 name: UnsafeRawBufferPointer) {
+        var number: UInt8 = 0
+        while let candidate = HeaderName(rawValue: number) {
+            let text = candidate.text
+            if text.utf8CodeUnitCount == name.count,
+                name.hasSameBytes(as: UnsafeRawBufferPointer(start: text.utf8Start, count: name.count))
+            {
+                self = candidate
+                return
+            }
+            number += 1
+        }
+        return nil
+    }
+
+    /// The name as it travels.
+    package var text: StaticString {
+        switch self {
+        case .specVersion: "cloudEvents_specversion"
+        case .id: "cloudEvents_id"
+        case .type: "cloudEvents_type"
+        case .source: "cloudEvents_source"
+        case .time: "cloudEvents_time"
+        case .version: "x-event-version"
+        case .orderingKey: "x-ordering-key"
+        case .topic: "x-topic"
+        case .attempt: "x-attempt"
+        case .returns: "x-returns"
+        case .firstFailedAt: "x-first-failed-at"
+        case .deadReason: "x-dead-reason"
+        case .deadAt: "x-dead-at"
+        case .redrives: "x-redrives"
+        case .deliveryCount: "x-delivery-count"
+        case .acquiredCount: "x-acquired-count"
+        case .death: "x-death"
+        case .carbonCopy: "CC"
+        case .blindCarbonCopy: "BCC"
+        }
+    }
+
+    private var isForBrokers: Bool { self.rawValue >= HeaderName.deliveryCount.rawValue }
+
+    /// Whether a name that is none of the table's is reserved because of its beginning.
+    package static func hasReservedPrefix(_ name: UnsafeRawBufferPointer) -> Bool {
+        Self.begins(name, with: Self.contractPrefixes) || Self.begins(name, with: Self.brokerPrefixes)
+    }
+
+    /// Whether producers must not set a header.
+    package static func isReserved(_ name: String) -> Bool {
+        Self.withBytes(of: name) { HeaderName(utf8: $0) != nil || Self.hasReservedPrefix($0) }
+    }
+
+    /// Whether brokers set or interpret a header, so that a copy of a message must not keep it.
+    package static func isForBrokers(_ name: String) -> Bool {
+        Self.withBytes(of: name) { HeaderName(utf8: $0)?.isForBrokers ?? Self.begins($0, with: Self.brokerPrefixes) }
+    }
+
+    private static func begins(_ name: UnsafeRawBufferPointer, with prefixes: [StaticString]) -> Bool {
+        prefixes.contains { prefix in
+            prefix.withUTF8Buffer { name.prefix($0.count).elementsEqual($0) }
+        }
+    }
+
+    private static func withBytes<Result>(of name: String, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        var name = name
+        return name.withUTF8 { body(UnsafeRawBufferPointer($0)) }
+    }
+}
+
+extension HeaderName: CustomStringConvertible {
+    package var description: String { self.text.description }
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+
+/// What has become of each delivery of an open subscription, and what to do next: a pure state machine.
+///
+/// A delivery waits, is handed out and gets a verdict. It is settled at once, or after its copy in another queue has been confirmed,
+/// and then acknowledged together with others. A message that came back without a verdict is not handed out: it is moved to the
+/// quarantine queue by a copy, and fetched from there when nothing else is out.
+struct ConsumeState {
+    enum Arrival: Hashable {
+        /// It can be handed out; see ``next(isAwaited:)``.
+        case waits
+        /// It may have crashed a process: copy it to the quarantine queue.
+        case moves
+        /// It stays unacknowledged and goes back with all others when the scope ends.
+        case stays
+        /// The broker has skipped or repeated a delivery tag.
+        case isUnexpected
+    }
+
+    enum Step {
+        case none
+        case handOut([IncomingMessage])
+        /// Fetch one message from the quarantine queue.
+        case fetch
+    }
+
+    struct Acknowledgement: Hashable {
+        let tag: UInt64
+        let multiple: Bool
+    }
+
+    enum Acknowledging: Hashable {
+        case none
+        /// Soon, since more may join; a wake-up is worth it when this many further verdicts have been given.
+        case later(verdicts: Int)
+        case now
+    }
+
+    private enum Stage: Hashable {
+        case waiting
+        case out
+        case copying
+        case moving
+    }
+
+    private struct Entry {
+        let message: IncomingMessage
+        var stage: Stage
+    }
+
+    private let prefetch: Int
+    private let hasQuarantine: Bool
+    /// The deliveries that are not settled.
+    private var deliveries: TagTable<Entry>
+    private var gate = QuarantineGate()
+    private var lastTag: UInt64 = 0
+    /// All deliveries below this tag are settled.
+    private var firstUnsettled: UInt64 = 1
+    /// The deliveries that are settled and not acknowledged.
+    private var settled: [UInt64] = []
+    private var isEnding = false
+
+    init(_ subscription: Subscription) {
+        self.prefetch = subscription.prefetch
+        self.hasQuarantine = subscription.ordering == .none
+        self.deliveries = TagTable(capacity: subscription.prefetch)
+        // What an earlier instance left in quarantine comes first.
+        if self.hasQuarantine { self.gate.quarantineHasMessages() }
+    }
+
+    /// Whether another instance may put messages into quarantine that this one could handle.
+    var watchesQuarantine: Bool { self.hasQuarantine && !self.gate.isStopped }
+
+    /// Whether no message is known to wait in quarantine.
+    var isOpen: Bool { self.gate.isOpen }
+
+    // MARK: What happens
+
+    /// The broker has delivered a message.
+    mutating func delivered(_ message: IncomingMessage) -> Arrival {
+        let isReturn = self.hasQuarantine && message.redelivered
+        guard self.hold(message, isReturn && !self.isEnding ? .moving : .waiting) else { return .isUnexpected }
+        guard isReturn else {
+            self.gate.arrived(message.tag)
+            return .waits
+        }
+        guard !self.isEnding else { return .stays }
+        self.gate.moveBegan()
+        return .moves
+    }
+
+    /// The quarantine queue has been asked for a message; `nil` when it was empty.
+    ///
+    /// - Returns: what to do with the message: `.waits` means to hand it out alone, at once.
+    mutating func fetched(_ message: IncomingMessage?) -> Arrival {
+        if let message, !self.hold(message, .out) { return .isUnexpected }
+        self.gate.fetched(message != nil)
+        return .waits
+    }
+
+    /// The quarantine queue has messages.
+    mutating func quarantineHasMessages() {
+        self.gate.quarantineHasMessages()
+    }
+
+    /// A delivery has got its verdict.
+    ///
+    /// - Returns: the message; `nil` when the delivery is not out or already has a verdict.
+    mutating func settle(_ tag: UInt64, needsCopy: Bool) -> IncomingMessage? {
+        guard let entry = self.deliveries[tag], entry.stage == .out else { return nil }
+        self.gate.settled()
+        if needsCopy {
+            self.deliveries.update(tag) { $0.stage = .copying }
+        } else {
+            self.forget(tag)
+        }
+        return entry.message
+    }
+
+    /// The copy of a delivery has been confirmed.
+    mutating func copied(_ tag: UInt64) {
+        switch self.deliveries[tag]?.stage {
+        case .moving: self.gate.moveEnded()
+        case .copying: break
+        default: return
+        }
+        self.forget(tag)
+    }
+
+    /// Nothing new is handed out from now on.
+    mutating func stop() {
+        self.gate.stop()
+    }
+
+    /// The scope ends: what comes back now is not moved any more.
+    mutating func end() {
+        self.isEnding = true
+        self.gate.stop()
+    }
+
+    /// The channel is gone, and with it everything that was not acknowledged.
+    mutating func fail() {
+        self.deliveries.removeAll()
+        self.settled = []
+    }
+
+    // MARK: What to do
+
+    /// - Parameter isAwaited: whether a task waits for a delivery.
+    mutating func next(isAwaited: @autoclosure () -> Bool) -> Step {
+        switch self.gate.next(isAwaited: isAwaited()) {
+        case .none:
+            return .none
+        case .handOut(let tags):
+            return .handOut(
+                tags.compactMap { tag in
+                    self.deliveries.update(tag) { entry in
+                        entry.stage = .out
+                        return entry.message
+                    }
+                }
+            )
+        case .fetch:
+            return .fetch
+        }
+    }
+
+    /// When to write acknowledgements.
+    ///
+    /// Each is a command in the log of a quorum queue, which publishers wait for as well; the broker goes on sending until `prefetch`
+    /// is reached. Fewer are worth a write of their own when deliveries that stay long leave little of `prefetch`.
+    var acknowledging: Acknowledging {
+        let enough = max(1, min(200, (self.prefetch - self.deliveries.count) / 4))
+        if self.settled.count >= enough { return .now }
+        if self.settled.isEmpty { return .none }
+        // While a message waits to run alone, the verdict that makes room for it must not be delayed.
+        return .later(verdicts: self.gate.isOpen ? enough - self.settled.count : 1)
+    }
+
+    /// All acknowledgements that can be written, as few as possible.
+    ///
+    /// One with `multiple` covers everything up to its tag. The tag that it names must itself be unacknowledged, or RabbitMQ closes
+    /// the channel (406, unknown delivery tag).
+    mutating func acknowledge() -> [Acknowledgement] {
+        guard !self.settled.isEmpty else { return [] }
+        while self.firstUnsettled <= self.lastTag, !self.deliveries.contains(self.firstUnsettled) {
+            self.firstUnsettled += 1
+        }
+        var highest: UInt64 = 0
+        var count = 0
+        var others: [UInt64] = []
+        for tag in self.settled {
+            guard tag < self.firstUnsettled else {
+                others.append(tag)
+                continue
+            }
+            highest = max(highest, tag)
+            count += 1
+        }
+        self.settled.removeAll(keepingCapacity: true)
+        var acknowledgements: [Acknowledgement] = []
+        if count > 0 { acknowledgements.append(Acknowledgement(tag: highest, multiple: count > 1)) }
+        // One slow delivery must not hold up the others.
+        acknowledgements += others.sorted().map { Acknowledgement(tag: $0, multiple: false) }
+        return acknowledgements
+    }
+
+    /// Enters a delivery; tags rise by one.
+    private mutating func hold(_ message: IncomingMessage, _ stage: Stage) -> Bool {
+        guard message.tag == self.lastTag + 1 else { return false }
+        self.lastTag = message.tag
+        self.deliveries.insert(Entry(message: message, stage: stage), for: message.tag)
+        return true
+    }
+
+    private mutating func forget(_ tag: UInt64) {
+        self.deliveries.remove(tag)
+        self.settled.append(tag)
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Crypto
+import EventBus
+import NIOCore
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// A message from the broker as the wire contract reads it; its headers are parsed once.
+struct ReceivedMessage {
+    let incoming: IncomingMessage
+    private let headers: ContractHeaders
+
+    init(_ incoming: IncomingMessage) {
+        self.incoming = incoming
+        self.headers = ContractHeaders(incoming)
+    }
+
+    /// The topic: the routing key or, for a copy, the routing key of the original.
+    var topicName: String {
+        // Copies come through the default exchange, whose routing key is the queue's name.
+        guard self.incoming.exchange.isEmpty else { return self.incoming.routingKey }
+        return self.headers.topic ?? self.incoming.text(at: self.incoming.places.type) ?? self.incoming.routingKey
+    }
+
+    /// The producer's id or, without one, an id derived from the content: `sha256-` and the hexadecimal SHA-256 of topic, a zero
+    /// byte and body.
+    var messageID: String {
+        if let id = self.headers.givenID { return id }
+        if let id = self.headers.id, IncomingMessage.isID(id) { return id }
+        var hash = SHA256()
+        hash.update(data: Array(self.topicName.utf8) + [0])
+        self.incoming.body.withUnsafeReadableBytes { hash.update(bufferPointer: $0) }
+        return "sha256-" + hash.finalize().hexadecimal
+    }
+
+    /// How often the message came back without a verdict to the queue that it was received from.
+    ///
+    /// The broker's count is believed only for a redelivered message, since any producer can set the header.
+    var returnsHere: Int { self.incoming.redelivered ? max(1, self.headers.deliveryCount) : 0 }
+
+    /// How often it came back in other queues before.
+    var returnsBefore: Int { self.headers.returns }
+
+    /// How often it was redriven.
+    var redrives: Int { self.headers.redrives }
+
+    var failures: Failures { Failures(count: self.headers.attempt, firstAt: self.headers.firstFailedAt) }
+
+    /// The message as handlers see it; what a foreign producer left out is filled in.
+    func message() -> Message {
+        let (incoming, topic) = (self.incoming, self.topicName)
+        return Message(
+            id: self.messageID,
+            topic: Topic(foreign: topic),
+            type: incoming.text(at: incoming.places.type, perhaps: topic) ?? self.headers.type,
+            version: self.headers.version,
+            source: self.headers.source ?? incoming.text(at: incoming.places.appID) ?? "",
+            // The beginning of 1970 means that the time is unknown, and is the same on every redelivery.
+            time: self.headers.time ?? Date(seconds: incoming.timestamp ?? 0),
+            orderingKey: self.headers.orderingKey,
+            contentType: incoming.text(at: incoming.places.contentType, perhaps: Self.json) ?? Self.json,
+            headers: self.headers.others,
+            body: [UInt8](incoming.body.readableBytesView)
+        )
+    }
+
+    func delivery(_ generation: UInt64) -> Delivery {
+        Delivery(
+            id: Delivery.ID(generation: generation, tag: self.incoming.tag),
+            message: self.message(),
+            failures: self.failures,
+            returns: self.returnsBefore + self.returnsHere,
+            redrives: self.redrives
+        )
+    }
+
+    /// The message as a dead letter; one that another program put into the queue may have neither reason nor time.
+    func deadLetter() -> DeadLetter {
+        DeadLetter(
+            message: self.message(),
+            reason: self.headers.deadReason ?? "",
+            failures: self.failures,
+            deadAt: self.headers.deadAt ?? Date(seconds: 0),
+            redrives: self.redrives
+        )
+    }
+
+    private static let json = "application/json"
+}
+
+extension IncomingMessage {
+    /// The id that the producer set as a property.
+    var givenID: String? {
+        guard let id = self.text(at: self.places.messageID), Self.isID(id) else { return nil }
+        return id
+    }
+
+    fileprivate static func isID(_ text: String) -> Bool {
+        (1...Message.Limits.shortStringBytes).contains(text.utf8.count)
+    }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import Testing
+
+@testable import EventBusRabbit
+
+@Suite("Life of a bus")
+struct BusStatusTests {
+    @Test("Tasks wait until the bus starts, and no longer")
+    func started() async throws {
+        let status = BusStatus()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<3 { group.addTask { try await status.untilStarted() } }
+            await Task.yield()
+            #expect(status.start())
+            try await group.waitForAll()
+        }
+        status.change(to: .down("lost"))
+        try await status.untilStarted()
+        #expect(!status.start())
+    }
+
+    @Test("A task that waits can be cancelled")
+    func cancelled() async {
+        let status = BusStatus()
+        let task = Task { try await status.untilStarted() }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+    }
+
+    @Test("After the end nobody waits, and the end is final")
+    func ended() async {
+        let status = BusStatus()
+        #expect(status.start())
+        status.change(to: .ended)
+        status.change(to: .connected)
+        let error = await #expect(throws: BusError.self) { try await status.untilStarted() }
+        #expect(error?.code == .closed)
+        #expect(status.health.problems == ["RabbitMQ: the bus has been shut down"])
+    }
+
+    @Test("A second run() traps and says so")
+    func secondRun() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let bus = RabbitEventBus(try RabbitConfiguration(url: "amqp://127.0.0.1:1"))
+            async let first: Void = bus.run()
+            async let second: Void = bus.run()
+            _ = try await (first, second)
+        }
+        let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        #expect(text.contains("run() of a RabbitEventBus was called twice"))
+    }
+}

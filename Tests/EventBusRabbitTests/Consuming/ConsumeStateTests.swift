@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import Testing
+
+@testable import EventBusRabbit
+
+@Suite("Deliveries of an open subscription")
+struct ConsumeStateTests {
+    /// A state whose quarantine queue was found empty, with these deliveries out.
+    private func state(out tags: [UInt64] = [], _ ordering: Ordering = .none) throws -> ConsumeState {
+        var state = ConsumeState(try Subscription("s", patterns: ["a"], ordering: ordering))
+        if ordering == .none {
+            #expect(state.next(isAwaited: true).text == "fetch")
+            #expect(state.fetched(nil) == .waits)
+        }
+        for tag in tags { #expect(state.delivered(try .numbered(tag)) == .waits) }
+        if !tags.isEmpty { _ = state.next(isAwaited: true) }
+        return state
+    }
+
+    private func acknowledged(_ state: inout ConsumeState) -> [UInt64] { state.acknowledge().map(\.tag) }
+
+    @Test("A delivery waits, is handed out once, is settled once and is acknowledged once")
+    func life() throws {
+        var state = try self.state()
+        #expect(state.delivered(try .numbered(1)) == .waits)
+        #expect(state.settle(1, needsCopy: false) == nil)
+        #expect(state.next(isAwaited: true).text == "hand out 1")
+        #expect(state.next(isAwaited: true).text == "none")
+        #expect(self.acknowledged(&state) == [])
+        #expect(state.settle(1, needsCopy: false)?.tag == 1)
+        #expect(state.settle(1, needsCopy: false) == nil)
+        #expect(state.settle(1, needsCopy: true) == nil)
+        #expect(self.acknowledged(&state) == [1])
+        #expect(self.acknowledged(&state) == [])
+        #expect(state.settle(2, needsCopy: false) == nil)
+    }
+
+    @Test("A delivery whose verdict needs a copy is acknowledged when the copy is confirmed")
+    func copied() throws {
+        var state = try self.state(out: [1, 2])
+        #expect(state.settle(1, needsCopy: true)?.tag == 1)
+        #expect(state.settle(1, needsCopy: false) == nil)
+        #expect(self.acknowledged(&state) == [])
+        state.copied(1)
+        #expect(self.acknowledged(&state) == [1])
+        state.copied(1)
+        #expect(self.acknowledged(&state) == [])
+    }
+
+    @Test("A confirmed copy settles only a delivery that needed one")
+    func strangers() throws {
+        var state = try self.state(out: [1])
+        #expect(state.delivered(try .numbered(2)) == .waits)
+        for tag in [1, 2, 3] as [UInt64] { state.copied(tag) }
+        #expect(self.acknowledged(&state) == [])
+        #expect(state.settle(1, needsCopy: false)?.tag == 1)
+    }
+
+    @Test("A message that came back is moved, and runs alone before what waits")
+    func moved() throws {
+        var state = try self.state(out: [1])
+        #expect(state.delivered(try .numbered(2, redelivered: true)) == .moves)
+        #expect(state.delivered(try .numbered(3)) == .waits)
+        #expect(state.settle(2, needsCopy: false) == nil)
+        #expect(state.next(isAwaited: true).text == "none")
+        #expect(state.settle(1, needsCopy: false)?.tag == 1)
+        // The copy has yet to reach the quarantine queue.
+        #expect(state.next(isAwaited: true).text == "none")
+        state.copied(2)
+        #expect(state.acknowledge() == [.init(tag: 2, multiple: true)])
+        #expect(state.next(isAwaited: false).text == "none")
+        #expect(state.next(isAwaited: true).text == "fetch")
+        #expect(state.fetched(try .numbered(4)) == .waits)
+        #expect(state.next(isAwaited: true).text == "none")
+        #expect(state.settle(4, needsCopy: false)?.tag == 4)
+        #expect(state.next(isAwaited: true).text == "fetch")
+        #expect(state.fetched(nil) == .waits)
+        #expect(state.next(isAwaited: true).text == "hand out 3")
+    }
+
+    @Test("On an ordered subscription a message that came back waits like any other")
+    func ordered() throws {
+        var state = try self.state(.perKey)
+        #expect(!state.watchesQuarantine)
+        #expect(state.delivered(try .numbered(1, redelivered: true)) == .waits)
+        #expect(state.next(isAwaited: false).text == "hand out 1")
+    }
+
+    @Test("After a stop nothing is handed out, but what came back is still moved")
+    func stopped() throws {
+        var state = try self.state(out: [1])
+        #expect(state.watchesQuarantine)
+        state.stop()
+        #expect(!state.watchesQuarantine)
+        #expect(state.delivered(try .numbered(2)) == .waits)
+        #expect(state.delivered(try .numbered(3, redelivered: true)) == .moves)
+        #expect(state.next(isAwaited: true).text == "none")
+        #expect(state.settle(1, needsCopy: false)?.tag == 1)
+        #expect(self.acknowledged(&state) == [1])
+    }
+
+    @Test("At the end of the scope what came back stays unacknowledged, and verdicts still count")
+    func ended() throws {
+        var state = try self.state(out: [1])
+        state.end()
+        #expect(state.delivered(try .numbered(2, redelivered: true)) == .stays)
+        #expect(state.next(isAwaited: true).text == "none")
+        #expect(state.settle(2, needsCopy: false) == nil)
+        state.copied(2)
+        #expect(state.settle(1, needsCopy: true)?.tag == 1)
+        state.copied(1)
+        #expect(self.acknowledged(&state) == [1])
+    }
+
+    @Test("A delivery tag that skips or repeats is unexpected, fetched or delivered")
+    func tags() throws {
+        var state = try self.state(out: [1])
+        #expect(state.delivered(try .numbered(1)) == .isUnexpected)
+        #expect(state.delivered(try .numbered(3)) == .isUnexpected)
+        #expect(state.fetched(try .numbered(3)) == .isUnexpected)
+        #expect(state.delivered(try .numbered(2)) == .waits)
+    }
+
+    @Test("When the channel is gone nothing can be settled or acknowledged")
+    func failed() throws {
+        var state = try self.state(out: [1, 2])
+        _ = state.settle(1, needsCopy: false)
+        state.fail()
+        #expect(state.settle(2, needsCopy: false) == nil)
+        state.copied(2)
+        #expect(self.acknowledged(&state) == [])
+    }
+
+    @Test("What an earlier instance left in quarantine comes first")
+    func leftovers() throws {
+        var state = ConsumeState(try Subscription("s", patterns: ["a"]))
+        #expect(!state.isOpen)
+        #expect(state.delivered(try .numbered(1)) == .waits)
+        #expect(state.next(isAwaited: false).text == "none")
+        #expect(state.next(isAwaited: true).text == "fetch")
+        _ = state.fetched(nil)
+        #expect(state.isOpen)
+        #expect(state.next(isAwaited: true).text == "hand out 1")
+        state.quarantineHasMessages()
+        #expect(!state.isOpen)
+    }
+}
+
+extension ConsumeState.Step {
+    /// What to do, in words.
+    var text: String {
+        switch self {
+        case .none: "none"
+        case .handOut(let messages): "hand out " + messages.map { "\($0.tag)" }.joined(separator: " ")
+        case .fetch: "fetch"
+        }
+    }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import Testing
+
+@testable import EventBusRabbit
+
+@Suite("Header names")
+struct HeaderNameTests {
+    private func find(_ name: String) -> HeaderName? {
+        var name = name
+        return name.withUTF8 { HeaderName(utf8: UnsafeRawBufferPointer($0)) }
+    }
+
+    @Test("Each name of the table is found by its text and is reserved", arguments: HeaderName.allCases)
+    func table(_ name: HeaderName) {
+        #expect(self.find(name.description) == name)
+        #expect(self.find(name.description + "x") == nil)
+        #expect(Message.isReserved(header: name.description))
+    }
+
+    @Test(
+        "Names with a reserved beginning are reserved as well",
+        arguments: ["cloudEvents_subject", "cloudEvents_", "x-first-death-queue", "x-last-death-reason"]
+    )
+    func prefixes(_ name: String) {
+        #expect(self.find(name) == nil)
+        #expect(Message.isReserved(header: name))
+    }
+
+    @Test(
+        "All other names are free",
+        arguments: ["", "traceparent", "x-tenant", "cc", "x-deaths", "x-first-death", "cloudevents_id"]
+    )
+    func free(_ name: String) {
+        #expect(self.find(name) == nil)
+        #expect(!Message.isReserved(header: name))
+    }
+
+    @Test("Copies drop exactly what brokers set or interpret")
+    func brokers() {
+        let names = HeaderName.allCases.map(\.description).filter(HeaderName.isForBrokers)
+        #expect(Set(names) == ["x-death", "x-delivery-count", "x-acquired-count", "CC", "BCC"])
+        #expect(HeaderName.isForBrokers("x-first-death-queue"))
+        #expect(HeaderName.isForBrokers("x-last-death-queue"))
+        #expect(!HeaderName.isForBrokers("cloudEvents_subject"))
+        #expect(!HeaderName.isForBrokers("kept"))
+    }
+}
