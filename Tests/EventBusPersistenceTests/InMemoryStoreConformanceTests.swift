@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import EventBusTesting
 import EventBusPersistence
+import EventBusTesting
 import Testing
 
-@Suite("The in-memory store keeps the contract")
-struct InMemoryStoreConformanceTests {
+@Suite struct InMemoryStoreConformanceTests {
     private struct Harness: StoreHarness {
         let store: any Store = InMemoryStore()
         let otherStore: any Store = InMemoryStore()

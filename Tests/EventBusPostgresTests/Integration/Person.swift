@@ -2,8 +2,8 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Foundation
 import EventBusPersistence
+import Foundation
 
 /// An entity with a column of each kind.
 struct Person: Entity, Equatable {

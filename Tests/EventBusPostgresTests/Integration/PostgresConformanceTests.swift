@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import EventBusTesting
 import EventBusPersistence
+import EventBusTesting
 import Testing
 
 @Suite(
-    "The Postgres store keeps the contract",
     .serialized,
     .enabled(if: Database.url != nil, "needs servers: run scripts/test --integration"),
     .timeLimit(.minutes(5))

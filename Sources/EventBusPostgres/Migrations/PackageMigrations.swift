@@ -3,10 +3,8 @@
 
 import EventBusPersistence
 
-/// The tables of the package itself.
-///
-/// As with any migrations: never change one, add one.
-enum OwnMigrations {
+/// The migrations for the tables of this package. As with all migrations, an existing one must never be changed.
+enum PackageMigrations {
     static let all: [Migration] = [
         Migration(
             1,
