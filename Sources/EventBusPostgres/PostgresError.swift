@@ -27,7 +27,9 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
 
     let code: Code
     let failure: ServerFailure?
-    /// For people to read. It may contain stored values, so `description` leaves it out.
+    /// For people to read.
+    ///
+    /// It may contain stored values, so `description` leaves it out.
     let detail: String
 
     init(_ code: Code, failure: ServerFailure? = nil, detail: String = "") {
@@ -40,8 +42,8 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
         self.init(.server, failure: failure)
     }
 
-    /// The detail for log lines, if it concerns a connection: it can then name hosts and roles, but contains no password and
-    /// no stored values.
+    /// The detail for log lines, if it concerns a connection: it can then name hosts and roles, but contains no
+    /// password and no stored values.
     var metadata: Logger.Metadata {
         guard self.code == .unavailable || self.code == .connectionLost, !self.detail.isEmpty else { return [:] }
         return [LogKey.postgresDetail: "\(self.detail)"]

@@ -9,7 +9,9 @@ public import FoundationEssentials
 public import Foundation
 #endif
 
-/// The part of `user.created` that this module needs. The contract between the modules is the JSON, not a Swift type.
+/// The part of `user.created` that this module needs.
+///
+/// The contract between the modules is the JSON, not a Swift type.
 struct UserCreated: Event {
     static let topic: Topic = "user.created"
 

@@ -310,7 +310,8 @@ import Testing
         let (running, trigger) = self.stage.startUnderShutdown { try await relay.run() }
         #expect(self.bus.batches == [["one"]])
         trigger()
-        // The shutdown is triggered on another thread. The relay has noticed it when it does not read from the store again.
+        // The shutdown is triggered on another thread. The relay has noticed it when it does not read from the store
+        // again.
         await self.stage.untilNextJob()
         self.stage.settle()
         #expect(!running.hasEnded)

@@ -5,7 +5,8 @@ import EventBus
 import EventBusPersistence
 import Testing
 
-/// Compiles and runs the example in README.md, which is between the `README` marks; `scripts/check-readme` compares both.
+/// Compiles and runs the example in README.md, which is between the `README` marks; `scripts/check-readme` compares
+/// both.
 @Suite struct ReadmeExampleTests {
     @Test func anEventHasOneEffectHoweverOftenItArrives() async throws {
         let bus = InMemoryEventBus()

@@ -93,7 +93,8 @@ import Foundation
         var holds = self.holds
         _ = holds.record([self.row(1)], [self.refused], now: .zero)
         _ = holds.record([self.row(1)], [.unroutable], now: .milliseconds(250))
-        // The row's own hold ends at 250 ms, that of the topic continues. Waking up for the former would cause a busy loop.
+        // The row's own hold ends at 250 ms, that of the topic continues. Waking up for the former would cause a busy
+        // loop.
         #expect(holds.nextDue(after: .milliseconds(250)) == .milliseconds(500))
         #expect(holds.held(now: .milliseconds(250)) == HeldRows(topics: ["a"]))
     }

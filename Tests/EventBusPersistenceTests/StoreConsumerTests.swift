@@ -199,7 +199,8 @@ import Foundation
         let message = try self.message("one")
         try self.enqueue(message)
         let (bus, name) = (self.bus, Self.name)
-        // A process crashes between storing the dead letter and acknowledging the original, so the message exists twice.
+        // A process crashes between storing the dead letter and acknowledging the original, so the message exists
+        // twice.
         try self.stage.run {
             try await bus.withDeliveries(to: Subscription(name, patterns: [TopicPattern(Asked.topic)])) { deliveries in
                 guard let delivery = try await deliveries.next()?.first else { return }

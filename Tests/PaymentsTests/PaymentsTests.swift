@@ -28,7 +28,9 @@ import Foundation
         _ = self.stage.start { try await consumer.run() }
     }
 
-    /// `user.created` as the contract defines it. The tests of both modules read the file.
+    /// The event `user.created` as the contract defines it.
+    ///
+    /// The tests of both modules read the file.
     private static func fixture() throws -> [UInt8] {
         let file = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "../Fixtures/user.created.json")

@@ -22,9 +22,9 @@ public protocol Repository<Model>: Sendable {
 
     /// Returns those of the unique keys whose value is taken by a committed entity.
     ///
-    /// This takes one round trip, so that a form with several unique fields can be rejected before anything costly is done,
-    /// with all taken fields named. Nothing is reserved: of two callers that find a value free, one gets `conflict` when it
-    /// commits.
+    /// This takes one round trip, so that a form with several unique fields can be rejected before anything costly is
+    /// done, with all taken fields named. Nothing is reserved: of two callers that find a value free, one gets
+    /// `conflict` when it commits.
     ///
     /// - Throws: ``RepositoryError``, with code `unavailable` if the store cannot be reached.
     func taken(_ values: [UniqueKey<Model>: ColumnValue]) async throws(RepositoryError) -> Set<UniqueKey<Model>>

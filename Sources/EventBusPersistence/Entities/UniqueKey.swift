@@ -3,7 +3,8 @@
 
 /// A column in which each value may occur only once.
 ///
-/// Since the key knows whether letter case matters, no caller has to remember to lower-case a value before looking it up.
+/// Since the key knows whether letter case matters, no caller has to remember to lower-case a value before looking it
+/// up.
 public struct UniqueKey<Model>: Sendable, Hashable {
     /// The name of the unique index or constraint.
     public let name: String
@@ -11,7 +12,8 @@ public struct UniqueKey<Model>: Sendable, Hashable {
     public let column: String
     /// Whether values that differ only in the case of ASCII letters are equal.
     ///
-    /// In Postgres the index is on `lower(column COLLATE "C")`, which like the in-memory store changes ASCII letters only.
+    /// In Postgres the index is on `lower(column COLLATE "C")`, which like the in-memory store changes ASCII letters
+    /// only.
     public let ignoringCase: Bool
 
     /// Creates a unique key.

@@ -6,8 +6,8 @@ import Synchronization
 
 /// A store in the memory of the process, for tests and for programs that need no database.
 ///
-/// Conflicts, atomicity, failed transactions and rejected values are the same as with the Postgres store, and both pass the
-/// same conformance suite. The contents are lost when the process ends.
+/// Conflicts, atomicity, failed transactions and rejected values are the same as with the Postgres store, and both pass
+/// the same conformance suite. The contents are lost when the process ends.
 public final class InMemoryStore: Store {
     private let storage: InMemoryStorage
 

@@ -29,7 +29,9 @@ final class InMemoryTransaction: TransactionContext {
         }
     }
 
-    /// Collects a write. If `write` throws, the transaction has failed.
+    /// Collects a write.
+    ///
+    /// If `write` throws, the transaction has failed.
     func collect(_ write: () throws(RepositoryError) -> Tables.Write) throws(RepositoryError) {
         try self.state.withLock { state throws(RepositoryError) in
             try InMemoryTransaction.checkOpen(state)
@@ -42,7 +44,9 @@ final class InMemoryTransaction: TransactionContext {
         }
     }
 
-    /// Reads with the collected writes applied. If one of them cannot be applied, the transaction has failed.
+    /// Reads with the collected writes applied.
+    ///
+    /// If one of them cannot be applied, the transaction has failed.
     func read<Result: Sendable>(_ read: @Sendable (inout Tables) -> Result) throws(RepositoryError) -> Result {
         try self.state.withLock { state throws(RepositoryError) in
             try InMemoryTransaction.checkOpen(state)

@@ -26,7 +26,9 @@ struct Tables: Sendable {
         let index: Int
         let normalized: @Sendable (ColumnValue) -> ColumnValue
 
-        /// The row's value in the form in which values are compared. `nil` for null: as in SQL, nulls are never equal.
+        /// The row's value in the form in which values are compared.
+        ///
+        /// `nil` for null: as in SQL, nulls are never equal.
         func value(in row: [ColumnValue]) -> ColumnValue? {
             row[self.index] == .null ? nil : self.normalized(row[self.index])
         }
@@ -78,7 +80,9 @@ struct Tables: Sendable {
         return rows.sorted { Self.precedes($0.key, $1.key) }.map(\.value)
     }
 
-    /// An order of ids that is the same in every run. Values that cannot be ids have no order.
+    /// An order of ids that is the same in every run.
+    ///
+    /// Values that cannot be ids have no order.
     private static func precedes(_ left: ColumnValue, _ right: ColumnValue) -> Bool {
         switch (left, right) {
         case (.uuid(let left), .uuid(let right)): left < right
@@ -100,7 +104,9 @@ struct Tables: Sendable {
         throw error
     }
 
-    /// Reads with writes applied that are not committed. Throws the error of the first write that fails.
+    /// Reads with writes applied that are not committed.
+    ///
+    /// Throws the error of the first write that fails.
     mutating func reading<Result>(
         after writes: [Write],
         _ read: (inout Tables) -> Result

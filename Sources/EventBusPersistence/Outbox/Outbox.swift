@@ -11,8 +11,8 @@ public import Foundation
 
 /// The committed events that are not yet on the bus.
 ///
-/// A row is removed only after the bus has confirmed its event. Applications pass an outbox to an ``OutboxRelay`` by way of
-/// their store and do not call it themselves; its members are for stores and relays.
+/// A row is removed only after the bus has confirmed its event. Applications pass an outbox to an ``OutboxRelay`` by
+/// way of their store and do not call it themselves; its members are for stores and relays.
 public protocol Outbox: Sendable {
     /// The number of commits of this process that added rows.
     var commitCount: UInt64 { get }
@@ -42,8 +42,9 @@ public protocol Outbox: Sendable {
 public protocol OwnedOutbox: Sendable {
     /// Removes rows that have been published and returns the next ones to publish, in one round trip.
     ///
-    /// Rows are returned in the order in which they were inserted. Of the rows with the same ordering key only the oldest in
-    /// the whole outbox is eligible, so that nothing overtakes it. The cost must not grow with the number of waiting rows.
+    /// Rows are returned in the order in which they were inserted. Of the rows with the same ordering key only the
+    /// oldest in the whole outbox is eligible, so that nothing overtakes it. The cost must not grow with the number of
+    /// waiting rows.
     ///
     /// - Parameters:
     ///   - published: the rows to remove.

@@ -7,10 +7,10 @@ public import ServiceLifecycle
 
 /// Publishes the committed events of a store's outbox, and removes each one after the bus has confirmed it.
 ///
-/// A relay never gives up. While the bus is unreachable, events wait. An event that requires a subscriber waits until there
-/// is one, while events of other topics are published. Any number of relays may run on one outbox, in any number of
-/// processes: one of them works, the others stand by. After a crash an event may be published again, under the same id; none
-/// is lost. Events with the same ordering key are published in the order in which they were committed.
+/// A relay never gives up. While the bus is unreachable, events wait. An event that requires a subscriber waits until
+/// there is one, while events of other topics are published. Any number of relays may run on one outbox, in any number
+/// of processes: one of them works, the others stand by. After a crash an event may be published again, under the same
+/// id; none is lost. Events with the same ordering key are published in the order in which they were committed.
 public struct OutboxRelay: Service {
     private let outbox: any Outbox
     private let bus: any EventBus

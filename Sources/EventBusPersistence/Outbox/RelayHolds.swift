@@ -5,8 +5,8 @@ import EventBus
 
 /// Which rows a relay holds back after failures, and for how long: a pure state machine.
 ///
-/// If a topic has no subscriber, all its rows wait. If the bus refuses a row, that row waits. If the bus is unreachable,
-/// everything waits.
+/// If a topic has no subscriber, all its rows wait. If the bus refuses a row, that row waits. If the bus is
+/// unreachable, everything waits.
 struct RelayHolds: Sendable {
     private struct Hold: Sendable {
         var due: Duration
@@ -64,7 +64,8 @@ struct RelayHolds: Sendable {
             }
         }
         if self.rows.count >= RelayHolds.maximumRefusedRows {
-            // So many refusals mean that the bus itself is in trouble. Pause as for an outage instead of remembering each row.
+            // So many refusals mean that the bus itself is in trouble. Pause as for an outage instead of remembering
+            // each row.
             self.outageReason = "the bus refuses events"
             self.rows = [:]
         }

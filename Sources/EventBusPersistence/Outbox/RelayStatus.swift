@@ -70,8 +70,8 @@ final class RelayStatus: Sendable {
     func health(now: Duration) -> Health {
         let state = self.state.withLock { $0 }
         var health = Health()
-        // During an outage the relay fails every few seconds and refreshes the problem. A relay that stands by again does not
-        // report success, so an old problem is considered solved.
+        // During an outage the relay fails every few seconds and refreshes the problem. A relay that stands by again
+        // does not report success, so an old problem is considered solved.
         if let problem = state.storeProblem, now - problem.at < .seconds(30) {
             health.notes.append("the outbox cannot be read: \(problem.text)")
         }

@@ -10,9 +10,9 @@ public import EventBus
 public protocol Store: Sendable {
     /// Runs `body` and commits its writes and events. If `body` throws or a write fails, nothing is committed.
     ///
-    /// **Writes are collected** and sent together. After the first write that fails the transaction can only fail: even if
-    /// `body` catches the error, this method throws that first error and nothing is committed. Isolation is that of SQL's
-    /// READ COMMITTED. Cancellation does not interrupt a commit.
+    /// **Writes are collected** and sent together. After the first write that fails the transaction can only fail: even
+    /// if `body` catches the error, this method throws that first error and nothing is committed. Isolation is that of
+    /// SQL's READ COMMITTED. Cancellation does not interrupt a commit.
     ///
     /// - Throws: ``RepositoryError``; what `body` throws; `CancellationError`.
     func transaction<Result: Sendable>(

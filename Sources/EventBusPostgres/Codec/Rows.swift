@@ -53,7 +53,9 @@ extension Rows: Sequence {
     }
 }
 
-/// One row. The accessors throw if the cell is not of their type, and all but `bytes` also if it is NULL.
+/// One row.
+///
+/// The accessors throw if the cell is not of their type, and all but `bytes` also if it is NULL.
 struct Row: Sendable {
     fileprivate let rows: Rows
     fileprivate let index: Int

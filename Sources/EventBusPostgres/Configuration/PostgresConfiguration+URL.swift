@@ -17,8 +17,9 @@ extension PostgresConfiguration {
     /// Creates a configuration from a URL of the form `postgres://user:password@host:port/database?key=value`.
     ///
     /// User, password, database and values may be percent-encoded. The default port is 5432. To connect through a Unix
-    /// socket, leave the host empty and name the socket's directory: `postgres://user@/database?host=/run/postgresql`. In a
-    /// network that is not trusted, add `sslmode=verify-full&sslrootcert=…`: libpq's default, `prefer`, verifies nothing.
+    /// socket, leave the host empty and name the socket's directory: `postgres://user@/database?host=/run/postgresql`.
+    /// In a network that is not trusted, add `sslmode=verify-full&sslrootcert=…`: libpq's default, `prefer`, verifies
+    /// nothing.
     ///
     /// - Throws: ``PostgresConfigurationError``, which names the invalid part but not its value.
     public init(url: String) throws(PostgresConfigurationError) {
@@ -123,7 +124,9 @@ extension PostgresConfiguration {
         return .seconds(seconds)
     }
 
-    /// Percent-decodes a part. NUL is rejected, as it would end the text in C.
+    /// Percent-decodes a part.
+    ///
+    /// NUL is rejected, as it would end the text in C.
     private static func decode(_ text: Substring, part: String) throws(PostgresConfigurationError) -> String {
         guard let decoded = try? String(percentEncoded: text) else {
             throw .invalid(part, "must be percent-encoded UTF-8")

@@ -5,8 +5,8 @@ import EventBusPersistence
 
 /// The database to connect to, the role that connects, and the limits of the connection pool.
 ///
-/// For settings that are not given here, libpq's own rules apply: `PG*` environment variables, `~/.pgpass` and service files
-/// (PostgreSQL 15 manual, 34.15–34.17). ``PostgresStore`` throws if a limit is not positive.
+/// For settings that are not given here, libpq's own rules apply: `PG*` environment variables, `~/.pgpass` and service
+/// files (PostgreSQL 15 manual, 34.15–34.17). ``PostgresStore`` throws if a limit is not positive.
 public struct PostgresConfiguration: Sendable, Hashable {
     /// A host name, an IP address, or the absolute path of a directory with a Unix socket.
     public let host: String

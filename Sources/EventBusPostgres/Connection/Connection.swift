@@ -47,7 +47,8 @@ final class Connection: IOHandler {
 
     /// Sends the statements and a Sync together, and waits for the answer.
     ///
-    /// Cancellation does not end the wait: the answer has to be read before the connection can be used for anything else.
+    /// Cancellation does not end the wait: the answer has to be read before the connection can be used for anything
+    /// else.
     func run(_ statements: [Statement]) async -> SegmentOutcome {
         await self.perform { core, waiter in core.send(statements, to: waiter, now: .now) }
     }

@@ -71,7 +71,9 @@ struct ConnectionCore: ~Copyable {
         self.phase = .connecting(.writing, deadline: deadline)
     }
 
-    /// Makes the I/O thread end the session at its next turn. Only that thread closes descriptors, as it may be polling them.
+    /// Makes the I/O thread end the session at its next turn.
+    ///
+    /// Only that thread closes descriptors, as it may be polling them.
     mutating func fail(_ error: PostgresError) {
         if self.failure == nil { self.failure = error }
     }
@@ -135,8 +137,9 @@ struct ConnectionCore: ~Copyable {
         return self.flush(isLarge: script.utf8.count > Self.flushThreshold)
     }
 
-    /// Checks before the first byte whether the session has ended. If it has, another one can be used, as nothing has been
-    /// sent that could have taken effect.
+    /// Checks before the first byte whether the session has ended.
+    ///
+    /// If it has, another one can be used, as nothing has been sent that could have taken effect.
     private mutating func canSend(_ mode: ConnectionMode) -> Bool {
         guard self.mode == mode, case .open = self.phase, self.failure == nil else { return false }
         guard self.pipeline.isEmpty, self.libpq?.hasEnded() == true else { return true }

@@ -12,7 +12,9 @@ struct ConnectionParameters: Sendable {
         self.settings = settings
     }
 
-    /// Resolves the host name, and returns the parameters with its numeric addresses. Blocks the thread.
+    /// Resolves the host name, and returns the parameters with its numeric addresses.
+    ///
+    /// Blocks the thread.
     func resolved() throws(PostgresError) -> [(String, String)] {
         let host = self.configuration.host
         guard !host.hasPrefix("/") else { return self.keywords(addresses: []) }

@@ -39,7 +39,8 @@ struct ReadQueue<Waiter> {
         case .completed(let results) where results.count == batch.count:
             return zip(batch, results).map { ($0.waiter, .completed([$1])) }
         case .failed(let failure, let index) where batch.indices.contains(index):
-            // The server has skipped the reads after the failed one. As reads change nothing, all others are sent again.
+            // The server has skipped the reads after the failed one. As reads change nothing, all others are sent
+            // again.
             self.waiting.insert(contentsOf: batch[..<index] + batch[(index + 1)...], at: 0)
             return [(batch[index].waiter, .failed(failure, at: 0))]
         default: return batch.map { ($0.waiter, outcome) }

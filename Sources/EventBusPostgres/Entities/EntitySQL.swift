@@ -30,7 +30,8 @@ struct EntitySQL<Model: Entity>: Sendable {
         let columns = schema.columns.map { "\"\($0.name)\"" }
         let list = columns.joined(separator: ", ")
         let places = columns.indices.map { "$\($0 + 1)" }.joined(separator: ", ")
-        // An entity with only an id has no other column to set. Setting the id to itself still finds out whether it exists.
+        // An entity with only an id has no other column to set. Setting the id to itself still finds out whether it
+        // exists.
         let changed = columns.count > 1 ? columns.indices.dropFirst() : columns.indices
         let changes = changed.map { "\(columns[$0]) = $\($0 + 1)" }.joined(separator: ", ")
         self.table = schema.table
@@ -66,7 +67,9 @@ struct EntitySQL<Model: Entity>: Sendable {
         return Self.parameter(key.normalized(value), for: lookup.column).map { Statement(lookup.find, [$0]) }
     }
 
-    /// Returns a query with a Boolean for each of the returned keys. Keys whose value no row can have are left out.
+    /// Returns a query with a Boolean for each of the returned keys.
+    ///
+    /// Keys whose value no row can have are left out.
     func taken(_ values: [UniqueKey<Model>: ColumnValue]) -> (Statement, [UniqueKey<Model>]) {
         var (parameters, lookups, keys): ([Parameter], [Lookup], [UniqueKey<Model>]) = ([], [], [])
         for lookup in self.lookups {

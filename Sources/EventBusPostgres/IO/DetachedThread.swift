@@ -9,7 +9,8 @@ import Musl
 import Glibc
 #endif
 
-/// A plain thread for code that blocks, such as the I/O loop and name lookups, which must not occupy the cooperative pool.
+/// A plain thread for code that blocks, such as the I/O loop and name lookups, which must not occupy the cooperative
+/// pool.
 enum DetachedThread {
     private final class Body: Sendable {
         let run: @Sendable () -> Void

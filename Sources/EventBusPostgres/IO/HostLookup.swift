@@ -9,7 +9,9 @@ import Musl
 import Glibc
 #endif
 
-/// Name resolution. It blocks, so it must be called on a separate thread.
+/// Name resolution.
+///
+/// It blocks, so it must be called on a separate thread.
 enum HostLookup {
     /// The numeric addresses of a host, in the resolver's order (RFC 6724).
     static func addresses(of host: String) throws(PostgresError) -> [String] {

@@ -33,9 +33,9 @@ protocol IOHandler: AnyObject, Sendable {
 
 /// The thread that waits for all connections of a store.
 ///
-/// As there are about ten connections, it uses `poll(2)`. Callers send from their own threads; this thread reads and decodes
-/// the answers and resumes the callers. It also runs the tasks that prefer it as their executor: they are resumed without
-/// waking another thread, and their reads are sent together.
+/// As there are about ten connections, it uses `poll(2)`. Callers send from their own threads; this thread reads and
+/// decodes the answers and resumes the callers. It also runs the tasks that prefer it as their executor: they are
+/// resumed without waking another thread, and their reads are sent together.
 final class IOThread: TaskExecutor {
     private struct State: Sendable {
         var handlers: [any IOHandler] = []
@@ -112,7 +112,9 @@ final class IOThread: TaskExecutor {
         if !self.isCurrent { self.wake() }
     }
 
-    /// Runs the jobs that are ready now. Jobs that become ready meanwhile have to wait until the sockets have been served.
+    /// Runs the jobs that are ready now.
+    ///
+    /// Jobs that become ready meanwhile have to wait until the sockets have been served.
     private func runJobs() {
         let jobs = self.state.withLock { state in
             defer { state.jobs.removeAll() }
@@ -141,7 +143,8 @@ final class IOThread: TaskExecutor {
             _ = poll(&descriptors, nfds_t(descriptors.count), timeout)
             if descriptors[0].revents != 0 {
                 self.pipe.drain()
-                // Only after the pipe has been drained: otherwise a wake-up that is drained here would count as pending.
+                // Only after the pipe has been drained: otherwise a wake-up that is drained here would count as
+                // pending.
                 self.isWakePending.store(false, ordering: .sequentiallyConsistent)
             }
             let now = clock.now

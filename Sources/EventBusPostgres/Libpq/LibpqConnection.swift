@@ -30,7 +30,9 @@ struct LibpqConnection: ~Copyable {
     /// Buffers that a large value has grown beyond this capacity are not reused.
     private static let keptCapacity = 65_536
 
-    /// Starts connecting. Without a numeric address in the parameters, libpq blocks while it resolves the host name.
+    /// Starts connecting.
+    ///
+    /// Without a numeric address in the parameters, libpq blocks while it resolves the host name.
     init?(parameters: [(String, String)]) {
         let keywords = parameters.map { strdup($0.0) }
         let values = parameters.map { strdup($0.1) }
@@ -73,10 +75,12 @@ struct LibpqConnection: ~Copyable {
         return pipeline ? PQenterPipelineMode(self.connection) == 1 : true
     }
 
-    /// Sends statements, preparing those that are not in the cache. A Sync has to follow.
+    /// Sends statements, preparing those that are not in the cache.
     ///
-    /// - Returns: the answers to expect, including that of the Sync, and the size in bytes; `nil` if a statement could not be
-    ///   sent.
+    /// A Sync has to follow.
+    ///
+    /// - Returns: the answers to expect, including that of the Sync, and the size in bytes; `nil` if a statement could not
+    ///   be sent.
     mutating func send(
         _ statements: [Statement],
         preparing cache: inout StatementCache
@@ -109,8 +113,8 @@ struct LibpqConnection: ~Copyable {
     /// Returns the size of the parameters in bytes, or `nil` if the statement could not be sent.
     private mutating func execute(_ name: String, _ parameters: [Parameter]) -> Int? {
         self.write(parameters)
-        // The pointers to the parameters must stay valid during the call, in which libpq copies the values. One flat buffer
-        // guarantees that for any number of parameters.
+        // The pointers to the parameters must stay valid during the call, in which libpq copies the values. One flat
+        // buffer guarantees that for any number of parameters.
         let isSent = self.values.withUnsafeBytes { buffer in
             let pointers = self.offsets.map { offset in
                 offset.map { buffer.baseAddress?.advanced(by: $0).assumingMemoryBound(to: CChar.self) } ?? nil

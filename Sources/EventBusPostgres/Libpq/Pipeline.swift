@@ -5,9 +5,9 @@ import DequeModule
 
 /// The answers that a connection still expects, in order: libpq does not report which statement a result belongs to.
 ///
-/// A pure state machine. Each statement has one result and then a NULL; each Sync has one result and no NULL. After an error
-/// all statements up to the Sync are reported as aborted (PostgreSQL 15 manual, 34.5). A script, which is sent outside of
-/// pipeline mode, has any number of results and then a NULL.
+/// A pure state machine. Each statement has one result and then a NULL; each Sync has one result and no NULL. After an
+/// error all statements up to the Sync are reported as aborted (PostgreSQL 15 manual, 34.5). A script, which is sent
+/// outside of pipeline mode, has any number of results and then a NULL.
 struct Pipeline: Sendable {
     typealias SegmentID = Int
 
@@ -50,7 +50,9 @@ struct Pipeline: Sendable {
     /// Whether no answer is due.
     var isEmpty: Bool { self.entries.isEmpty }
 
-    /// Records the entries of a segment that has been sent. It ends with a Sync or is one script.
+    /// Records the entries of a segment that has been sent.
+    ///
+    /// It ends with a Sync or is one script.
     mutating func enqueue(_ entries: [Entry], as id: SegmentID) {
         self.entries.append(contentsOf: entries)
         self.segments.append(Segment(id: id))
@@ -70,7 +72,8 @@ struct Pipeline: Sendable {
         }
     }
 
-    /// Ends all segments because the connection is lost, each with the error that the server has reported for it, if any.
+    /// Ends all segments because the connection is lost, each with the error that the server has reported for it, if
+    /// any.
     mutating func failAll() -> [(SegmentID, SegmentOutcome)] {
         defer { self = Pipeline() }
         return self.segments.map { ($0.id, .lost($0.failure?.0)) }
@@ -116,8 +119,8 @@ struct Pipeline: Sendable {
             if case .execute = head { self.segments[0].executed += 1 }
             return .none
         }
-        // An error outside of a statement is followed by one additional NULL. If there are two, PQgetResult would return NULL
-        // indefinitely.
+        // An error outside of a statement is followed by one additional NULL. If there are two, PQgetResult would
+        // return NULL indefinitely.
         self.strayEnds += 1
         return self.strayEnds > 1 ? .poison : .wait
     }

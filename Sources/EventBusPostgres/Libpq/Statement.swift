@@ -47,8 +47,8 @@ enum SegmentOutcome: Sendable {
     case notSent
     /// The server has answered all statements.
     case completed([StatementResult])
-    /// A statement has failed, and those after it have not been run. `at` is its index, or the number of statements if the
-    /// implicit commit has failed.
+    /// A statement has failed, and those after it have not been run. `at` is its index, or the number of statements if
+    /// the implicit commit has failed.
     case failed(ServerFailure, at: Int)
     /// The connection was lost before the Sync was answered. The failure is the last one that the server has reported.
     case lost(ServerFailure?)

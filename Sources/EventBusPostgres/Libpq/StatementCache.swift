@@ -9,8 +9,9 @@ struct StatementCache: Sendable {
     /// The name of the prepared statement, or `nil`.
     func name(of sql: SQL) -> String? { self.names[sql] }
 
-    /// Adds a statement and returns its name. Names are not reused, so that an outdated statement of the server is never
-    /// executed instead of the new one.
+    /// Adds a statement and returns its name.
+    ///
+    /// Names are not reused, so that an outdated statement of the server is never executed instead of the new one.
     mutating func add(_ sql: SQL) -> String {
         self.counter += 1
         let name = "s\(self.counter)"

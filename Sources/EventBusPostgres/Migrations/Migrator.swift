@@ -7,8 +7,8 @@ import Logging
 
 /// Brings a module's schema up to date, in one process at a time.
 ///
-/// The lock is polled. A session that waits for it in the server would hold a snapshot, and `CREATE INDEX CONCURRENTLY` in the
-/// session that has the lock would wait for that snapshot: a deadlock.
+/// The lock is polled. A session that waits for it in the server would hold a snapshot, and `CREATE INDEX CONCURRENTLY`
+/// in the session that has the lock would wait for that snapshot: a deadlock.
 struct Migrator: Sendable {
     let connection: Connection
     let schema: SchemaName

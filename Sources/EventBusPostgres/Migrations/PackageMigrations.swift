@@ -3,7 +3,9 @@
 
 import EventBusPersistence
 
-/// The migrations for the tables of this package. As with all migrations, an existing one must never be changed.
+/// The migrations for the tables of this package.
+///
+/// As with all migrations, an existing one must never be changed.
 enum PackageMigrations {
     static let all: [Migration] = [
         Migration(

@@ -3,10 +3,12 @@
 
 /// The query for the rows to publish next.
 ///
-/// Its cost must not depend on the number of waiting rows. Therefore each part reads an index from its start and stops after
-/// a fixed number of rows, and the parts are materialized so that the planner cannot merge them into a scan of the table.
+/// Its cost must not depend on the number of waiting rows. Therefore each part reads an index from its start and stops
+/// after a fixed number of rows, and the parts are materialized so that the planner cannot merge them into a scan of
+/// the table.
 ///
-/// Parameters: `$1` limit, `$2` held topics, `$3` held rows, `$4` ordering key after which the walk begins, `$5` window.
+/// Parameters: `$1` limit, `$2` held topics, `$3` held rows, `$4` ordering key after which the walk begins, `$5`
+/// window.
 struct NextRowsQuery {
     let table: String
     /// The columns to return, qualified with `o`.
@@ -39,7 +41,8 @@ struct NextRowsQuery {
 
     /// All topics of rows without or with an ordering key.
     ///
-    /// Each step jumps to the next topic in the index, which is cheap as topics are few. `DISTINCT` would read every row.
+    /// Each step jumps to the next topic in the index, which is cheap as topics are few. `DISTINCT` would read every
+    /// row.
     private func topics(_ key: String, from steps: String) -> String {
         """
         (SELECT topic FROM \(self.table) WHERE ordering_key IS \(key) ORDER BY topic LIMIT 1)
@@ -86,9 +89,9 @@ struct NextRowsQuery {
 
     /// The oldest row of each of the next keys in alphabetical order, beginning after `$4`.
     ///
-    /// If a few keys have very many rows, these fill the window and hide the rows of all other keys. Only then, when the
-    /// window is full but has too few rows to publish, the walk finds those by their keys. Each query continues where the
-    /// last one ended, so that every key has its turn.
+    /// If a few keys have very many rows, these fill the window and hide the rows of all other keys. Only then, when
+    /// the window is full but has too few rows to publish, the walk finds those by their keys. Each query continues
+    /// where the last one ended, so that every key has its turn.
     private var walked: String {
         """
         (SELECT o.ordering_key, o.id, o.topic, 1::bigint AS step FROM \(self.table) o
@@ -104,7 +107,9 @@ struct NextRowsQuery {
         """
     }
 
-    /// The oldest of all rows found. The same row may have been found in the window and by the walk, hence `UNION`.
+    /// The oldest of all rows found.
+    ///
+    /// The same row may have been found in the window and by the walk, hence `UNION`.
     private var chosen: String {
         """
         SELECT c.id FROM (

@@ -82,8 +82,8 @@ struct OutboxRows: Sendable {
         )
     }
 
-    /// The rows, and the key at which the walk over the ordering keys ended; `nil` if it reached the last key or there was
-    /// none.
+    /// The rows, and the key at which the walk over the ordering keys ended; `nil` if it reached the last key or there
+    /// was none.
     func rows(_ rows: Rows) throws(PostgresError) -> (rows: [OutboxRow], lastKey: String?) {
         var found: [OutboxRow] = []
         var lastKey: String?

@@ -62,7 +62,9 @@ struct PoolState: Sendable {
 
     init(limits: Limits) { self.limits = limits }
 
-    /// Whether no connection is open and the last attempt to open one has failed. Callers then fail at once.
+    /// Whether no connection is open and the last attempt to open one has failed.
+    ///
+    /// Callers then fail at once.
     var isDown: Bool { self.outage != nil && self.openCount == 0 }
     /// Whether a connection is open.
     var isUp: Bool { self.openCount > 0 }
@@ -111,7 +113,9 @@ struct PoolState: Sendable {
         return [.fail(id, .cancelled)]
     }
 
-    /// Takes a connection back if that needs no further action, as no caller waits for it. Otherwise returns false.
+    /// Takes a connection back if that needs no further action, as no caller waits for it.
+    ///
+    /// Otherwise returns false.
     mutating func putBack(_ id: ConnectionID, _ use: Use) -> Bool {
         self.phase == .running && self.requests.isEmpty && self.giveBack(id, use)
     }
@@ -143,7 +147,9 @@ struct PoolState: Sendable {
         return actions
     }
 
-    /// A connection has been closed, or could not be opened. The jitter is between 0 and 1.
+    /// A connection has been closed, or could not be opened.
+    ///
+    /// The jitter is between 0 and 1.
     mutating func closed(_ id: ConnectionID, now: Instant, jitter: Double) -> [Action] {
         guard let slot = self.slots.removeValue(forKey: id) else { return [] }
         var actions: [Action] = []
@@ -217,7 +223,9 @@ struct PoolState: Sendable {
         }
     }
 
-    /// Takes the least busy connection. Sets `isCrowded` if that one is already in use, so that another one should be opened.
+    /// Takes the least busy connection.
+    ///
+    /// Sets `isCrowded` if that one is already in use, so that another one should be opened.
     private mutating func take(for use: Use, _ isCrowded: inout Bool) -> ConnectionID? {
         guard let best = self.leastBusy else { return nil }
         switch use {

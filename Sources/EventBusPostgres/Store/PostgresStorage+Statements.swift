@@ -99,7 +99,9 @@ extension PostgresConfiguration {
         [("search_path", "\(schema.name),pg_temp"), ("statement_timeout", "0")] + Self.keepalives
     }
 
-    /// The server ends statements that take too long. A session is closed only if that does not work.
+    /// The server ends statements that take too long.
+    ///
+    /// A session is closed only if that does not work.
     var timeouts: ConnectionCore.Timeouts {
         ConnectionCore.Timeouts(connect: self.connectTimeout, response: self.statementTimeout + .seconds(10))
     }

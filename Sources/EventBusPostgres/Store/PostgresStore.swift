@@ -9,11 +9,11 @@ import Synchronization
 
 /// A store in a Postgres database: the entities, the outbox and the inbox of one module, in its own Postgres schema.
 ///
-/// The store is a service: ``run()`` migrates the schema, then keeps connections open until shutdown. Calls before the schema
-/// is ready wait as long as they would wait for a connection, then fail with `unavailable`.
+/// The store is a service: ``run()`` migrates the schema, then keeps connections open until shutdown. Calls before the
+/// schema is ready wait as long as they would wait for a connection, then fail with `unavailable`.
 ///
-/// PostgreSQL 14 or later is required. A connection pooler must be in session mode: in transaction mode prepared statements
-/// and session locks do not work.
+/// PostgreSQL 14 or later is required. A connection pooler must be in session mode: in transaction mode prepared
+/// statements and session locks do not work.
 public final class PostgresStore: Store, Service {
     let storage: PostgresStorage
     private let migrations: [Migration]
@@ -34,8 +34,8 @@ public final class PostgresStore: Store, Service {
     ///   - schema: the module's Postgres schema, which is created if it does not exist: `a-z`, `0-9` and `_`.
     ///   - migrations: the steps that create the module's tables.
     ///   - logger: logs failures of connections and applied migrations.
-    /// - Throws: `RepositoryError` with code `invalidConfiguration` if the schema's name or a value of the configuration is not
-    ///   valid, `migration` if versions are not positive or occur twice, `unavailable` if the process has no file
+    /// - Throws: `RepositoryError` with code `invalidConfiguration` if the schema's name or a value of the configuration is
+    ///   not valid, `migration` if versions are not positive or occur twice, `unavailable` if the process has no file
     ///   descriptors left.
     public init(
         _ configuration: PostgresConfiguration,
@@ -60,9 +60,9 @@ public final class PostgresStore: Store, Service {
 
     /// An executor that runs tasks on the thread that reads from the database.
     ///
-    /// A task that mostly waits for this store is cheaper there: an answer does not have to wake another thread, and reads of
-    /// several tasks are sent together. Code that blocks or computes for long delays everyone who uses the store. Before and
-    /// after ``run()`` tasks run on the global executor.
+    /// A task that mostly waits for this store is cheaper there: an answer does not have to wake another thread, and
+    /// reads of several tasks are sent together. Code that blocks or computes for long delays everyone who uses the
+    /// store. Before and after ``run()`` tasks run on the global executor.
     ///
     /// ```swift
     /// try await withTaskExecutorPreference(store.executor) { try await importer.run() }
@@ -79,7 +79,8 @@ public final class PostgresStore: Store, Service {
 
     /// Runs `body` and commits its writes; see `Store.transaction(_:)`.
     ///
-    /// If `body` only writes, all of it takes one round trip, as an implicit transaction. The first read opens an explicit one.
+    /// If `body` only writes, all of it takes one round trip, as an implicit transaction. The first read opens an
+    /// explicit one.
     public func transaction<Result: Sendable>(
         _ body: (borrowing Transaction) async throws -> Result
     ) async throws -> Result {
@@ -129,8 +130,8 @@ public final class PostgresStore: Store, Service {
 
     /// Migrates the schema, serves until graceful shutdown or cancellation, then closes all connections.
     ///
-    /// While the database cannot be reached, it is tried again. At graceful shutdown open transactions have 10 s to finish. A
-    /// store runs once; a second call traps.
+    /// While the database cannot be reached, it is tried again. At graceful shutdown open transactions have 10 s to
+    /// finish. A store runs once; a second call traps.
     ///
     /// - Throws: `RepositoryError` with code `migration` if the schema cannot be brought up to date; `CancellationError`.
     public func run() async throws {

@@ -7,8 +7,8 @@ import Synchronization
 
 /// A transaction of a Postgres store: its collected writes and its first error.
 ///
-/// Without a read it never holds a connection: `commit` sends all writes as one implicit transaction (PostgreSQL 15 manual,
-/// 55.2.2.1). The first read takes a connection and opens an explicit transaction.
+/// Without a read it never holds a connection: `commit` sends all writes as one implicit transaction (PostgreSQL 15
+/// manual, 55.2.2.1). The first read takes a connection and opens an explicit transaction.
 final class PostgresTransaction: TransactionContext {
     private struct State: Sendable {
         var writes: [PostgresWrite] = []
@@ -43,7 +43,9 @@ final class PostgresTransaction: TransactionContext {
         }
     }
 
-    /// Collects a write. If `write` throws, the transaction has failed.
+    /// Collects a write.
+    ///
+    /// If `write` throws, the transaction has failed.
     func collect(_ write: () throws(RepositoryError) -> PostgresWrite) throws(RepositoryError) {
         try self.change { state throws(RepositoryError) in state.writes.append(try write()) }
     }
@@ -55,7 +57,9 @@ final class PostgresTransaction: TransactionContext {
         return ids.map { fresh.remove(ExactText($0)) != nil }
     }
 
-    /// Sends the collected writes, then the statement. Without a statement, the caller knows that it would find nothing.
+    /// Sends the collected writes, then the statement.
+    ///
+    /// Without a statement, the caller knows that it would find nothing.
     func read(_ statement: Statement?, from table: String) async throws(RepositoryError) -> Rows? {
         let (writes, lease) = try self.take()
         let isFirst = lease == nil
@@ -71,7 +75,9 @@ final class PostgresTransaction: TransactionContext {
         }
     }
 
-    /// Commits the collected writes. After an error nothing is committed, except perhaps with `commitUnknown`.
+    /// Commits the collected writes.
+    ///
+    /// After an error nothing is committed, except perhaps with `commitUnknown`.
     func commit() async throws(RepositoryError) {
         let (writes, lease) = try self.take()
         self.state.withLock { $0.hasEnded = true }
@@ -131,7 +137,9 @@ final class PostgresTransaction: TransactionContext {
         return try PostgresTransaction.results(outcome, writes: writes, offset: offset, isCommit: false)
     }
 
-    /// Takes the collected writes. The outbox rows come last, in one statement, as no other write depends on them.
+    /// Takes the collected writes.
+    ///
+    /// The outbox rows come last, in one statement, as no other write depends on them.
     private func take() throws(RepositoryError) -> ([PostgresWrite], ConnectionPool.Lease?) {
         let (writes, messages, lease) = try self.change { state in
             defer {

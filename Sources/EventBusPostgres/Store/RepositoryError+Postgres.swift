@@ -4,7 +4,9 @@
 import EventBusPersistence
 
 extension RepositoryError {
-    /// Converts any error that a call to the server can throw. A `RepositoryError` remains as it is.
+    /// Converts any error that a call to the server can throw.
+    ///
+    /// A `RepositoryError` remains as it is.
     init(_ error: any Error) {
         switch error {
         case let error as RepositoryError: self = error

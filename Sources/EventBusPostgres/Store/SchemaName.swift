@@ -16,10 +16,14 @@ struct SchemaName: Sendable, Hashable {
         self.name = name
     }
 
-    /// A table of this package in the schema. The prefix avoids conflicts with the module's own tables.
+    /// A table of this package in the schema.
+    ///
+    /// The prefix avoids conflicts with the module's own tables.
     func table(_ name: String) -> String { "\"\(self.name)\".eventbus_\(name)" }
 
-    /// The key of an advisory lock for this schema. All users of a database share the keys, so it is a hash of a long text.
+    /// The key of an advisory lock for this schema.
+    ///
+    /// All users of a database share the keys, so it is a hash of a long text.
     func lock(_ purpose: String) -> Int64 {
         let digest = SHA256.hash(data: Array("swift-event-bus/\(purpose)/\(self.name)".utf8))
         return digest.prefix(8).reduce(0) { $0 << 8 | Int64($1) }

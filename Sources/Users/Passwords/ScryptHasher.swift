@@ -14,8 +14,8 @@ import Foundation
 
 /// A hasher that uses scrypt (RFC 7914) with a random salt of 16 bytes and a hash of 32 bytes.
 ///
-/// A hash occupies a core for tens of milliseconds and takes tens of MiB. Hashes are computed a few at a time, on separate
-/// threads instead of the cooperative pool, and up to ``maximumWaiting`` callers wait.
+/// A hash occupies a core for tens of milliseconds and takes tens of MiB. Hashes are computed a few at a time, on
+/// separate threads instead of the cooperative pool, and up to ``maximumWaiting`` callers wait.
 public struct ScryptHasher: PasswordHasher {
     /// The maximum number of callers that wait for a hash.
     public static let maximumWaiting = 1024
@@ -26,7 +26,8 @@ public struct ScryptHasher: PasswordHasher {
 
     /// Creates a hasher.
     ///
-    /// The defaults need 32 MiB for each hash. OWASP's Password Storage Cheat Sheet recommends them for that amount of memory.
+    /// The defaults need 32 MiB for each hash. OWASP's Password Storage Cheat Sheet recommends them for that amount of
+    /// memory.
     ///
     /// - Parameters:
     ///   - costExponent: the binary logarithm of scrypt's N, 1 to 20.

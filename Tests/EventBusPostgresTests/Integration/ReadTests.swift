@@ -13,7 +13,9 @@ struct ReadTests {
     /// Returns the start of its transaction in microseconds.
     private static let begin = "SELECT (extract(epoch FROM transaction_timestamp()) * 1000000)::bigint"
 
-    /// Sends a read that blocks, then the others, then unblocks the first one. Returns the results in order.
+    /// Sends a read that blocks, then the others, then unblocks the first one.
+    ///
+    /// Returns the results in order.
     private static func read(
         _ statements: [String],
         behindOneOf store: PostgresStore,
