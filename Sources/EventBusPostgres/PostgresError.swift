@@ -1,32 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
 import Logging
 
-/// What went wrong between this process and the server.
+/// An error of a connection or of the server.
 struct PostgresError: Error, Sendable, CustomStringConvertible {
     enum Code: Sendable, Hashable {
-        /// The server answered with an error; see `failure`.
+        /// The server reported an error: `failure`.
         case server
-        /// No connection can be had now: the server is away, full, or still starting.
+        /// No connection is available: the server cannot be reached, is starting, or accepts no more sessions.
         case unavailable
-        /// Nobody gave a connection back in time.
+        /// No connection was returned to the pool in time.
         case waitTimedOut
-        /// The connection broke; what was sent on it may or may not have been carried out.
+        /// The connection was lost; what was sent on it may or may not have taken effect.
         case connectionLost
         /// The store has been shut down.
         case closed
         /// The caller's task was cancelled while it waited for a connection; nothing was sent.
         case cancelled
-        /// A value that Postgres can't store, such as a NUL in a text.
+        /// Postgres cannot store a value, such as text with a NUL.
         case invalidValue
-        /// The server sent what was not asked for.
+        /// The server sent data of another type than expected.
         case unexpectedData
     }
 
     let code: Code
     let failure: ServerFailure?
-    /// For people; may hold data and is therefore never part of `description`.
+    /// For people to read.
+    ///
+    /// It may contain stored values, so `description` leaves it out.
     let detail: String
 
     init(_ code: Code, failure: ServerFailure? = nil, detail: String = "") {
@@ -39,10 +42,11 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
         self.init(.server, failure: failure)
     }
 
-    /// For a log: what libpq says of a connection names hosts and roles, never a password or data.
+    /// The detail for log lines, if it concerns a connection: it can then name hosts and roles, but contains no
+    /// password and no stored values.
     var metadata: Logger.Metadata {
         guard self.code == .unavailable || self.code == .connectionLost, !self.detail.isEmpty else { return [:] }
-        return ["postgres.detail": "\(self.detail)"]
+        return [LogKey.postgresDetail: "\(self.detail)"]
     }
 
     var description: String {
@@ -51,19 +55,37 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// An error or fatal message of the server (PostgreSQL 15 manual, 55.8).
+/// An error that the server has reported (PostgreSQL 15 manual, 55.8).
 struct ServerFailure: Error, Sendable, Hashable, CustomStringConvertible {
     let state: SQLState
     let constraint: String?
     let table: String?
-    /// The primary message; it may hold data.
+    let column: String?
+    /// The primary message, which may contain stored values.
     let message: String
 
-    init(state: SQLState, constraint: String? = nil, table: String? = nil, message: String = "") {
+    init(
+        state: SQLState,
+        constraint: String? = nil,
+        table: String? = nil,
+        column: String? = nil,
+        message: String = ""
+    ) {
         self.state = state
         self.constraint = constraint
         self.table = table
+        self.column = column
         self.message = message
+    }
+
+    /// What about the schema is wrong, if the server has reported it.
+    ///
+    /// For statements of this package, messages of class 42 contain names of tables, columns and types but no values:
+    /// values are only sent as parameters.
+    var schemaProblem: String? {
+        if self.state.code.hasPrefix("42"), !self.message.isEmpty { return self.message }
+        guard let table, let column else { return nil }
+        return "column \"\(column)\" of table \"\(table)\" must have a value"
     }
 
     var description: String {
@@ -72,7 +94,7 @@ struct ServerFailure: Error, Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// A five-letter error code (PostgreSQL 15 manual, appendix A).
+/// An error code of five characters (PostgreSQL 15 manual, appendix A).
 struct SQLState: Sendable, Hashable {
     let code: String
 
@@ -92,16 +114,16 @@ struct SQLState: Sendable, Hashable {
         self == .serializationFailure || self == .deadlockDetected || self == .lockNotAvailable
     }
 
-    /// The server's plan for a prepared statement is out of date; prepare it anew.
-    var spoilsPreparedStatement: Bool { self == .featureNotSupported || self == .invalidStatementName }
+    /// The prepared statement is missing or outdated and has to be prepared again.
+    var invalidatesPreparedStatement: Bool { self == .featureNotSupported || self == .invalidStatementName }
 
-    /// A value has no place in its column: out of range, too long, or not of its alphabet.
+    /// A value does not fit its column: it is out of range, too long, or has invalid characters.
     var isAboutValues: Bool { ["22001", "22003", "22008", "22021", "22P02", "22P05"].contains(self.code) }
 
-    /// A table, a column or a function is missing or of another type, or a column that must have a value has none.
+    /// A table, column or function is missing or has another type, or a column that must not be null has no value.
     var isAboutSchema: Bool { self.code.hasPrefix("42") || self.code == "3F000" || self.code == "23502" }
 
-    /// The server is away, starting, ending, out of resources or turned read-only: it has nothing to do with the data.
+    /// The server is unreachable, starting, shutting down, out of resources or read-only, whatever the statement is.
     var saysUnavailable: Bool {
         ["08", "53", "57P", "25006"].contains { self.code.hasPrefix($0) } && self != .queryCanceled
     }

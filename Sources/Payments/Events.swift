@@ -9,7 +9,9 @@ public import FoundationEssentials
 public import Foundation
 #endif
 
-/// The part of `user.created` that this module reads; the contract is the JSON, not a shared Swift type.
+/// The part of `user.created` that this module needs.
+///
+/// The contract between the modules is the JSON, not a Swift type.
 struct UserCreated: Event {
     static let topic: Topic = "user.created"
 
@@ -20,26 +22,26 @@ struct UserCreated: Event {
     }
 }
 
-/// A payment account has been opened; nobody has to listen.
+/// A payment account has been opened.
 public struct PaymentAccountOpened: Event {
     /// `payment.account.opened`.
     public static let topic: Topic = "payment.account.opened"
 
-    /// `false`: the account exists whether anybody hears of it or not.
+    /// `false`: the event may have no subscriber.
     public static let requiresSubscriber = false
 
     /// The account.
     public let accountID: Identifier
-    /// The user whom it belongs to.
+    /// The user that the account belongs to.
     public let userID: Identifier
     /// An ISO 4217 code.
     public let currency: String
-    /// What is in the account, in minor units of the currency.
+    /// The balance in minor units of the currency.
     public let balance: Int64
     /// When the account was opened.
     public let createdAt: Date
 
-    /// Events about one user's account are kept in order.
+    /// Events about the same user's account are processed in order.
     public var orderingKey: String? { self.userID.description }
 
     init(_ account: PaymentAccount) {

@@ -12,7 +12,7 @@ public import Foundation
 
 /// A user's payment account.
 public struct PaymentAccount: Entity {
-    /// A user has one account.
+    /// Each user has one account.
     public static let byOwner = UniqueKey<PaymentAccount>("accounts_owner_key", on: "owner")
 
     /// The table `accounts`.
@@ -22,13 +22,13 @@ public struct PaymentAccount: Entity {
         uniqueKeys: [byOwner]
     )
 
-    /// Identifies the account for ever.
+    /// Identifies the account permanently.
     public let id: Identifier
-    /// The id of the user whom the account belongs to.
+    /// The id of the user that the account belongs to.
     public let owner: Identifier
     /// An ISO 4217 code, for example `EUR`.
     public let currency: String
-    /// What is in the account, in minor units of the currency (cents).
+    /// The balance in minor units of the currency, such as cents.
     public let balance: Int64
     /// When the account was opened.
     public let createdAt: Date

@@ -4,7 +4,7 @@
 public import EventBusPersistence
 
 extension Payments {
-    /// The module's tables, for a store that keeps them in a database.
+    /// The steps that create the module's tables in a database.
     public static let migrations: [Migration] = [
         Migration(
             1,

@@ -5,47 +5,47 @@ public import EventBus
 public import EventBusPersistence
 public import Logging
 
-/// Keeps payment accounts: one for each user that anybody has told the bus of.
+/// Opens a payment account for each user, when `user.created` arrives.
 public struct Payments: Sendable {
-    /// The subscription through which the module hears of users.
+    /// The module's subscription to events about users.
     public static let subscription: SubscriptionName = "payments.accounts"
 
     private let store: any Store
     private let accounts: any Repository<PaymentAccount>
     private let currency: String
 
-    /// Makes the service.
+    /// Creates the service.
     ///
     /// - Parameters:
-    ///   - store: where accounts, inbox and outbox are kept.
-    ///   - currency: the currency of new accounts, an ISO 4217 code: three capital letters, or it is a programming error.
+    ///   - store: the store with the accounts, the inbox and the outbox.
+    ///   - currency: the currency of new accounts, an ISO 4217 code of three capital letters.
     public init(store: any Store, currency: String = "EUR") {
         let isCode =
             currency.utf8.count == 3
             && currency.utf8.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
-        precondition(isCode, "a currency is three capital letters")
+        precondition(isCode, "currency \"\(currency)\": must be three capital letters")
         self.store = store
         self.accounts = store.repository(for: PaymentAccount.self)
         self.currency = currency
     }
 
-    /// The account of a user, or `nil`.
+    /// Returns the account of a user, or `nil`.
     ///
-    /// - Throws: `RepositoryError` when the store cannot be reached.
+    /// - Throws: `RepositoryError` if the store cannot be reached.
     public func account(of owner: Identifier) async throws -> PaymentAccount? {
         try await self.accounts.find(by: PaymentAccount.byOwner, owner)
     }
 
-    /// The consumer that opens exactly one account for each user and publishes `payment.account.opened`.
+    /// Returns a consumer that opens exactly one account for each user and publishes `payment.account.opened`.
     ///
-    /// A further event about a user who has an account changes nothing, whatever its id.
+    /// Further events about a user who has an account change nothing, whatever their ids.
     ///
     /// - Parameters:
-    ///   - bus: where the events come from.
-    ///   - batch: how many events may share a transaction.
+    ///   - bus: the bus to subscribe to.
+    ///   - batch: the maximum number of events that share a transaction.
     ///   - options: prefetch, concurrency, retries, time limit.
     ///   - clock: measures time limits and delays.
-    ///   - logger: where retries and dead letters are told.
+    ///   - logger: logs retries and dead letters.
     public func consumer(
         on bus: any EventBus,
         batch: Int = 1,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// The syntax of e-mail addresses that can register: RFC 5321 §4.1.2 `Dot-string "@" Domain`, ASCII only.
+/// The syntax of the e-mail addresses that users may register with: `Dot-string "@" Domain` of RFC 5321 §4.1.2, in
+/// ASCII.
 enum EmailAddress {
     static func isValid(_ text: String) -> Bool {
         let parts = text.utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
@@ -25,7 +26,7 @@ enum EmailAddress {
             }
     }
 
-    /// The marks of RFC 5322 §3.2.3 `atext`.
+    /// The special characters in `atext` of RFC 5322 §3.2.3.
     private static let atomMarks = Set("!#$%&'*+-/=?^_`{|}~".utf8)
 }
 

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// What somebody who wants to register has typed.
+/// The values with which somebody wants to register.
 public struct Registration: Sendable {
     /// A field of the form.
     public typealias Field = RegistrationField
 
     /// 3 to 64 ASCII letters, digits, `.`, `_` and `-`.
     public let username: String
-    /// An address as in RFC 5321 §4.1.2 without quotes: ASCII, at most 254 bytes, a domain name of at least two labels.
+    /// An unquoted address of RFC 5321 §4.1.2: ASCII, at most 254 bytes, with a domain name of at least two labels.
     public let email: String
     /// 8 to 1024 bytes of UTF-8.
     public let password: String
 
-    /// Makes a registration of unchecked values.
+    /// Creates a registration without checking the values.
     public init(username: String, email: String, password: String) {
         self.username = username
         self.email = email
         self.password = password
     }
 
-    /// Checks every field.
+    /// Checks all fields.
     ///
-    /// - Throws: ``RegistrationError`` with code `invalid` that lists all fields that break a rule.
+    /// - Throws: ``RegistrationError`` with code `invalid`, which lists all fields that break a rule.
     public func validate() throws(RegistrationError) {
         var violations: [RegistrationError.Violation] = []
         if !Registration.isUsername(self.username) {
@@ -47,12 +47,12 @@ public struct Registration: Sendable {
 }
 
 extension Registration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// Without what was typed.
+    /// A text without the values.
     public var description: String { "a registration" }
 
-    /// Without what was typed.
+    /// A text without the values.
     public var debugDescription: String { self.description }
 
-    /// Without what was typed: a password must not reach a log through a dump either.
+    /// A mirror without the values, so that no password reaches a log through `dump`.
     public var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// Why somebody could not register; never holds what was typed.
+/// The reason why a registration was rejected, without the values.
 public struct RegistrationError: Error, Sendable, Hashable {
     /// The kind of failure.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
-        /// The code's name, stable over releases.
+        /// The code's name, which stays the same across releases.
         public let description: String
 
         private init(_ name: String) { self.description = name }
@@ -16,14 +16,14 @@ public struct RegistrationError: Error, Sendable, Hashable {
         public static let taken = Code("taken")
     }
 
-    /// A field and what is wrong with it.
+    /// A field and the problem with its value.
     public struct Violation: Sendable, Hashable {
         /// The field.
         public let field: RegistrationField
-        /// What is wrong, to be read after the field's name.
+        /// The problem, worded to follow the field's name.
         public let problem: String
 
-        /// Makes a violation.
+        /// Creates a violation.
         public init(_ field: RegistrationField, _ problem: String) {
             self.field = field
             self.problem = problem
@@ -32,15 +32,15 @@ public struct RegistrationError: Error, Sendable, Hashable {
 
     /// The kind of failure.
     public let code: Code
-    /// All that is wrong.
+    /// All problems.
     public let violations: [Violation]
 
-    /// Values that break a rule.
+    /// Creates the error for values that break a rule.
     public static func invalid(_ violations: [Violation]) -> RegistrationError {
         RegistrationError(code: .invalid, violations: violations)
     }
 
-    /// Values that belong to another user, in any letter case.
+    /// Creates the error for values that belong to another user, whatever their letter case.
     public static func taken(_ fields: [RegistrationField]) -> RegistrationError {
         RegistrationError(code: .taken, violations: fields.map { Violation($0, "is taken") })
     }

@@ -3,10 +3,10 @@
 
 /// A field of the registration form, named as in its JSON.
 public enum RegistrationField: String, Sendable, Hashable, CaseIterable {
-    /// The name that others see.
+    /// The name that other users see.
     case username
-    /// Where the user gets mail.
+    /// The user's e-mail address.
     case email
-    /// The secret.
+    /// The user's password.
     case password
 }

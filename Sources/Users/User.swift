@@ -12,9 +12,9 @@ public import Foundation
 
 /// A registered user.
 public struct User: Entity {
-    /// No two users have one name, in any letter case.
+    /// User names are unique, regardless of letter case.
     public static let byUsername = UniqueKey<User>("users_username_key", on: "username", ignoringCase: true)
-    /// No two users have one e-mail address, in any letter case.
+    /// E-mail addresses are unique, regardless of letter case.
     public static let byEmail = UniqueKey<User>("users_email_key", on: "email", ignoringCase: true)
 
     /// The table `users`.
@@ -24,13 +24,13 @@ public struct User: Entity {
         uniqueKeys: [byUsername, byEmail]
     )
 
-    /// Identifies the user for ever.
+    /// Identifies the user permanently.
     public let id: Identifier
     /// The name as the user wrote it.
     public let username: String
     /// The e-mail address as the user wrote it.
     public let email: String
-    /// The password's hash in PHC string form; never leaves the module's store.
+    /// The password's hash in PHC string format; it never leaves the module.
     let passwordHash: String
     /// When the user registered.
     public let createdAt: Date
@@ -43,12 +43,12 @@ public struct User: Entity {
 }
 
 extension User: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The id; nothing that belongs to the person.
+    /// The id, without personal data.
     public var description: String { "user \(self.id)" }
 
-    /// The id; nothing that belongs to the person.
+    /// The id, without personal data.
     public var debugDescription: String { self.description }
 
-    /// The id: a hash must not reach a log through a dump either.
+    /// A mirror with only the id, so that no hash reaches a log through `dump`.
     public var customMirror: Mirror { Mirror(self, children: ["id": self.id]) }
 }

@@ -11,7 +11,7 @@ public import Foundation
 
 /// A user has registered.
 ///
-/// The JSON of this event is a contract with programs that this package does not know.
+/// The JSON of this event is a contract with other programs.
 public struct UserCreated: Event {
     /// `user.created`.
     public static let topic: Topic = "user.created"
@@ -25,7 +25,7 @@ public struct UserCreated: Event {
     /// When the user registered.
     public let createdAt: Date
 
-    /// Events about one user are kept in order.
+    /// Events about the same user are processed in order.
     public var orderingKey: String? { self.userID.description }
 
     init(_ user: User) {

@@ -4,19 +4,19 @@
 import EventBus
 public import EventBusPersistence
 
-/// Registers users: stores them and tells the world.
+/// Registers users: stores them and publishes `user.created`.
 ///
-/// The module knows a store and nothing else; what becomes of `user.created` is not its business.
+/// The module depends only on a store, not on a bus or on the consumers of its events.
 public struct Users: Sendable {
     private let store: any Store
     private let users: any Repository<User>
     private let hasher: any PasswordHasher
 
-    /// Makes the service.
+    /// Creates the service.
     ///
     /// - Parameters:
-    ///   - store: where users and the outbox are kept.
-    ///   - hasher: how passwords are hashed; tests inject a cheap one.
+    ///   - store: the store with the users and the outbox.
+    ///   - hasher: hashes passwords; tests can inject a fast one.
     public init(store: any Store, hasher: any PasswordHasher = ScryptHasher()) {
         self.store = store
         self.users = store.repository(for: User.self)
@@ -25,11 +25,11 @@ public struct Users: Sendable {
 
     /// Stores a new user and publishes `user.created` in the same commit.
     ///
-    /// - Throws: ``RegistrationError`` when values break a rule or a name is taken, in any letter case;
-    ///   `RepositoryError` when the store cannot be reached; ``HasherOverloaded``; `CancellationError`.
+    /// - Throws: ``RegistrationError`` if values break a rule or belong to another user, whatever their letter case;
+    ///   `RepositoryError` if the store cannot be reached; ``HasherOverloaded``; `CancellationError`.
     public func register(_ registration: Registration) async throws -> User {
         try registration.validate()
-        // A taken name is refused before the costly hashing. Races are decided by the unique keys below.
+        // Reject taken names before the costly hashing. The unique keys of the store decide races.
         try await self.refuseTaken(registration)
         let hash = try await self.hasher.hash(registration.password)
         let stamp = Stamp.next()

@@ -5,8 +5,7 @@ import EventBusPersistence
 import EventBusTesting
 import Testing
 
-@Suite("The in-memory store keeps the contract")
-struct InMemoryStoreConformanceTests {
+@Suite struct InMemoryStoreConformanceTests {
     private struct Harness: StoreHarness {
         let store: any Store = InMemoryStore()
         let otherStore: any Store = InMemoryStore()

@@ -8,8 +8,7 @@ import ServiceLifecycleTestKit
 import Synchronization
 import Testing
 
-@Suite("Outbox relay")
-struct OutboxRelayTests {
+@Suite struct OutboxRelayTests {
     private let stage = Stage()
     private let bus = ScriptedBus()
 
@@ -29,9 +28,9 @@ struct OutboxRelayTests {
         try self.stage.run { try await store.base.outbox.oldest() == nil }
     }
 
-    // MARK: The way of an event
+    // MARK: Publishing
 
-    @Test(.timeLimit(.minutes(1))) func anEventLeavesTheOutboxOnlyWhenTheBusHasConfirmedIt() async throws {
+    @Test(.timeLimit(.minutes(1))) func anEventLeavesTheOutboxOnlyAfterTheBusHasConfirmedIt() async throws {
         let store = FaultyStore()
         let gate = self.bus.close()
         try self.commit(Noted(label: "one"), to: store)
@@ -49,7 +48,7 @@ struct OutboxRelayTests {
         #expect(running.error is CancellationError)
     }
 
-    @Test func aCommitWakesTheRelayWithoutAnyTimePassing() throws {
+    @Test func aCommitWakesTheRelayAtOnce() throws {
         let store = FaultyStore()
         let relay = self.relay(store)
         _ = self.stage.start { try await relay.run() }
@@ -63,7 +62,7 @@ struct OutboxRelayTests {
         #expect(try self.isEmpty(store))
     }
 
-    @Test func whatOtherProcessesCommitIsFoundByLookingNowAndThen() throws {
+    @Test func commitsOfOtherProcessesAreFoundByPolling() throws {
         let store = FaultyStore(pollInterval: .milliseconds(500), isSilent: true)
         let relay = self.relay(store)
         _ = self.stage.start { try await relay.run() }
@@ -75,7 +74,7 @@ struct OutboxRelayTests {
         #expect(try self.isEmpty(store))
     }
 
-    @Test func eventsLeaveInBatchesAndInOrder() throws {
+    @Test func eventsArePublishedInBatchesAndInOrder() throws {
         let store = FaultyStore()
         for number in 0..<5 { try self.commit(Noted(label: "\(number)"), to: store) }
         let relay = self.relay(store, batch: 2)
@@ -83,7 +82,7 @@ struct OutboxRelayTests {
         #expect(self.bus.batches == [["0", "1"], ["2", "3"], ["4"]])
     }
 
-    @Test func ofOneKeyOnlyOneEventIsOnItsWay() throws {
+    @Test func onlyOneEventOfAKeyIsInFlight() throws {
         let store = FaultyStore()
         let gate = self.bus.close()
         try self.commit(
@@ -101,9 +100,9 @@ struct OutboxRelayTests {
         #expect(self.bus.batches == [["a1", "free"], ["a2"], ["a3"]])
     }
 
-    // MARK: What the bus says
+    // MARK: Outcomes
 
-    @Test func anEventThatNobodyHearsWaitsWhileOthersFlow() throws {
+    @Test func anEventWithoutASubscriberDoesNotDelayOthers() throws {
         let store = FaultyStore()
         self.bus.answer { $0.topic == Asked.topic ? .unroutable : .confirmed }
         try self.commit(Asked(label: "who?"), Noted(label: "one"), to: store)
@@ -125,7 +124,7 @@ struct OutboxRelayTests {
         #expect(relay.health == .ready)
     }
 
-    @Test func anEventArrivesWhenSomebodySubscribes() throws {
+    @Test func anEventIsDeliveredOnceThereIsASubscriber() throws {
         let store = FaultyStore()
         let bus = InMemoryEventBus(clock: self.stage.clock)
         let heard = Mutex<[String]>([])
@@ -145,7 +144,7 @@ struct OutboxRelayTests {
     }
 
     @Test(arguments: [PublishOutcome.unknown, .notSent(BusError(.unavailable, "no broker"))])
-    func whileTheBusIsAwayEventsWaitAndNothingIsLost(outcome: PublishOutcome) throws {
+    func duringAnOutageOfTheBusEventsWait(outcome: PublishOutcome) throws {
         let store = FaultyStore()
         self.bus.answer { $0.label == "two" ? outcome : .confirmed }
         try self.commit(Noted(label: "one"), Noted(label: "two"), to: store)
@@ -170,7 +169,7 @@ struct OutboxRelayTests {
         #expect(relay.health == .ready)
     }
 
-    @Test func aRefusedEventWaitsWhileOthersFlowButNotThoseOfItsKey() throws {
+    @Test func aRefusedEventDelaysOnlyEventsWithItsKey() throws {
         let store = FaultyStore()
         self.bus.answer { $0.label == "bad" ? .refused(reason: "too odd") : .confirmed }
         try self.commit(
@@ -182,7 +181,7 @@ struct OutboxRelayTests {
         let relay = self.relay(store)
         _ = self.stage.start { try await relay.run() }
         #expect(self.bus.batches == [["bad", "good"]])
-        #expect(relay.health == Health(notes: ["1 events were refused by the bus and are tried again"]))
+        #expect(relay.health == Health(notes: ["events refused by the bus, to be retried: 1"]))
         try self.commit(Noted(label: "better"), Noted(label: "of b", key: "b"), to: store)
         #expect(self.bus.batches.last == ["better", "of b"])
         self.bus.answer { _ in .confirmed }
@@ -192,7 +191,7 @@ struct OutboxRelayTests {
         #expect(relay.health == .ready)
     }
 
-    @Test func aRefusedEventWhoseTopicNobodyHearsLaterDoesNotSpin() throws {
+    @Test func aRefusedEventWhoseTopicLosesItsSubscriberDoesNotCauseABusyLoop() throws {
         let store = FaultyStore()
         try self.commit(Asked(label: "who?"), to: store)
         self.bus.answer { _ in .refused(reason: "full") }
@@ -210,7 +209,7 @@ struct OutboxRelayTests {
 
     // MARK: Several relays
 
-    @Test(.timeLimit(.minutes(1))) func oneRelayWorksAndAnotherTakesOver() async throws {
+    @Test(.timeLimit(.minutes(1))) func oneRelayWorksUntilAnotherTakesOver() async throws {
         let store = FaultyStore()
         let otherBus = ScriptedBus()
         let (first, second) = (self.relay(store), self.relay(store, to: otherBus))
@@ -224,7 +223,7 @@ struct OutboxRelayTests {
         running.cancel()
         await self.stage.end(running)
         #expect(running.error is CancellationError)
-        // Nobody knows whether the first one had published it: again, under the same id.
+        // The first relay may have published the event, so the second one publishes it again, under the same id.
         #expect(otherBus.batches == [["two"]])
         #expect(otherBus.ids.last == self.bus.ids.last)
         try self.commit(Noted(label: "three"), to: store)
@@ -233,7 +232,7 @@ struct OutboxRelayTests {
     }
 
     @Test(.timeLimit(.minutes(1)), arguments: [PublishOutcome.confirmed, .unknown])
-    func aCancelledRelayEndsAfterTheBatchUnderWay(outcome: PublishOutcome) async throws {
+    func aCancelledRelayEndsAfterItsCurrentBatch(outcome: PublishOutcome) async throws {
         let store = FaultyStore()
         let bus = CancellingBus(outcome)
         for number in 0..<3 { try self.commit(Noted(label: "\(number)"), to: store) }
@@ -246,7 +245,7 @@ struct OutboxRelayTests {
         #expect(store.count(.removal) == removals, "what is confirmed is not published again")
     }
 
-    /// Cancels whoever publishes on it.
+    /// Cancels the task that publishes on it.
     private struct CancellingBus: PartialBus {
         let calls = Notifier()
         private let outcome: PublishOutcome
@@ -267,10 +266,10 @@ struct OutboxRelayTests {
         }
     }
 
-    // MARK: Trouble with the store
+    // MARK: Outages of the store
 
     @Test(arguments: [FaultyStore.Call.ownership, .exchange])
-    func whenTheStoreIsAwayTheRelayTriesAgain(call: FaultyStore.Call) throws {
+    func theRelayRetriesDuringAnOutageOfTheStore(call: FaultyStore.Call) throws {
         let store = FaultyStore()
         store.fail(call, times: 2)
         try self.commit(Noted(label: "one"), to: store)
@@ -287,7 +286,7 @@ struct OutboxRelayTests {
         #expect(relay.health == .ready)
     }
 
-    @Test func aConfirmThatCouldNotBeNotedPublishesAgainUnderTheSameID() throws {
+    @Test func anEventWhoseRemovalFailedIsPublishedAgainUnderTheSameID() throws {
         let store = FaultyStore()
         store.fail(.removal)
         try self.commit(Noted(label: "one"), to: store)
@@ -303,7 +302,7 @@ struct OutboxRelayTests {
 
     // MARK: Shutdown
 
-    @Test(.timeLimit(.minutes(1))) func aShutdownFinishesTheBatchUnderWay() async throws {
+    @Test(.timeLimit(.minutes(1))) func aShutdownFinishesTheCurrentBatch() async throws {
         let store = FaultyStore()
         let gate = self.bus.close()
         try self.commit(Noted(label: "one"), Noted(label: "two"), to: store)
@@ -311,7 +310,8 @@ struct OutboxRelayTests {
         let (running, trigger) = self.stage.startUnderShutdown { try await relay.run() }
         #expect(self.bus.batches == [["one"]])
         trigger()
-        // The trigger is told on another thread: the relay has heard of it when it asks the store for nothing more.
+        // The shutdown is triggered on another thread. The relay has noticed it when it does not read from the store
+        // again.
         await self.stage.untilNextJob()
         self.stage.settle()
         #expect(!running.hasEnded)
@@ -330,7 +330,7 @@ struct OutboxRelayTests {
         #expect(waiting == ["two"])
     }
 
-    @Test(.timeLimit(.minutes(1))) func anIdleRelayAndOneThatStandsByShutDown() async throws {
+    @Test(.timeLimit(.minutes(1))) func idleAndStandbyRelaysShutDown() async throws {
         let store = FaultyStore()
         let (idle, standby) = (self.relay(store), self.relay(store))
         let (first, endFirst) = self.stage.startUnderShutdown { try await idle.run() }

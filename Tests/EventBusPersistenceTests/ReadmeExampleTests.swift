@@ -5,11 +5,10 @@ import EventBus
 import EventBusPersistence
 import Testing
 
-/// The code that README.md shows between `README` marks, compiled and run; `scripts/check-readme` compares the two.
-@Suite("README example")
-struct ReadmeExampleTests {
-    @Test("an event has one effect, however often it arrives")
-    func oneEffect() async throws {
+/// Compiles and runs the example in README.md, which is between the `README` marks; `scripts/check-readme` compares
+/// both.
+@Suite struct ReadmeExampleTests {
+    @Test func anEventHasOneEffectHoweverOftenItArrives() async throws {
         let bus = InMemoryEventBus()
         // README
         let store = InMemoryStore()  // or PostgresStore

@@ -12,8 +12,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-@Suite("What a relay holds back")
-struct RelayHoldsTests {
+@Suite struct RelayHoldsTests {
     private var holds = RelayHolds()
 
     private func row(_ id: Int64, _ topic: Topic = "a") -> OutboxRow {
@@ -23,7 +22,7 @@ struct RelayHoldsTests {
     private let refused = PublishOutcome.refused(reason: "full")
     private let away = PublishOutcome.notSent(BusError(.unavailable, "no broker"))
 
-    @Test func confirmedRowsLeaveAndNothingIsHeld() {
+    @Test func confirmedRowsAreNotHeld() {
         var holds = self.holds
         let left = holds.record([self.row(1), self.row(2)], [.confirmed, .confirmed], now: .zero)
         #expect(left == [1, 2])
@@ -32,7 +31,7 @@ struct RelayHoldsTests {
         #expect(holds.nextDue(after: .zero) == nil)
     }
 
-    @Test func aTopicThatNobodyHearsWaitsAsAWhole() {
+    @Test func aTopicWithoutASubscriberIsHeldAsAWhole() {
         var holds = self.holds
         let rows = [self.row(1, "a"), self.row(2, "b"), self.row(3, "a")]
         #expect(holds.record(rows, [.unroutable, .confirmed, .unroutable], now: .zero) == [2])
@@ -44,7 +43,7 @@ struct RelayHoldsTests {
         #expect(holds.held(now: .milliseconds(250)) == HeldRows())
     }
 
-    @Test func theWaitForASubscriberGrowsUpToFiveSecondsAndEndsWithAConfirm() {
+    @Test func theHoldOfATopicGrowsToFiveSecondsAndEndsWithAConfirm() {
         var holds = self.holds
         var now = Duration.zero
         var waits: [Duration] = []
@@ -72,11 +71,11 @@ struct RelayHoldsTests {
     }
 
     @Test(arguments: [PublishOutcome.unknown, .notSent(BusError(.unavailable, "no broker"))])
-    func anOutagePausesEverythingLongerAndLonger(outcome: PublishOutcome) {
+    func anOutagePausesEverythingWithBackoff(outcome: PublishOutcome) {
         var holds = self.holds
         var pauses: [Duration?] = []
         for _ in 0..<8 {
-            // What was confirmed before the outage leaves all the same.
+            // Rows that were confirmed before the outage are removed all the same.
             #expect(holds.record([self.row(1), self.row(2)], [.confirmed, outcome], now: .zero) == [1])
             pauses.append(holds.pause)
         }
@@ -90,11 +89,12 @@ struct RelayHoldsTests {
         #expect(holds.pause == .milliseconds(100))
     }
 
-    @Test func aHoldThatIsOverIsNoReasonToWakeUp() {
+    @Test func anExpiredHoldDoesNotWakeTheRelay() {
         var holds = self.holds
         _ = holds.record([self.row(1)], [self.refused], now: .zero)
         _ = holds.record([self.row(1)], [.unroutable], now: .milliseconds(250))
-        // The row's own hold ended at 250 ms; the topic's goes on. Waking up for the former would be a busy loop.
+        // The row's own hold ends at 250 ms, that of the topic continues. Waking up for the former would cause a busy
+        // loop.
         #expect(holds.nextDue(after: .milliseconds(250)) == .milliseconds(500))
         #expect(holds.held(now: .milliseconds(250)) == HeldRows(topics: ["a"]))
     }

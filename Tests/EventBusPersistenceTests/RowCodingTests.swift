@@ -12,11 +12,10 @@ import FoundationEssentials
 import Foundation
 #endif
 
-@Suite("Models as rows")
-struct RowCodingTests {
+@Suite struct RowCodingTests {
     private static let id = Identifier(high: 0x0198_C3F0_7D1E_7A52, low: 0x8D4F_3F0B_6F3A_9C11)
 
-    // MARK: What fits
+    // MARK: Values that fit
 
     struct Everything: Entity, Equatable {
         enum Mood: String, Codable { case glad, sad }
@@ -80,7 +79,7 @@ struct RowCodingTests {
         #expect(try Everything.schema.model(of: row) == model)
     }
 
-    @Test func optionalsThatHaveAValueAreTheValue() throws {
+    @Test func optionalsAreStoredAsTheirValue() throws {
         var model = Everything(id: Self.id)
         let time = Date(timeIntervalSince1970: 0)
         (model.maybeID, model.maybeText, model.maybeInt, model.maybeDouble) = (Self.id, "", 0, -0.5)
@@ -111,12 +110,12 @@ struct RowCodingTests {
         let weight: Int
     }
 
-    @Test func aWholeNumberFitsIntoAColumnOfFractions() throws {
+    @Test func anIntegerFitsIntoAColumnOfDoubles() throws {
         let row = try Whole.schema.row(of: Whole(id: Self.id, weight: 3))
         #expect(row == [.uuid(Self.id), .double(3)])
     }
 
-    // MARK: What no store can hold
+    // MARK: Values that no store can hold
 
     @Test(arguments: [Double.nan, .infinity, -.infinity, 9_224_318_016_000, -210_866_803_201])
     func timesOutOfRangeAreInvalid(seconds: Double) throws {
@@ -153,13 +152,20 @@ struct RowCodingTests {
     }
 
     @Test(arguments: [ColumnValue.int(128), .int(-129)])
-    func aNumberThatThePropertyCannotHoldIsAMismatch(value: ColumnValue) throws {
+    func aNumberOutOfThePropertysRangeIsAMismatch(value: ColumnValue) throws {
         var row = try Everything.schema.row(of: Everything(id: Self.id))
         row[8] = value
         #expect(Self.error { try Everything.schema.model(of: row) } == .schemaMismatch)
     }
 
-    // MARK: What does not fit together
+    @Test func aMessageWhoseVersionNeedsMoreThan32BitsIsInvalid() {
+        let time = Date(timeIntervalSince1970: 0)
+        let message = Message(id: "m", topic: "test", version: Int(Int32.max) + 1, time: time, body: [])
+        let error = #expect(throws: RepositoryError.self) { try message.checkStorable() }
+        #expect(error?.code == .invalidValue)
+    }
+
+    // MARK: Mismatches
 
     struct Nested: Entity {
         struct Inner: Codable, Sendable { var value = 1 }
@@ -192,7 +198,7 @@ struct RowCodingTests {
         var text = "7"
     }
 
-    @Test func whatNoColumnCanHoldIsAMismatch() {
+    @Test func aTypeThatNoColumnCanStoreIsAMismatch() {
         #expect(Self.error { try Nested.schema.row(of: Nested(id: Self.id)) } == .schemaMismatch)
         #expect(Self.error { try Listed.schema.row(of: Listed(id: Self.id)) } == .schemaMismatch)
         #expect(Self.error { try Mapped.schema.row(of: Mapped(id: Self.id)) } == .schemaMismatch)
@@ -202,7 +208,7 @@ struct RowCodingTests {
         #expect(Self.error { try Mapped.schema.model(of: row) } == .schemaMismatch)
     }
 
-    @Test func aPropertyWithoutAColumnIsAMismatchThatNamesIt() {
+    @Test func aPropertyWithoutAColumnIsAMismatch() {
         let error = #expect(throws: RepositoryError.self) {
             try Undeclared.schema.row(of: Undeclared(id: Self.id))
         }
@@ -210,11 +216,11 @@ struct RowCodingTests {
         #expect(error?.message == "undeclared has no column for the coding key more")
     }
 
-    @Test func aColumnOfAnotherKindIsAMismatchThatNamesIt() {
+    @Test func aColumnOfAnotherKindIsAMismatch() {
         let error = #expect(throws: RepositoryError.self) { try Wrong.schema.row(of: Wrong(id: Self.id)) }
         #expect(error?.code == .schemaMismatch)
         #expect(error?.message.contains("wrong.text") == true)
-        #expect(error?.description.contains("7") == false, "an error never holds a value")
+        #expect(error?.description.contains("7") == false, "an error never contains a value")
     }
 
     struct Spare: Entity {
@@ -233,7 +239,7 @@ struct RowCodingTests {
         (2, .text("7"), "field int has the wrong type"), (0, .text("no"), "field id has the wrong type"),
         (11, .text("angry"), "field mood has an invalid value"),
     ])
-    func aRowThatIsNoModelNamesTheColumn(index: Int, value: ColumnValue, fault: String) throws {
+    func aRowThatCannotBeDecodedNamesTheColumn(index: Int, value: ColumnValue, fault: String) throws {
         var row = try Everything.schema.row(of: Everything(id: Self.id))
         row[index] = value
         let error = #expect(throws: RepositoryError.self) { try Everything.schema.model(of: row) }
@@ -243,7 +249,7 @@ struct RowCodingTests {
 
     // MARK: Keys
 
-    @Test func textsAreEqualWhenTheirBytesAre() {
+    @Test func textsAreComparedByTheirBytes() {
         #expect(ColumnValue.text("\u{E9}") != .text("e\u{301}"))
         #expect(Set([ColumnValue.text("\u{E9}"), .text("e\u{301}"), .text("\u{E9}")]).count == 2)
         #expect(ColumnValue.text("7") != .int(7))

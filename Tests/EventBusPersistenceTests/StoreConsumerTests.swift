@@ -13,8 +13,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-@Suite("Event consumer with a store")
-struct StoreConsumerTests {
+@Suite struct StoreConsumerTests {
     private static let name: SubscriptionName = "test.answers"
 
     private let stage = Stage()
@@ -26,7 +25,7 @@ struct StoreConsumerTests {
         self.bus = InMemoryEventBus(clock: self.stage.clock)
     }
 
-    /// What the handler was called with, and whether it is to fail.
+    /// Records the handler's calls, and controls whether it fails.
     private final class Calls: Sendable {
         struct Failed: Error {}
 
@@ -86,7 +85,7 @@ struct StoreConsumerTests {
         return message
     }
 
-    /// Lets messages wait in the subscription before anybody consumes.
+    /// Publishes messages before there is a consumer.
     private func enqueue(_ messages: Message...) throws {
         let (bus, messages) = (self.bus, messages)
         try self.stage.run {
@@ -124,7 +123,7 @@ struct StoreConsumerTests {
 
     // MARK: One effect
 
-    @Test func effectAndEventAndMarkCommitTogether() throws {
+    @Test func effectEventAndInboxRowCommitTogether() throws {
         let consumer = self.consumer()
         _ = self.stage.start { try await consumer.run() }
         let message = try self.message("one")
@@ -139,7 +138,7 @@ struct StoreConsumerTests {
         #expect(consumer.health == .ready)
     }
 
-    @Test func aDuplicateDoesNotEvenReachTheHandler() throws {
+    @Test func aDuplicateDoesNotReachTheHandler() throws {
         let consumer = self.consumer()
         _ = self.stage.start { try await consumer.run() }
         let message = try self.message("one")
@@ -150,7 +149,7 @@ struct StoreConsumerTests {
         #expect(self.deadLetters.isEmpty)
     }
 
-    @Test func aHandlerThatFailsLeavesNothingAndRunsAgain() throws {
+    @Test func aFailedHandlerHasNoEffectAndRunsAgain() throws {
         let consumer = self.consumer()
         self.calls.fail("one")
         _ = self.stage.start { try await consumer.run() }
@@ -164,7 +163,7 @@ struct StoreConsumerTests {
         #expect(try self.published() == ["one"])
     }
 
-    @Test func aHandlerThatAlwaysFailsIsTriedAsOftenAsThePolicySays() throws {
+    @Test func aHandlerThatAlwaysFailsRunsAsOftenAsThePolicyAllows() throws {
         let consumer = self.consumer(retry: RetryPolicy(attempts: 3, firstDelay: .seconds(1), factor: 1))
         self.calls.fail("one", times: .max)
         _ = self.stage.start { try await consumer.run() }
@@ -177,7 +176,7 @@ struct StoreConsumerTests {
         #expect(try self.published() == [])
     }
 
-    @Test func aDeadLetterThatIsRedrivenGetsAllItsAttemptsAgain() throws {
+    @Test func aRedrivenDeadLetterGetsAllAttemptsAgain() throws {
         let consumer = self.consumer(retry: RetryPolicy(attempts: 3, firstDelay: .seconds(1), factor: 1))
         self.calls.fail("one", times: 8)
         _ = self.stage.start { try await consumer.run() }
@@ -196,11 +195,12 @@ struct StoreConsumerTests {
         #expect(self.deadLetters.isEmpty)
     }
 
-    @Test func aDeadLetterWhoseEventHasBeenHandledHasNoSecondEffectWhenItIsRedriven() async throws {
+    @Test func aRedrivenDeadLetterThatWasHandledHasNoSecondEffect() async throws {
         let message = try self.message("one")
         try self.enqueue(message)
         let (bus, name) = (self.bus, Self.name)
-        // A process dies between the copy for the dead letters and the acknowledgement: the message is both.
+        // A process crashes between storing the dead letter and acknowledging the original, so the message exists
+        // twice.
         try self.stage.run {
             try await bus.withDeliveries(to: Subscription(name, patterns: [TopicPattern(Asked.topic)])) { deliveries in
                 guard let delivery = try await deliveries.next()?.first else { return }
@@ -218,7 +218,7 @@ struct StoreConsumerTests {
         #expect(self.deadLetters.isEmpty)
     }
 
-    @Test func aConflictOnTheKeySaysThatTheEffectIsThere() throws {
+    @Test func aConflictOnTheKeyMeansThatTheEffectExists() throws {
         let consumer = self.consumer(doneOn: Answer.byLabel)
         _ = self.stage.start { try await consumer.run() }
         try self.publish(try self.message("one"), try self.message("one"), try self.message("two"))
@@ -228,7 +228,7 @@ struct StoreConsumerTests {
         #expect(self.deadLetters.isEmpty)
     }
 
-    @Test func withoutAKeyToBeDoneOnAConflictIsAFailure() throws {
+    @Test func aConflictIsAFailureWithoutAKeyToBeDoneOn() throws {
         let consumer = self.consumer(retry: .never)
         _ = self.stage.start { try await consumer.run() }
         try self.publish(try self.message("one"), try self.message("one"))
@@ -236,7 +236,7 @@ struct StoreConsumerTests {
         #expect(self.deadLetters.first?.reason.contains("answers_label_key") == true)
     }
 
-    @Test func whatCannotBeReadIsADeadLetterAtOnce() throws {
+    @Test func anUndecodableMessageIsADeadLetterAtOnce() throws {
         let consumer = self.consumer()
         _ = self.stage.start { try await consumer.run() }
         var poison = try self.message("poison")
@@ -247,7 +247,7 @@ struct StoreConsumerTests {
         #expect(self.calls.labels == ["one"])
     }
 
-    @Test func anIDThatNoStoreCanHoldBecomesADeadLetterAndBlocksNobody() throws {
+    @Test func anIDThatCannotBeStoredBecomesADeadLetterAndBlocksNothing() throws {
         let consumer = self.consumer(retry: RetryPolicy(attempts: 2, firstDelay: .seconds(1)))
         _ = self.stage.start { try await consumer.run() }
         try self.publish(try self.message("bad", id: "a\0b"))
@@ -268,7 +268,7 @@ struct StoreConsumerTests {
         #expect(try self.published() == ["one", "two", "three"])
     }
 
-    @Test func aBatchIsNoLongerThanAllowed() throws {
+    @Test func aBatchIsNoLargerThanAllowed() throws {
         try self.enqueue(try self.message("one"), try self.message("two"), try self.message("three"))
         let consumer = self.consumer(batch: 2)
         _ = self.stage.start { try await consumer.run() }
@@ -287,9 +287,9 @@ struct StoreConsumerTests {
         #expect(self.deadLetters.isEmpty)
     }
 
-    @Test func whenOneOfABatchFailsEachIsHandledByItself() throws {
+    @Test func aFailedBatchIsHandledOneByOne() throws {
         try self.enqueue(try self.message("one"), try self.message("two"), try self.message("three"))
-        // Once in the batch, once by itself.
+        // Once in the batch, once alone.
         self.calls.fail("two", times: 2)
         let consumer = self.consumer(batch: 10)
         _ = self.stage.start { try await consumer.run() }
@@ -301,7 +301,7 @@ struct StoreConsumerTests {
         #expect(self.deadLetters.isEmpty)
     }
 
-    @Test func poisonInABatchHarmsNobodyElse() throws {
+    @Test func anUndecodableMessageInABatchDoesNotAffectOthers() throws {
         var poison = try self.message("poison")
         poison.body = Array("[]".utf8)
         try self.enqueue(try self.message("one"), poison, try self.message("two"))
@@ -311,7 +311,7 @@ struct StoreConsumerTests {
         #expect(self.deadLetters.map(\.message) == [poison])
     }
 
-    @Test func whenTheStoreGoesAwayABatchIsHeldAsAWhole() throws {
+    @Test func duringAnOutageOfTheStoreABatchIsHeldAsAWhole() throws {
         try self.enqueue(try self.message("one"), try self.message("two"))
         self.store.fail(.transaction)
         let consumer = self.consumer(batch: 10, retry: .never)
@@ -323,12 +323,12 @@ struct StoreConsumerTests {
         #expect(self.deadLetters.isEmpty)
     }
 
-    // MARK: Trouble with the store
+    // MARK: Outages of the store
 
     @Test(arguments: [RepositoryError.Code.unavailable, .serialization])
-    func whileTheStoreIsAwayDeliveriesAreHeldAndNoAttemptIsUsedUp(code: RepositoryError.Code) throws {
+    func duringAnOutageOfTheStoreDeliveriesAreHeldAndUseNoAttempt(code: RepositoryError.Code) throws {
         self.store.fail(.transaction, code, times: 3)
-        // One attempt: were it used up, the message would be dead.
+        // With one attempt, using it up would make the message a dead letter.
         let consumer = self.consumer(retry: .never)
         _ = self.stage.start { try await consumer.run() }
         try self.publish(try self.message("one"))
@@ -358,7 +358,7 @@ struct StoreConsumerTests {
         #expect(self.deadLetters.isEmpty)
     }
 
-    @Test func aCommitThatWasLostIsMadeAgain() throws {
+    @Test func aLostCommitIsRepeated() throws {
         self.store.fail(.transaction, .commitUnknown)
         let consumer = self.consumer(retry: .never)
         _ = self.stage.start { try await consumer.run() }
@@ -368,9 +368,9 @@ struct StoreConsumerTests {
         #expect(try self.published() == ["one"])
     }
 
-    // MARK: Messages that kill
+    // MARK: Messages that crash the process
 
-    /// Starts consumers, one after the other, whose handler never ends, and lets each of them die in it.
+    /// Starts one consumer after the other, whose handler never returns, and ends each of them while it is running.
     private func dieRepeatedly(_ crashes: Int, attempts: Int) async throws -> Int {
         let counter = Counter()
         for crash in 0...crashes {
@@ -402,7 +402,7 @@ struct StoreConsumerTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func aMessageThatKillsItsConsumerIsStartedAsOftenAsAllowedAndThenPutAside() async throws {
+    func aMessageThatCrashesItsConsumerIsStartedAsOftenAsAllowedThenDeadLettered() async throws {
         let killer = try self.message("killer")
         try self.enqueue(killer)
         let starts = try await self.dieRepeatedly(6, attempts: 3)
@@ -412,14 +412,14 @@ struct StoreConsumerTests {
         #expect(self.deadLetters.first?.failures.count == 3)
     }
 
-    @Test(.timeLimit(.minutes(1))) func deathsAndFailuresCountTogether() async throws {
+    @Test(.timeLimit(.minutes(1))) func crashesAndFailuresAreCountedTogether() async throws {
         try self.enqueue(try self.message("one"))
         let starts = try await self.dieRepeatedly(1, attempts: 3)
         #expect(starts == 2)
         #expect(self.store.count(.claim) == 1, "the first start is free, each later one is claimed before it happens")
     }
 
-    @Test func whatCannotBeClaimedIsHeld() throws {
+    @Test func aDeliveryThatCannotBeClaimedIsHeld() throws {
         try self.enqueue(try self.message("one"))
         let bus = self.bus
         try self.stage.run {
@@ -439,7 +439,7 @@ struct StoreConsumerTests {
 
     // MARK: Time limit and shutdown
 
-    @Test func aHandlerThatRunsTooLongLeavesNothing() throws {
+    @Test func aHandlerThatExceedsItsTimeLimitHasNoEffect() throws {
         let answers = self.store.repository(for: Answer.self)
         let consumer = EventConsumer(
             Self.name,
@@ -450,7 +450,7 @@ struct StoreConsumerTests {
         ) {
             On(Asked.self) { event, transaction in
                 try answers.insert(Answer(event.label), in: transaction)
-                // Takes no notice of being cancelled.
+                // Ignores cancellation.
                 _ = try? await Notifier().wait(above: 0)
             }
         }
@@ -461,7 +461,7 @@ struct StoreConsumerTests {
         #expect(self.deadLetters.map(\.reason) == ["TimeLimitExceeded: the time limit of 5.0 seconds was exceeded"])
     }
 
-    @Test(.timeLimit(.minutes(1))) func aShutdownWhileTheStoreIsAwayGivesBackWhatIsHeld() async throws {
+    @Test(.timeLimit(.minutes(1))) func aShutdownDuringAnOutageOfTheStoreReturnsHeldDeliveries() async throws {
         self.store.fail(.transaction, times: 100)
         let message = try self.message("one")
         try self.enqueue(message)

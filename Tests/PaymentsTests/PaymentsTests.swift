@@ -15,8 +15,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-@Suite("Payment accounts")
-struct PaymentsTests {
+@Suite struct PaymentsTests {
     private let stage = Stage()
     private let store = InMemoryStore()
     private let bus: InMemoryEventBus
@@ -29,7 +28,9 @@ struct PaymentsTests {
         _ = self.stage.start { try await consumer.run() }
     }
 
-    /// `user.created` as the module that publishes it promises: both modules' tests read the file.
+    /// The event `user.created` as the contract defines it.
+    ///
+    /// The tests of both modules read the file.
     private static func fixture() throws -> [UInt8] {
         let file = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "../Fixtures/user.created.json")
@@ -89,7 +90,7 @@ struct PaymentsTests {
         #expect(self.deadLetters.isEmpty)
     }
 
-    @Test func theAccountIsToldToWhoeverListens() throws {
+    @Test func anEventIsPublishedForTheNewAccount() throws {
         try self.publish(self.created(Self.ada, id: "m1"))
         let account = try #require(try self.account(of: Self.ada))
         let messages = try self.published()
@@ -123,7 +124,7 @@ struct PaymentsTests {
         }
     }
 
-    @Test func anotherCurrencyIsUsedWhenTheModuleIsTold() throws {
+    @Test func theCurrencyCanBeConfigured() throws {
         let (store, bus) = (InMemoryStore(), InMemoryEventBus(clock: self.stage.clock))
         let payments = Payments(store: store, currency: "JPY")
         let consumer = payments.consumer(on: bus, clock: self.stage.clock)
@@ -139,7 +140,7 @@ struct PaymentsTests {
         #expect(try self.account(of: Identifier(high: 1, low: 2)) == nil)
     }
 
-    @Test func theSameEventThreeTimesIsOneAccountAndOneEvent() throws {
+    @Test func theSameEventThreeTimesOpensOneAccount() throws {
         let message = self.created(Self.ada, id: "m1")
         try self.publish(message, message)
         let account = try self.account(of: Self.ada)
@@ -149,7 +150,7 @@ struct PaymentsTests {
         #expect(self.deadLetters.isEmpty)
     }
 
-    @Test func anotherEventAboutAUserWhoHasAnAccountIsDone() throws {
+    @Test func anotherEventAboutAUserWithAnAccountHasNoEffect() throws {
         try self.publish(self.created(Self.ada, id: "m1"))
         let account = try #require(try self.account(of: Self.ada))
         try self.publish(self.created(Self.ada, id: "m2"), self.created(Self.ada, id: "m3"))
@@ -167,11 +168,11 @@ struct PaymentsTests {
         let accounts = try users.map { try #require(try self.account(of: $0)) }
         #expect(accounts.map(\.owner) == users)
         #expect(Set(accounts.map(\.id)).count == 50)
-        // One row per ordering key comes out, and there is one key per user.
+        // The outbox returns one row for each ordering key, and each user has its own key.
         #expect(Set(try self.published().map(\.orderingKey)).count == 50)
     }
 
-    @Test func aBatchOfEventsAboutOneUserIsOneAccount() throws {
+    @Test func aBatchOfEventsAboutOneUserOpensOneAccount() throws {
         let (store, bus) = (InMemoryStore(), InMemoryEventBus(clock: self.stage.clock))
         let payments = Payments(store: store)
         let messages = (0..<6).map { self.created(Identifier(high: 7, low: $0 / 3), id: "m\($0)") }
@@ -202,7 +203,7 @@ struct PaymentsTests {
             "user.created has version 2, this consumer reads up to version 1"
         ),
     ])
-    func whatCannotBeReadIsADeadLetterThatSaysWhy(body: String, version: Int, reason: String) throws {
+    func anUndecodableMessageIsADeadLetterWithAReason(body: String, version: Int, reason: String) throws {
         let bad = self.message(body, id: "bad", version: version)
         try self.publish(bad, self.created(Self.ada, id: "good"))
         #expect(self.deadLetters.map(\.message) == [bad])
@@ -211,7 +212,7 @@ struct PaymentsTests {
         #expect(try self.published().count == 1)
     }
 
-    @Test func fieldsThatTheModuleDoesNotReadMayBeAnything() throws {
+    @Test func unknownFieldsAreIgnored() throws {
         let body = #"{"user_id":"\#(Self.ada)","username":7,"email":null,"created_at":"yesterday","new":{"deep":[1]}}"#
         try self.publish(self.message(body))
         #expect(try self.account(of: Self.ada) != nil)

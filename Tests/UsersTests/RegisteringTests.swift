@@ -14,8 +14,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-@Suite("Registering users")
-struct RegisteringTests {
+@Suite struct RegisteringTests {
     private let store = InMemoryStore()
     private let hasher = CheapHasher()
 
@@ -46,7 +45,7 @@ struct RegisteringTests {
         #expect(messages.first?.id != user.id.description)
     }
 
-    @Test func theEventIsTheContract() async throws {
+    @Test func theEventMatchesTheContract() async throws {
         let fixture = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "../Fixtures/user.created.json")
         let expected = String(decoding: try Data(contentsOf: fixture), as: UTF8.self)
@@ -65,7 +64,7 @@ struct RegisteringTests {
         for secret in ["Xq7", "unmistakable", "$cheap$", "password", "hash"] { #expect(!text.contains(secret)) }
     }
 
-    @Test func whatBreaksARuleIsNeitherHashedNorStored() async throws {
+    @Test func anInvalidRegistrationIsNeitherHashedNorStored() async throws {
         let users = self.users
         let error = await #expect(throws: RegistrationError.self) {
             try await users.register(Registration(username: "a", email: "ada@example.org", password: "short"))
@@ -81,7 +80,7 @@ struct RegisteringTests {
         ("New", "ADA@example.org", [.email]), ("New", "ada@EXAMPLE.org", [.email]),
         ("aDA", "ADA@EXAMPLE.ORG", [.username, .email]),
     ])
-    func aTakenNameIsRefusedBeforeHashing(username: String, email: String, fields: [Registration.Field]) async throws {
+    func aTakenNameIsRejectedBeforeHashing(username: String, email: String, fields: [Registration.Field]) async throws {
         let users = self.users
         _ = try await users.register(self.registration())
         let error = await #expect(throws: RegistrationError.self) {
@@ -93,8 +92,8 @@ struct RegisteringTests {
     }
 
     @Test(.timeLimit(.minutes(1)), arguments: [Registration.Field.username, .email])
-    func aHundredAtOnceAreOneUserAndOneEvent(field: Registration.Field) async throws {
-        // All of them have found the name free before any of them writes: the key decides.
+    func aHundredConcurrentRegistrationsCreateOneUserAndOneEvent(field: Registration.Field) async throws {
+        // All of them have found the name free before any of them writes, so the unique key decides.
         let hasher = CheapHasher(untilHere: 100)
         let users = Users(store: self.store, hasher: hasher)
         let errors = await withTaskGroup(of: (any Error)?.self) { group in
@@ -124,7 +123,7 @@ struct RegisteringTests {
     }
 
     @Test(arguments: [false, true])
-    func whenTheStoreIsAwayThereIsAnErrorAndNothingElse(canRead: Bool) async throws {
+    func duringAnOutageOfTheStoreRegisteringFails(canRead: Bool) async throws {
         let store = UnreachableStore(canRead: canRead)
         let users = Users(store: store, hasher: self.hasher)
         let error = await #expect(throws: RepositoryError.self) { try await users.register(self.registration()) }
@@ -134,7 +133,7 @@ struct RegisteringTests {
         #expect(try await store.waitingMessages() == [])
     }
 
-    @Test func anErrorOfTheHasherComesThroughAndNothingIsStored() async throws {
+    @Test func anErrorOfTheHasherIsRethrownAndNothingIsStored() async throws {
         struct Overloaded: PasswordHasher {
             func hash(_ password: String) async throws -> String { throw HasherOverloaded() }
             func verify(_ password: String, against hash: String) async throws -> Bool { false }
@@ -145,9 +144,9 @@ struct RegisteringTests {
         #expect(try await self.store.waitingMessages() == [])
     }
 
-    // MARK: Nothing personal in logs
+    // MARK: No personal data in logs
 
-    @Test func aRegistrationShowsNothingOfItself() {
+    @Test func aRegistrationDescribesNoneOfItsValues() {
         let registration = self.registration(password: "Xq7-unmistakable")
         for text in Self.texts(of: registration) {
             for secret in ["Xq7", "unmistakable", "Ada", "ada@"] { #expect(!text.contains(secret), "\(text)") }
@@ -155,7 +154,7 @@ struct RegisteringTests {
         #expect("\(registration)" == "a registration")
     }
 
-    @Test func aUserShowsItsIDAtMost() async throws {
+    @Test func aUserIsDescribedByItsIDOnly() async throws {
         let user = try await self.users.register(self.registration())
         #expect("\(user)" == "user \(user.id)")
         for text in Self.texts(of: user) + Self.texts(of: Optional(user) as Any) + Self.texts(of: [user]) {
@@ -163,7 +162,7 @@ struct RegisteringTests {
         }
     }
 
-    @Test func anErrorShowsTheFieldsAndNoValues() async throws {
+    @Test func anErrorNamesTheFieldsAndNoValues() async throws {
         _ = try await self.users.register(self.registration())
         let taken = await #expect(throws: RegistrationError.self) {
             try await self.users.register(self.registration())

@@ -4,8 +4,7 @@
 import EventBusUsers
 import Testing
 
-@Suite("Checking registrations")
-struct RegistrationTests {
+@Suite struct RegistrationTests {
     private static func fields(
         username: String = "ada",
         email: String = "ada@example.org",
@@ -22,7 +21,7 @@ struct RegistrationTests {
     private static func text(_ count: Int) -> String { String(repeating: "a", count: count) }
 
     @Test(arguments: ["abc", "ABC", "a.b", "...", "_-_", "007", "Ada.Lovelace_1815-12-10", text(3), text(64)])
-    func usernamesThatAreAllowed(name: String) {
+    func validUsernames(name: String) {
         #expect(Self.fields(username: name) == [])
     }
 
@@ -30,7 +29,7 @@ struct RegistrationTests {
         "", "a", "ab", text(65), "a b", " abc", "abc ", "abc\n", "ab\0", "ä\u{E9}\u{E9}", "абв", "名前名前", "a@b", "a/b",
         "ab\u{301}", "👩‍🔬👩‍🔬👩‍🔬", "ａｂｃ", "a+b", "a'b",
     ])
-    func usernamesThatAreNot(name: String) {
+    func invalidUsernames(name: String) {
         #expect(Self.fields(username: name) == [.username])
     }
 
@@ -41,7 +40,7 @@ struct RegistrationTests {
         // 254 bytes: 64 + 1 + 63 + 1 + 63 + 1 + 61.
         text(64) + "@" + text(63) + "." + text(63) + "." + text(61),
     ])
-    func addressesThatAreAllowed(address: String) {
+    func validAddresses(address: String) {
         #expect(Self.fields(email: address) == [])
     }
 
@@ -53,23 +52,23 @@ struct RegistrationTests {
         "ä@b.c", "a@bücher.example", "a@b_c.d", "a;@b.c", "a<@b.c", text(65) + "@b.c", "a@" + text(64) + ".b",
         text(64) + "@" + text(63) + "." + text(63) + "." + text(62),
     ])
-    func addressesThatAreNot(address: String) {
+    func invalidAddresses(address: String) {
         #expect(Self.fields(email: address) == [.email])
     }
 
     @Test(arguments: [
         text(8), text(1024), "        ", "éééé", "🔒🔒", "\0\0\0\0\0\0\0\0", String(repeating: "é", count: 512),
     ])
-    func passwordsThatAreAllowed(password: String) {
+    func validPasswords(password: String) {
         #expect(Self.fields(password: password) == [])
     }
 
     @Test(arguments: ["", text(7), text(1025), "🔒", "ééé", String(repeating: "é", count: 512) + "a"])
-    func passwordsThatAreNot(password: String) {
+    func invalidPasswords(password: String) {
         #expect(Self.fields(password: password) == [.password])
     }
 
-    @Test func everythingThatIsWrongIsToldAtOnce() throws {
+    @Test func allProblemsAreReportedTogether() throws {
         let registration = Registration(username: "", email: "", password: "")
         let error = #expect(throws: RegistrationError.self) { try registration.validate() }
         #expect(error?.code == .invalid)

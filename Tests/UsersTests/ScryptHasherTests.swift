@@ -7,12 +7,11 @@ import EventBusUsers
 import Synchronization
 import Testing
 
-@Suite("scrypt")
-struct ScryptHasherTests {
-    /// As cheap as scrypt can be.
+@Suite struct ScryptHasherTests {
+    /// The fastest parameters.
     private static let cheap = ScryptHasher(costExponent: 1, blockSize: 1, parallelism: 1)
 
-    @Test func aHashIsInPHCFormWithASaltOfItsOwn() async throws {
+    @Test func aHashIsInPHCFormatWithItsOwnSalt() async throws {
         let hasher = ScryptHasher(costExponent: 4, blockSize: 2, parallelism: 3)
         let (one, two) = (try await hasher.hash("secret"), try await hasher.hash("secret"))
         // 16 bytes of salt and 32 of hash are 22 and 43 characters of Base64.
@@ -23,7 +22,7 @@ struct ScryptHasherTests {
         #expect(one.split(separator: "$")[3] != two.split(separator: "$")[3])
     }
 
-    @Test func aPasswordIsRecognisedAndNoOther() async throws {
+    @Test func onlyTheHashedPasswordIsVerified() async throws {
         for password in ["secret", "", "\0", "é", String(repeating: "x", count: 1024)] {
             let hash = try await Self.cheap.hash(password)
             #expect(try await Self.cheap.verify(password, against: hash))
@@ -34,22 +33,22 @@ struct ScryptHasherTests {
         #expect(try await !Self.cheap.verify("e\u{301}", against: composed), "passwords are bytes")
     }
 
-    @Test func aHashMadeWithOtherParametersIsStillVerified() async throws {
+    @Test func aHashWithOtherParametersIsVerified() async throws {
         let hash = try await ScryptHasher(costExponent: 5, blockSize: 4, parallelism: 2).hash("secret")
         #expect(try await Self.cheap.verify("secret", against: hash))
     }
 
-    /// RFC 7914 §12; the first 32 bytes of each, which is what a hash of 32 bytes is.
+    /// RFC 7914 §12; of each vector the first 32 bytes, which are equal to a hash of 32 bytes.
     @Test(arguments: [
         ("", "$scrypt$ln=4,r=1,p=1$$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI"),
         ("password", "$scrypt$ln=10,r=8,p=16$TmFDbA$/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3MWI"),
         ("pleaseletmein", "$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU$cCO9yzr9c0hGHAbNgf046/2o+7qQT44+qbVD9lRdofI"),
     ])
-    func theVectorsOfTheRFC(password: String, hash: String) async throws {
+    func theTestVectorsOfTheRFC(password: String, hash: String) async throws {
         #expect(try await Self.cheap.verify(password, against: hash))
     }
 
-    @Test func theDefaultParametersAreThoseOfTheDocumentation() async throws {
+    @Test func theDefaultParametersAreAsDocumented() async throws {
         #expect(try await ScryptHasher().hash("secret").hasPrefix("$scrypt$ln=15,r=8,p=3$"))
     }
 
@@ -66,23 +65,31 @@ struct ScryptHasherTests {
         "$scrypt$ln=4,r=1,p=1$!$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI",
         "$scrypt$ln=4,r=1,p=1$$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI$",
     ])
-    func whatIsNoHashOfThisKindVerifiesNothing(text: String) async throws {
+    func textThatIsNoScryptHashIsNotVerified(text: String) async throws {
         #expect(try await !Self.cheap.verify("", against: text))
     }
 
-    // MARK: Where it runs, and how many at once
+    @Test func aParameterThatIsOutOfRangeTraps() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            _ = ScryptHasher(costExponent: 21)
+        }
+        let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        #expect(text.contains("costExponent is 21, must be from 1 to 20"))
+    }
 
-    @Test(.timeLimit(.minutes(1))) func itRunsWhereItHoldsUpNobody() async throws {
+    // MARK: Threads and limits
+
+    @Test(.timeLimit(.minutes(1))) func hashingDoesNotBlockTheCallersThread() async throws {
         let stage = Stage()
         let hasher = ScryptHasher(costExponent: 12)
         let hashing = stage.start { try await hasher.hash("secret") }
-        // The stage has run all it can, on the thread of this test, and the hash was not part of that.
+        // The stage has run everything that runs on this thread, which does not include the hash.
         #expect(!hashing.hasEnded)
         await stage.end(hashing)
         #expect(try hashing.result?.get().hasPrefix("$scrypt$ln=12,") == true)
     }
 
-    @Test(.timeLimit(.minutes(1))) func twoHundredAndFiftySixCallersAllGetTheirTurn() async throws {
+    @Test(.timeLimit(.minutes(1))) func manyConcurrentCallersAllGetAHash() async throws {
         let hasher = ScryptHasher(costExponent: 1, blockSize: 1, parallelism: 1, concurrency: 1)
         let hashes = try await withThrowingTaskGroup(of: String.self) { group in
             for _ in 0..<256 { group.addTask { try await hasher.hash("secret") } }
@@ -91,10 +98,10 @@ struct ScryptHasherTests {
         #expect(hashes.count == 256)
     }
 
-    @Test(.timeLimit(.minutes(1))) func moreCallersThanMayWaitAreTurnedAway() async throws {
+    @Test(.timeLimit(.minutes(1))) func callersBeyondTheLimitAreRejected() async throws {
         let stage = Stage()
         let hasher = ScryptHasher(costExponent: 1, blockSize: 1, parallelism: 1, concurrency: 1)
-        // Nobody's turn comes before everybody has come: a hash that ends at once would let others in.
+        // No hash ends before all callers have arrived, since that would let another caller in.
         let (turn, end) = AsyncStream<Void>.makeStream()
         let first = stage.start { try await hasher.semaphore.withPermit { for await _ in turn {} } }
         let outcomes = stage.start {
@@ -123,7 +130,7 @@ struct ScryptHasherTests {
         #expect(again.error == nil, "it is only as long as others wait")
     }
 
-    @Test(.timeLimit(.minutes(1))) func whoWaitsCanBeCancelled() async throws {
+    @Test(.timeLimit(.minutes(1))) func aWaitingCallerCanBeCancelled() async throws {
         let stage = Stage()
         let hasher = ScryptHasher(costExponent: 12, concurrency: 1)
         let first = stage.start { try await hasher.hash("secret") }

@@ -14,12 +14,12 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// A hasher that costs nothing and remembers how often it was asked.
+/// A fast hasher that counts its calls.
 final class CheapHasher: PasswordHasher {
     private let count = Mutex(0)
     private let everybodyIsHere: (level: Notifier, count: UInt64)?
 
-    /// Makes a hasher, which answers nobody before a number of callers have come.
+    /// Creates a hasher that answers when a number of callers have arrived.
     init(untilHere count: UInt64? = nil) {
         self.everybodyIsHere = count.map { (Notifier(), $0) }
     }
@@ -40,7 +40,7 @@ final class CheapHasher: PasswordHasher {
     }
 }
 
-/// Stamps with the given ids, all of one instant.
+/// Stamps with the given ids, all with the same time.
 final class FixedStamps: StampSource {
     private let next64: Mutex<UInt64>
     private let high: UInt64
@@ -61,7 +61,7 @@ final class FixedStamps: StampSource {
     }
 }
 
-/// A store that cannot be reached, or only for reading.
+/// A store that cannot be reached, or is read-only.
 struct UnreachableStore: Store {
     let base = InMemoryStore()
     var canRead = false

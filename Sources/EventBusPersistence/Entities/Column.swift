@@ -15,15 +15,15 @@ public struct Column: Sendable, Hashable {
     public enum Kind: Sendable, Hashable {
         /// 16 bytes, Postgres `uuid`, Swift `Identifier`.
         case uuid
-        /// UTF-8 without NUL, Postgres `text`.
+        /// UTF-8 text without NUL, Postgres `text`, Swift `String`.
         case text
-        /// 64 bits with sign, Postgres `bigint`.
+        /// A signed 64-bit integer, Postgres `bigint`, any Swift integer type.
         case int
         /// Postgres `double precision`.
         case double
         /// Postgres `boolean`.
         case bool
-        /// An instant in whole microseconds, Postgres `timestamptz`.
+        /// A point in time in whole microseconds, Postgres `timestamptz`, Swift `Date`.
         case timestamp
         /// Postgres `bytea`, Swift `[UInt8]` or `Data`.
         case bytes
@@ -34,7 +34,7 @@ public struct Column: Sendable, Hashable {
     /// What it holds.
     public let kind: Kind
 
-    /// Describes a column.
+    /// Creates a column.
     public init(_ name: String, _ kind: Kind) {
         self.name = name
         self.kind = kind
@@ -48,9 +48,9 @@ public struct Column: Sendable, Hashable {
     public static func int(_ name: String) -> Column { Column(name, .int) }
     /// A column of floating-point numbers.
     public static func double(_ name: String) -> Column { Column(name, .double) }
-    /// A column of truth values.
+    /// A column of Boolean values.
     public static func bool(_ name: String) -> Column { Column(name, .bool) }
-    /// A column of instants.
+    /// A column of points in time.
     public static func timestamp(_ name: String) -> Column { Column(name, .timestamp) }
     /// A column of raw bytes.
     public static func bytes(_ name: String) -> Column { Column(name, .bytes) }
@@ -58,7 +58,8 @@ public struct Column: Sendable, Hashable {
 
 /// A value in a column.
 ///
-/// As in a database, and other than for `String`, texts are equal when their bytes are: not if they merely look alike.
+/// As in a database, two texts are equal only if their UTF-8 bytes are; Swift's `String` also equates canonically
+/// equivalent texts.
 public enum ColumnValue: Sendable, Hashable {
     /// No value.
     case null
@@ -93,7 +94,7 @@ public enum ColumnValue: Sendable, Hashable {
 }
 
 extension ColumnValue {
-    /// Whether a database would take the values for the same.
+    /// Whether a database considers the values equal.
     public static func == (left: ColumnValue, right: ColumnValue) -> Bool {
         switch (left, right) {
         case (.null, .null): true
@@ -108,7 +109,7 @@ extension ColumnValue {
         }
     }
 
-    /// Feeds the kind and the value.
+    /// Hashes the kind and the value.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(self.kind)
         switch self {
@@ -124,9 +125,9 @@ extension ColumnValue {
     }
 }
 
-/// A type that is stored in one column and can be an entity's id.
+/// A type that can be stored in one column and be an entity's id.
 public protocol ColumnConvertible {
-    /// The value as a column holds it.
+    /// The value to store.
     var columnValue: ColumnValue { get }
 }
 

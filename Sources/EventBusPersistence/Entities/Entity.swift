@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// A thing that a module keeps: a value with an id, stored as a row whose columns are its coding keys.
+/// A value with an id that a module stores: one row, whose columns are the coding keys.
 ///
 /// ```swift
 /// struct PaymentAccount: Entity {
@@ -18,11 +18,13 @@
 /// }
 /// ```
 public protocol Entity: Codable, Sendable, Identifiable where ID: ColumnConvertible & Hashable & Sendable {
-    /// Table, columns and unique keys: data, from which every store makes what it needs.
+    /// The table, its columns and its unique keys.
     static var schema: EntitySchema<Self> { get }
 }
 
-/// Where and how entities of one type are stored.
+/// How entities of one type are stored.
+///
+/// It is plain data, from which each store derives what it needs, such as SQL statements.
 public struct EntitySchema<Model: Entity>: Sendable {
     /// The table's name.
     public let table: String
@@ -30,37 +32,34 @@ public struct EntitySchema<Model: Entity>: Sendable {
     ///
     /// The first one is the primary key, `id`.
     public let columns: [Column]
-    /// What may occur only once.
+    /// The columns whose values may occur only once.
     public let uniqueKeys: [UniqueKey<Model>]
 
-    /// Describes how a model is stored.
+    /// Creates a schema.
     ///
-    /// The names are identifiers written into SQL: letters, digits and `_`. A schema that breaks this, does not begin
-    /// with the column `id` or has a unique key on an unknown column is a programming error and traps.
+    /// All names are written into SQL as they are: 1 to 63 characters of `a`–`z`, `0`–`9` and `_`, the first one no
+    /// digit. The first column is `id`, and each unique key is on one of the columns. Anything else traps.
     public init(table: String, columns: [Column], uniqueKeys: [UniqueKey<Model>] = []) {
-        let names = [table] + columns.map(\.name) + uniqueKeys.flatMap { [$0.name, $0.column] }
-        precondition(names.allSatisfy(EntitySchema.isIdentifier), "table, columns and keys are plain SQL identifiers")
-        precondition(columns.first?.name == "id", "the first column is the primary key id")
+        EntitySchema.checkName(table, of: "table")
+        for column in columns { EntitySchema.checkName(column.name, of: "column") }
         precondition(
-            uniqueKeys.allSatisfy { key in columns.contains { $0.name == key.column } },
-            "a unique key is on a column of the table"
+            columns.first?.name == "id",
+            "table \"\(table)\": the first column is \"\(columns.first?.name ?? "")\", must be \"id\""
         )
+        for key in uniqueKeys {
+            EntitySchema.checkName(key.name, of: "unique key")
+            precondition(
+                columns.contains { $0.name == key.column },
+                "unique key \"\(key.name)\": table \"\(table)\" has no column \"\(key.column)\""
+            )
+        }
         self.table = table
         self.columns = columns
         self.uniqueKeys = uniqueKeys
     }
 
-    private static func isIdentifier(_ name: String) -> Bool {
-        guard let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
-            return false
-        }
-        return name.utf8.count <= 63
-            && name.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
-                    true
-                default: false
-                }
-            }
+    private static func checkName(_ name: String, of part: String) {
+        let problem = SQLIdentifier.problem(of: name)
+        precondition(problem == nil, "\(part) \"\(name)\": \(problem ?? "")")
     }
 }

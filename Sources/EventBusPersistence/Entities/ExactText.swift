@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// Text that is the same when its bytes are, as for a database.
+/// Text that is compared by its UTF-8 bytes, as a database compares it.
 ///
-/// Swift's `String` also equates what merely looks alike, such as é as one scalar and as two: as an id or a key that would
-/// make one thing of two.
+/// Swift's `String` also equates canonically equivalent texts, such as é as one scalar and as two. As ids or keys these
+/// are two different values.
 package struct ExactText: Hashable, Sendable {
     package let text: String
 
@@ -12,7 +12,7 @@ package struct ExactText: Hashable, Sendable {
         self.text = text
     }
 
-    /// Text of a database never holds NUL (Postgres refuses it with SQLSTATE 22021).
+    /// Whether a database can store the text: Postgres rejects NUL (SQLSTATE 22021).
     package var isStorable: Bool { !self.text.utf8.contains(0) }
 
     package static func == (left: ExactText, right: ExactText) -> Bool {

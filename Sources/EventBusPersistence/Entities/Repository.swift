@@ -3,58 +3,60 @@
 
 /// The entities of one type in one store.
 ///
-/// There is one generic variant per store, driven by the entity's ``EntitySchema``; a module asks its store for it:
-/// `store.repository(for: User.self)`.
+/// A module gets it from its store with `store.repository(for: User.self)`. Each store has one generic implementation,
+/// driven by the entity's ``EntitySchema``.
 public protocol Repository<Model>: Sendable {
-    /// What is kept.
+    /// The type of the entities.
     associatedtype Model: Entity
 
-    /// The committed entity with an id, or `nil`.
+    /// Returns the committed entity with an id, or `nil`.
     ///
-    /// - Throws: ``RepositoryError``, with code `unavailable` when the store cannot be reached.
+    /// - Throws: ``RepositoryError``, with code `unavailable` if the store cannot be reached.
     func find(_ id: Model.ID) async throws(RepositoryError) -> Model?
 
-    /// The committed entity with a value in a unique column, or `nil`.
+    /// Returns the committed entity with a value in a unique column, or `nil`.
     ///
-    /// - Throws: ``RepositoryError``, with code `unavailable` when the store cannot be reached.
+    /// - Throws: ``RepositoryError``, with code `unavailable` if the store cannot be reached.
     func find(by key: UniqueKey<Model>, _ value: some ColumnConvertible & Sendable) async throws(RepositoryError)
         -> Model?
 
-    /// The unique keys whose value a committed entity has.
+    /// Returns those of the unique keys whose value is taken by a committed entity.
     ///
-    /// Takes one round trip, so that a form with several unique fields can be refused, all of them named, before anything
-    /// costly is done. Nothing is reserved: of two callers that find a value free, one gets `conflict` when it commits.
+    /// This takes one round trip, so that a form with several unique fields can be rejected before anything costly is
+    /// done, with all taken fields named. Nothing is reserved: of two callers that find a value free, one gets
+    /// `conflict` when it commits.
     ///
-    /// - Throws: ``RepositoryError``, with code `unavailable` when the store cannot be reached.
+    /// - Throws: ``RepositoryError``, with code `unavailable` if the store cannot be reached.
     func taken(_ values: [UniqueKey<Model>: ColumnValue]) async throws(RepositoryError) -> Set<UniqueKey<Model>>
 
-    /// The entity with an id as the transaction sees it, its own writes included.
+    /// Returns the entity with an id as the transaction sees it, including the transaction's own writes.
     ///
-    /// Sends the writes collected so far; if one of them failed, throws that write's error.
+    /// Sends the writes collected so far; if one of them fails, this method throws its error.
     ///
-    /// - Throws: ``RepositoryError``, with code `foreignTransaction` when the transaction is another store's.
+    /// - Throws: ``RepositoryError``, with code `foreignTransaction` if the transaction belongs to another store.
     func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model?
 
-    /// The entity with a value in a unique column as the transaction sees it, its own writes included.
+    /// Returns the entity with a value in a unique column as the transaction sees it, including the transaction's own
+    /// writes.
     ///
-    /// Sends the writes collected so far; if one of them failed, throws that write's error.
+    /// Sends the writes collected so far; if one of them fails, this method throws its error.
     ///
-    /// - Throws: ``RepositoryError``, with code `foreignTransaction` when the transaction is another store's.
+    /// - Throws: ``RepositoryError``, with code `foreignTransaction` if the transaction belongs to another store.
     func find(
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable,
         in transaction: borrowing Transaction
     ) async throws(RepositoryError) -> Model?
 
-    /// Collects an insert. It takes effect at commit; a unique key that is taken fails the transaction with `conflict`.
+    /// Adds an insert to the transaction. If a unique key is taken, the transaction fails with `conflict`.
     ///
-    /// - Throws: ``RepositoryError`` when the model cannot be encoded (`invalidValue`), or the transaction has failed,
-    ///   has ended or is another store's.
+    /// - Throws: ``RepositoryError`` if the model cannot be encoded (`invalidValue`), or if the transaction has failed,
+    ///   has ended or belongs to another store.
     func insert(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError)
 
-    /// Collects an update of the entity with the model's id. It takes effect at commit; a missing entity fails the
-    /// transaction with `notFound`, a unique key that is taken with `conflict`.
+    /// Adds an update of the entity with the model's id to the transaction. If there is no such entity, the transaction
+    /// fails with `notFound`; if a unique key is taken, with `conflict`.
     ///
-    /// - Throws: as ``insert(_:in:)``.
+    /// - Throws: ``RepositoryError``, as ``insert(_:in:)`` does.
     func update(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError)
 }

@@ -1,53 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// What went wrong in a store.
+/// An error of a store.
 ///
-/// Texts name tables, columns and keys, never a value.
+/// Its texts name tables, columns and keys, never a stored value.
 public struct RepositoryError: Error, Sendable {
     /// The kind of failure.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
-        /// The code's name, stable over releases.
+        /// The code's name, which stays the same across releases.
         public let description: String
 
         private init(_ name: String) { self.description = name }
 
-        /// A unique key is taken; ``RepositoryError/key`` says which.
+        /// A unique key is taken: the one named by ``RepositoryError/key``.
         public static let conflict = Code("conflict")
         /// The entity to update does not exist.
         public static let notFound = Code("notFound")
-        /// The store cannot be reached right now; nothing has been changed.
+        /// The store cannot be reached at the moment; nothing has changed.
         public static let unavailable = Code("unavailable")
-        /// The connection was lost while a commit was under way: it has taken effect or not.
+        /// The connection was lost during a commit, which may or may not have taken effect.
         public static let commitUnknown = Code("commitUnknown")
-        /// The store could not order concurrent transactions; running the transaction again helps.
+        /// The transaction collided with a concurrent one; running it again helps.
         public static let serialization = Code("serialization")
         /// A value cannot be stored, for example text with a NUL.
         public static let invalidValue = Code("invalidValue")
-        /// The model and its schema, or the schema and the database, do not fit together.
+        /// The model does not match its schema, or the schema does not match the database.
         public static let schemaMismatch = Code("schemaMismatch")
         /// The transaction belongs to another store.
         public static let foreignTransaction = Code("foreignTransaction")
-        /// The transaction's scope has ended.
+        /// The closure that the transaction was lent to has returned.
         public static let transactionEnded = Code("transactionEnded")
         /// A configuration value is missing or malformed.
         public static let invalidConfiguration = Code("invalidConfiguration")
         /// A migration cannot be applied.
         public static let migration = Code("migration")
-        /// The database said no for a reason that has no code of its own here.
+        /// The database reported an error that has no code of its own here.
         public static let database = Code("database")
     }
 
     /// The kind of failure.
     public let code: Code
-    /// What happened, for a person.
+    /// What happened, for people to read.
     public let message: String
-    /// The name of the unique key that is taken.
+    /// The name of the unique key that is taken, for ``Code/conflict``.
     public let key: String?
-    /// The error beneath, if there is one.
+    /// The underlying error, if there is one.
     public let cause: (any Error)?
 
-    /// Makes an error.
+    /// Creates an error.
     public init(_ code: Code, _ message: String, key: String? = nil, cause: (any Error)? = nil) {
         self.code = code
         self.message = message
@@ -55,23 +55,23 @@ public struct RepositoryError: Error, Sendable {
         self.cause = cause
     }
 
-    /// A unique key that is taken.
+    /// Creates the error for a unique key that is taken.
     public static func conflict<Model>(_ key: UniqueKey<Model>) -> RepositoryError {
         RepositoryError(.conflict, "unique key \(key.name) is taken", key: key.name)
     }
 
-    /// Whether this is a conflict on that key.
+    /// Whether this is a conflict on the given key.
     public func isConflict<Model>(on key: UniqueKey<Model>) -> Bool {
         self.code == .conflict && self.key == key.name
     }
 
-    /// Whether the same work may succeed later without anybody changing anything: the store was away or busy.
+    /// Whether the same work may succeed later without a change: the store was unreachable or busy.
     public var isTransient: Bool {
         self.code == .unavailable || self.code == .commitUnknown || self.code == .serialization
     }
 }
 
 extension RepositoryError: CustomStringConvertible {
-    /// The code and the message; the cause is left out since it may hold content.
+    /// The code and the message, without the cause, which may contain stored values.
     public var description: String { "\(self.code): \(self.message)" }
 }

@@ -10,23 +10,23 @@ import Foundation
 #endif
 
 extension EntitySchema {
-    /// Makes a model of values in the order of the columns.
+    /// Decodes a model from the values of its columns, in their order.
     ///
-    /// - Throws: ``RepositoryError`` with code `schemaMismatch` when the model cannot be made of them.
+    /// - Throws: ``RepositoryError`` with code `schemaMismatch` if the values do not match the model.
     package func model(of row: [ColumnValue]) throws(RepositoryError) -> Model {
         do {
-            return try Model(from: RowDecoder(row: Row(columns: self.columns, values: row), column: nil))
+            return try Model(from: RowDecoder(row: RowValues(columns: self.columns, values: row), column: nil))
         } catch {
             throw RepositoryError(.schemaMismatch, "\(Model.self): \(DecodingFault(error))", cause: error)
         }
     }
 }
 
-/// The values of one row, found by the names of their columns.
-private final class Row {
+/// The values of one row, looked up by the names of their columns.
+private final class RowValues {
     let columns: [Column]
     let values: [ColumnValue]
-    /// Models ask for their columns in order, so the next one is looked at first.
+    /// Models usually decode their properties in the order of the columns, so the next column is tried first.
     private var next = 0
 
     init(columns: [Column], values: [ColumnValue]) {
@@ -34,7 +34,7 @@ private final class Row {
         self.values = values
     }
 
-    /// nil: there is no such column.
+    /// The value of a column, or `nil` if there is no such column.
     subscript(column: String) -> ColumnValue? {
         if !self.columns.indices.contains(self.next) || self.columns[self.next].name != column {
             guard let index = self.columns.firstIndex(where: { $0.name == column }) else { return nil }
@@ -47,24 +47,24 @@ private final class Row {
 
 /// Decodes a flat model: each property is one column.
 private struct RowDecoder: Decoder {
-    let row: Row
+    let row: RowValues
     let column: String?
     var codingPath: [any CodingKey] { self.column.map { [ColumnKey(stringValue: $0)] } ?? [] }
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
         guard self.column == nil else { throw self.unsupported() }
-        return KeyedDecodingContainer(RowContainer<Key>(row: self.row))
+        return KeyedDecodingContainer(RowDecodingContainer<Key>(row: self.row))
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer { throw self.unsupported() }
 
     func singleValueContainer() throws -> any SingleValueDecodingContainer {
-        ValueContainer(row: self.row, column: self.column ?? "", value: self.row[self.column ?? ""] ?? .null)
+        ValueDecodingContainer(row: self.row, column: self.column ?? "", value: self.row[self.column ?? ""] ?? .null)
     }
 
     private func unsupported() -> DecodingError {
-        .dataCorrupted(.init(codingPath: self.codingPath, debugDescription: "a type that no column can hold"))
+        .dataCorrupted(.init(codingPath: self.codingPath, debugDescription: "a type that no column can store"))
     }
 }
 
@@ -76,8 +76,8 @@ private struct ColumnKey: CodingKey {
     init?(intValue: Int) { nil }
 }
 
-private struct RowContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
-    let row: Row
+private struct RowDecodingContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
+    let row: RowValues
     var codingPath: [any CodingKey] { [] }
     var allKeys: [Key] { self.row.columns.map(\.name).sorted().compactMap(Key.init(stringValue:)) }
 
@@ -90,16 +90,16 @@ private struct RowContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
         }
     }
 
-    /// Not by way of a type that is only known as it runs, as most columns are texts.
+    /// Most columns are texts: an overload for them saves the dynamic casts of the generic method.
     func decode(_ type: String.Type, forKey key: Key) throws -> String {
         let value = try self.value(key)
         if case .text(let text) = value { return text }
-        return try ValueContainer(row: self.row, column: key.stringValue, value: value).decode(type)
+        return try ValueDecodingContainer(row: self.row, column: key.stringValue, value: value).decode(type)
     }
 
     func decode<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T {
         let value = try self.value(key)
-        return try ValueContainer(row: self.row, column: key.stringValue, value: value).decode(type)
+        return try ValueDecodingContainer(row: self.row, column: key.stringValue, value: value).decode(type)
     }
 
     private func value(_ key: Key) throws -> ColumnValue {
@@ -126,8 +126,8 @@ private struct RowContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
     }
 }
 
-private struct ValueContainer: SingleValueDecodingContainer {
-    let row: Row
+private struct ValueDecodingContainer: SingleValueDecodingContainer {
+    let row: RowValues
     let column: String
     let value: ColumnValue
     var codingPath: [any CodingKey] { [ColumnKey(stringValue: self.column)] }
@@ -147,7 +147,7 @@ private struct ValueContainer: SingleValueDecodingContainer {
             case .null: nil
             }
         if let decoded { return decoded }
-        guard !ValueContainer.isColumnType(type) else {
+        guard !ValueDecodingContainer.isColumnType(type) else {
             if self.decodeNil() {
                 throw DecodingError.valueNotFound(
                     type,
@@ -156,7 +156,7 @@ private struct ValueContainer: SingleValueDecodingContainer {
             }
             throw DecodingError.typeMismatch(
                 type,
-                .init(codingPath: self.codingPath, debugDescription: "the column holds another type")
+                .init(codingPath: self.codingPath, debugDescription: "the column has another type")
             )
         }
         return try T(from: RowDecoder(row: self.row, column: self.column))

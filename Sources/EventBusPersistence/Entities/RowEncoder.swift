@@ -10,17 +10,18 @@ import Foundation
 #endif
 
 extension EntitySchema {
-    /// The model's values in the order of the columns.
+    /// Encodes a model as the values of its columns, in their order.
     ///
-    /// - Throws: ``RepositoryError`` with code `invalidValue` for a value that no store can hold, `schemaMismatch` when
-    ///   the model's coding keys and the columns do not fit together.
+    /// - Throws: ``RepositoryError`` with code `invalidValue` for a value that no store can hold, `schemaMismatch` if the
+    ///   model's coding keys do not match the columns.
     package func row(of model: Model) throws(RepositoryError) -> [ColumnValue] {
         let storage = RowStorage(columns: self.columns)
         do {
             try model.encode(to: RowEncoder(storage: storage, column: nil))
+        } catch let error as RepositoryError {
+            throw error
         } catch {
-            throw error as? RepositoryError
-                ?? RepositoryError(.invalidValue, "\(Model.self) cannot be encoded", cause: error)
+            throw RepositoryError(.invalidValue, "\(Model.self) cannot be encoded", cause: error)
         }
         if let name = storage.unknown.min() {
             throw RepositoryError(.schemaMismatch, "\(self.table) has no column for the coding key \(name)")
@@ -47,7 +48,7 @@ extension EntitySchema {
         default:
             throw RepositoryError(
                 .schemaMismatch,
-                "\(self.table).\(column.name) holds \(column.kind), not what the model has"
+                "\(self.table).\(column.name) has type \(column.kind), the model's property another one"
             )
         }
     }
@@ -57,9 +58,9 @@ extension EntitySchema {
 private final class RowStorage {
     let columns: [Column]
     var values: [ColumnValue]
-    /// Coding keys that are no columns.
+    /// Coding keys for which there is no column.
     private(set) var unknown: [String] = []
-    /// Models encode their properties in the order of the columns, so the next one is looked at first.
+    /// Models usually encode their properties in the order of the columns, so the next column is tried first.
     private var next = 0
 
     init(columns: [Column]) {
@@ -86,17 +87,17 @@ private struct RowEncoder: Encoder {
     var codingPath: [any CodingKey] { [] }
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
-    /// From 4714 BC to the year 294276, what a Postgres `timestamptz` can hold (PostgreSQL 15 manual, 8.5).
+    /// The range of a Postgres `timestamptz`: from 4714 BC to the year 294276 (PostgreSQL 15 manual, 8.5).
     private static let storableSeconds = -210_866_803_200.0..<9_224_318_016_000.0
 
-    /// `nil` for a time that no store can hold.
+    /// The time rounded to microseconds, or `nil` if no store can hold it.
     static func wholeMicroseconds(_ date: Date) -> Date? {
         let seconds = (date.timeIntervalSince1970 * 1_000_000).rounded() / 1_000_000
         return RowEncoder.storableSeconds.contains(seconds) ? Date(timeIntervalSince1970: seconds) : nil
     }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
-        KeyedEncodingContainer(RowContainer<Key>(storage: self.storage, isNested: self.column != nil))
+        KeyedEncodingContainer(RowEncodingContainer<Key>(storage: self.storage, isNested: self.column != nil))
     }
 
     func unkeyedContainer() -> any UnkeyedEncodingContainer {
@@ -104,22 +105,22 @@ private struct RowEncoder: Encoder {
     }
 
     func singleValueContainer() -> any SingleValueEncodingContainer {
-        ValueContainer(storage: self.storage, column: self.column ?? "")
+        ValueEncodingContainer(storage: self.storage, column: self.column ?? "")
     }
 }
 
 private func unsupported(_ column: String) -> RepositoryError {
-    RepositoryError(.schemaMismatch, "\(column) has a type that no column can hold")
+    RepositoryError(.schemaMismatch, "\(column) has a type that no column can store")
 }
 
-private struct RowContainer<Key: CodingKey>: KeyedEncodingContainerProtocol {
+private struct RowEncodingContainer<Key: CodingKey>: KeyedEncodingContainerProtocol {
     let storage: RowStorage
     let isNested: Bool
     var codingPath: [any CodingKey] { [] }
 
     mutating func encodeNil(forKey key: Key) throws { self.storage.set(key.stringValue, .null) }
 
-    /// Not by way of a type that is only known as it runs, as most columns are texts.
+    /// Most columns are texts: an overload for them saves the dynamic casts of the generic method.
     mutating func encode(_ value: String, forKey key: Key) throws {
         guard !self.isNested else { throw unsupported(key.stringValue) }
         self.storage.set(key.stringValue, .text(value))
@@ -127,14 +128,14 @@ private struct RowContainer<Key: CodingKey>: KeyedEncodingContainerProtocol {
 
     mutating func encode<T: Encodable>(_ value: T, forKey key: Key) throws {
         guard !self.isNested else { throw unsupported(key.stringValue) }
-        try ValueContainer(storage: self.storage, column: key.stringValue).encode(value)
+        try ValueEncodingContainer(storage: self.storage, column: key.stringValue).encode(value)
     }
 
     mutating func nestedContainer<Nested: CodingKey>(
         keyedBy type: Nested.Type,
         forKey key: Key
     ) -> KeyedEncodingContainer<Nested> {
-        KeyedEncodingContainer(RowContainer<Nested>(storage: self.storage, isNested: true))
+        KeyedEncodingContainer(RowEncodingContainer<Nested>(storage: self.storage, isNested: true))
     }
 
     mutating func nestedUnkeyedContainer(forKey key: Key) -> any UnkeyedEncodingContainer {
@@ -148,7 +149,7 @@ private struct RowContainer<Key: CodingKey>: KeyedEncodingContainerProtocol {
     }
 }
 
-private struct ValueContainer: SingleValueEncodingContainer {
+private struct ValueEncodingContainer: SingleValueEncodingContainer {
     let storage: RowStorage
     let column: String
     var codingPath: [any CodingKey] { [] }
@@ -185,7 +186,7 @@ private struct UnsupportedContainer: UnkeyedEncodingContainer {
     mutating func encode<T: Encodable>(_ value: T) throws { throw unsupported(self.column) }
 
     mutating func nestedContainer<Nested: CodingKey>(keyedBy type: Nested.Type) -> KeyedEncodingContainer<Nested> {
-        KeyedEncodingContainer(RowContainer<Nested>(storage: RowStorage(columns: []), isNested: true))
+        KeyedEncodingContainer(RowEncodingContainer<Nested>(storage: RowStorage(columns: []), isNested: true))
     }
 
     mutating func nestedUnkeyedContainer() -> any UnkeyedEncodingContainer { self }

@@ -14,11 +14,11 @@ import Foundation
 struct InMemoryOutbox: Outbox, OwnedOutbox {
     let storage: InMemoryStorage
 
-    var commitCount: UInt64 { self.storage.level.value }
+    var commitCount: UInt64 { self.storage.commits.value }
     var pollInterval: Duration? { nil }
 
-    func commits(after level: UInt64) async throws -> UInt64 {
-        try await self.storage.level.wait(above: level)
+    func commits(after count: UInt64) async throws -> UInt64 {
+        try await self.storage.commits.wait(above: count)
     }
 
     func withOwnership(_ body: (any OwnedOutbox) async throws -> Void) async throws {

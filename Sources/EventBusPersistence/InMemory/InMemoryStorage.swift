@@ -4,14 +4,14 @@
 import EventBus
 import Synchronization
 
-/// What an in-memory store, its repositories, its transactions and the readers of its outbox share.
+/// What an in-memory store shares with its repositories, its transactions and the readers of its outbox.
 final class InMemoryStorage: Sendable {
     let tables = Mutex(Tables())
 
-    /// Rises with each commit that adds to the outbox.
-    let level = Notifier()
+    /// Counts the commits that added rows to the outbox.
+    let commits = Notifier()
 
-    /// Lets one reader own the outbox.
+    /// Lets one reader at a time own the outbox.
     let ownership = AsyncSemaphore()
 
     let observer: (any InMemoryStoreObserver)?

@@ -4,14 +4,14 @@
 public import EventBus
 import Synchronization
 
-/// A store within the process, for tests and for programs that need no database.
+/// A store in the memory of the process, for tests and for programs that need no database.
 ///
-/// Conflicts, atomicity, poisoned transactions and refused values are those of the Postgres store, and the same conformance
-/// suite holds for both. What it cannot do is outlive the process.
+/// Conflicts, atomicity, failed transactions and rejected values are the same as with the Postgres store, and both pass
+/// the same conformance suite. The contents are lost when the process ends.
 public final class InMemoryStore: Store {
     private let storage: InMemoryStorage
 
-    /// Makes an empty store.
+    /// Creates an empty store.
     public init() {
         self.storage = InMemoryStorage()
     }
@@ -20,12 +20,12 @@ public final class InMemoryStore: Store {
         self.storage = InMemoryStorage(observer: observer)
     }
 
-    /// How many events wait, and whether a relay owns the outbox.
+    /// The number of waiting events, and whether a relay owns the outbox.
     package func outboxReport() -> (rows: Int, isOwned: Bool) {
         (self.storage.tables.withLock { $0.outbox.count }, self.storage.ownership.isTaken)
     }
 
-    /// All entities of a type, in the order of their ids.
+    /// Returns all entities of a type, in the order of their ids.
     package func all<Model: Entity>(_ type: Model.Type) throws(RepositoryError) -> [Model] {
         let rows = self.storage.tables.withLock { $0.rows(of: Model.schema.table) }
         var models: [Model] = []
@@ -33,10 +33,10 @@ public final class InMemoryStore: Store {
         return models
     }
 
-    /// The events that have been committed and are not yet on the bus.
+    /// The committed events that are not yet on the bus.
     public var outbox: any Outbox { InMemoryOutbox(storage: self.storage) }
 
-    /// Runs `body` and commits what it has collected; see ``Store/transaction(_:)``.
+    /// Runs `body` and commits its writes; see ``Store/transaction(_:)``.
     public func transaction<Result: Sendable>(
         _ body: (borrowing Transaction) async throws -> Result
     ) async throws -> Result {
@@ -50,23 +50,23 @@ public final class InMemoryStore: Store {
         } catch {
             throw context.failure ?? error
         }
-        let published = try context.commit()
-        if published { self.storage.level.raise() }
+        let hasPublished = try context.commit()
+        if hasPublished { self.storage.commits.raise() }
         return result
     }
 
-    /// The entities of a type in this store.
+    /// Returns the repository for entities of a type.
     public func repository<Model: Entity>(for model: Model.Type) -> any Repository<Model> {
         InMemoryRepository<Model>(storage: self.storage)
     }
 
-    /// Whether a transaction that handled a message has committed; see ``Store/isHandled(_:by:)``.
+    /// Returns whether a consumer has handled a message; see ``Store/isHandled(_:by:)``.
     public func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
         let key = try Tables.InboxKey(messageID, by: consumer)
         return self.storage.tables.withLock { $0.isHandled(key) }
     }
 
-    /// Claims one more start of handling a message; see ``Store/claimStart(of:by:as:)``.
+    /// Counts a start of a message before it happens; see ``Store/claimStart(of:by:as:)``.
     public func claimStart(
         of messageID: String,
         by consumer: SubscriptionName,

@@ -3,9 +3,12 @@
 
 package import EventBus
 
-/// Is told what happens in an in-memory store, before anybody else can know of it.
+/// Observes an in-memory store.
+///
+/// Each event is reported before its effect is visible to anyone else.
 package protocol InMemoryStoreObserver: Sendable {
-    /// A transaction has asked which of `count` messages are new to a consumer; these are, and are handled next.
+    /// A transaction has asked which of `count` messages are new to a consumer: those in `ids` are, and are handled
+    /// next.
     func willHandle(_ ids: [String], of count: Int, by consumer: SubscriptionName)
 
     /// A start of a message has been claimed.

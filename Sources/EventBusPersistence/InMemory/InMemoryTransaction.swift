@@ -4,7 +4,7 @@
 import EventBus
 import Synchronization
 
-/// A transaction of an in-memory store: the writes that it has collected, and its first error.
+/// A transaction of an in-memory store: its collected writes and its first error.
 final class InMemoryTransaction: TransactionContext {
     private struct State: Sendable {
         var writes: [Tables.Write] = []
@@ -19,7 +19,7 @@ final class InMemoryTransaction: TransactionContext {
         self.storage = storage
     }
 
-    /// The error that has poisoned the transaction.
+    /// The first error, after which the transaction can only fail.
     var failure: RepositoryError? { self.state.withLock { $0.failure } }
 
     func publish(_ message: Message) throws(RepositoryError) {
@@ -29,7 +29,9 @@ final class InMemoryTransaction: TransactionContext {
         }
     }
 
-    /// Collects a write; one that cannot be made poisons the transaction like one that fails.
+    /// Collects a write.
+    ///
+    /// If `write` throws, the transaction has failed.
     func collect(_ write: () throws(RepositoryError) -> Tables.Write) throws(RepositoryError) {
         try self.state.withLock { state throws(RepositoryError) in
             try InMemoryTransaction.checkOpen(state)
@@ -42,7 +44,9 @@ final class InMemoryTransaction: TransactionContext {
         }
     }
 
-    /// Reads with the collected writes in place; the first write that fails poisons the transaction.
+    /// Reads with the collected writes applied.
+    ///
+    /// If one of them cannot be applied, the transaction has failed.
     func read<Result: Sendable>(_ read: @Sendable (inout Tables) -> Result) throws(RepositoryError) -> Result {
         try self.state.withLock { state throws(RepositoryError) in
             try InMemoryTransaction.checkOpen(state)
@@ -70,7 +74,7 @@ final class InMemoryTransaction: TransactionContext {
         return fresh
     }
 
-    /// Applies what was collected; says whether events were among it.
+    /// Applies the collected writes, and returns whether they include events.
     func commit() throws(RepositoryError) -> Bool {
         try self.state.withLock { state throws(RepositoryError) in
             try InMemoryTransaction.checkOpen(state)

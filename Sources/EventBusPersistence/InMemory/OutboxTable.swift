@@ -24,12 +24,12 @@ struct OutboxTable: Sendable {
 
     mutating func remove(_ ids: [OutboxRow.ID]) {
         for id in ids {
-            // Published rows are near the front.
+            // The rows to remove are near the front.
             if let index = self.rows.firstIndex(where: { $0.id == id }) { self.rows.remove(at: index) }
         }
     }
 
-    /// The next rows to publish: of rows with one ordering key only the oldest.
+    /// The next rows to publish: of the rows with the same ordering key only the oldest.
     func next(limit: Int, except held: HeldRows) -> [OutboxRow] {
         var keys: Set<ExactText> = []
         var next: [OutboxRow] = []

@@ -3,7 +3,7 @@
 
 import EventBus
 
-/// The committed state of an in-memory store, with writes that can be undone: a pure state machine.
+/// The contents of an in-memory store, with writes that can be undone: a pure state machine.
 struct Tables: Sendable {
     /// A collected write.
     enum Write: Sendable {
@@ -13,20 +13,22 @@ struct Tables: Sendable {
         case markHandled(InboxKey)
     }
 
-    /// A row to be written, with what is needed to judge it.
+    /// A row to be written, and the unique columns to check.
     struct TableWrite: Sendable {
         let table: String
         let row: [ColumnValue]
         let unique: [UniqueColumn]
     }
 
-    /// A column in which values may occur only once.
+    /// A column in which each value may occur only once.
     struct UniqueColumn: Sendable {
         let name: String
         let index: Int
         let normalized: @Sendable (ColumnValue) -> ColumnValue
 
-        /// The row's value in the form in which values are compared; `nil` for null, since as in SQL nulls are all different.
+        /// The row's value in the form in which values are compared.
+        ///
+        /// `nil` for null: as in SQL, nulls are never equal.
         func value(in row: [ColumnValue]) -> ColumnValue? {
             row[self.index] == .null ? nil : self.normalized(row[self.index])
         }
@@ -78,7 +80,9 @@ struct Tables: Sendable {
         return rows.sorted { Self.precedes($0.key, $1.key) }.map(\.value)
     }
 
-    /// An order of ids that does not change from run to run; of values that cannot be ids none.
+    /// An order of ids that is the same in every run.
+    ///
+    /// Values that cannot be ids have no order.
     private static func precedes(_ left: ColumnValue, _ right: ColumnValue) -> Bool {
         switch (left, right) {
         case (.uuid(let left), .uuid(let right)): left < right
@@ -92,7 +96,7 @@ struct Tables: Sendable {
 
     // MARK: Writes
 
-    /// Applies writes for good; on the first error nothing of them remains.
+    /// Applies all writes, or none of them if one fails.
     mutating func commit(_ writes: [Write]) throws(RepositoryError) {
         let (undo, error) = self.apply(writes)
         guard let error else { return }
@@ -100,7 +104,9 @@ struct Tables: Sendable {
         throw error
     }
 
-    /// What a read sees with writes that are not committed; throws the error of the first write that fails.
+    /// Reads with writes applied that are not committed.
+    ///
+    /// Throws the error of the first write that fails.
     mutating func reading<Result>(
         after writes: [Write],
         _ read: (inout Tables) -> Result
@@ -185,7 +191,7 @@ struct Tables: Sendable {
 
     private mutating func markHandled(_ key: InboxKey, _ undo: inout [Undo]) -> RepositoryError? {
         guard self.handled.insert(key).inserted else {
-            // Another transaction has handled the message since this one asked: run again, it will be told so.
+            // Another transaction has handled the message since this one checked, and will see that when it runs again.
             return RepositoryError(.serialization, "another transaction has handled the message")
         }
         undo.append(.handled(key))

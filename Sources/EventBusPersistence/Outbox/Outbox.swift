@@ -9,70 +9,74 @@ public import FoundationEssentials
 public import Foundation
 #endif
 
-/// The events that have been committed and are not yet on the bus.
+/// The committed events that are not yet on the bus.
 ///
-/// A row exists as long as its event may not be.
+/// A row is removed only after the bus has confirmed its event. Applications pass an outbox to an ``OutboxRelay`` by
+/// way of their store and do not call it themselves; its members are for stores and relays.
 public protocol Outbox: Sendable {
-    /// Rises with each commit of this process that added rows.
+    /// The number of commits of this process that added rows.
     var commitCount: UInt64 { get }
 
-    /// Waits until ``commitCount`` is above `level` and returns it. Each waiter owns its level, so none misses a commit.
+    /// Waits until ``commitCount`` is greater than `count`, and returns it.
+    ///
+    /// A caller passes the count that it has seen, so that it cannot miss a commit.
     ///
     /// - Throws: `CancellationError`.
-    func commits(after level: UInt64) async throws -> UInt64
+    func commits(after count: UInt64) async throws -> UInt64
 
-    /// How often to look for rows that other processes have committed; `nil` when there are no other processes.
+    /// How often to look for rows that other processes have committed; `nil` if there are no other processes.
     var pollInterval: Duration? { get }
 
-    /// Runs `body` while nobody else, in any process, owns this outbox; waits for that first.
+    /// Waits until nobody else, in any process, owns the outbox, then runs `body` as its owner.
     ///
     /// - Throws: what `body` throws; ``RepositoryError``; `CancellationError`.
     func withOwnership(_ body: (any OwnedOutbox) async throws -> Void) async throws
 
-    /// When the oldest waiting event happened; `nil` when none waits.
+    /// The time of the oldest waiting event; `nil` if there is none.
     ///
     /// - Throws: ``RepositoryError``.
     func oldest() async throws(RepositoryError) -> Date?
 }
 
-/// An outbox that its one owner reads.
+/// An outbox, as its owner reads it.
 public protocol OwnedOutbox: Sendable {
     /// Removes rows that have been published and returns the next ones to publish, in one round trip.
     ///
-    /// Rows come in the order in which they were inserted. Of the rows with one ordering key only the oldest in the whole
-    /// outbox is eligible, so that nothing overtakes it. The cost does not grow with the number of rows that wait.
+    /// Rows are returned in the order in which they were inserted. Of the rows with the same ordering key only the
+    /// oldest in the whole outbox is eligible, so that nothing overtakes it. The cost must not grow with the number of
+    /// waiting rows.
     ///
     /// - Parameters:
     ///   - published: the rows to remove.
-    ///   - limit: how many rows to return at most; 0 only removes.
-    ///   - held: what not to return now.
-    /// - Throws: ``RepositoryError``; with code `unavailable` when ownership was lost with the connection.
+    ///   - limit: the maximum number of rows to return; 0 only removes.
+    ///   - held: the rows that must not be returned now.
+    /// - Throws: ``RepositoryError``, with code `unavailable` if ownership was lost with the connection.
     func exchange(published: [OutboxRow.ID], limit: Int, except held: HeldRows) async throws(RepositoryError)
         -> [OutboxRow]
 }
 
-/// An event that waits in an outbox.
+/// An event that waits in an outbox to be published.
 public struct OutboxRow: Sendable, Identifiable {
-    /// Rises in the order of insertion.
+    /// Ascends in the order of insertion.
     public let id: Int64
-    /// What is to be published.
+    /// The message to publish.
     public let message: Message
 
-    /// Makes a row.
+    /// Creates a row.
     public init(id: Int64, message: Message) {
         self.id = id
         self.message = message
     }
 }
 
-/// Rows that are to wait because publishing them has just failed.
+/// The rows that have to wait because publishing them has failed recently.
 public struct HeldRows: Sendable, Equatable {
     /// All rows of these topics.
     public var topics: Set<Topic>
     /// Single rows.
     public var rows: Set<OutboxRow.ID>
 
-    /// Makes a set.
+    /// Creates a set of held rows.
     public init(topics: Set<Topic> = [], rows: Set<OutboxRow.ID> = []) {
         self.topics = topics
         self.rows = rows

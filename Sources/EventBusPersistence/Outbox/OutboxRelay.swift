@@ -5,12 +5,12 @@ public import EventBus
 public import Logging
 public import ServiceLifecycle
 
-/// Moves committed events from a store's outbox to a bus, for ever: a row leaves the outbox after the bus has confirmed it.
+/// Publishes the committed events of a store's outbox, and removes each one after the bus has confirmed it.
 ///
-/// It never gives up. While the bus is away events wait; an event that requires a subscriber waits until one is bound, and
-/// events of other topics pass it. Any number of relays may run on one outbox, in any number of processes: one works, the
-/// others stand by. A crash can publish an event twice, under the same id, never lose it. Events with one ordering key are
-/// published in the order in which they were committed.
+/// A relay never gives up. While the bus is unreachable, events wait. An event that requires a subscriber waits until
+/// there is one, while events of other topics are published. Any number of relays may run on one outbox, in any number
+/// of processes: one of them works, the others stand by. After a crash an event may be published again, under the same
+/// id; none is lost. Events with the same ordering key are published in the order in which they were committed.
 public struct OutboxRelay: Service {
     private let outbox: any Outbox
     private let bus: any EventBus
@@ -19,14 +19,14 @@ public struct OutboxRelay: Service {
     private let logger: Logger
     private let status = RelayStatus()
 
-    /// Makes a relay.
+    /// Creates a relay.
     ///
     /// - Parameters:
-    ///   - store: whose outbox is read.
-    ///   - bus: where the events go.
-    ///   - batch: how many events are published at a time, at least 1.
-    ///   - clock: measures the backoff after failures.
-    ///   - logger: where failures are told.
+    ///   - store: the store whose outbox is read.
+    ///   - bus: the bus to publish to.
+    ///   - batch: the maximum number of events that are published together, at least 1.
+    ///   - clock: measures the pauses after failures.
+    ///   - logger: logs failures.
     public init(
         from store: any Store,
         to bus: any EventBus,
@@ -34,24 +34,27 @@ public struct OutboxRelay: Service {
         clock: any Clock<Duration> = ContinuousClock(),
         logger: Logger = .current
     ) {
+        precondition(batch >= 1, "batch is \(batch), must be at least 1")
         self.outbox = store.outbox
         self.bus = bus
-        self.batch = max(1, batch)
+        self.batch = batch
         self.clock = RelativeClock(clock)
         self.logger = logger
     }
 
-    /// What keeps events from leaving: the bus, the store, or topics that nobody subscribes to.
+    /// What currently prevents events from being published: the bus, the store, or topics without a subscriber.
     ///
-    /// Never a reason to be unready.
+    /// These are notes, never problems: committed events are safe and can wait.
     public var health: Health { self.status.health(now: self.clock.now()) }
 
-    /// Relays until graceful shutdown or cancellation.
+    /// Publishes events until graceful shutdown, which lets the current batch finish, or cancellation.
     ///
-    /// At graceful shutdown the batch under way is finished.
+    /// A relay runs once; a second call traps.
     ///
     /// - Throws: `CancellationError`.
     public func run() async throws {
+        let isFirst = self.status.start()
+        precondition(isFirst, "this outbox relay runs already or has run; create another one")
         try await withGracefulShutdown(self.status.shutDown) {
             var backoff = Backoff(first: .milliseconds(100), longest: .seconds(5))
             while !self.status.isShuttingDown {
@@ -79,8 +82,8 @@ public struct OutboxRelay: Service {
         var holds = RelayHolds()
         var published: [OutboxRow.ID] = []
         while true {
-            let level = self.outbox.commitCount
-            // Also when cancelled, what the bus has confirmed is removed first: it needs no second publishing.
+            let commits = self.outbox.commitCount
+            // Even when cancelled, remove what the bus has confirmed, so that it is not published again.
             let isLast = self.status.isShuttingDown || Task.isCancelled
             let now = self.clock.now()
             let rows = try await outbox.exchange(
@@ -91,14 +94,14 @@ public struct OutboxRelay: Service {
             guard !isLast else { return try Task.checkCancellation() }
             published = []
             if rows.isEmpty {
-                try await self.waitForWork(after: level, until: holds.nextDue(after: now))
+                try await self.waitForWork(after: commits, until: holds.nextDue(after: now))
                 continue
             }
             let outcomes = await self.bus.publish(rows.map(\.message))
             published = holds.record(rows, outcomes, now: self.clock.now())
             self.status.report(holds)
             if let pause = holds.pause {
-                // The bus is away: remove what it has confirmed, then wait for it rather than for commits.
+                // The bus is unreachable: remove what it has confirmed, then wait for the bus instead of for commits.
                 _ = try await outbox.exchange(published: published, limit: 0, except: HeldRows())
                 published = []
                 await self.status.sleeper.wait(until: self.clock.now() + pause, on: self.clock)
@@ -106,12 +109,12 @@ public struct OutboxRelay: Service {
         }
     }
 
-    /// Returns when something was committed, a pause is over, it is time to look for other processes' rows, or shutdown begins.
-    private func waitForWork(after level: UInt64, until due: Duration?) async throws {
+    /// Waits for a commit, the end of a hold, the next poll for rows of other processes, or shutdown.
+    private func waitForWork(after commits: UInt64, until due: Duration?) async throws {
         let poll = self.outbox.pollInterval.map { self.clock.now() + $0 }
         let deadline = [due, poll].compactMap { $0 }.min()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { _ = try await self.outbox.commits(after: level) }
+            group.addTask { _ = try await self.outbox.commits(after: commits) }
             group.addTask { await self.status.sleeper.wait(until: deadline, on: self.clock) }
             try await group.next()
             group.cancelAll()
@@ -121,6 +124,6 @@ public struct OutboxRelay: Service {
 }
 
 extension OutboxRelay: CustomStringConvertible {
-    /// What a service group's logs name it.
+    /// The name that a service group logs.
     public var description: String { "outbox relay" }
 }

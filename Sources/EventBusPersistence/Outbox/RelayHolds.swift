@@ -3,9 +3,10 @@
 
 import EventBus
 
-/// What a relay holds back after failures, and for how long: a pure state machine.
+/// Which rows a relay holds back after failures, and for how long: a pure state machine.
 ///
-/// Nobody subscribes to a topic: the topic waits. The bus refuses a row: the row waits. The bus is away: everything waits.
+/// If a topic has no subscriber, all its rows wait. If the bus refuses a row, that row waits. If the bus is
+/// unreachable, everything waits.
 struct RelayHolds: Sendable {
     private struct Hold: Sendable {
         var due: Duration
@@ -16,26 +17,26 @@ struct RelayHolds: Sendable {
     private var rows: [OutboxRow.ID: Hold] = [:]
     private var outage = Backoff(first: .milliseconds(100), longest: .seconds(5))
 
-    /// How long to leave the bus alone; `nil` while it answers.
+    /// How long to wait before the bus is tried again; `nil` while it is reachable.
     private(set) var pause: Duration?
 
-    /// Why the bus could not be asked, for the health report.
+    /// Why the bus could not publish, for the health report.
     private(set) var outageReason: String?
 
-    /// The topics that nobody subscribes to.
+    /// The topics without a subscriber.
     var unroutableTopics: [Topic] { self.topics.keys.sorted { $0.name < $1.name } }
 
-    /// How many rows the bus has refused.
+    /// The number of rows that the bus has refused.
     var refusedRows: Int { self.rows.count }
 
-    /// When the next of the holds ends that count at `now`.
+    /// When the first hold that is active at `now` expires.
     ///
-    /// Holds that are over are kept for the length of the next one, and are no reason to wake up.
+    /// An expired hold is kept so that the next one can be longer; it does not wake the relay.
     func nextDue(after now: Duration) -> Duration? {
         (self.topics.values.map(\.due) + self.rows.values.map(\.due)).filter { $0 > now }.min()
     }
 
-    /// What must not be published now.
+    /// The rows that must not be published now.
     func held(now: Duration) -> HeldRows {
         HeldRows(
             topics: Set(self.topics.filter { $0.value.due > now }.keys),
@@ -43,7 +44,7 @@ struct RelayHolds: Sendable {
         )
     }
 
-    /// Takes in the outcomes of a batch; returns the rows that the bus has confirmed.
+    /// Records the outcomes of a batch, and returns the rows that the bus has confirmed.
     mutating func record(_ batch: [OutboxRow], _ outcomes: [PublishOutcome], now: Duration) -> [OutboxRow.ID] {
         var confirmed: [OutboxRow.ID] = []
         var unroutable: Set<Topic> = []
@@ -57,17 +58,18 @@ struct RelayHolds: Sendable {
             case .unroutable:
                 unroutable.insert(row.message.topic)
             case .refused:
-                self.rows[row.id] = RelayHolds.longer(self.rows[row.id], now)
+                self.rows[row.id] = RelayHolds.hold(after: self.rows[row.id], now)
             case .unknown, .notSent:
                 self.outageReason = outcome.error(for: row.message.topic)?.description
             }
         }
         if self.rows.count >= RelayHolds.maximumRefusedRows {
-            // So many are no accident: leave the bus alone for a while and start over, rather than remember every one.
+            // So many refusals mean that the bus itself is in trouble. Pause as for an outage instead of remembering
+            // each row.
             self.outageReason = "the bus refuses events"
             self.rows = [:]
         }
-        for topic in unroutable { self.topics[topic] = RelayHolds.longer(self.topics[topic], now) }
+        for topic in unroutable { self.topics[topic] = RelayHolds.hold(after: self.topics[topic], now) }
         if self.outageReason != nil {
             self.pause = self.outage.next()
         } else {
@@ -79,8 +81,9 @@ struct RelayHolds: Sendable {
 
     private static let maximumRefusedRows = 1000
 
-    private static func longer(_ hold: Hold?, _ now: Duration) -> Hold {
-        var backoff = hold?.backoff ?? Backoff(first: .milliseconds(250), longest: .seconds(5))
+    /// The hold that follows `previous`, and is longer.
+    private static func hold(after previous: Hold?, _ now: Duration) -> Hold {
+        var backoff = previous?.backoff ?? Backoff(first: .milliseconds(250), longest: .seconds(5))
         let due = now + backoff.next()
         return Hold(due: due, backoff: backoff)
     }

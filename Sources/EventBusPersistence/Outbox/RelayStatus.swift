@@ -4,9 +4,10 @@
 import EventBus
 import Synchronization
 
-/// Where a relay stands, for its shutdown and for its health report.
+/// The status of a relay, for its shutdown and its health report.
 final class RelayStatus: Sendable {
     private struct State: Sendable {
+        var hasStarted = false
         var isOwner = false
         var isShuttingDown = false
         var storeProblem: (text: String, at: Duration)?
@@ -17,10 +18,18 @@ final class RelayStatus: Sendable {
 
     private let state = Mutex(State())
 
-    /// Wakes a relay that sleeps, at shutdown.
+    /// Wakes a sleeping relay at shutdown.
     let sleeper = Signal()
 
     var isShuttingDown: Bool { self.state.withLock { $0.isShuttingDown } }
+
+    /// Returns false if the relay has been started before.
+    func start() -> Bool {
+        self.state.withLock { state in
+            defer { state.hasStarted = true }
+            return !state.hasStarted
+        }
+    }
 
     func becameOwner() {
         self.state.withLock { state in
@@ -33,7 +42,7 @@ final class RelayStatus: Sendable {
         self.state.withLock { state in
             state.isOwner = false
             state.storeProblem = (reason, now)
-            // What it knew as the owner is the next owner's business.
+            // The next owner reports these.
             state.busProblem = nil
             state.unroutable = []
             state.refusedRows = 0
@@ -48,7 +57,7 @@ final class RelayStatus: Sendable {
         }
     }
 
-    /// An owner finishes its batch; a relay that stands by has nothing to finish.
+    /// The owner finishes its batch; a relay that stands by has nothing to finish.
     func shutDown() -> ShutdownResponse {
         let isOwner = self.state.withLock { state in
             state.isShuttingDown = true
@@ -61,14 +70,15 @@ final class RelayStatus: Sendable {
     func health(now: Duration) -> Health {
         let state = self.state.withLock { $0 }
         var health = Health()
-        // An outage is met again every few seconds. A relay that stands by meets none, and then this is over.
+        // During an outage the relay fails every few seconds and refreshes the problem. A relay that stands by again
+        // does not report success, so an old problem is considered solved.
         if let problem = state.storeProblem, now - problem.at < .seconds(30) {
             health.notes.append("the outbox cannot be read: \(problem.text)")
         }
         if let problem = state.busProblem { health.notes.append("events wait for the bus: \(problem)") }
         for topic in state.unroutable { health.notes.append("events of topic \(topic) wait for a subscriber") }
         if state.refusedRows > 0 {
-            health.notes.append("\(state.refusedRows) events were refused by the bus and are tried again")
+            health.notes.append("events refused by the bus, to be retried: \(state.refusedRows)")
         }
         return health
     }

@@ -3,37 +3,37 @@
 
 public import EventBus
 
-/// Where a module keeps its entities, its outbox and its inbox, so that they change together or not at all.
+/// A module's entities, its outbox and its inbox, which change together or not at all.
 ///
-/// `InMemoryStore` is the embedded default; `EventBusPostgres` has the one for deployment. `StoreConformance` in the
-/// product `EventBusTesting` is the contract in executable form.
+/// ``InMemoryStore`` is for tests and programs without a database; the product `EventBusPostgres` has a store for
+/// production. `StoreConformance` in the product `EventBusTesting` is the executable form of this contract.
 public protocol Store: Sendable {
-    /// Runs `body` and commits what it has collected; if `body` or a write throws, nothing of it remains.
+    /// Runs `body` and commits its writes and events. If `body` throws or a write fails, nothing is committed.
     ///
-    /// **Writes are collected** and sent together. The first write that fails poisons the transaction: whatever `body` does
-    /// afterwards, even if it swallows the error, this method throws that first error and nothing is committed. Isolation is
-    /// that of SQL's READ COMMITTED. A commit under way is not interrupted by cancellation.
+    /// **Writes are collected** and sent together. After the first write that fails the transaction can only fail: even
+    /// if `body` catches the error, this method throws that first error and nothing is committed. Isolation is that of
+    /// SQL's READ COMMITTED. Cancellation does not interrupt a commit.
     ///
     /// - Throws: ``RepositoryError``; what `body` throws; `CancellationError`.
     func transaction<Result: Sendable>(
         _ body: (borrowing Transaction) async throws -> Result
     ) async throws -> Result
 
-    /// The entities of a type in this store.
+    /// Returns the repository for entities of a type.
     func repository<Model: Entity>(for model: Model.Type) -> any Repository<Model>
 
-    /// The events that have been committed and are not yet on the bus.
+    /// The committed events that are not yet on the bus.
     var outbox: any Outbox { get }
 
-    /// Claims one more start of handling a message, durably and before it happens.
+    /// Counts a start of handling a message, durably and before it happens; for consumers.
     ///
-    /// Claiming again with the id of the message's last claim, because its answer was lost, changes nothing.
+    /// A caller that did not get an answer calls again with the same `start`, which is not counted twice.
     ///
     /// - Parameters:
     ///   - messageID: the message.
-    ///   - consumer: who handles it.
+    ///   - consumer: the consumer that handles it.
     ///   - start: identifies this start.
-    /// - Returns: how many starts of it have been claimed by this consumer so far, this one included.
+    /// - Returns: the number of starts of this message by this consumer, including this one.
     /// - Throws: ``RepositoryError``.
     func claimStart(
         of messageID: String,
@@ -41,7 +41,7 @@ public protocol Store: Sendable {
         as start: Identifier
     ) async throws(RepositoryError) -> Int
 
-    /// Whether a transaction that handled a message has committed.
+    /// Returns whether a consumer has handled a message, in a transaction that has committed; for consumers.
     ///
     /// - Throws: ``RepositoryError``.
     func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool

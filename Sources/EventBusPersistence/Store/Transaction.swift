@@ -3,29 +3,29 @@
 
 public import EventBus
 
-/// A transaction that is open: lent to a closure and to nobody else.
+/// An open transaction, lent to the closure of ``Store/transaction(_:)``.
 ///
-/// The compiler forbids letting it escape.
+/// The compiler rejects code in which it outlives the closure.
 public struct Transaction: ~Copyable, Sendable {
-    /// The store's own state as it is; only for stores that wrap another one, to observe it or to make it fail.
+    /// The store's own state; for stores that wrap another one.
     public let context: any TransactionContext
 
-    /// Makes a transaction of a store's own state; only for store implementations.
+    /// Creates a transaction from a store's own state; for stores.
     public init(_ context: any TransactionContext) {
         self.context = context
     }
 
-    /// Publishes an event if and when the transaction commits: an outbox row in the same commit.
+    /// Adds an event to the outbox in the same commit, so that it is published if and only if the transaction commits.
     ///
-    /// - Throws: ``BusError`` with code `invalidMessage` when the event cannot be encoded or is too large;
-    ///   ``RepositoryError`` when the transaction has failed or has ended.
+    /// - Throws: `BusError` with code `invalidMessage` if the event cannot be encoded or is too large;
+    ///   ``RepositoryError`` if the transaction has failed or has ended.
     public borrowing func publish(_ event: some Event) throws {
         try self.context.publish(try Message(event))
     }
 
-    /// The store's own state; only for store implementations.
+    /// Returns the store's own state; for stores.
     ///
-    /// - Throws: ``RepositoryError`` with code `foreignTransaction` when the transaction is another kind of store's.
+    /// - Throws: ``RepositoryError`` with code `foreignTransaction` if the transaction belongs to another kind of store.
     public borrowing func context<Context: TransactionContext>(
         as type: Context.Type
     ) throws(RepositoryError) -> Context {
@@ -35,7 +35,7 @@ public struct Transaction: ~Copyable, Sendable {
         return context
     }
 
-    /// Notes that the consumer has handled messages; see ``TransactionContext/markHandled(_:by:)``.
+    /// Records messages as handled by a consumer; see ``TransactionContext/markHandled(_:by:)``.
     package borrowing func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError)
         -> [Bool]
     {
@@ -43,15 +43,15 @@ public struct Transaction: ~Copyable, Sendable {
     }
 }
 
-/// A store's own state of a transaction: what a store implementation has to provide.
+/// A store's own state of a transaction, which each store implements.
 ///
-/// Its methods throw ``RepositoryError`` with code `transactionEnded` once the transaction's scope has ended.
+/// After the end of the transaction the methods throw ``RepositoryError`` with code `transactionEnded`.
 public protocol TransactionContext: AnyObject, Sendable {
-    /// Collects an outbox row.
+    /// Adds an outbox row to the transaction.
     func publish(_ message: Message) throws(RepositoryError)
 
-    /// Inserts inbox rows, one per message id, and says which of them were new.
+    /// Inserts an inbox row for each message id, and returns for each position whether the id was new.
     ///
-    /// The answer is per position: an id that occurs twice is new only at its first occurrence. Sends the writes collected so far.
+    /// An id that occurs twice is new only at its first occurrence. Sends the writes collected so far.
     func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool]
 }

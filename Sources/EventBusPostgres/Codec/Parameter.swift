@@ -9,7 +9,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// A value for a placeholder, with its type; what is written is Postgres' binary format.
+/// The value of a statement's placeholder and its type, written in Postgres' binary format.
 struct Parameter: Sendable {
     private enum Value: Sendable {
         case null
@@ -20,7 +20,7 @@ struct Parameter: Sendable {
         case bytes([UInt8])
         case text(String)
         case uuid(Identifier)
-        /// Elements, each of the same type or NULL.
+        /// Elements of the same type; each may be NULL.
         case array([Parameter])
     }
 
@@ -40,24 +40,24 @@ struct Parameter: Sendable {
     static func bytes(_ value: [UInt8]) -> Self { Self(.bytea, .bytes(value)) }
     static func uuid(_ value: Identifier) -> Self { Self(.uuid, .uuid(value)) }
 
-    /// Postgres can't store U+0000 in a text (22021), so it is refused before it leaves.
+    /// Postgres cannot store NUL in text (22021), so it is rejected before it is sent.
     static func text(_ value: String) throws(PostgresError) -> Self {
-        guard !value.utf8.contains(0) else { throw PostgresError(.invalidValue, detail: "NUL in a text") }
+        guard !value.utf8.contains(0) else { throw PostgresError(.invalidValue, detail: "text must not contain NUL") }
         return Self(.text, .text(value))
     }
 
-    /// `timestamptz` counts microseconds; what is finer is rounded.
+    /// Rounded to microseconds, the resolution of `timestamptz`.
     static func timestamp(_ value: Date) throws(PostgresError) -> Self {
         guard let whole = Int64(exactly: (value.timeIntervalSince1970 * 1_000_000).rounded()),
             case let (sinceEpoch, overflow) = whole.subtractingReportingOverflow(PostgresType.epoch), !overflow
-        else { throw PostgresError(.invalidValue, detail: "a time out of range") }
+        else { throw PostgresError(.invalidValue, detail: "a time is out of range") }
         return Self(.timestamptz, .int8(sinceEpoch))
     }
 
     /// A one-dimensional array, for `unnest` and `= ANY`.
     static func array(of type: PostgresType, _ elements: [Parameter]) -> Self { Self(type.array, .array(elements)) }
 
-    /// SQL's NULL, which has no bytes.
+    /// Whether the value is NULL, which has no bytes.
     var isNull: Bool {
         if case .null = self.value { true } else { false }
     }
@@ -96,7 +96,7 @@ struct Parameter: Sendable {
 }
 
 extension [UInt8] {
-    /// Big-endian, as on the wire.
+    /// Appends the number in big-endian byte order.
     fileprivate mutating func append(networkBytesOf number: some FixedWidthInteger) {
         Swift.withUnsafeBytes(of: number.bigEndian) { self.append(contentsOf: $0) }
     }
@@ -109,7 +109,7 @@ extension [UInt8] {
 }
 
 extension FixedWidthInteger {
-    /// From big-endian bytes; nil when there are too few or too many.
+    /// Creates a number from big-endian bytes; `nil` if there are too few or too many.
     init?(networkBytes bytes: some Collection<UInt8>) {
         guard bytes.count == MemoryLayout<Self>.size else { return nil }
         self = bytes.reduce(0) { $0 << 8 | Self(truncatingIfNeeded: $1) }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// The types that travel in binary format, with their object ids (pg_type.dat, fixed for ever).
+/// The types that this package uses, with their object ids (pg_type.dat, the same in all versions).
 enum PostgresType: Sendable, Hashable {
     case bool, bytea, int4, int8, float8, text, timestamptz, uuid
     case boolArray, byteaArray, int4Array, int8Array, float8Array, textArray, timestamptzArray, uuidArray
@@ -27,7 +27,7 @@ enum PostgresType: Sendable, Hashable {
         }
     }
 
-    /// The array of this type; arrays have no further dimension here.
+    /// The type of an array with elements of this type; the type itself if it is an array.
     var array: PostgresType {
         switch self {
         case .bool, .boolArray: .boolArray
@@ -41,7 +41,7 @@ enum PostgresType: Sendable, Hashable {
         }
     }
 
-    /// The type of this array's elements; that of an element is its own.
+    /// The type of this array's elements; the type itself if it is no array.
     var element: PostgresType {
         switch self {
         case .bool, .boolArray: .bool
@@ -55,6 +55,6 @@ enum PostgresType: Sendable, Hashable {
         }
     }
 
-    /// 2000-01-01T00:00:00Z in microseconds since 1970: where Postgres' clock starts.
+    /// 2000-01-01T00:00:00Z, the epoch of Postgres' times, in microseconds since 1970.
     static let epoch: Int64 = 946_684_800_000_000
 }

@@ -9,7 +9,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// The rows of one result, copied out of libpq's memory into one flat buffer, so that they can cross threads.
+/// The rows of a result, copied from libpq's memory into one flat buffer, so that they can be passed between threads.
 struct Rows: Sendable {
     private(set) var count = 0
     let columnCount: Int
@@ -25,7 +25,7 @@ struct Rows: Sendable {
         self.cells.reserveCapacity(rows * self.columnCount)
     }
 
-    /// Appends the next cell, row by row; nil is NULL.
+    /// Appends the next cell of the current row; `nil` for NULL.
     mutating func append(_ cell: UnsafeRawBufferPointer?) {
         guard let cell else { return self.cells.append(nil) }
         let start = self.bytes.count
@@ -53,12 +53,14 @@ extension Rows: Sequence {
     }
 }
 
-/// One row; each accessor throws when the cell isn't of the type, and the plain ones when it is NULL.
+/// One row.
+///
+/// The accessors throw if the cell is not of their type, and all but `bytes` also if it is NULL.
 struct Row: Sendable {
     fileprivate let rows: Rows
     fileprivate let index: Int
 
-    private static let unexpected = PostgresError(.unexpectedData, detail: "a cell has another type")
+    private static let unexpected = PostgresError(.unexpectedData, detail: "a cell has another type than expected")
 
     func bytes(_ column: Int) -> [UInt8]? { self.rows.cell(self.index, column).map { Array($0) } }
 

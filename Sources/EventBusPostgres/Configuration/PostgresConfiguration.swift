@@ -1,41 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// Where the database is, who connects, and how patient the pool is.
+import EventBusPersistence
+
+/// The database to connect to, the role that connects, and the limits of the connection pool.
 ///
-/// Settings that are not given here fall back to libpq's own rules, so `PG*` environment variables, `~/.pgpass` and
-/// service files still count for them (PostgreSQL 15 manual, 34.15–34.17).
+/// For settings that are not given here, libpq's own rules apply: `PG*` environment variables, `~/.pgpass` and service
+/// files (PostgreSQL 15 manual, 34.15–34.17). ``PostgresStore`` throws if a limit is not positive.
 public struct PostgresConfiguration: Sendable, Hashable {
-    /// A host name, an IP address, or the absolute path of a socket directory.
+    /// A host name, an IP address, or the absolute path of a directory with a Unix socket.
     public let host: String
-    /// The TCP port, or the number in the name of the socket.
+    /// The TCP port, or the number in the name of the Unix socket.
     public let port: Int
     /// The role that connects.
     public let user: String
     /// The name of the database.
     public let database: String
-    /// Connections of the pool; they are opened when they are needed.
+    /// The maximum number of connections in the pool, which are opened as needed.
     ///
-    /// Default: 8. The relay's lock and the migrations
-    /// use one more each.
+    /// Default: 8. The relay and the migrations use one more connection each.
     public var maximumConnections = 8
-    /// How long a caller waits for a connection before it gets `unavailable`.
+    /// How long a caller waits for a connection before it fails with `unavailable`.
     ///
     /// Default: 5 s.
     public var waitTimeout: Duration = .seconds(5)
-    /// How long opening one connection may take, name resolution included.
+    /// How long it may take to open a connection, including name resolution.
     ///
     /// Default: 5 s, or `connect_timeout`.
     public var connectTimeout: Duration = .seconds(5)
-    /// The server ends a statement after this time.
+    /// The time after which the server ends a statement.
     ///
     /// Default: 10 s.
     public var statementTimeout: Duration = .seconds(10)
-    /// The server ends a wait for a lock after this time.
+    /// The time after which the server ends a wait for a lock.
     ///
     /// Default: 4 s.
     public var lockTimeout: Duration = .seconds(4)
-    /// How long the inbox remembers handled messages: longer than a broker can still deliver them again.
+    /// How long the inbox remembers handled messages; it should be longer than a broker may deliver them again.
     ///
     /// Default: 30 days.
     public var inboxRetention: Duration = .seconds(30 * 24 * 3600)
@@ -60,10 +61,29 @@ public struct PostgresConfiguration: Sendable, Hashable {
     }
 }
 
+extension PostgresConfiguration {
+    func check() throws(RepositoryError) {
+        guard self.maximumConnections >= 1 else {
+            throw Self.invalid("maximumConnections is \(self.maximumConnections), must be at least 1")
+        }
+        let durations = [
+            ("waitTimeout", self.waitTimeout), ("connectTimeout", self.connectTimeout),
+            ("statementTimeout", self.statementTimeout), ("lockTimeout", self.lockTimeout),
+            ("inboxRetention", self.inboxRetention),
+        ]
+        // For Postgres, a timeout of 0 ms means that there is none.
+        for (name, value) in durations where value < .milliseconds(1) {
+            throw Self.invalid("\(name) is \(value), must be at least 1 ms")
+        }
+    }
+
+    private static func invalid(_ text: String) -> RepositoryError { RepositoryError(.invalidConfiguration, text) }
+}
+
 extension PostgresConfiguration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// Where it connects to, without user and password.
+    /// The host, the port and the database, without user and password.
     public var description: String { "PostgresConfiguration(\(self.host):\(self.port)/\(self.database))" }
-    /// The same as `description`, so that a debugger or a log doesn't show the password either.
+    /// The same as `description`, so that no debugger and no log shows the password.
     public var debugDescription: String { self.description }
     /// A mirror without children, for the same reason.
     public var customMirror: Mirror { Mirror(self, children: [:]) }

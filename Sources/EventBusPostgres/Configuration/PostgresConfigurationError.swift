@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// Says which part of a Postgres URL or setting is wrong.
+/// An invalid part of a Postgres URL.
 ///
-/// It never holds the password.
+/// The error names the part and the rule, but never contains a value, which could be a secret.
 public struct PostgresConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What kind of mistake it is.
+    /// The kind of mistake.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         /// The code's name.
         public let description: String
@@ -14,32 +14,34 @@ public struct PostgresConfigurationError: Error, Sendable, Hashable, CustomStrin
         public static let unsupportedScheme = Self(description: "unsupportedScheme")
         /// A required part is missing.
         public static let missingPart = Self(description: "missingPart")
-        /// A part is there but can't be used.
+        /// A part breaks a rule.
         public static let invalidPart = Self(description: "invalidPart")
-        /// A query key isn't one that this package passes on.
+        /// A query key is not supported.
         public static let unknownParameter = Self(description: "unknownParameter")
         /// A query key appears twice.
         public static let repeatedParameter = Self(description: "repeatedParameter")
     }
 
-    /// What kind of mistake it is.
+    /// The kind of mistake.
     public let code: Code
     /// The part that is wrong, such as `port` or `sslmode`; never its value.
     public let part: String
+    private let rule: String
 
-    init(_ code: Code, part: String) {
+    init(_ code: Code, part: String, rule: String = "") {
         self.code = code
         self.part = part
+        self.rule = rule
     }
 
-    /// What is wrong, without the value.
+    /// The part and the rule that it breaks, without the value.
     public var description: String {
         switch self.code {
-        case .unsupportedScheme: "the scheme must be postgres:// or postgresql://"
-        case .missingPart: "the \(self.part) is missing"
-        case .unknownParameter: "the parameter \(self.part) is not known"
-        case .repeatedParameter: "the parameter \(self.part) appears twice"
-        default: "the \(self.part) is not valid"
+        case .unsupportedScheme: "Postgres URL: the scheme must be postgres:// or postgresql://"
+        case .missingPart: "Postgres URL: \(self.part) is missing"
+        case .unknownParameter: "Postgres URL: the parameter \(self.part) is not supported"
+        case .repeatedParameter: "Postgres URL: the parameter \(self.part) occurs twice"
+        default: "Postgres URL: \(self.part): \(self.rule)"
         }
     }
 }

@@ -5,7 +5,8 @@ import Synchronization
 
 /// One session with the server.
 ///
-/// Callers send inline, under its lock; the I/O thread reads and resumes them.
+/// Callers send from their own threads, under the connection's lock; the I/O thread reads the answers and resumes the
+/// callers.
 final class Connection: IOHandler {
     private let core: Mutex<ConnectionCore>
     private let thread: IOThread
@@ -22,7 +23,7 @@ final class Connection: IOHandler {
         self.onEvent = onEvent
     }
 
-    /// Begins to connect: the name is resolved on a helper thread, the rest happens on the I/O thread.
+    /// Starts connecting: a helper thread resolves the host name, the I/O thread does the rest.
     func open(_ parameters: ConnectionParameters) {
         self.core.withLock { $0.beginResolving(now: .now) }
         self.thread.add(self)
@@ -44,21 +45,21 @@ final class Connection: IOHandler {
         self.thread.wake()
     }
 
-    /// Sends the statements and a Sync in one go.
+    /// Sends the statements and a Sync together, and waits for the answer.
     ///
-    /// Always answers, and never early: a cancelled task waits like any other,
-    /// or the connection would be left in mid-pipeline.
+    /// Cancellation does not end the wait: the answer has to be read before the connection can be used for anything
+    /// else.
     func run(_ statements: [Statement]) async -> SegmentOutcome {
         await self.perform { core, waiter in core.send(statements, to: waiter, now: .now) }
     }
 
-    /// Sends a statement that changes nothing; reads side by side go out together.
+    /// Sends a statement that changes nothing, possibly together with other reads.
     ///
-    /// Each fails or succeeds by itself all the same.
+    /// Each of them fails or succeeds by itself.
     func read(_ statement: Statement) async -> SegmentOutcome {
-        let isTurn = self.thread.isCurrent
+        let isOnIOThread = self.thread.isCurrent
         return await self.perform { core, waiter in
-            core.send(read: statement, to: waiter, isTurn: isTurn, now: .now)
+            core.send(read: statement, to: waiter, isOnIOThread: isOnIOThread, now: .now)
         }
     }
 
@@ -81,7 +82,7 @@ final class Connection: IOHandler {
         }
     }
 
-    /// Ends the session; whoever still waits for an answer gets `lost`.
+    /// Ends the session; callers that wait for an answer get `lost`.
     func close() {
         self.core.withLock { $0.fail(PostgresError(.closed)) }
         self.thread.wake()

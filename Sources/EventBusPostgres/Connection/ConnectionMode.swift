@@ -5,13 +5,13 @@
 enum ConnectionMode: Sendable {
     /// Prepared statements in segments; see `Connection.run(_:)`.
     case pipeline
-    /// SQL texts of several commands; see `Connection.run(script:)`.
+    /// SQL text with several commands; see `Connection.run(script:)`.
     case script
 }
 
-/// What a session tells its owner.
+/// What a session reports to its owner.
 enum ConnectionEvent: Sendable {
     case opened
-    /// It could not be opened, or it is gone; sent once, as the last event.
+    /// The session could not be opened or has ended; the last event.
     case closed(PostgresError)
 }

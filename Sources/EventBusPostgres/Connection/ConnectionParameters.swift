@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// What libpq is told at connecting; see `PQconnectStartParams` (PostgreSQL 15 manual, 34.1).
+/// The parameters for `PQconnectStartParams` (PostgreSQL 15 manual, 34.1).
 struct ConnectionParameters: Sendable {
     private let configuration: PostgresConfiguration
     private let settings: [(name: String, value: String)]
 
-    /// The session's settings come before those of the URL's `options`, so the URL's win.
+    /// The settings precede those in the URL's `options`, which therefore take precedence.
     init(_ configuration: PostgresConfiguration, settings: [(name: String, value: String)]) {
         self.configuration = configuration
         self.settings = settings
     }
 
-    /// With the host's numeric addresses added.
+    /// Resolves the host name, and returns the parameters with its numeric addresses.
     ///
-    /// Blocks.
+    /// Blocks the thread.
     func resolved() throws(PostgresError) -> [(String, String)] {
         let host = self.configuration.host
         guard !host.hasPrefix("/") else { return self.keywords(addresses: []) }
         return self.keywords(addresses: try HostLookup.addresses(of: host))
     }
 
-    /// libpq tries the addresses in turn.
+    /// The parameters with numeric addresses, which libpq tries in turn.
     ///
-    /// The name goes along with each, since the certificate is checked against it.
+    /// The host name is given for each address, as the server's certificate is checked against it.
     func keywords(addresses: [String]) -> [(String, String)] {
         let configuration = self.configuration
         var keywords = [
@@ -33,7 +33,7 @@ struct ConnectionParameters: Sendable {
             "client_encoding": "UTF8",
             "gssencmode": "disable",
             "application_name": "swift-event-bus",
-            // A dead peer is noticed in about 30 s at most, even when nothing is asked of it.
+            // A dead server is detected within about 30 s, even on an idle connection.
             "keepalives_idle": "15",
             "keepalives_interval": "5",
             "keepalives_count": "3",
@@ -53,7 +53,7 @@ struct ConnectionParameters: Sendable {
         return keywords.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
-    /// Blanks and backslashes separate and escape in `options`.
+    /// In `options`, a space separates settings and a backslash escapes.
     private static func escaped(_ value: String) -> String {
         var escaped = ""
         for character in value {

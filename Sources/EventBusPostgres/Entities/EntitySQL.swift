@@ -3,11 +3,11 @@
 
 import EventBusPersistence
 
-/// The statements of an entity, made once from its schema.
+/// The statements for an entity, derived from its schema.
 ///
-/// Its names are plain identifiers; the schema has checked.
+/// The schema has checked that all names are plain identifiers.
 struct EntitySQL<Model: Entity>: Sendable {
-    /// A unique key and how to look for its value.
+    /// A unique key, and how to find its values.
     private struct Lookup: Sendable {
         let key: UniqueKey<Model>
         let column: Column
@@ -22,7 +22,7 @@ struct EntitySQL<Model: Entity>: Sendable {
     private let findByID: SQL
     private let lookups: [Lookup]
     private let qualifiedTable: String
-    /// Whether the values of all unique keys are taken.
+    /// Checks for all unique keys whether a value is taken.
     private let allTaken: SQL
 
     init(schema: EntitySchema<Model>, namespace: String) {
@@ -30,14 +30,15 @@ struct EntitySQL<Model: Entity>: Sendable {
         let columns = schema.columns.map { "\"\($0.name)\"" }
         let list = columns.joined(separator: ", ")
         let places = columns.indices.map { "$\($0 + 1)" }.joined(separator: ", ")
-        // With only an id there is nothing to set; setting the id to itself still says whether the row is there.
+        // An entity with only an id has no other column to set. Setting the id to itself still finds out whether it
+        // exists.
         let changed = columns.count > 1 ? columns.indices.dropFirst() : columns.indices
         let changes = changed.map { "\(columns[$0]) = $\($0 + 1)" }.joined(separator: ", ")
         self.table = schema.table
         self.qualifiedTable = table
         self.id = schema.columns[0]
         self.insert = SQL("INSERT INTO \(table) (\(list)) VALUES (\(places))")
-        // 0 rows: 1 / 0 fails the transaction in the same round trip (22012).
+        // If no row was changed, the division by zero (22012) fails the transaction in the same round trip.
         self.update = SQL(
             """
             WITH touched AS (UPDATE \(table) SET \(changes) WHERE "id" = $1 RETURNING 1) \
@@ -55,18 +56,20 @@ struct EntitySQL<Model: Entity>: Sendable {
         self.allTaken = Self.taken(table, self.lookups)
     }
 
-    /// nil: no row can hold the value.
+    /// Returns `nil` if no row can have the value.
     func find(_ value: ColumnValue) -> Statement? {
         Self.parameter(value, for: self.id).map { Statement(self.findByID, [$0]) }
     }
 
-    /// nil: no row can hold the value, or the schema doesn't have the key.
+    /// Returns `nil` if no row can have the value, or the schema does not have the key.
     func find(by key: UniqueKey<Model>, _ value: ColumnValue) -> Statement? {
         guard let lookup = self.lookups.first(where: { $0.key == key }) else { return nil }
         return Self.parameter(key.normalized(value), for: lookup.column).map { Statement(lookup.find, [$0]) }
     }
 
-    /// A row with a truth value for each of the keys; those of which no row can hold the value are left out.
+    /// Returns a query with a Boolean for each of the returned keys.
+    ///
+    /// Keys whose value no row can have are left out.
     func taken(_ values: [UniqueKey<Model>: ColumnValue]) -> (Statement, [UniqueKey<Model>]) {
         var (parameters, lookups, keys): ([Parameter], [Lookup], [UniqueKey<Model>]) = ([], [], [])
         for lookup in self.lookups {

@@ -4,7 +4,7 @@
 import EventBusPersistence
 
 extension Parameter {
-    /// A column's value; the column gives NULL its type.
+    /// Creates a parameter from a column's value; for NULL, the column determines the type.
     init(_ value: ColumnValue, for column: Column) throws(PostgresError) {
         switch value {
         case .null: self = .null(column.kind.postgresType)
@@ -20,7 +20,7 @@ extension Parameter {
 }
 
 extension Row {
-    /// A column's value.
+    /// Reads the value of a column.
     func value(_ index: Int, of column: Column) throws(PostgresError) -> ColumnValue {
         guard !self.isNull(index) else { return .null }
         switch column.kind {

@@ -33,12 +33,8 @@ struct PostgresRepository<Model: Entity>: Repository {
         let (statement, keys) = self.sql.taken(values)
         guard !keys.isEmpty else { return [] }
         let rows = try await self.storage.read(statement)
-        do {
-            var taken: Set<UniqueKey<Model>> = []
-            for (index, key) in keys.enumerated() where try rows[0].bool(index) { taken.insert(key) }
-            return taken
-        } catch {
-            throw RepositoryError(error)
+        return try RepositoryError.converting {
+            Set(try keys.indices.filter { try rows[0].bool($0) }.map { keys[$0] })
         }
     }
 
@@ -83,28 +79,16 @@ struct PostgresRepository<Model: Entity>: Repository {
 
     private func parameters(_ model: Model) throws(RepositoryError) -> [Parameter] {
         let row = try self.schema.row(of: model)
-        do {
-            var parameters: [Parameter] = []
-            parameters.reserveCapacity(row.count)
-            for (value, column) in zip(row, self.schema.columns) {
-                parameters.append(try Parameter(value, for: column))
-            }
-            return parameters
-        } catch {
-            throw RepositoryError(error)
+        return try RepositoryError.converting {
+            try zip(row, self.schema.columns).map { try Parameter($0, for: $1) }
         }
     }
 
     private func model(_ rows: Rows?) throws(RepositoryError) -> Model? {
         guard let rows, rows.count > 0 else { return nil }
-        var values: [ColumnValue] = []
-        values.reserveCapacity(self.schema.columns.count)
-        do {
-            for (index, column) in self.schema.columns.enumerated() {
-                values.append(try rows[0].value(index, of: column))
-            }
-        } catch {
-            throw RepositoryError(error)
+        let row = rows[0]
+        let values = try RepositoryError.converting {
+            try self.schema.columns.indices.map { try row.value($0, of: self.schema.columns[$0]) }
         }
         return try self.schema.model(of: values)
     }

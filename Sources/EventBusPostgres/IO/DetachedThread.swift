@@ -9,7 +9,8 @@ import Musl
 import Glibc
 #endif
 
-/// A plain thread for what blocks: the I/O loop and name lookups must not hold up the cooperative pool.
+/// A plain thread for code that blocks, such as the I/O loop and name lookups, which must not occupy the cooperative
+/// pool.
 enum DetachedThread {
     private final class Body: Sendable {
         let run: @Sendable () -> Void
@@ -30,11 +31,11 @@ enum DetachedThread {
         #endif
         guard status == 0 else {
             body.release()
-            throw PostgresError(.unavailable, detail: "no thread can be started (\(status))")
+            throw PostgresError(.unavailable, detail: "a thread cannot be started (\(status))")
         }
     }
 
-    /// A number that no other thread has while the calling one lives, and that isn't 0.
+    /// A number other than 0 that identifies the calling thread while it lives.
     static var current: UInt {
         #if canImport(Darwin)
         UInt(bitPattern: pthread_self())

@@ -9,7 +9,9 @@ import Musl
 import Glibc
 #endif
 
-/// Name resolution; it blocks, so it belongs on a thread of its own.
+/// Name resolution.
+///
+/// It blocks, so it must be called on a separate thread.
 enum HostLookup {
     /// The numeric addresses of a host, in the resolver's order (RFC 6724).
     static func addresses(of host: String) throws(PostgresError) -> [String] {
@@ -23,7 +25,7 @@ enum HostLookup {
         var list: UnsafeMutablePointer<addrinfo>?
         let status = getaddrinfo(host, nil, &hints, &list)
         guard status == 0 else {
-            throw PostgresError(.unavailable, detail: "the host name can't be resolved (\(status))")
+            throw PostgresError(.unavailable, detail: "the host name cannot be resolved (\(status))")
         }
         defer { freeaddrinfo(list) }
         var addresses: [String] = []

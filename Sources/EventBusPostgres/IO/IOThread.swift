@@ -16,25 +16,26 @@ struct IOInterest: Sendable {
     var descriptor: Int32 = -1
     var wantsRead = false
     var wantsWrite = false
-    /// Serve it at once, whatever the descriptor says: libpq may have read input while it was sending.
+    /// Serve the handler at once even if the descriptor is not ready: libpq may have read input while it was sending.
     var isDue = false
     var deadline: ContinuousClock.Instant?
 }
 
 /// Something that the I/O thread serves: a connection, or the pool with its timers.
 ///
-/// Both calls come from that thread.
+/// All calls come from that thread.
 protocol IOHandler: AnyObject, Sendable {
     func interest() -> IOInterest
     func serve(now: ContinuousClock.Instant, isReadable: Bool)
-    /// The thread ends: nobody will serve it any more.
+    /// The thread has ended and will not serve the handler any more.
     func abandon()
 }
 
-/// One thread that waits for all connections of a store in `poll(2)`: there are about ten of them, so nothing finer pays.
+/// The thread that waits for all connections of a store.
 ///
-/// Callers send by themselves; the thread reads, decodes and resumes them. It also runs the tasks that prefer it: those that
-/// one answer wakes run one after the other, without a thread being woken for each, and what they read goes out together.
+/// As there are about ten connections, it uses `poll(2)`. Callers send from their own threads; this thread reads and
+/// decodes the answers and resumes the callers. It also runs the tasks that prefer it as their executor: they are
+/// resumed without waking another thread, and their reads are sent together.
 final class IOThread: TaskExecutor {
     private struct State: Sendable {
         var handlers: [any IOHandler] = []
@@ -44,13 +45,13 @@ final class IOThread: TaskExecutor {
         var stopped: [CheckedContinuation<Void, Never>] = []
     }
 
-    /// Deadlines that a sender sets without waking the thread are noticed within this time.
+    /// The thread notices a deadline that was set without waking it within this time.
     private static let longestWait: Duration = .seconds(1)
 
     private let state = Mutex(State())
     private let pipe: SelfPipe
     private let isWakePending = Atomic(false)
-    /// Of the thread that is in the loop; 0: none is.
+    /// Identifies the thread that runs the loop; 0 if none does.
     private let current = Atomic<UInt>(0)
 
     init() throws(PostgresError) {
@@ -67,7 +68,7 @@ final class IOThread: TaskExecutor {
         }
     }
 
-    /// Returns when the thread has left its loop; handlers are served no more.
+    /// Returns when the thread has left its loop and serves no handlers any more.
     func stop() async {
         await withCheckedContinuation { continuation in
             let isRunning = self.state.withLock { state in
@@ -91,7 +92,7 @@ final class IOThread: TaskExecutor {
         self.state.withLock { state in state.handlers.removeAll { $0 === handler } }
     }
 
-    /// Makes the thread ask every handler anew what it waits for.
+    /// Wakes the thread, which then asks all handlers again what they wait for.
     func wake() {
         guard !self.isWakePending.exchange(true, ordering: .sequentiallyConsistent) else { return }
         self.pipe.wake()
@@ -100,7 +101,7 @@ final class IOThread: TaskExecutor {
     /// Whether the caller is this thread.
     var isCurrent: Bool { self.current.load(ordering: .relaxed) == DetachedThread.current }
 
-    /// Before the thread runs, and after it has ended, tasks run where all others do.
+    /// Before and after the thread runs, tasks run on the global executor.
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         let isRunning = self.state.withLock { state in
@@ -111,7 +112,9 @@ final class IOThread: TaskExecutor {
         if !self.isCurrent { self.wake() }
     }
 
-    /// Runs what is ready now; what becomes ready meanwhile comes after the sockets were looked at.
+    /// Runs the jobs that are ready now.
+    ///
+    /// Jobs that become ready meanwhile have to wait until the sockets have been served.
     private func runJobs() {
         let jobs = self.state.withLock { state in
             defer { state.jobs.removeAll() }
@@ -140,7 +143,8 @@ final class IOThread: TaskExecutor {
             _ = poll(&descriptors, nfds_t(descriptors.count), timeout)
             if descriptors[0].revents != 0 {
                 self.pipe.drain()
-                // Only after the byte is gone, or a wake-up in between would be taken for one that is still to come.
+                // Only after the pipe has been drained: otherwise a wake-up that is drained here would count as
+                // pending.
                 self.isWakePending.store(false, ordering: .sequentiallyConsistent)
             }
             let now = clock.now
@@ -173,7 +177,7 @@ final class IOThread: TaskExecutor {
         }
         guard wait > .zero else { return 0 }
         let (seconds, attoseconds) = wait.components
-        // Rounded up, so that the deadline has passed when poll returns.
+        // Rounded up, so that the deadline has passed when `poll` returns.
         return Int32(seconds) * 1000 + Int32(attoseconds / 1_000_000_000_000_000) + 1
     }
 }

@@ -9,7 +9,7 @@ import Musl
 import Glibc
 #endif
 
-/// A pipe to oneself: a byte in it ends a `poll` that is under way.
+/// A pipe by which other threads can wake the thread that is blocked in `poll`.
 struct SelfPipe: ~Copyable, Sendable {
     let reader: Int32
     private let writer: Int32
@@ -17,7 +17,7 @@ struct SelfPipe: ~Copyable, Sendable {
     init() throws(PostgresError) {
         var descriptors: [Int32] = [-1, -1]
         guard pipe(&descriptors) == 0 else {
-            throw PostgresError(.unavailable, detail: "no descriptors left for a pipe")
+            throw PostgresError(.unavailable, detail: "no file descriptors are left for a pipe")
         }
         self.reader = descriptors[0]
         self.writer = descriptors[1]
@@ -32,7 +32,7 @@ struct SelfPipe: ~Copyable, Sendable {
         _ = close(self.writer)
     }
 
-    /// A full pipe is fine: then a wake-up is waiting already.
+    /// If the pipe is full, a wake-up is pending already, and the failed write does not matter.
     borrowing func wake() {
         var byte: UInt8 = 1
         _ = write(self.writer, &byte, 1)

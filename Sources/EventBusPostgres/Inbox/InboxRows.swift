@@ -4,20 +4,20 @@
 import EventBus
 import EventBusPersistence
 
-/// The statements on the inbox and on the claims of starts.
+/// The statements for the inbox and for the counted starts of messages.
 struct InboxRows: Sendable {
     private let insert: SQL
     private let findSQL: SQL
     private let claimSQL: SQL
     private let cleanups: [SQL]
 
-    /// Rows that one clean-up statement removes at most, so that none holds locks for long.
+    /// The maximum number of rows that a clean-up statement deletes, so that it does not hold locks for long.
     static let cleanupChunk = 5000
 
     init(schema: SchemaName) {
         let inbox = schema.table("inbox")
         let claims = schema.table("claims")
-        // Sorted, so that two batches with ids in common wait for each other instead of dead-locking.
+        // Sorted, so that two batches with ids in common wait for each other instead of causing a deadlock.
         self.insert = SQL(
             """
             INSERT INTO \(inbox) (consumer, message_id) \
@@ -44,24 +44,24 @@ struct InboxRows: Sendable {
         }
     }
 
-    /// Inserts the ids; returns those that were new.
+    /// Inserts ids, and returns those that were new.
     func mark(_ ids: [String], by consumer: SubscriptionName) throws(PostgresError) -> Statement {
         var elements: [Parameter] = []
         for id in Set(ids.map(ExactText.init)) { elements.append(try .text(id.text)) }
         return Statement(self.insert, [try .text(consumer.description), .array(of: .text, elements)])
     }
 
-    /// A row if the message has been handled.
+    /// Returns a row if the message has been handled.
     func find(_ id: String, by consumer: SubscriptionName) throws(PostgresError) -> Statement {
         Statement(self.findSQL, [try .text(consumer.description), try .text(id)])
     }
 
-    /// Counts a start, unless it is the one counted last, and returns how many there are.
+    /// Counts a start unless it is the one that was counted last, and returns the number of starts.
     func claim(_ id: String, by consumer: SubscriptionName, as start: Identifier) throws(PostgresError) -> Statement {
         Statement(self.claimSQL, [try .text(consumer.description), try .text(id), .uuid(start)])
     }
 
-    /// Statements that each remove some rows older than the age.
+    /// Statements that each delete some of the rows that are older than `age`.
     func cleanUp(olderThan age: Duration) -> [Statement] {
         self.cleanups.map { Statement($0, [.double(Double(age.components.seconds))]) }
     }

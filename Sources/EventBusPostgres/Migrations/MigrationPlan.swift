@@ -2,11 +2,10 @@
 // Part of swift-event-bus.
 
 import Crypto
+import EventBus
 import EventBusPersistence
 
-/// Which migrations are still to be applied, or why that can't be said.
-///
-/// Without I/O.
+/// The migrations that have to be applied, derived without I/O from the known and the applied ones.
 struct MigrationPlan: Sendable {
     struct Applied: Sendable, Hashable {
         let version: Int
@@ -15,7 +14,7 @@ struct MigrationPlan: Sendable {
 
     let pending: [Migration]
 
-    /// Versions above all known ones are left alone: a newer release has run, and the older one runs beside it for a while.
+    /// Applied versions above all known ones are ignored: they belong to a newer release that runs at the same time.
     init(known: [Migration], applied: [Applied]) throws(RepositoryError) {
         let known = try Self.ordered(known)
         let checksums = Dictionary(applied.map { ($0.version, $0.checksum) }) { first, _ in first }
@@ -26,7 +25,7 @@ struct MigrationPlan: Sendable {
                 guard migration.version > newest else {
                     throw RepositoryError(
                         .migration,
-                        "migration \(migration.version) comes too late: \(newest) has been applied"
+                        "migration \(migration.version) comes too late: \(newest) has been applied already"
                     )
                 }
                 pending.append(migration)
@@ -48,10 +47,10 @@ struct MigrationPlan: Sendable {
         let ordered = migrations.sorted { $0.version < $1.version }
         for (index, migration) in ordered.enumerated() {
             guard migration.version > 0 else {
-                throw RepositoryError(.migration, "migration \(migration.version): versions are positive")
+                throw RepositoryError(.migration, "migration version \(migration.version): must be positive")
             }
             guard index == 0 || ordered[index - 1].version != migration.version else {
-                throw RepositoryError(.migration, "migration \(migration.version) is there twice")
+                throw RepositoryError(.migration, "migration version \(migration.version): occurs twice")
             }
         }
         return ordered
@@ -59,9 +58,6 @@ struct MigrationPlan: Sendable {
 
     /// SHA-256 of the SQL text, in lower-case hexadecimal.
     static func checksum(_ migration: Migration) -> String {
-        SHA256.hash(data: Array(migration.sql.utf8)).map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
+        SHA256.hash(data: Array(migration.sql.utf8)).hexadecimal
     }
 }

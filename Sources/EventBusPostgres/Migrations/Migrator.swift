@@ -1,39 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
 import EventBusPersistence
 import Logging
 
-/// Brings a module's schema up to date, one instance at a time.
+/// Brings a module's schema up to date, in one process at a time.
 ///
-/// The lock is asked for again and again instead of being waited for: a session that waits holds a snapshot, and
-/// `CREATE INDEX CONCURRENTLY` of the one who has the lock would wait for it in turn.
+/// The lock is polled. A session that waits for it in the server would hold a snapshot, and `CREATE INDEX CONCURRENTLY`
+/// in the session that has the lock would wait for that snapshot: a deadlock.
 struct Migrator: Sendable {
     let connection: Connection
     let schema: SchemaName
     let migrations: [Migration]
     let logger: Logger
 
-    private static let pause: Duration = .milliseconds(200)
+    private static let backoff = Backoff(first: .milliseconds(100), longest: .milliseconds(500))
     private static let attempts = 20
 
     private var table: String { self.schema.table("migrations") }
 
     func run() async throws {
         let key = self.schema.lock("migrations")
+        var backoff = Self.backoff
         while try await self.query("SELECT pg_try_advisory_lock(\(key))") != [["t"]] {
-            try await Task.sleep(for: Self.pause)
+            try await Task.sleep(for: backoff.next())
         }
         try await self.createBookkeeping()
-        try await self.apply(OwnMigrations.all, of: "eventbus")
+        try await self.apply(PackageMigrations.all, of: "eventbus")
         try await self.apply(self.migrations, of: "module")
     }
 
-    /// Only what is missing is created, so that a role without the right to create works once all is there.
+    /// Creates only what is missing, so that a role without the CREATE privilege suffices once everything exists.
     private func createBookkeeping() async throws {
         guard try await self.query("SELECT to_regclass('\(self.table)') IS NULL") == [["t"]] else { return }
         if try await self.query("SELECT to_regnamespace('\(self.schema.name)') IS NULL") == [["t"]] {
-            // Another module's migrator may create the same schema: its lock is another one.
+            // Another module's migrator, which has another lock, may create the same schema at the same time.
             _ = try await self.query("CREATE SCHEMA IF NOT EXISTS \"\(self.schema.name)\"")
         }
         _ = try await self.query(
@@ -54,15 +56,16 @@ struct Migrator: Sendable {
             self.logger.debug(
                 "Migration applied",
                 metadata: [
-                    "postgres.schema": "\(self.schema.name)", "postgres.migration.version": "\(migration.version)",
+                    LogKey.postgresSchema: "\(self.schema.name)",
+                    LogKey.postgresMigration: "\(migration.version)",
                 ]
             )
         }
     }
 
-    /// The step and its note in one transaction.
+    /// Applies a step and records it in the same transaction.
     ///
-    /// A lock that others hold is asked for again, so that they aren't queued up.
+    /// A wait for a table lock is short and repeated, as statements of other sessions queue up behind it.
     private func apply(_ migration: Migration, of owner: String) async throws {
         let name = migration.name.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
         let script = """
@@ -74,6 +77,7 @@ struct Migrator: Sendable {
             VALUES ('\(owner)', \(migration.version), '\(name)', '\(MigrationPlan.checksum(migration))');
             COMMIT
             """
+        var backoff = Self.backoff
         for attempt in 1... {
             let outcome = await self.connection.run(script: script)
             guard case .failed(let failure, _) = outcome else {
@@ -82,13 +86,14 @@ struct Migrator: Sendable {
             }
             _ = await self.connection.run(script: "ROLLBACK")
             guard failure.state == .lockNotAvailable, attempt < Self.attempts else {
+                let problem = failure.schemaProblem.map { ": \($0)" } ?? ""
                 throw RepositoryError(
                     .migration,
-                    "migration \(migration.version) (\(migration.name)) failed: \(failure.state.code)",
+                    "migration \(migration.version) (\(migration.name)) failed\(problem) (\(failure.state.code))",
                     cause: failure
                 )
             }
-            try await Task.sleep(for: Self.pause)
+            try await Task.sleep(for: backoff.next())
         }
     }
 

@@ -5,13 +5,13 @@ import EventBus
 import EventBusPersistence
 import Synchronization
 
-/// The outbox in the hands of its owner.
+/// The outbox, as its owner uses it.
 ///
-/// All goes over the session that holds the lock, so that who has lost it can do nothing.
+/// Everything uses the session that holds the lock, so that a process that has lost the lock cannot change the outbox.
 final class LockedOutbox: OwnedOutbox {
     private let storage: PostgresStorage
     private let connection: Connection
-    /// Where the walk over the ordering keys goes on; see `OutboxRows.next`.
+    /// The ordering key after which the next walk begins; see `NextRowsQuery`.
     private let walkedKey = Mutex("")
 
     init(storage: PostgresStorage, connection: Connection) {
@@ -37,8 +37,7 @@ final class LockedOutbox: OwnedOutbox {
             self.walkedKey.withLock { $0 = lastKey ?? "" }
             return found
         } catch {
-            throw error as? RepositoryError
-                ?? RepositoryError(error as? PostgresError ?? PostgresError(.unexpectedData))
+            throw RepositoryError(error)
         }
     }
 }

@@ -4,7 +4,7 @@
 import EventBus
 import EventBusPersistence
 
-/// The statements on the outbox, and messages as its rows.
+/// The statements for the outbox, and the conversion between messages and rows.
 struct OutboxRows: Sendable {
     private let insertOne: SQL
     private let insertSeveral: SQL
@@ -26,7 +26,7 @@ struct OutboxRows: Sendable {
         let list = Self.columns.joined(separator: ", ")
         let places = Self.columns.indices.map { "$\($0 + 1)" }.joined(separator: ", ")
         self.insertOne = SQL("INSERT INTO \(table) (\(list)) VALUES (\(places))")
-        // Ids are given in the order of the arrays, which is that of publishing.
+        // Ids are assigned in the order of the arrays, in which the events were published.
         self.insertSeveral = SQL(
             """
             INSERT INTO \(table) (\(list)) SELECT \(list) FROM unnest(\(places)) \
@@ -35,7 +35,8 @@ struct OutboxRows: Sendable {
         )
         self.deleteSQL = SQL("DELETE FROM \(table) WHERE id = ANY($1)")
         self.oldest = Statement("SELECT time FROM \(table) ORDER BY id LIMIT 1")
-        self.nextSQL = SQL(Self.next(table, list: Self.columns.map { "o.\($0)" }.joined(separator: ", ")))
+        let qualifiedList = Self.columns.map { "o.\($0)" }.joined(separator: ", ")
+        self.nextSQL = SQL(NextRowsQuery(table: table, columns: qualifiedList).text)
     }
 
     func insert(_ messages: [Message]) throws(PostgresError) -> Statement {
@@ -50,9 +51,13 @@ struct OutboxRows: Sendable {
     }
 
     private static func row(_ message: Message) throws(PostgresError) -> [Parameter] {
-        [
+        // `Message.checkStorable` has rejected other versions.
+        guard let version = Int32(exactly: message.version) else {
+            throw PostgresError(.invalidValue, detail: "a message's version must fit into 32 bits")
+        }
+        return [
             try .text(message.id), try .text(message.topic.name), try .text(message.type),
-            .int4(Int32(clamping: message.version)), try .text(message.source), try .timestamp(message.time),
+            .int4(version), try .text(message.source), try .timestamp(message.time),
             try message.orderingKey.map { key throws(PostgresError) in try .text(key) } ?? .null(.text),
             .bool(message.requiresSubscriber), try .text(message.contentType),
             try StoredHeaders.encode(message.headers).map(Parameter.bytes) ?? .null(.bytea),
@@ -64,7 +69,7 @@ struct OutboxRows: Sendable {
         Statement(self.deleteSQL, [.array(of: .int8, ids.map { .int8($0) })])
     }
 
-    /// The rows to publish next; read them with `rows(_:)`.
+    /// Selects the rows to publish next; `rows(_:)` reads the result.
     func next(limit: Int, except held: HeldRows, afterKey key: String) throws(PostgresError) -> Statement {
         var topics: [Parameter] = []
         for topic in held.topics { topics.append(try .text(topic.name)) }
@@ -77,7 +82,8 @@ struct OutboxRows: Sendable {
         )
     }
 
-    /// The rows, and how far the walk over the ordering keys got; nil: to its end, or there was none.
+    /// The rows, and the key at which the walk over the ordering keys ended; `nil` if it reached the last key or there
+    /// was none.
     func rows(_ rows: Rows) throws(PostgresError) -> (rows: [OutboxRow], lastKey: String?) {
         var found: [OutboxRow] = []
         var lastKey: String?

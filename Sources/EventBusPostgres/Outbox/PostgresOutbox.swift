@@ -12,11 +12,11 @@ import Foundation
 
 /// The outbox of a Postgres store.
 ///
-/// One process at a time owns it: the one whose session holds an advisory lock.
+/// The process whose session holds an advisory lock owns it.
 struct PostgresOutbox: Outbox {
     let storage: PostgresStorage
 
-    /// How often a relay that stands by asks for the lock.
+    /// How often a relay that stands by tries to get the lock.
     private static let ownershipInterval: Duration = .milliseconds(500)
 
     private static let lock = SQL("SELECT pg_try_advisory_lock($1)")
@@ -24,24 +24,26 @@ struct PostgresOutbox: Outbox {
     var commitCount: UInt64 { self.storage.commits.value }
     var pollInterval: Duration? { .milliseconds(500) }
 
-    func commits(after level: UInt64) async throws -> UInt64 {
-        try await self.storage.commits.wait(above: level)
+    func commits(after count: UInt64) async throws -> UInt64 {
+        try await self.storage.commits.wait(above: count)
     }
 
     func oldest() async throws(RepositoryError) -> Date? {
         let rows = try await self.storage.read(self.storage.outboxRows.oldest)
         guard rows.count > 0 else { return nil }
-        do {
-            return try rows[0].timestamp(0)
-        } catch {
-            throw RepositoryError(error)
-        }
+        return try RepositoryError.converting { try rows[0].timestamp(0) }
     }
 
     func withOwnership(_ body: (any OwnedOutbox) async throws -> Void) async throws {
-        try await self.storage.waitUntilReady()
-        let connection = try await self.storage.openRelayConnection()
-        // Closing the session gives the lock back, whatever state it is in.
+        let connection: Connection
+        do {
+            try await self.storage.waitUntilReady()
+            connection = try await self.storage.openRelayConnection()
+        } catch {
+            try Task.checkCancellation()
+            throw error
+        }
+        // Closing the session releases the lock, whatever state the session is in.
         defer { connection.close() }
         let lock = Statement(Self.lock, [.int8(self.storage.schema.lock("outbox"))])
         while try self.storage.rows(await connection.run([lock]))[0].bool(0) == false {

@@ -9,9 +9,9 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// A message's headers as the outbox keeps them: JSON in which each value names its type.
+/// A message's headers as the outbox stores them: JSON in which each value names its type.
 enum StoredHeaders {
-    /// nil for none.
+    /// Returns `nil` if there are no headers.
     static func encode(_ headers: [String: HeaderValue]) throws(PostgresError) -> [UInt8]? {
         guard !headers.isEmpty else { return nil }
         let encoder = JSONEncoder()
@@ -23,7 +23,7 @@ enum StoredHeaders {
         do {
             return [UInt8](try encoder.encode(headers.mapValues(StoredValue.init)))
         } catch {
-            throw PostgresError(.invalidValue, detail: "headers cannot be stored")
+            throw PostgresError(.invalidValue, detail: "a message's headers cannot be stored")
         }
     }
 
@@ -38,7 +38,7 @@ enum StoredHeaders {
         do {
             return try decoder.decode([String: StoredValue].self, from: Data(bytes)).mapValues(\.value)
         } catch {
-            throw PostgresError(.unexpectedData, detail: "headers in the outbox")
+            throw PostgresError(.unexpectedData, detail: "headers in the outbox cannot be decoded")
         }
     }
 }

@@ -6,11 +6,11 @@ import Synchronization
 
 /// The connections of a store, shared by its callers.
 ///
-/// All of it runs on the I/O thread and in its callers: no tasks.
+/// The pool has no tasks: its code runs in its callers and on the I/O thread. `PoolState` makes the decisions.
 final class ConnectionPool: IOHandler {
-    typealias Waiter = CheckedContinuation<Result<Lease, PostgresError>, Never>
+    private typealias Reply = Promise<Result<Lease, PostgresError>>
 
-    /// A connection on loan.
+    /// A connection that a caller uses and then releases.
     struct Lease: Sendable {
         fileprivate let id: PoolState.ConnectionID
         let connection: Connection
@@ -19,7 +19,7 @@ final class ConnectionPool: IOHandler {
     private struct State {
         var machine: PoolState
         var connections: [PoolState.ConnectionID: Connection] = [:]
-        var waiters: [PoolState.RequestID: Waiter] = [:]
+        var replies: [PoolState.RequestID: Reply] = [:]
         var finished: CheckedContinuation<Void, Never>?
         var isFinished = false
         var lastError: PostgresError?
@@ -50,7 +50,7 @@ final class ConnectionPool: IOHandler {
         self.attempts = limits.maximumConnections + 2
     }
 
-    /// Why the last connection could not be opened or was lost; nil while all is well.
+    /// Why the last connection could not be opened or was lost; `nil` if there is an open one.
     var problem: PostgresError? {
         self.state.withLock { $0.machine.isUp ? nil : $0.lastError ?? PostgresError(.unavailable) }
     }
@@ -60,7 +60,7 @@ final class ConnectionPool: IOHandler {
         self.update { machine, now in machine.start(now: now) }
     }
 
-    /// Waits for loans to come back, then ends every session; after the grace, sessions end at once.
+    /// Waits until all connections have been released, for `grace` at most, then closes them.
     func shutDown(grace: Duration) async {
         self.update { machine, _ in machine.shutDown() }
         await withTaskGroup(of: Void.self) { group in
@@ -85,19 +85,19 @@ final class ConnectionPool: IOHandler {
         }
     }
 
-    /// Sends statements on whichever connection has least to do, as one implicit transaction.
+    /// Sends statements on the least busy connection, as one implicit transaction.
     func run(_ statements: [Statement]) async throws(PostgresError) -> SegmentOutcome {
         try await self.send { await $0.run(statements) }
     }
 
-    /// Sends a statement that changes nothing, maybe together with others.
+    /// Sends a statement that changes nothing, possibly together with other reads.
     func read(_ statement: Statement) async throws(PostgresError) -> SegmentOutcome {
         try await self.send { await $0.read(statement) }
     }
 
     private func send(_ body: (Connection) async -> SegmentOutcome) async throws(PostgresError) -> SegmentOutcome {
         var outcome = SegmentOutcome.notSent
-        // All connections can have ended while they were idle; and a stale plan is seen only once per statement.
+        // Each connection may have ended while it was idle, and an outdated prepared statement fails once.
         for _ in 0..<self.attempts {
             let lease = try await self.lease(.shared)
             outcome = await body(lease.connection)
@@ -107,7 +107,7 @@ final class ConnectionPool: IOHandler {
             }
             self.release(lease, .shared)
             switch outcome {
-            case .failed(let failure, _) where failure.state.spoilsPreparedStatement: continue
+            case .failed(let failure, _) where failure.state.invalidatesPreparedStatement: continue
             default: return outcome
             }
         }
@@ -116,25 +116,26 @@ final class ConnectionPool: IOHandler {
 
     func lease(_ use: PoolState.Use) async throws(PostgresError) -> Lease {
         if let lease = self.leaseNow(use) { return lease }
-        let id = Mutex<PoolState.RequestID?>(nil)
-        let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { (waiter: Waiter) in
-                self.change { state, now in
-                    let (request, actions) = state.machine.request(use, now: now)
-                    state.waiters[request] = waiter
-                    id.withLock { $0 = request }
-                    return actions
-                }
-                // The handler may have run before there was anything to cancel.
-                if Task.isCancelled { self.cancel(id.withLock { $0 }) }
-            }
-        } onCancel: {
-            self.cancel(id.withLock { $0 })
-        }
-        return try result.get()
+        let reply = Reply()
+        let request = self.request(use, reply)
+        if let result = await reply.wait() { return try result.get() }
+        // The task was cancelled. A connection that has been delivered meanwhile is the caller's all the same.
+        self.update { machine, _ in machine.cancel(request) }
+        return try (reply.value ?? .failure(PostgresError(.cancelled))).get()
     }
 
-    /// A connection that can be had without waiting, and without opening one.
+    private func request(_ use: PoolState.Use, _ reply: Reply) -> PoolState.RequestID {
+        var id: PoolState.RequestID = 0
+        self.change { state, now in
+            let (request, actions) = state.machine.request(use, now: now)
+            state.replies[request] = reply
+            id = request
+            return actions
+        }
+        return id
+    }
+
+    /// A connection, if one is available without waiting and without opening one.
     private func leaseNow(_ use: PoolState.Use) -> Lease? {
         self.state.withLock { state in
             guard let id = state.machine.take(use), let connection = state.connections[id] else { return nil }
@@ -145,11 +146,6 @@ final class ConnectionPool: IOHandler {
     func release(_ lease: Lease, _ use: PoolState.Use, isReusable: Bool = true) {
         if isReusable, self.state.withLock({ $0.machine.putBack(lease.id, use) }) { return }
         self.update { machine, now in machine.release(lease.id, use, isReusable: isReusable, now: now) }
-    }
-
-    private func cancel(_ id: PoolState.RequestID?) {
-        guard let id else { return }
-        self.update { machine, _ in machine.cancel(id) }
     }
 
     // MARK: On the I/O thread
@@ -187,7 +183,7 @@ final class ConnectionPool: IOHandler {
     private enum Effect {
         case open(Connection)
         case close(Connection)
-        case resume(Waiter, Result<Lease, PostgresError>)
+        case reply(Reply, Result<Lease, PostgresError>)
         case finish(CheckedContinuation<Void, Never>)
     }
 
@@ -208,7 +204,7 @@ final class ConnectionPool: IOHandler {
             switch effect {
             case .open(let connection): connection.open(self.parameters)
             case .close(let connection): connection.close()
-            case .resume(let waiter, let result): waiter.resume(returning: result)
+            case .reply(let reply, let result): reply.fulfill(result)
             case .finish(let continuation): continuation.resume()
             }
         }
@@ -226,12 +222,12 @@ final class ConnectionPool: IOHandler {
             return .open(connection)
         case .close(let id): return state.connections[id].map { .close($0) }
         case .deliver(let request, let id):
-            guard let waiter = state.waiters.removeValue(forKey: request), let connection = state.connections[id]
+            guard let reply = state.replies.removeValue(forKey: request), let connection = state.connections[id]
             else { return nil }
-            return .resume(waiter, .success(Lease(id: id, connection: connection)))
+            return .reply(reply, .success(Lease(id: id, connection: connection)))
         case .fail(let request, let code):
-            guard let waiter = state.waiters.removeValue(forKey: request) else { return nil }
-            return .resume(waiter, .failure(PostgresError(code, detail: state.lastError?.detail ?? "")))
+            guard let reply = state.replies.removeValue(forKey: request) else { return nil }
+            return .reply(reply, .failure(PostgresError(code, detail: state.lastError?.detail ?? "")))
         case .finished:
             state.isFinished = true
             defer { state.finished = nil }

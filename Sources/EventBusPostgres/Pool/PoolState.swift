@@ -2,19 +2,18 @@
 // Part of swift-event-bus.
 
 import DequeModule
+import EventBus
 
-/// Which connections there are, who uses them and who waits for one.
-///
-/// Without I/O and without a clock.
+/// The connections of a pool, their use, and the callers that wait for one: a pure state machine.
 struct PoolState: Sendable {
     typealias ConnectionID = Int
     typealias RequestID = Int
     typealias Instant = ContinuousClock.Instant
 
     enum Use: Sendable {
-        /// For one segment; others queue behind it on the same connection.
+        /// For one segment; other segments may be queued behind it on the same connection.
         case shared
-        /// For a transaction of several round trips; nobody else sends meanwhile.
+        /// For a transaction of several round trips, during which no other caller uses the connection.
         case exclusive
     }
 
@@ -23,15 +22,13 @@ struct PoolState: Sendable {
         case close(ConnectionID)
         case deliver(RequestID, ConnectionID)
         case fail(RequestID, PostgresError.Code)
-        /// Nothing is open any longer and nothing will be.
+        /// All connections are closed and none will be opened.
         case finished
     }
 
     struct Limits: Sendable {
         var maximumConnections: Int
         var waitTimeout: Duration
-        var firstPause: Duration = .milliseconds(100)
-        var longestPause: Duration = .seconds(5)
     }
 
     private enum Slot {
@@ -49,9 +46,9 @@ struct PoolState: Sendable {
         case running, closing, closed
     }
 
-    /// The server can't be reached or takes no more sessions.
+    /// The server cannot be reached or accepts no more sessions.
     private struct Outage {
-        var attempts: Int
+        var backoff = Backoff(first: .milliseconds(100), longest: .seconds(5))
         var retryAt: Instant
     }
 
@@ -65,14 +62,16 @@ struct PoolState: Sendable {
 
     init(limits: Limits) { self.limits = limits }
 
-    /// Whether no connection is open and the last try has failed: callers are refused at once.
+    /// Whether no connection is open and the last attempt to open one has failed.
+    ///
+    /// Callers then fail at once.
     var isDown: Bool { self.outage != nil && self.openCount == 0 }
     /// Whether a connection is open.
     var isUp: Bool { self.openCount > 0 }
 
-    /// When `tick` has something to do.
+    /// When `tick` has to be called next.
     var deadline: Instant? {
-        // All wait equally long, so the first one is due first.
+        // All requests have the same time limit, so the first one is due first.
         let request = self.requests.first?.deadline
         guard self.phase == .running, self.openingCount == 0, let outage = self.outage else { return request }
         return request.map { min($0, outage.retryAt) } ?? outage.retryAt
@@ -80,7 +79,7 @@ struct PoolState: Sendable {
 
     // MARK: Callers
 
-    /// Opens the first connection, so that an outage is known before somebody asks.
+    /// Opens the first connection, so that an outage is known before the first request.
     mutating func start(now: Instant) -> [Action] {
         var actions: [Action] = []
         if self.slots.isEmpty { self.open(&actions) }
@@ -98,7 +97,7 @@ struct PoolState: Sendable {
         return (id, actions)
     }
 
-    /// A connection, when it can be given without anything else to be done: nobody waits, and none is to be opened.
+    /// Takes a connection if that needs no further action: no caller waits, and no connection has to be opened.
     mutating func take(_ use: Use) -> ConnectionID? {
         guard self.phase == .running, self.requests.isEmpty, let best = self.leastBusy else { return nil }
         guard best.segments == 0 || use == .shared && self.slots.count >= self.limits.maximumConnections else {
@@ -114,7 +113,9 @@ struct PoolState: Sendable {
         return [.fail(id, .cancelled)]
     }
 
-    /// Takes a connection back when nothing else is to be done: nobody waits for it.
+    /// Takes a connection back if that needs no further action, as no caller waits for it.
+    ///
+    /// Otherwise returns false.
     mutating func putBack(_ id: ConnectionID, _ use: Use) -> Bool {
         self.phase == .running && self.requests.isEmpty && self.giveBack(id, use)
     }
@@ -122,7 +123,7 @@ struct PoolState: Sendable {
     mutating func release(_ id: ConnectionID, _ use: Use, isReusable: Bool, now: Instant) -> [Action] {
         guard self.giveBack(id, use) else { return [] }
         guard isReusable else {
-            // Nobody gets it any more until it has gone.
+            // Nobody may use the connection until it is closed.
             if case .open(let segments, _) = self.slots[id] {
                 self.slots[id] = .open(segments: segments, isExclusive: true)
             }
@@ -146,22 +147,24 @@ struct PoolState: Sendable {
         return actions
     }
 
-    /// A connection is gone, or could not be opened.
+    /// A connection has been closed, or could not be opened.
     ///
     /// The jitter is between 0 and 1.
     mutating func closed(_ id: ConnectionID, now: Instant, jitter: Double) -> [Action] {
         guard let slot = self.slots.removeValue(forKey: id) else { return [] }
         var actions: [Action] = []
         if case .opening = slot, self.phase == .running {
-            let attempts = (self.outage?.attempts ?? 0) + 1
-            self.outage = Outage(attempts: attempts, retryAt: now + self.pause(attempts, jitter))
+            var outage = self.outage ?? Outage(retryAt: now)
+            // Jitter shortens the pause by up to a half, so that processes do not reconnect at the same moment.
+            outage.retryAt = now + outage.backoff.next() * (0.5 + jitter / 2)
+            self.outage = outage
             if self.openCount == 0 {
                 actions += self.requests.map { .fail($0.id, .unavailable) }
                 self.requests.removeAll()
             }
         }
         self.dispatch(now: now, &actions)
-        // Look at once whether the server is still there, so that the next caller is served or refused without waiting.
+        // Find out now whether the server is still reachable, so that the next caller does not have to wait for that.
         if self.phase == .running, self.slots.isEmpty, self.outage == nil { self.open(&actions) }
         self.finishIfEmpty(&actions)
         return actions
@@ -180,7 +183,7 @@ struct PoolState: Sendable {
         return actions
     }
 
-    /// Refuses new callers; connections close as they are given back.
+    /// Fails all requests, and closes connections as soon as they are released.
     mutating func shutDown() -> [Action] {
         guard self.phase == .running else { return [] }
         self.phase = .closing
@@ -191,7 +194,7 @@ struct PoolState: Sendable {
         return actions
     }
 
-    /// Closes what has not been given back in time.
+    /// Closes the connections that have not been released in time.
     mutating func closeAll() -> [Action] {
         self.slots.keys.sorted().map { .close($0) }
     }
@@ -220,15 +223,15 @@ struct PoolState: Sendable {
         }
     }
 
-    /// The connection with least to do.
+    /// Takes the least busy connection.
     ///
-    /// Crowded: it has work already, so that one more would let segments run side by side.
+    /// Sets `isCrowded` if that one is already in use, so that another one should be opened.
     private mutating func take(for use: Use, _ isCrowded: inout Bool) -> ConnectionID? {
         guard let best = self.leastBusy else { return nil }
         switch use {
         case .shared: isCrowded = isCrowded || best.segments > 0
         case .exclusive:
-            // A new connection is better than one with a queue, as long as there may be one.
+            // Prefer a new connection to one with a queue, as long as one may be opened.
             guard best.segments == 0 || self.slots.count >= self.limits.maximumConnections || self.outage != nil
             else { return nil }
         }
@@ -253,7 +256,7 @@ struct PoolState: Sendable {
         }
     }
 
-    /// Whether it is open.
+    /// Returns whether the connection is open.
     private mutating func giveBack(_ id: ConnectionID, _ use: Use) -> Bool {
         guard case .open(let segments, let isExclusive) = self.slots[id] else { return false }
         switch use {
@@ -281,11 +284,5 @@ struct PoolState: Sendable {
         guard self.phase == .closing, self.slots.isEmpty else { return }
         self.phase = .closed
         actions.append(.finished)
-    }
-
-    private func pause(_ attempts: Int, _ jitter: Double) -> Duration {
-        var pause = self.limits.firstPause
-        for _ in 1..<max(2, attempts) where attempts > 1 && pause < self.limits.longestPause { pause *= 2 }
-        return min(pause, self.limits.longestPause) * (0.5 + jitter / 2)
     }
 }

@@ -5,12 +5,12 @@ import EventBus
 import EventBusPersistence
 
 extension PostgresStorage {
-    /// Runs one statement that changes nothing; reads side by side go out together.
+    /// Runs a statement that changes nothing, possibly together with other reads.
     func read(_ statement: Statement) async throws(RepositoryError) -> Rows {
         try await self.rows { pool throws(PostgresError) in try await pool.read(statement) }
     }
 
-    /// Runs one statement by itself.
+    /// Runs a statement in its own transaction.
     func run(_ statement: Statement) async throws(RepositoryError) -> Rows {
         try await self.rows { pool throws(PostgresError) in try await pool.run([statement]) }
     }
@@ -22,8 +22,7 @@ extension PostgresStorage {
         do {
             return try self.rows(try await send(self.pool))
         } catch {
-            throw error as? RepositoryError
-                ?? RepositoryError(error as? PostgresError ?? PostgresError(.unexpectedData))
+            throw RepositoryError(error)
         }
     }
 
@@ -36,13 +35,13 @@ extension PostgresStorage {
         }
     }
 
-    /// A session of its own, set up for the relay's one query.
+    /// Opens a session with the settings for the relay's query.
     func openRelayConnection() async throws(RepositoryError) -> Connection {
         let settings =
             self.configuration.settings(schema: self.schema) + [
-                // A lost removal means that an event is published again, which may happen anyway.
+                // If the server crashes and loses a deletion, the event is published again, which may happen anyway.
                 ("synchronous_commit", "off"),
-                // The plan must be the one for a million rows, also when it is made while there are none.
+                // The plan must be good for a million rows, even if it is made while the table is empty.
                 ("enable_seqscan", "off"), ("enable_bitmapscan", "off"), ("jit", "off"),
             ]
         do {
@@ -57,7 +56,7 @@ extension PostgresStorage {
         }
     }
 
-    /// Returns when the schema is there; throws `unavailable` when that takes longer than anybody waits for a connection.
+    /// Waits until the schema is ready, no longer than a caller would wait for a connection.
     func waitUntilReady() async throws(RepositoryError) {
         guard self.readiness.value == 0 else { return }
         let isReady = await withTaskGroup(of: Bool.self) { group in
@@ -89,18 +88,20 @@ extension PostgresConfiguration {
         ] + Self.keepalives
     }
 
-    /// By these the server notices that this machine is gone, and gives back the locks that it held.
+    /// With these the server detects that this machine is unreachable, and releases its locks.
     private static let keepalives = [
         (name: "tcp_keepalives_idle", value: "15"), (name: "tcp_keepalives_interval", value: "5"),
         (name: "tcp_keepalives_count", value: "3"),
     ]
 
-    /// The settings of the session that migrates; a step may take as long as it has to.
+    /// The settings of the session that applies migrations, which have no time limit.
     func migrationSettings(_ schema: SchemaName) -> [(name: String, value: String)] {
         [("search_path", "\(schema.name),pg_temp"), ("statement_timeout", "0")] + Self.keepalives
     }
 
-    /// The server ends a statement by itself; it is given up only when that doesn't work.
+    /// The server ends statements that take too long.
+    ///
+    /// A session is closed only if that does not work.
     var timeouts: ConnectionCore.Timeouts {
         ConnectionCore.Timeouts(connect: self.connectTimeout, response: self.statementTimeout + .seconds(10))
     }

@@ -5,7 +5,7 @@ import EventBus
 import EventBusPersistence
 import Logging
 
-/// What a Postgres store, its repositories, its transactions and the readers of its outbox share: sessions and statements.
+/// What a Postgres store shares with its repositories, its transactions and the readers of its outbox.
 final class PostgresStorage: Sendable {
     let configuration: PostgresConfiguration
     let schema: SchemaName
@@ -14,26 +14,23 @@ final class PostgresStorage: Sendable {
     let thread: IOThread
     let pool: ConnectionPool
 
-    /// Rises with each commit that adds to the outbox.
+    /// Counts the commits that added rows to the outbox.
     let commits = Notifier()
 
-    /// Rises when the schema is there.
+    /// Greater than 0 when the schema is ready.
     let readiness = Notifier()
 
     init(_ configuration: PostgresConfiguration, schema: SchemaName, logger: Logger) throws(RepositoryError) {
+        try configuration.check()
         self.configuration = configuration
         self.schema = schema
         self.outboxRows = OutboxRows(schema: schema)
         self.inbox = InboxRows(schema: schema)
-        do {
-            self.thread = try IOThread()
-        } catch {
-            throw RepositoryError(error)
-        }
+        self.thread = try RepositoryError.converting { try IOThread() }
         self.pool = ConnectionPool(
             ConnectionParameters(configuration, settings: configuration.settings(schema: schema)),
             limits: PoolState.Limits(
-                maximumConnections: max(1, configuration.maximumConnections),
+                maximumConnections: configuration.maximumConnections,
                 waitTimeout: configuration.waitTimeout
             ),
             timeouts: configuration.timeouts,

@@ -7,13 +7,13 @@ public import Logging
 public import ServiceLifecycle
 import Synchronization
 
-/// A store in a Postgres database: entities, outbox and inbox of one module, in a Postgres schema of their own.
+/// A store in a Postgres database: the entities, the outbox and the inbox of one module, in its own Postgres schema.
 ///
-/// It is a service: `run()` migrates the schema, keeps connections and ends them at shutdown. Calls that come earlier wait
-/// for that as long as they would wait for a connection, then fail with `unavailable`.
+/// The store is a service: ``run()`` migrates the schema, then keeps connections open until shutdown. Calls before the
+/// schema is ready wait as long as they would wait for a connection, then fail with `unavailable`.
 ///
-/// Needs PostgreSQL 14 or later, directly or through a pooler in session mode: prepared statements and session locks don't
-/// work through one in transaction mode.
+/// PostgreSQL 14 or later is required. A connection pooler must be in session mode: in transaction mode prepared
+/// statements and session locks do not work.
 public final class PostgresStore: Store, Service {
     let storage: PostgresStorage
     private let migrations: [Migration]
@@ -27,15 +27,16 @@ public final class PostgresStore: Store, Service {
         case ended
     }
 
-    /// Makes a store; nothing is opened before `run()`.
+    /// Creates a store, which opens no connection before ``run()``.
     ///
     /// - Parameters:
     ///   - configuration: where the database is.
-    ///   - schema: the module's Postgres schema, created if it is missing: `a-z`, `0-9` and `_`.
-    ///   - migrations: the module's own tables.
-    ///   - logger: where what can't be thrown is told.
-    /// - Throws: ``RepositoryError`` with code `invalidConfiguration` for an impossible schema name, `migration` for
-    ///   versions that repeat or aren't positive, `unavailable` when the process is out of descriptors.
+    ///   - schema: the module's Postgres schema, which is created if it does not exist: `a-z`, `0-9` and `_`.
+    ///   - migrations: the steps that create the module's tables.
+    ///   - logger: logs failures of connections and applied migrations.
+    /// - Throws: `RepositoryError` with code `invalidConfiguration` if the schema's name or a value of the configuration is
+    ///   not valid, `migration` if versions are not positive or occur twice, `unavailable` if the process has no file
+    ///   descriptors left.
     public init(
         _ configuration: PostgresConfiguration,
         schema: String,
@@ -57,28 +58,29 @@ public final class PostgresStore: Store, Service {
         }
     }
 
-    /// Runs tasks on the thread that reads from the database.
+    /// An executor that runs tasks on the thread that reads from the database.
     ///
-    /// A task that mostly waits for this store is cheaper there: an answer wakes no other thread, and reads of several tasks
-    /// go out together. Whatever holds a thread up – blocking, long computing – holds up everybody who uses the store.
-    /// Before ``run()`` and after it tasks run where all others do.
+    /// A task that mostly waits for this store is cheaper there: an answer does not have to wake another thread, and
+    /// reads of several tasks are sent together. Code that blocks or computes for long delays everyone who uses the
+    /// store. Before and after ``run()`` tasks run on the global executor.
     ///
     /// ```swift
     /// try await withTaskExecutorPreference(store.executor) { try await importer.run() }
     /// ```
     public var executor: any TaskExecutor { self.storage.thread }
 
-    /// The events that have been committed and are not yet on the bus.
+    /// The committed events that are not yet on the bus.
     public var outbox: any Outbox { PostgresOutbox(storage: self.storage) }
 
-    /// The entities of a type in this store.
+    /// Returns the repository for entities of a type.
     public func repository<Model: Entity>(for model: Model.Type) -> any Repository<Model> {
         PostgresRepository<Model>(storage: self.storage)
     }
 
-    /// Runs `body` and commits what it has collected; see ``Store/transaction(_:)``.
+    /// Runs `body` and commits its writes; see `Store.transaction(_:)`.
     ///
-    /// A body that only writes takes one round trip, as one implicit transaction. The first read in it opens an explicit one.
+    /// If `body` only writes, all of it takes one round trip, as an implicit transaction. The first read opens an
+    /// explicit one.
     public func transaction<Result: Sendable>(
         _ body: (borrowing Transaction) async throws -> Result
     ) async throws -> Result {
@@ -87,7 +89,7 @@ public final class PostgresStore: Store, Service {
         do {
             try await self.storage.waitUntilReady()
             let result = try await body(Transaction(context))
-            // From here on it is not interrupted any more.
+            // Cancellation does not interrupt a commit.
             try Task.checkCancellation()
             try await context.commit()
             await context.end(committed: true)
@@ -96,24 +98,23 @@ public final class PostgresStore: Store, Service {
         } catch {
             await context.end(committed: false)
             let first = context.failure ?? error
-            // It may have taken effect, and looking once too often does no harm.
+            // The commit may have taken effect. Waking the relay without need does no harm.
             if context.hasPublished { self.storage.commits.raise() }
             guard let failure = first as? RepositoryError, failure.cause is CancellationError else { throw first }
             throw CancellationError()
         }
     }
 
-    /// Whether a transaction that handled a message has committed; see ``Store/isHandled(_:by:)``.
+    /// Returns whether a consumer has handled a message; see `Store.isHandled(_:by:)`.
     public func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
         do {
             return try await self.storage.read(try self.storage.inbox.find(messageID, by: consumer)).count > 0
         } catch {
-            throw error as? RepositoryError
-                ?? RepositoryError(error as? PostgresError ?? PostgresError(.unexpectedData))
+            throw RepositoryError(error)
         }
     }
 
-    /// Claims one more start of handling a message; see ``Store/claimStart(of:by:as:)``.
+    /// Counts a start of a message before it happens; see `Store.claimStart(of:by:as:)`.
     public func claimStart(
         of messageID: String,
         by consumer: SubscriptionName,
@@ -123,29 +124,29 @@ public final class PostgresStore: Store, Service {
             let rows = try await self.storage.run(try self.storage.inbox.claim(messageID, by: consumer, as: start))
             return Int(try rows[0].int8(0))
         } catch {
-            throw error as? RepositoryError
-                ?? RepositoryError(error as? PostgresError ?? PostgresError(.unexpectedData))
+            throw RepositoryError(error)
         }
     }
 
-    /// Migrates, serves until graceful shutdown or cancellation, then ends all sessions.
+    /// Migrates the schema, serves until graceful shutdown or cancellation, then closes all connections.
     ///
-    /// While the database is away it tries again. At graceful shutdown transactions under way may end first, for 10 s.
+    /// While the database cannot be reached, it is tried again. At graceful shutdown open transactions have 10 s to
+    /// finish. A store runs once; a second call traps.
     ///
-    /// - Throws: ``RepositoryError`` with code `migration` when the schema can't be brought up to date; `CancellationError`.
+    /// - Throws: `RepositoryError` with code `migration` if the schema cannot be brought up to date; `CancellationError`.
     public func run() async throws {
         let isFirst = self.status.withLock { status in
             guard case .waiting = status else { return false }
             status = .migrating(problem: nil)
             return true
         }
-        guard isFirst else { throw RepositoryError(.unavailable, "a store runs only once") }
+        precondition(isFirst, "this Postgres store runs already or has run; create another one")
         try self.storage.thread.start()
         var failure: (any Error)?
         do {
             try await cancelWhenGracefulShutdown { try await self.serve() }
         } catch is CancellationError where !Task.isCancelled {
-            // That was the graceful shutdown.
+            // Graceful shutdown has cancelled `serve`.
         } catch {
             failure = error
         }
@@ -156,7 +157,7 @@ public final class PostgresStore: Store, Service {
     }
 
     private func serve() async throws {
-        var pause = Duration.milliseconds(100)
+        var backoff = Backoff(first: .milliseconds(100), longest: .seconds(5))
         while true {
             do {
                 try await self.migrate()
@@ -166,8 +167,7 @@ public final class PostgresStore: Store, Service {
                 self.status.withLock { $0 = .migrating(problem: error.message) }
                 let detail = (error.cause as? PostgresError)?.metadata
                 self.logger.info("The database cannot be reached yet", error: error, metadata: detail)
-                try await Task.sleep(for: pause)
-                pause = min(pause * 2, .seconds(5))
+                try await Task.sleep(for: backoff.next())
             }
         }
         self.storage.pool.start()
@@ -203,7 +203,7 @@ public final class PostgresStore: Store, Service {
         ).run()
     }
 
-    /// Forgets messages that no broker will deliver again, a chunk at a time.
+    /// Deletes inbox rows of messages that no broker will deliver again, in chunks.
     private func cleanUp() async {
         for statement in self.storage.inbox.cleanUp(olderThan: self.storage.configuration.inboxRetention) {
             while !Task.isCancelled, case .completed(let results)? = try? await self.storage.pool.run([statement]),

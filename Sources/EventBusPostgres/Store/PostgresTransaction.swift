@@ -5,10 +5,10 @@ import EventBus
 import EventBusPersistence
 import Synchronization
 
-/// A transaction of a Postgres store: the writes that it has collected, and its first error.
+/// A transaction of a Postgres store: its collected writes and its first error.
 ///
-/// Without a read it never holds a connection: `commit` sends all of it as one implicit transaction (PostgreSQL 15 manual,
-/// 55.2.2.1). The first read takes a connection and opens an explicit one.
+/// Without a read it never holds a connection: `commit` sends all writes as one implicit transaction (PostgreSQL 15
+/// manual, 55.2.2.1). The first read takes a connection and opens an explicit transaction.
 final class PostgresTransaction: TransactionContext {
     private struct State: Sendable {
         var writes: [PostgresWrite] = []
@@ -30,9 +30,9 @@ final class PostgresTransaction: TransactionContext {
         self.storage = storage
     }
 
-    /// The error that has poisoned the transaction.
+    /// The first error, after which the transaction can only fail.
     var failure: RepositoryError? { self.state.withLock { $0.failure } }
-    /// Whether outbox rows are part of it.
+    /// Whether the transaction includes events.
     var hasPublished: Bool { self.state.withLock { $0.hasPublished } }
 
     func publish(_ message: Message) throws(RepositoryError) {
@@ -43,29 +43,23 @@ final class PostgresTransaction: TransactionContext {
         }
     }
 
-    /// Collects a write; one that can't be made poisons the transaction like one that fails.
+    /// Collects a write.
+    ///
+    /// If `write` throws, the transaction has failed.
     func collect(_ write: () throws(RepositoryError) -> PostgresWrite) throws(RepositoryError) {
         try self.change { state throws(RepositoryError) in state.writes.append(try write()) }
     }
 
     func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool] {
-        let statement: Statement
-        do {
-            statement = try self.storage.inbox.mark(ids, by: consumer)
-        } catch {
-            throw RepositoryError(error)
-        }
+        let statement = try RepositoryError.converting { try self.storage.inbox.mark(ids, by: consumer) }
         let rows = try await self.read(statement, from: "eventbus_inbox") ?? Rows(columnCount: 1)
-        var fresh: Set<ExactText> = []
-        do {
-            for row in rows { fresh.insert(ExactText(try row.text(0))) }
-        } catch {
-            throw RepositoryError(error)
-        }
+        var fresh = Set(try RepositoryError.converting { try rows.map { ExactText(try $0.text(0)) } })
         return ids.map { fresh.remove(ExactText($0)) != nil }
     }
 
-    /// Sends what was collected, and the statement behind it; no statement: an answer is known without the server.
+    /// Sends the collected writes, then the statement.
+    ///
+    /// Without a statement, the caller knows that it would find nothing.
     func read(_ statement: Statement?, from table: String) async throws(RepositoryError) -> Rows? {
         let (writes, lease) = try self.take()
         let isFirst = lease == nil
@@ -77,12 +71,13 @@ final class PostgresTransaction: TransactionContext {
             let results = try await self.send(statements, over: lease, writes: writes, offset: isFirst ? 1 : 0)
             return statement == nil ? nil : results.last?.rows
         } catch {
-            self.state.withLock { $0.failure = $0.failure ?? error }
-            throw error
+            throw self.fail(error)
         }
     }
 
-    /// Commits; after an error nothing remains, except with `commitUnknown`.
+    /// Commits the collected writes.
+    ///
+    /// After an error nothing is committed, except perhaps with `commitUnknown`.
     func commit() async throws(RepositoryError) {
         let (writes, lease) = try self.take()
         self.state.withLock { $0.hasEnded = true }
@@ -92,20 +87,19 @@ final class PostgresTransaction: TransactionContext {
                 let outcome = try await self.storage.pool.run(writes.map(\.statement))
                 _ = try PostgresTransaction.results(outcome, writes: writes, offset: 0, isCommit: true)
             } catch {
-                throw error as? RepositoryError ?? (error as? PostgresError).map { RepositoryError($0) }
-                    ?? RepositoryError(.database, "the transaction failed", cause: error)
+                throw RepositoryError(error)
             }
             return
         }
         let outcome = await lease.connection.run(writes.map(\.statement) + [PostgresTransaction.commit])
         let results = try PostgresTransaction.results(outcome, writes: writes, offset: 0, isCommit: true)
-        // COMMIT of a transaction that has failed succeeds, with another tag (PostgreSQL 15 manual, COMMIT).
+        // In a failed transaction COMMIT succeeds with the tag ROLLBACK (PostgreSQL 15 manual, COMMIT).
         guard results.last?.command == "COMMIT" else {
             throw RepositoryError(.database, "the transaction was rolled back")
         }
     }
 
-    /// Ends the scope and gives the connection back, in a state in which the next one can use it.
+    /// Ends the transaction and releases its connection, rolled back if it was not committed.
     func end(committed: Bool) async {
         let lease = self.state.withLock { state in
             state.hasEnded = true
@@ -143,7 +137,9 @@ final class PostgresTransaction: TransactionContext {
         return try PostgresTransaction.results(outcome, writes: writes, offset: offset, isCommit: false)
     }
 
-    /// Takes what has been collected; outbox rows go last, in one statement, since nothing else depends on them.
+    /// Takes the collected writes.
+    ///
+    /// The outbox rows come last, in one statement, as no other write depends on them.
     private func take() throws(RepositoryError) -> ([PostgresWrite], ConnectionPool.Lease?) {
         let (writes, messages, lease) = try self.change { state in
             defer {
@@ -157,10 +153,13 @@ final class PostgresTransaction: TransactionContext {
             let statement = try self.storage.outboxRows.insert(messages)
             return (writes + [PostgresWrite(statement, table: "eventbus_outbox")], lease)
         } catch {
-            let failure = RepositoryError(error)
-            self.state.withLock { $0.failure = $0.failure ?? failure }
-            throw failure
+            throw self.fail(RepositoryError(error))
         }
+    }
+
+    private func fail(_ error: RepositoryError) -> RepositoryError {
+        self.state.withLock { $0.failure = $0.failure ?? error }
+        return error
     }
 
     private func change<Result: Sendable>(
@@ -193,7 +192,7 @@ final class PostgresTransaction: TransactionContext {
         case .lost(let failure?) where !failure.state.saysUnavailable: throw RepositoryError(failure, of: nil)
         case .lost(let failure):
             let code: RepositoryError.Code = isCommit ? .commitUnknown : .unavailable
-            throw RepositoryError(code, "the connection was lost while the answer was due", cause: failure)
+            throw RepositoryError(code, "the connection was lost before the answer arrived", cause: failure)
         }
     }
 }

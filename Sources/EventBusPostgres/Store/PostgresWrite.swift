@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// A collected write, with what is needed to say in the caller's terms why it failed.
+/// A collected write, with what is needed to report its failure in the caller's terms.
 struct PostgresWrite: Sendable {
     let statement: Statement
-    /// The table, for messages.
+    /// The table, for error messages.
     let table: String
-    /// The statement divides by the number of rows that it has touched, so that none is an error.
+    /// Whether the statement divides by the number of rows that it has changed, so that it fails if there are none.
     let mustTouchRow: Bool
 
     init(_ statement: Statement, table: String, mustTouchRow: Bool = false) {

@@ -4,26 +4,46 @@
 import EventBusPersistence
 
 extension RepositoryError {
-    /// What happened before or instead of an answer.
-    init(_ error: PostgresError) {
+    /// Converts any error that a call to the server can throw.
+    ///
+    /// A `RepositoryError` remains as it is.
+    init(_ error: any Error) {
+        switch error {
+        case let error as RepositoryError: self = error
+        case let error as PostgresError: self.init(error)
+        default: self.init(.database, "the call to the database failed", cause: error)
+        }
+    }
+
+    /// Runs `body` and converts the error that it throws.
+    static func converting<Value>(_ body: () throws -> Value) throws(RepositoryError) -> Value {
+        do {
+            return try body()
+        } catch {
+            throw RepositoryError(error)
+        }
+    }
+
+    private init(_ error: PostgresError) {
         switch error.code {
         case .server:
             guard let failure = error.failure else {
-                self.init(.database, "the database said no", cause: error)
+                self.init(.database, "the database reported an error", cause: error)
                 return
             }
             self.init(failure, of: nil)
         case .unavailable: self.init(.unavailable, "the database cannot be reached", cause: error)
-        case .waitTimedOut: self.init(.unavailable, "no connection was free in time", cause: error)
+        case .waitTimedOut: self.init(.unavailable, "no connection became free in time", cause: error)
         case .connectionLost: self.init(.unavailable, "the connection was lost", cause: error)
         case .closed: self.init(.unavailable, "the store has been shut down", cause: error)
         case .cancelled: self.init(.unavailable, "the task was cancelled", cause: CancellationError())
         case .invalidValue: self.init(.invalidValue, error.detail)
-        case .unexpectedData: self.init(.schemaMismatch, "a column has another type than its schema says", cause: error)
+        case .unexpectedData:
+            self.init(.schemaMismatch, "the database returned data of another type than expected", cause: error)
         }
     }
 
-    /// What the server's answer to a write, or to something else, means.
+    /// Converts an error that the server has reported for a write, or for another statement.
     init(_ failure: ServerFailure, of write: PostgresWrite?) {
         let place = write.map { "\($0.table): " } ?? ""
         switch failure.state {
@@ -32,20 +52,18 @@ extension RepositoryError {
             self.init(.conflict, "unique key \(name) is taken", key: name, cause: failure)
         case .divisionByZero where write?.mustTouchRow == true:
             self.init(.notFound, "\(write?.table ?? "") has no row with that id")
-        case let state where state.isTransient || state.spoilsPreparedStatement:
-            self.init(.serialization, "\(place)the transaction could not be ordered (\(state.code))", cause: failure)
+        case let state where state.isTransient || state.invalidatesPreparedStatement:
+            self.init(.serialization, "\(place)the transaction must be run again (\(state.code))", cause: failure)
         case let state where state.saysUnavailable:
             self.init(.unavailable, "the database is not available (\(state.code))", cause: failure)
         case let state where state.isAboutValues:
             self.init(.invalidValue, "\(place)a value cannot be stored (\(state.code))", cause: failure)
         case let state where state.isAboutSchema:
-            self.init(
-                .schemaMismatch,
-                "\(place)schema and database do not fit together (\(state.code))",
-                cause: failure
-            )
+            let problem = failure.schemaProblem.map { ": \($0)" } ?? ""
+            let text = "\(place)the schema does not match the database\(problem) (\(state.code))"
+            self.init(.schemaMismatch, text, cause: failure)
         case let state:
-            self.init(.database, "\(place)the database said no (\(state.code))", cause: failure)
+            self.init(.database, "\(place)the database reported an error (\(state.code))", cause: failure)
         }
     }
 }

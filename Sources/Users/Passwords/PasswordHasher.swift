@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// Turns passwords into what may be stored.
+/// Hashes passwords, so that they can be stored and verified.
 public protocol PasswordHasher: Sendable {
-    /// A salted hash in PHC string form (`$scrypt$ln=15,r=8,p=3$…$…`).
+    /// Returns a salted hash in PHC string format (`$scrypt$ln=15,r=8,p=3$…$…`).
     ///
-    /// - Throws: ``HasherOverloaded`` when too many callers wait; `CancellationError`.
+    /// - Throws: ``HasherOverloaded`` if too many callers wait; `CancellationError`.
     func hash(_ password: String) async throws -> String
 
-    /// Whether a password is the one that a hash was made of; `false` for a text that is no hash of this kind.
+    /// Returns whether a password matches a hash; `false` if the text is no hash of this kind.
     ///
-    /// - Throws: ``HasherOverloaded`` when too many callers wait; `CancellationError`.
+    /// - Throws: ``HasherOverloaded`` if too many callers wait; `CancellationError`.
     func verify(_ password: String, against hash: String) async throws -> Bool
 }
 
-/// So many callers wait for a hash that another one would wait too long.
+/// Too many callers wait for a hash.
 public struct HasherOverloaded: Error, Sendable {
-    /// Makes the error.
+    /// Creates the error.
     public init() {}
 }

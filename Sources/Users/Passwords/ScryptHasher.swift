@@ -12,55 +12,62 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// scrypt (RFC 7914) with a random salt of 16 bytes and a hash of 32 bytes.
+/// A hasher that uses scrypt (RFC 7914) with a random salt of 16 bytes and a hash of 32 bytes.
 ///
-/// Hashing takes a core for tens of milliseconds and tens of MiB; it runs on threads of its own, never on the cooperative
-/// pool, a few at a time, and up to ``maximumWaiting`` callers wait.
+/// A hash occupies a core for tens of milliseconds and takes tens of MiB. Hashes are computed a few at a time, on
+/// separate threads instead of the cooperative pool, and up to ``maximumWaiting`` callers wait.
 public struct ScryptHasher: PasswordHasher {
-    /// How many callers may wait for a hash.
+    /// The maximum number of callers that wait for a hash.
     public static let maximumWaiting = 1024
 
     private let parameters: ScryptHash.Parameters
     package let semaphore: AsyncSemaphore
     private let queue = DispatchQueue(label: "users.password-hashing", attributes: .concurrent)
 
-    /// Makes a hasher.
+    /// Creates a hasher.
     ///
-    /// The defaults need 32 MiB a hash and are those that OWASP's password storage guide names for that memory.
+    /// The defaults need 32 MiB for each hash. OWASP's Password Storage Cheat Sheet recommends them for that amount of
+    /// memory.
     ///
     /// - Parameters:
     ///   - costExponent: the binary logarithm of scrypt's N, 1 to 20.
     ///   - blockSize: scrypt's r, 1 to 16.
     ///   - parallelism: scrypt's p, 1 to 16.
-    ///   - concurrency: how many hashes are computed at the same time, at least 1.
+    ///   - concurrency: the number of hashes that are computed at the same time, at least 1.
     public init(costExponent: Int = 15, blockSize: Int = 8, parallelism: Int = 3, concurrency: Int = 2) {
-        self.parameters = ScryptHash.Parameters(
-            costExponent: min(20, max(1, costExponent)),
-            blockSize: min(16, max(1, blockSize)),
-            parallelism: min(16, max(1, parallelism))
+        let parameters = ScryptHash.Parameters(
+            costExponent: costExponent,
+            blockSize: blockSize,
+            parallelism: parallelism
         )
-        self.semaphore = AsyncSemaphore(permits: max(1, concurrency), maximumWaiting: Self.maximumWaiting)
+        let problem = parameters.problem
+        precondition(problem == nil, problem ?? "")
+        precondition(concurrency >= 1, "concurrency is \(concurrency), must be at least 1")
+        self.parameters = parameters
+        self.semaphore = AsyncSemaphore(permits: concurrency, maximumWaiting: Self.maximumWaiting)
     }
 
-    /// A hash with a fresh salt; see ``PasswordHasher/hash(_:)``.
+    /// Hashes a password with a new salt; see ``PasswordHasher/hash(_:)``.
     public func hash(_ password: String) async throws -> String {
         let parameters = self.parameters
-        return try await self.offPool {
+        return try await self.onHashingThread {
             var generator = SystemRandomNumberGenerator()
             let salt = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
             return try ScryptHash.derive(password, salt: salt, parameters).description
         }
     }
 
-    /// Compares in constant time; see ``PasswordHasher/verify(_:against:)``.
+    /// Verifies a password, in constant time; see ``PasswordHasher/verify(_:against:)``.
     public func verify(_ password: String, against hash: String) async throws -> Bool {
         guard let expected = ScryptHash(hash) else { return false }
-        return try await self.offPool {
+        return try await self.onHashingThread {
             try ScryptHash.derive(password, salt: expected.salt, expected.parameters).key == expected.key
         }
     }
 
-    private func offPool<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+    private func onHashingThread<Value: Sendable>(
+        _ work: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
         do {
             return try await self.semaphore.withPermit {
                 try await withCheckedThrowingContinuation { continuation in
@@ -79,11 +86,21 @@ struct ScryptHash: Sendable, CustomStringConvertible {
         let costExponent: Int
         let blockSize: Int
         let parallelism: Int
+
+        /// Which parameter is out of range; `nil` if none is.
+        var problem: String? {
+            let ranges = [
+                ("costExponent", self.costExponent, 1...20), ("blockSize", self.blockSize, 1...16),
+                ("parallelism", self.parallelism, 1...16),
+            ]
+            let wrong = ranges.first { !$2.contains($1) }
+            return wrong.map { "\($0) is \($1), must be from \($2.lowerBound) to \($2.upperBound)" }
+        }
     }
 
     let parameters: Parameters
     let salt: [UInt8]
-    /// Compares in constant time.
+    /// `SymmetricKey` compares in constant time.
     let key: SymmetricKey
 
     static func derive(_ password: String, salt: [UInt8], _ parameters: Parameters) throws -> ScryptHash {
@@ -124,11 +141,11 @@ struct ScryptHash: Sendable, CustomStringConvertible {
     private static func parameters(_ text: Substring) -> Parameters? {
         let numbers = text.split(separator: ",").map { $0.split(separator: "=", maxSplits: 1) }
         guard numbers.count == 3, zip(numbers, ["ln", "r", "p"]).allSatisfy({ $0.count == 2 && $0[0] == $1 }),
-            let costExponent = Int(numbers[0][1]), (1...20).contains(costExponent),
-            let blockSize = Int(numbers[1][1]), (1...16).contains(blockSize),
-            let parallelism = Int(numbers[2][1]), (1...16).contains(parallelism)
+            let costExponent = Int(numbers[0][1]), let blockSize = Int(numbers[1][1]),
+            let parallelism = Int(numbers[2][1])
         else { return nil }
-        return Parameters(costExponent: costExponent, blockSize: blockSize, parallelism: parallelism)
+        let parameters = Parameters(costExponent: costExponent, blockSize: blockSize, parallelism: parallelism)
+        return parameters.problem == nil ? parameters : nil
     }
 
     private static func text(_ bytes: [UInt8]) -> String {

@@ -4,7 +4,7 @@
 import EventBus
 import EventBusPersistence
 
-/// An event that nobody has to hear.
+/// An event that needs no subscriber.
 struct Noted: Event {
     static let topic: Topic = "test.noted"
     static let requiresSubscriber = false
@@ -15,7 +15,7 @@ struct Noted: Event {
     var orderingKey: String? { self.key }
 }
 
-/// An event that somebody has to hear.
+/// An event that requires a subscriber.
 struct Asked: Event {
     static let topic: Topic = "test.asked"
 

@@ -11,13 +11,13 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// An in-memory store whose calls fail on demand, and which remembers how often it was called.
+/// An in-memory store whose calls fail on demand and are counted.
 final class FaultyStore: Store {
-    /// What can fail.
+    /// The calls that can fail.
     enum Call: Hashable, Sendable {
         /// Before the body has run.
         case transaction
-        /// After the commit: it has taken effect and nobody is told.
+        /// After the commit: it has taken effect, but the caller gets an error.
         case answer
         case claim
         case ownership
@@ -33,7 +33,7 @@ final class FaultyStore: Store {
 
     let base = InMemoryStore()
     let pollInterval: Duration?
-    /// Whether commits wake nobody, as those of another process.
+    /// Whether commits wake no relay, like those of another process.
     let isSilent: Bool
     private let state = Mutex(State())
 
@@ -48,7 +48,7 @@ final class FaultyStore: Store {
         self.state.withLock { $0.faults[call, default: []] += Array(repeating: error, count: times) }
     }
 
-    /// How often something was called, the calls that failed included.
+    /// The number of calls, including those that failed.
     func count(_ call: Call) -> Int { self.state.withLock { $0.counts[call, default: 0] } }
 
     fileprivate func enter(_ call: Call) throws(RepositoryError) {
@@ -98,8 +98,8 @@ private struct FaultyOutbox: Outbox {
     var commitCount: UInt64 { self.base.commitCount }
     var pollInterval: Duration? { self.store.pollInterval }
 
-    func commits(after level: UInt64) async throws -> UInt64 {
-        try await self.store.isSilent ? Notifier().wait(above: 0) : self.base.commits(after: level)
+    func commits(after count: UInt64) async throws -> UInt64 {
+        try await self.store.isSilent ? Notifier().wait(above: 0) : self.base.commits(after: count)
     }
 
     func withOwnership(_ body: (any OwnedOutbox) async throws -> Void) async throws {

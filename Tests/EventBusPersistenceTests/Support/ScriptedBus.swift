@@ -4,7 +4,7 @@
 import EventBus
 import Synchronization
 
-/// A bus that answers as it is told, and remembers what it was given.
+/// A bus with scripted outcomes that records what is published.
 final class ScriptedBus: PartialBus {
     private struct State: Sendable {
         var batches: [[Message]] = []
@@ -24,7 +24,7 @@ final class ScriptedBus: PartialBus {
         self.state.withLock { $0.answer = answer }
     }
 
-    /// From now on no answer comes before the gate is raised.
+    /// Holds all outcomes back until the returned gate is raised.
     func close() -> Notifier {
         let gate = Notifier()
         self.state.withLock { $0.gate = gate }
@@ -51,7 +51,7 @@ final class ScriptedBus: PartialBus {
     }
 }
 
-/// A bus of which a test needs only a part.
+/// The part of a bus that a test needs.
 protocol PartialBus: EventBus {}
 
 extension PartialBus {

@@ -6,7 +6,7 @@ import ServiceLifecycleTestKit
 import Synchronization
 
 extension Stage {
-    /// Starts a task as if it were a service, with a way to ask for a graceful shutdown.
+    /// Starts a task like a service, and returns a closure that triggers its graceful shutdown.
     func startUnderShutdown(
         _ body: @escaping @Sendable () async throws -> Void
     ) -> (Performance<Void>, trigger: @Sendable () -> Void) {

@@ -9,7 +9,7 @@ import Testing
 
 @testable import EventBusPostgres
 
-/// The server that the integration tests use; without DATABASE_URL they are skipped.
+/// The server for the integration tests, which are skipped without DATABASE_URL.
 enum Database {
     static let url = ProcessInfo.processInfo.environment["DATABASE_URL"]
 
@@ -17,7 +17,7 @@ enum Database {
         try PostgresConfiguration(url: try #require(self.url))
     }
 
-    /// Runs SQL text on a session of its own and returns the last result as text.
+    /// Runs SQL text in its own session and returns the last result as text.
     @discardableResult
     static func execute(_ sql: String, holding body: () async throws -> Void = {}) async throws -> [[String?]] {
         let thread = try IOThread()
@@ -50,7 +50,7 @@ enum Database {
     }
 }
 
-/// A schema that is dropped afterwards, and stores on it.
+/// A schema that is dropped after a test, and stores in it.
 struct TestSchema: Sendable {
     let name: String
 
@@ -85,7 +85,7 @@ struct TestSchema: Sendable {
     }
 }
 
-/// Runs stores while `body` does.
+/// Runs stores while `body` runs.
 func running(_ stores: PostgresStore..., body: @escaping @Sendable () async throws -> Void) async throws {
     try await withThrowingTaskGroup(of: Bool.self) { group in
         for store in stores {

@@ -11,9 +11,9 @@ import Testing
 
 @Suite(.enabled(if: Database.url != nil, "DATABASE_URL is not set"), .timeLimit(.minutes(2)))
 struct FaultTests {
-    /// Ends the sessions of a schema and returns when the server has.
+    /// Terminates the sessions of a schema, and waits until they have ended.
     private static func terminate(_ schema: TestSchema) async throws {
-        // Sessions are told apart by the search_path that they were opened with: only these know the schema's tables.
+        // The sessions of a schema are those with the schema in their search_path.
         let ended = try await Database.execute(
             """
             SELECT pid::text, pg_terminate_backend(pid)::text FROM pg_stat_activity
@@ -35,7 +35,7 @@ struct FaultTests {
         return try PostgresStore(configuration, schema: schema.name, migrations: Person.migrations)
     }
 
-    @Test func aSessionThatIsTerminatedInATransactionFailsItAndTheNextOneWorks() async throws {
+    @Test func aSessionTerminatedInATransactionFailsOnlyThatOne() async throws {
         try await TestSchema.with { schema in
             let store = try Self.store(schema, connections: 1)
             try await running(store) {
@@ -57,14 +57,14 @@ struct FaultTests {
         }
     }
 
-    @Test func aSessionThatIsTerminatedBeforeTheCommitIsAnsweredMakesItUnknown() async throws {
+    @Test func aSessionTerminatedDuringACommitMakesItUnknown() async throws {
         try await TestSchema.with { schema in
             let store = try Self.store(schema)
             try await running(store) {
                 let people = store.repository(for: Person.self)
                 let person = Person("a@example.org")
                 try await store.transaction { try people.insert(person, in: $0) }
-                // Another session holds the row, so that the update waits while its session is ended.
+                // Another session has locked the row, so that the update waits while its session is terminated.
                 try await Database.execute("BEGIN; SELECT FROM \(schema.name).people FOR UPDATE") {
                     async let failure: RepositoryError? = {
                         do {
@@ -89,7 +89,7 @@ struct FaultTests {
         }
     }
 
-    @Test func sessionsThatEndWhileIdleAreReplacedUnseen() async throws {
+    @Test func sessionsThatEndWhileIdleAreReplacedWithoutAnError() async throws {
         try await TestSchema.with { schema in
             let store = try Self.store(schema)
             try await running(store) {
@@ -162,7 +162,7 @@ struct FaultTests {
         }
     }
 
-    @Test func aPreparedStatementThatTheSchemaHasOutgrownIsPreparedAnew() async throws {
+    @Test func aPreparedStatementIsPreparedAgainAfterASchemaChange() async throws {
         try await TestSchema.with { schema in
             let store = try Self.store(schema, connections: 1)
             try await running(store) {
@@ -207,7 +207,7 @@ struct FaultTests {
         }
     }
 
-    @Test func withoutAServerCallersFailAndRunGoesOn() async throws {
+    @Test func withoutAServerCallersFailAndTheStoreKeepsTrying() async throws {
         var configuration = try PostgresConfiguration(url: "postgres://nobody@127.0.0.1:1/none")
         configuration.waitTimeout = .milliseconds(100)
         let store = try PostgresStore(configuration, schema: "unreachable")

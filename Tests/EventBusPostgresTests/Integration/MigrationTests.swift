@@ -9,7 +9,7 @@ import Testing
 
 @Suite(.enabled(if: Database.url != nil, "DATABASE_URL is not set"), .timeLimit(.minutes(2)))
 struct MigrationTests {
-    @Test func fiveInstancesThatStartAtOnceMigrateOnce() async throws {
+    @Test func fiveConcurrentInstancesMigrateOnce() async throws {
         try await TestSchema.with { schema in
             let slow =
                 Person.migrations + [Migration(2, "it's slow", sql: "SELECT pg_sleep(0.3); CREATE TABLE once (id int)")]
@@ -40,7 +40,7 @@ struct MigrationTests {
         }
     }
 
-    @Test func aMigrationThatFailsLeavesNothingAndStopsTheStore() async throws {
+    @Test func aFailedMigrationIsRolledBackAndStopsTheStore() async throws {
         try await TestSchema.with { schema in
             let broken = [Migration(1, "broken", sql: "CREATE TABLE half (id int); CREATE TABLE half (id int)")]
             let error = await #expect(throws: RepositoryError.self) { try await schema.store(migrations: broken).run() }

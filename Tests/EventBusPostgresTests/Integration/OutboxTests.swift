@@ -12,7 +12,7 @@ import Testing
 
 @Suite(.enabled(if: Database.url != nil, "DATABASE_URL is not set"), .timeLimit(.minutes(2)))
 struct OutboxTests {
-    @Test func messagesComeBackAsTheyWereAndLeaveWhenPublished() async throws {
+    @Test func messagesAreReadAsTheyWereWrittenAndRemovedWhenPublished() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 var message = try Message(Greeted(number: 1, key: "k"))
@@ -41,7 +41,7 @@ struct OutboxTests {
         }
     }
 
-    @Test func ofEachKeyOnlyTheOldestIsEligibleAlsoAcrossTopicsAndWhenHeld() async throws {
+    @Test func onlyTheOldestRowOfEachKeyIsEligibleAcrossTopicsAndHolds() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 try await store.transaction { transaction in
@@ -79,10 +79,10 @@ struct OutboxTests {
                     for number in 100..<110 { try transaction.publish(Greeted(number: number, key: "key\(number)")) }
                 }
                 try await store.outbox.withOwnership { outbox in
-                    // The window is twice the limit, so that none of the other keys is in it.
+                    // The window is twice the limit, so it contains none of the other keys.
                     let rows = try await outbox.exchange(published: [], limit: 5, except: HeldRows())
                     #expect(rows.map(\.number) == [0, 100, 101, 102, 103])
-                    // With all of these held the walk goes on behind them, until every key has had its turn.
+                    // With all of these held, the walk continues behind them until every key has had its turn.
                     var seen: Set<Int> = []
                     let held = HeldRows(rows: Set(rows.map(\.id)))
                     for _ in 0..<4 {
@@ -103,7 +103,7 @@ struct OutboxTests {
                     let seen = Mutex<[Int]>([])
                     try await store.transaction { early in
                         try early.publish(Greeted(number: 1))
-                        // The read sends the insert, so the lower id is taken here.
+                        // The read sends the insert, which gets the lower id.
                         _ = try await people.find(Stamp.next().id, in: early)
                         try await store.transaction { try $0.publish(Greeted(number: 2)) }
                         let rows = try await outbox.exchange(published: [], limit: 10, except: HeldRows())
@@ -164,7 +164,7 @@ struct OutboxTests {
         }
     }
 
-    @Test func theInboxAnswersPerPositionAndKnowsWhatWasCommitted() async throws {
+    @Test func theInboxAnswersPerPosition() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 let fresh = try await store.transaction { transaction in
@@ -182,7 +182,7 @@ struct OutboxTests {
         }
     }
 
-    @Test func theSameMessageInTwoTransactionsAtOnceIsHandledOnce() async throws {
+    @Test func aMessageInTwoConcurrentTransactionsIsHandledOnce() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 let answers = try await withThrowingTaskGroup(of: Bool.self) { group in
@@ -212,7 +212,7 @@ struct OutboxTests {
         }
     }
 
-    @Test func oldInboxRowsAndClaimsAreRemovedAndYoungOnesKept() async throws {
+    @Test func onlyOldInboxRowsAndClaimsAreDeleted() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 _ = try await store.transaction { try await $0.markHandled(["old", "young"], by: "c") }

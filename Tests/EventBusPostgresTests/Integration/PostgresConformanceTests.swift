@@ -6,7 +6,6 @@ import EventBusTesting
 import Testing
 
 @Suite(
-    "The Postgres store keeps the contract",
     .serialized,
     .enabled(if: Database.url != nil, "needs servers: run scripts/test --integration"),
     .timeLimit(.minutes(5))

@@ -7,13 +7,15 @@ import Testing
 
 @testable import EventBusPostgres
 
-/// Reads side by side on one connection.
+/// Concurrent reads on one connection.
 @Suite(.enabled(if: Database.url != nil, "DATABASE_URL is not set"), .timeLimit(.minutes(2)))
 struct ReadTests {
-    /// Says when its transaction began, in microseconds.
+    /// Returns the start of its transaction in microseconds.
     private static let begin = "SELECT (extract(epoch FROM transaction_timestamp()) * 1000000)::bigint"
 
-    /// Sends a read that waits, then the others, and lets it go on; what they gave, in order.
+    /// Sends a read that blocks, then the others, then unblocks the first one.
+    ///
+    /// Returns the results in order.
     private static func read(
         _ statements: [String],
         behindOneOf store: PostgresStore,
@@ -33,7 +35,7 @@ struct ReadTests {
                 for (index, statement) in statements.enumerated() {
                     group.addTask(executorPreference: store.executor) { (index, await Self.result(statement, store)) }
                 }
-                // The thread runs tasks in order: behind this one all have asked.
+                // The thread runs tasks in order, so after this one all reads have been queued.
                 await Task(executorPreference: store.executor) {}.value
             }
             var results = Array(repeating: Result<Int64, any Error>.success(-1), count: statements.count)
@@ -50,7 +52,7 @@ struct ReadTests {
         }
     }
 
-    @Test func whatIsAskedWhileAReadIsUnderWayGoesOutTogether() async throws {
+    @Test func readsDuringAnotherReadAreSentTogether() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore(connections: 1) { store in
                 let statements = Array(repeating: Self.begin, count: 20)
@@ -62,7 +64,7 @@ struct ReadTests {
         }
     }
 
-    @Test func moreThanABatchGoesOutInSeveral() async throws {
+    @Test func manyReadsAreSentInSeveralBatches() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore(connections: 1) { store in
                 let statements = (0..<150).map { "SELECT \($0)::bigint" }
@@ -72,7 +74,7 @@ struct ReadTests {
         }
     }
 
-    @Test func aReadThatFailsTakesNoOtherAlong() async throws {
+    @Test func aFailedReadDoesNotAffectOthers() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore(connections: 1) { store in
                 let statements = (0..<30).map { $0 % 7 == 3 ? "SELECT 1 / 0::bigint" : "SELECT \($0)::bigint" }
@@ -89,10 +91,10 @@ struct ReadTests {
         }
     }
 
-    @Test func ofASessionThatEndsOnlyTheReadsThatHadLeftFail() async throws {
+    @Test func onlyReadsThatWereSentFailWithTheirSession() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore(connections: 1) { store in
-                // The first of the batch ends its own session; who was behind it is told, and can read again.
+                // The first read of the batch ends its own session. Those behind it fail and can be repeated.
                 let fatal = "SELECT 1::bigint FROM pg_terminate_backend(pg_backend_pid())"
                 let results = try await Self.read(
                     [fatal] + (0..<10).map { "SELECT \($0)::bigint" },
@@ -104,7 +106,7 @@ struct ReadTests {
                     #expect(error?.code == .unavailable)
                 }
                 #expect(try await Self.result("SELECT 5::bigint", store).get() == 5)
-                // More than a batch: those that had not left are none the worse.
+                // Reads beyond the batch have not been sent and are not affected.
                 let many = [fatal] + (0..<100).map { "SELECT \($0)::bigint" }
                 let others = try await Self.read(many, behindOneOf: store, schema).dropFirst()
                 for (index, result) in others.enumerated() where index >= 64 {

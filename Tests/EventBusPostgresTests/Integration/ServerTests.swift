@@ -9,14 +9,14 @@ import Testing
 
 @testable import EventBusPostgres
 
-/// Stops and starts the server, so it has to run alone: `scripts/test --integration` runs all tests one by one.
+/// Stops and starts the server, so no other test may run at the same time; see `scripts/test --integration`.
 @Suite(
     .serialized,
     .enabled(if: Server.control != nil, "needs servers: run scripts/test --integration"),
     .timeLimit(.minutes(2))
 )
 struct ServerTests {
-    @Test func callersFailFastWhileTheServerIsAwayAndRecoverByThemselves() async throws {
+    @Test func callersFailFastDuringAnOutageAndRecoverAfterIt() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 let people = store.repository(for: Person.self)
@@ -37,7 +37,7 @@ struct ServerTests {
         }
     }
 
-    @Test func everyCommitThatWasReportedSurvivesACrash() async throws {
+    @Test func everyReportedCommitSurvivesACrash() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 let people = store.repository(for: Person.self)
@@ -73,7 +73,7 @@ struct ServerTests {
     }
 }
 
-/// The server as something to be switched off.
+/// Stops and starts the server.
 enum Server {
     static let control = ProcessInfo.processInfo.environment["INFRA"]
 

@@ -12,7 +12,7 @@ import Testing
 
 @Suite(.enabled(if: Database.url != nil, "DATABASE_URL is not set"), .timeLimit(.minutes(1)))
 struct ShutdownTests {
-    @Test func atGracefulShutdownAnOpenTransactionMayEndAndNewOnesAreRefused() async throws {
+    @Test func gracefulShutdownLetsOpenTransactionsFinishAndRejectsNewOnes() async throws {
         try await TestSchema.with { schema in
             let store = try schema.store()
             let person = Person("a@example.org")
@@ -33,15 +33,6 @@ struct ShutdownTests {
             }
             let rows = try await Database.execute("SELECT email FROM \(schema.name).people")
             #expect(rows == [["a@example.org"]])
-        }
-    }
-
-    @Test func aStoreRunsOnlyOnce() async throws {
-        try await TestSchema.with { schema in
-            let store = try schema.store()
-            try await running(store) {
-                await #expect(throws: RepositoryError.self) { try await store.run() }
-            }
         }
     }
 }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import EventBusPostgres
 
-/// A server whose certificate is for `localhost` only, the authority that has signed it, and another authority.
+/// A server with a certificate for `localhost` only, the authority that has signed it, and another authority.
 @Suite(.enabled(if: TLSServer.isAvailable, "needs servers: run scripts/test --integration"), .timeLimit(.minutes(1)))
 struct TLSTests {
     private func connect(_ url: String) async throws -> Int {
@@ -32,22 +32,22 @@ struct TLSTests {
         }
     }
 
-    @Test func theRightNameAndAuthorityAreAccepted() async throws {
+    @Test func aCertificateWithTheRightNameAndAuthorityIsAccepted() async throws {
         #expect(try await self.connect(try TLSServer.url(host: "localhost", TLSServer.authority)) == 6_000_000)
     }
 
-    @Test func anotherNameIsRefused() async throws {
+    @Test func aCertificateForAnotherNameIsRejected() async throws {
         let url = try TLSServer.url(host: "127.0.0.1", TLSServer.authority)
         await #expect(throws: PostgresError.self) { try await self.connect(url) }
     }
 
-    @Test func anotherAuthorityIsRefused() async throws {
+    @Test func aCertificateOfAnotherAuthorityIsRejected() async throws {
         let url = try TLSServer.url(host: "localhost", TLSServer.otherAuthority)
         await #expect(throws: PostgresError.self) { try await self.connect(url) }
     }
 }
 
-/// Where that server is; set by `scripts/test --integration`.
+/// The server's location, which `scripts/test --integration` sets.
 private enum TLSServer {
     private static let url = ProcessInfo.processInfo.environment["DATABASE_TLS_URL"]
     static let authority = ProcessInfo.processInfo.environment["TLS_AUTHORITY"]

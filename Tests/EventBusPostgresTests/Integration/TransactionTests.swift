@@ -10,7 +10,7 @@ import Testing
 
 @Suite(.enabled(if: Database.url != nil, "DATABASE_URL is not set"), .timeLimit(.minutes(2)))
 struct TransactionTests {
-    @Test func aModelComesBackAsItWas() async throws {
+    @Test func aModelIsReadAsItWasWritten() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 let people = store.repository(for: Person.self)
@@ -27,7 +27,7 @@ struct TransactionTests {
         }
     }
 
-    @Test func aTakenUniqueKeyIsAConflictAndNothingRemains() async throws {
+    @Test func aTakenUniqueKeyIsAConflictAndNothingIsCommitted() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 let people = store.repository(for: Person.self)
@@ -45,7 +45,7 @@ struct TransactionTests {
                 #expect(error?.isConflict(on: Person.byEmail) == true)
                 #expect(try await people.find(other.id) == nil)
                 #expect(try await store.outbox.oldest() == nil)
-                // The connection is as good as before.
+                // The connection can still be used.
                 try await store.transaction { try people.insert(other, in: $0) }
                 #expect(try await people.find(other.id) == other)
             }
@@ -70,7 +70,7 @@ struct TransactionTests {
     }
 
     @Test(arguments: [false, true])
-    func anErrorAtCommitIsAConflictToo(reading: Bool) async throws {
+    func aConflictAtCommitIsReportedAsSuch(reading: Bool) async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 let people = store.repository(for: Person.self)
@@ -89,7 +89,7 @@ struct TransactionTests {
     }
 
     @Test(arguments: [false, true])
-    func anUpdateOfNothingFailsTheTransaction(reading: Bool) async throws {
+    func anUpdateOfAMissingRowFailsTheTransaction(reading: Bool) async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 let people = store.repository(for: Person.self)
@@ -113,7 +113,7 @@ struct TransactionTests {
         }
     }
 
-    @Test func aReadSeesTheTransactionsOwnWritesAndOthersDoNot() async throws {
+    @Test func onlyReadsInTheTransactionSeeItsWrites() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 let people = store.repository(for: Person.self)
@@ -129,7 +129,7 @@ struct TransactionTests {
         }
     }
 
-    @Test func aSwallowedErrorStillFailsTheTransaction() async throws {
+    @Test func aCaughtErrorStillFailsTheTransaction() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 let people = store.repository(for: Person.self)
@@ -149,7 +149,7 @@ struct TransactionTests {
         }
     }
 
-    @Test func anErrorOfTheBodyRollsBackWhatWasSent() async throws {
+    @Test func anErrorOfTheBodyRollsTheTransactionBack() async throws {
         struct Changed: Error {}
         try await TestSchema.with { schema in
             try await schema.withStore(connections: 1) { store in
@@ -187,7 +187,7 @@ struct TransactionTests {
         }
     }
 
-    @Test func aValueThatPostgresCannotStoreIsRefusedBeforeItIsSent() async throws {
+    @Test func aValueThatPostgresCannotStoreIsRejectedBeforeItIsSent() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 let people = store.repository(for: Person.self)
@@ -218,7 +218,7 @@ struct TransactionTests {
         }
     }
 
-    @Test func aTransactionThatHasEndedOrIsAnotherStoresIsRefused() async throws {
+    @Test func anEndedOrForeignTransactionIsRejected() async throws {
         try await TestSchema.with { schema in
             let other = InMemoryStore()
             try await schema.withStore { store in

@@ -22,7 +22,7 @@ import Testing
         return rows[0]
     }
 
-    @Test func valuesHavePostgresBinaryForm() throws {
+    @Test func valuesHavePostgresBinaryFormat() throws {
         #expect(Parameter.int8(-2).bytes == [255, 255, 255, 255, 255, 255, 255, 254])
         #expect(Parameter.bool(true).bytes == [1])
         #expect(Parameter.double(1).bytes == [0x3F, 0xF0, 0, 0, 0, 0, 0, 0])
@@ -45,13 +45,13 @@ import Testing
     }
 
     @Test(arguments: [-1e9, 0, 0.123456, 946_684_799.999_999, 1_767_225_600.000_001, 4e9])
-    func anInstantComesBackToTheMicrosecondAsInMemory(seconds: Double) throws {
+    func aTimeIsReadAsItWasWrittenToTheMicrosecond(seconds: Double) throws {
         let microseconds = (seconds * 1_000_000).rounded() / 1_000_000
         let date = Date(timeIntervalSince1970: microseconds)
         #expect(try self.row(try .timestamp(date)).timestamp(0) == date)
     }
 
-    @Test func valuesComeBack() throws {
+    @Test func valuesAreReadAsTheyWereWritten() throws {
         let id = Stamp.next().id
         let row = self.row(
             .uuid(id),
@@ -79,13 +79,13 @@ import Testing
         #expect(throws: PostgresError.self) { try row.uuid(0) }
     }
 
-    @Test func whatPostgresCannotStoreIsRefused() {
+    @Test func valuesThatPostgresCannotStoreAreRejected() {
         #expect(throws: PostgresError.self) { try Parameter.text("a\0b") }
         #expect(throws: PostgresError.self) { try Parameter.timestamp(Date(timeIntervalSince1970: .infinity)) }
         #expect(throws: PostgresError.self) { try Parameter.timestamp(Date(timeIntervalSince1970: 1e300)) }
     }
 
-    @Test func noErrorShowsWhatTheServerSaidAboutData() {
+    @Test func noErrorDescriptionContainsStoredValues() {
         let failure = ServerFailure(state: .uniqueViolation, constraint: "key", message: "Key (email)=(ann@x) exists")
         #expect("\(PostgresError(failure))" == "PostgresError.server(SQLSTATE 23505, constraint key)")
         #expect("\(PostgresError(.connectionLost, detail: "secret"))" == "PostgresError.connectionLost")
@@ -98,19 +98,44 @@ import Testing
         ("22021", .invalidValue), ("22003", .invalidValue), ("42P01", .schemaMismatch), ("42703", .schemaMismatch),
         ("23502", .schemaMismatch), ("23503", .database), ("22012", .database), ("XX000", .database),
     ])
-    func eachStateOfTheServerHasItsCode(state: String, code: RepositoryError.Code) {
+    func eachSQLStateIsConvertedToACode(state: String, code: RepositoryError.Code) {
         #expect(RepositoryError(ServerFailure(state: SQLState(state)), of: nil).code == code)
     }
 
-    @Test(arguments: ["", "Users", "1a", "a-b", "a\"b", "pg_users", String(repeating: "a", count: 64), "ü"])
-    func aSchemaNameThatWouldNeedQuotingIsRefused(name: String) {
+    @Test func aSchemaMismatchNamesWhatTheServerReports() {
+        let missing = ServerFailure(
+            state: SQLState("42703"),
+            message: "column \"age\" of relation \"people\" does not exist"
+        )
+        let null = ServerFailure(state: SQLState("23502"), table: "people", column: "age", message: "with a value")
+        let write = PostgresWrite(Statement("INSERT"), table: "people")
+        let text = "people: the schema does not match the database: "
+        #expect(
+            RepositoryError(missing, of: write).message
+                == text + "column \"age\" of relation \"people\" does not exist (42703)"
+        )
+        #expect(
+            RepositoryError(null, of: write).message
+                == text + "column \"age\" of table \"people\" must have a value (23502)"
+        )
+    }
+
+    @Test(arguments: [
+        ("", "must not be empty"), ("Users", "upper case is not allowed"), ("1a", "must not begin with a digit"),
+        ("a-b", "only a-z, 0-9 and _ are allowed"), ("a\"b", "only a-z, 0-9 and _ are allowed"),
+        ("pg_users", "pg_ is reserved for Postgres"),
+        (String(repeating: "a", count: 64), "at most 63 characters are allowed"),
+        ("ü", "only a-z, 0-9 and _ are allowed"),
+    ])
+    func aSchemaNameThatNeedsQuotingIsRejectedWithTheRule(name: String, rule: String) {
         let error = #expect(throws: RepositoryError.self) { try SchemaName(name) }
         #expect(error?.code == .invalidConfiguration)
+        #expect(error?.message == "schema \"\(name)\": \(rule)")
     }
 }
 
 extension Parameter {
-    /// What is sent.
+    /// The bytes to send.
     fileprivate var bytes: [UInt8] {
         var bytes: [UInt8] = []
         self.write(to: &bytes)

@@ -6,7 +6,7 @@ import Testing
 @testable import EventBusPostgres
 
 @Suite struct IOThreadTests {
-    @Test func aTaskThatPrefersTheThreadRunsOnItWhileItRuns() async throws {
+    @Test func tasksThatPreferTheThreadRunOnItWhileItRuns() async throws {
         let thread = try IOThread()
         let isCurrent: @Sendable () async -> Bool = {
             await Task.yield()
@@ -21,7 +21,7 @@ import Testing
         #expect(await Task(executorPreference: thread) { await isCurrent() }.value == false)
     }
 
-    @Test func tasksThatAreUnderWayWhenItStopsGoOnElsewhere() async throws {
+    @Test func tasksContinueElsewhereWhenTheThreadStops() async throws {
         let thread = try IOThread()
         try thread.start()
         let (gate, opening) = AsyncStream.makeStream(of: Void.self)

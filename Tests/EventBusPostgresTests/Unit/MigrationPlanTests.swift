@@ -15,17 +15,17 @@ import Testing
         migrations.map { MigrationPlan.Applied(version: $0.version, checksum: MigrationPlan.checksum($0)) }
     }
 
-    @Test func whatIsMissingIsPendingInOrderOfVersion() throws {
+    @Test func missingMigrationsArePendingInOrder() throws {
         let plan = try MigrationPlan(known: [Self.third, Self.first, Self.second], applied: self.applied(Self.first))
         #expect(plan.pending == [Self.second, Self.third])
     }
 
-    @Test func aNewerReleasesMigrationsAreLeftAlone() throws {
+    @Test func migrationsOfANewerReleaseAreIgnored() throws {
         let applied = self.applied(Self.first, Self.second)
         #expect(try MigrationPlan(known: [Self.first], applied: applied).pending.isEmpty)
     }
 
-    @Test func theChecksumIsThatOfTheText() {
+    @Test func theChecksumIsTheHashOfTheSQL() {
         #expect(
             MigrationPlan.checksum(Migration(1, "", sql: "abc"))
                 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -43,7 +43,7 @@ import Testing
         ([first, first], [], "twice"),
         ([Migration(0, "zero", sql: "")], [], "positive"),
     ])
-    func aHistoryThatDoesNotFitIsRefused(known: [Migration], applied: [MigrationPlan.Applied], text: String) {
+    func aHistoryThatDoesNotMatchIsRejected(known: [Migration], applied: [MigrationPlan.Applied], text: String) {
         let error = #expect(throws: RepositoryError.self) { try MigrationPlan(known: known, applied: applied) }
         #expect(error?.code == .migration)
         #expect(error?.message.contains(text) == true)

@@ -6,15 +6,15 @@ import Testing
 @testable import EventBusPostgres
 
 @Suite struct PipelineTests {
-    private static let success = WireResult.success(
+    private static let success = LibpqResult.success(
         StatementResult(command: "INSERT", affected: 1, rows: Rows(columnCount: 0))
     )
-    private static let failure = WireResult.failure(ServerFailure(state: .uniqueViolation))
+    private static let failure = LibpqResult.failure(ServerFailure(state: .uniqueViolation))
 
     private var pipeline = Pipeline()
 
-    /// What the actions come to, as text, to compare them at a glance.
-    private mutating func receive(_ results: WireResult?...) -> [String] {
+    /// The actions as text, so that they are easy to compare.
+    private mutating func receive(_ results: LibpqResult?...) -> [String] {
         results.map { result in
             switch self.pipeline.receive(result.map { .result($0) } ?? .end) {
             case .none: "none"
@@ -35,7 +35,7 @@ import Testing
         #expect(self.pipeline.isEmpty)
     }
 
-    @Test mutating func anErrorSkipsTheRestOfItsSegmentAndUnmarksWhatWasNotPrepared() {
+    @Test mutating func anErrorSkipsTheRestOfItsSegmentAndForgetsUnpreparedStatements() {
         self.pipeline.enqueue([.execute, .execute, .prepare(name: "s1"), .execute, .sync], as: 1)
         self.pipeline.enqueue([.execute, .sync], as: 2)
         let first = self.receive(Self.success, nil, Self.failure, nil, .aborted, nil, .aborted, nil, .sync)
@@ -43,7 +43,7 @@ import Testing
         #expect(self.receive(Self.success, nil, .sync) == ["none", "none", "completed 2: 1"])
     }
 
-    @Test mutating func aPrepareThatFailsIsUnmarkedAndBlamedOnItsStatement() {
+    @Test mutating func aFailedPrepareIsForgottenAndReportedForItsStatement() {
         self.pipeline.enqueue([.execute, .prepare(name: "s1"), .execute, .sync], as: 1)
         let actions = self.receive(Self.success, nil, Self.failure, nil, .aborted, nil, .sync)
         #expect(actions == ["none", "none", "forget s1", "none", "none", "none", "failed 1: 23505 at 1"])
@@ -55,13 +55,13 @@ import Testing
         #expect(actions.last == "failed 1: 23505 at 2")
     }
 
-    @Test mutating func aNullThatEndsNothingIsBorneOnceAndThenPoisons() {
+    @Test mutating func oneStrayNullIsAcceptedASecondOnePoisons() {
         self.pipeline.enqueue([.execute, .sync], as: 1)
         #expect(self.receive(nil, nil) == ["wait", "poison"])
     }
 
-    @Test(arguments: [WireResult.sync, .unexpected])
-    mutating func whatWasNotAskedForPoisons(result: WireResult) {
+    @Test(arguments: [LibpqResult.sync, .unexpected])
+    mutating func anUnexpectedResultPoisons(result: LibpqResult) {
         self.pipeline.enqueue([.execute, .sync], as: 1)
         #expect(self.receive(result) == ["poison"])
     }
@@ -71,18 +71,18 @@ import Testing
         #expect(self.receive(Self.success, Self.success) == ["none", "poison"])
     }
 
-    @Test mutating func aResultForNobodyPoisonsUnlessItIsAFarewell() {
+    @Test mutating func anUnexpectedResultPoisonsUnlessItIsAnError() {
         #expect(self.receive(Self.failure, Self.success) == ["none", "poison"])
     }
 
-    @Test mutating func whenTheConnectionGoesEachSegmentLearnsWhatIsKnown() {
+    @Test mutating func aLostConnectionEndsEachSegmentWithItsError() {
         self.pipeline.enqueue([.execute, .execute, .sync], as: 1)
         self.pipeline.enqueue([.execute, .sync], as: 2)
         _ = self.receive(Self.success, nil, Self.failure)
         let outcomes = self.pipeline.failAll()
         #expect(outcomes.map(\.0) == [1, 2])
         guard case .lost(let first) = outcomes[0].1, case .lost(let second) = outcomes[1].1 else {
-            Issue.record("lost was expected")
+            Issue.record("both outcomes should be lost")
             return
         }
         #expect(first?.state == .uniqueViolation)

@@ -28,7 +28,7 @@ import Testing
         #expect(self.request(.shared) == [.deliver(1, 0), .open(1)])
         #expect(self.request(.shared) == [.deliver(2, 0)])
         self.opened(1)
-        // The one with less to do is preferred.
+        // The less busy connection is preferred.
         #expect(self.request(.shared) == [.deliver(3, 1)])
     }
 
@@ -51,7 +51,7 @@ import Testing
         #expect(self.pool.opened(1, now: self.start) == [.deliver(1, 1)])
     }
 
-    @Test mutating func whoWaitsTooLongIsRefused() {
+    @Test mutating func aRequestThatWaitsTooLongFails() {
         _ = self.request(.exclusive)
         self.opened(0)
         _ = self.request(.exclusive)
@@ -62,14 +62,14 @@ import Testing
         #expect(self.pool.tick(now: self.start + .seconds(6)) == [.fail(2, .waitTimedOut)])
     }
 
-    @Test mutating func whoIsCancelledWhileWaitingIsRefusedOnce() {
+    @Test mutating func aCancelledRequestFailsOnce() {
         _ = self.request(.shared)
         #expect(self.pool.cancel(0) == [.fail(0, .cancelled)])
         #expect(self.pool.cancel(0) == [])
         #expect(self.pool.opened(0, now: self.start) == [])
     }
 
-    @Test mutating func whenTheServerIsAwayCallersFailAtOnceAndTriesGetRarer() {
+    @Test mutating func duringAnOutageCallersFailAtOnceAndRetriesBackOff() {
         _ = self.request(.shared)
         #expect(self.pool.closed(0, now: self.start, jitter: 1) == [.fail(0, .unavailable)])
         #expect(self.pool.isDown)
@@ -82,7 +82,7 @@ import Testing
             now = deadline
             #expect(self.pool.tick(now: now) == [.open(id)])
             #expect(self.pool.tick(now: now) == [])
-            // Also while it is being tried nobody waits for it.
+            // Callers do not wait for an attempt to connect either.
             #expect(self.pool.request(.shared, now: now).1.count == 1)
             #expect(self.pool.closed(id, now: now, jitter: 1) == [])
         }
@@ -94,13 +94,13 @@ import Testing
         #expect(self.pool.request(.shared, now: deadline).1.count == 1)
     }
 
-    @Test mutating func jitterTakesUpToHalfOfAPauseAway() {
+    @Test mutating func jitterShortensAPauseByUpToHalf() {
         _ = self.request(.shared)
         _ = self.pool.closed(0, now: self.start, jitter: 0)
         #expect(self.pool.deadline == self.start + .milliseconds(50))
     }
 
-    @Test mutating func aServerThatTakesNoMoreSessionsServesOverThoseThereAre() {
+    @Test mutating func aServerThatAcceptsNoMoreSessionsServesOnTheExistingOnes() {
         _ = self.request(.exclusive)
         self.opened(0)
         #expect(self.request(.exclusive) == [.open(1)])
@@ -119,7 +119,7 @@ import Testing
         #expect(self.pool.isUp)
     }
 
-    @Test mutating func shutdownWaitsForWhatIsLentAndRefusesTheRest() {
+    @Test mutating func shutdownWaitsForLeasedConnectionsAndRejectsRequests() {
         _ = self.request(.exclusive)
         self.opened(0)
         _ = self.request(.exclusive)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBusPersistence
 import Testing
 
 @testable import EventBusPostgres
@@ -25,7 +26,7 @@ import Testing
         #expect(configuration.password == nil)
     }
 
-    @Test func aSocketDirectoryTakesTheHostsPlace() throws {
+    @Test func aSocketDirectoryReplacesTheHost() throws {
         let configuration = try PostgresConfiguration(url: "postgres://user@/app?host=/run/postgresql")
         #expect(configuration.host == "/run/postgresql")
     }
@@ -50,13 +51,15 @@ import Testing
         ("postgres://user:secret%FF@db/app", .invalidPart, "password"),
         ("postgres://us%zzer:secret@db/app", .invalidPart, "user"),
         ("postgres://user:secret@db/app#part", .invalidPart, "fragment"),
-        ("postgres://user:secret@db/app?sslmode", .invalidPart, "query"),
+        ("postgres://user:secret@db/app?sslmode", .invalidPart, "sslmode"),
         ("postgres://user:secret@db/app?sslmode=on", .invalidPart, "sslmode"),
         ("postgres://user:secret@db/app?sslmode=require&sslmode=require", .repeatedParameter, "sslmode"),
         ("postgres://user:secret@db/app?connect_timeout=0", .invalidPart, "connect_timeout"),
         ("postgres://user:secret@db/app?password=secret", .unknownParameter, "password"),
+        ("postgres://user:secret@db/app?Se-secret=1", .unknownParameter, "query"),
+        ("postgres://user:secret@db/app?secret", .unknownParameter, "query"),
     ])
-    func aWrongURLNamesThePartAndNeverThePassword(
+    func anInvalidURLNamesThePartAndNeverThePassword(
         url: String,
         code: PostgresConfigurationError.Code,
         part: String
@@ -67,7 +70,25 @@ import Testing
         #expect(error.map { "\($0)".contains("secret") } == false)
     }
 
-    @Test func noTextOfAConfigurationShowsThePassword() throws {
+    @Test func anInvalidPartIsReportedWithItsRule() {
+        let error = #expect(throws: PostgresConfigurationError.self) {
+            try PostgresConfiguration(url: "postgres://user@db:0/app")
+        }
+        #expect(error?.description == "Postgres URL: port: must be a number from 1 to 65535")
+    }
+
+    @Test func aLimitThatIsNotPositiveIsRejected() throws {
+        var configuration = try PostgresConfiguration(url: "postgres://user@db/app")
+        configuration.maximumConnections = 0
+        let noConnections = #expect(throws: RepositoryError.self) { try PostgresStore(configuration, schema: "app") }
+        #expect(noConnections?.description == "invalidConfiguration: maximumConnections is 0, must be at least 1")
+        configuration.maximumConnections = 1
+        configuration.lockTimeout = .zero
+        let noTime = #expect(throws: RepositoryError.self) { try PostgresStore(configuration, schema: "app") }
+        #expect(noTime?.message == "lockTimeout is 0.0 seconds, must be at least 1 ms")
+    }
+
+    @Test func noDescriptionOfAConfigurationContainsThePassword() throws {
         let configuration = try PostgresConfiguration(url: "postgres://user:secret@db/app")
         var dumped = ""
         dump(configuration, to: &dumped)

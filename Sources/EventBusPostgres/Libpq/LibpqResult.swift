@@ -11,19 +11,19 @@ import Musl
 import Glibc
 #endif
 
-/// One answer of the server, read and freed.
-enum WireResult: Sendable {
+/// A result of libpq, copied into Swift values.
+enum LibpqResult: Sendable {
     case success(StatementResult)
     case failure(ServerFailure)
-    /// Skipped, since an earlier statement of the segment failed.
+    /// The server skipped the statement because an earlier one of the segment failed.
     case aborted
     case sync
-    /// Something that nobody asked for, such as COPY.
+    /// A result that no statement of this package has, such as that of COPY.
     case unexpected
 }
 
-extension WireResult {
-    /// Reads a result; it stays the caller's to free.
+extension LibpqResult {
+    /// Copies a result, which the caller has to free.
     init(reading result: OpaquePointer) {
         switch PQresultStatus(result) {
         case PGRES_TUPLES_OK: self = .success(Self.statementResult(result, rows: Self.rows(result)))
@@ -37,7 +37,7 @@ extension WireResult {
     }
 
     private static func statementResult(_ result: OpaquePointer, rows: Rows) -> StatementResult {
-        // The tag's first word; what follows it are numbers.
+        // The tag's first word; numbers follow it.
         let tag = UnsafeBufferPointer(start: PQcmdStatus(result), count: strcspn(PQcmdStatus(result), " "))
         return StatementResult(
             command: tag.withMemoryRebound(to: UInt8.self) { String(decoding: $0, as: UTF8.self) },
@@ -71,15 +71,16 @@ extension WireResult {
 
     private static func serverFailure(_ result: OpaquePointer) -> ServerFailure {
         ServerFailure(
-            // Without a code it is libpq's own message: the connection is in trouble.
+            // Errors without a SQLSTATE come from libpq itself and concern the connection.
             state: SQLState(Self.field("C", of: result) ?? "08006"),
             constraint: Self.field("n", of: result),
             table: Self.field("t", of: result),
+            column: Self.field("c", of: result),
             message: Self.field("M", of: result) ?? String(cString: PQresultErrorMessage(result))
         )
     }
 
-    /// libpq names the fields by letters (postgres_ext.h); Swift doesn't import those macros.
+    /// libpq identifies fields by letters (postgres_ext.h), in macros that Swift does not import.
     private static func field(_ letter: Unicode.Scalar, of result: OpaquePointer) -> String? {
         PQresultErrorField(result, Int32(letter.value)).map { String(cString: $0) }
     }

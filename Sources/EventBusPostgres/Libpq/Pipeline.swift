@@ -3,12 +3,11 @@
 
 import DequeModule
 
-/// Which answers are still to come, in order: libpq doesn't say which statement a result belongs to.
+/// The answers that a connection still expects, in order: libpq does not report which statement a result belongs to.
 ///
-/// Without I/O.
-///
-/// Per statement come a result and a NULL; per Sync one result without a NULL. After an error everything up to the Sync
-/// comes as aborted (PostgreSQL 15 manual, 34.5). A script (no pipeline) has any number of results, then a NULL.
+/// A pure state machine. Each statement has one result and then a NULL; each Sync has one result and no NULL. After an
+/// error all statements up to the Sync are reported as aborted (PostgreSQL 15 manual, 34.5). A script, which is sent
+/// outside of pipeline mode, has any number of results and then a NULL.
 struct Pipeline: Sendable {
     typealias SegmentID = Int
 
@@ -20,19 +19,19 @@ struct Pipeline: Sendable {
     }
 
     enum Event: Sendable {
-        case result(WireResult)
-        /// PQgetResult gave NULL.
+        case result(LibpqResult)
+        /// `PQgetResult` has returned NULL.
         case end
     }
 
     enum Action: Sendable {
         case none
-        /// The prepared statement isn't there: forget its name.
+        /// The statement has not been prepared: its name must be forgotten.
         case forget(name: String)
         case complete(SegmentID, SegmentOutcome)
-        /// Nothing to be read until more arrives.
+        /// Nothing can be read until more data arrives.
         case wait
-        /// What came makes no sense; the connection can't be used any longer.
+        /// The answer is not a valid one; the connection cannot be used any longer.
         case poison
     }
 
@@ -48,12 +47,12 @@ struct Pipeline: Sendable {
     private var isHeadAnswered = false
     private var strayEnds = 0
 
-    /// Nothing is awaited.
+    /// Whether no answer is due.
     var isEmpty: Bool { self.entries.isEmpty }
-    /// Segments that are under way.
-    var count: Int { self.segments.count }
 
-    /// Notes what has been sent: the entries of one segment; it ends with a Sync or is one script.
+    /// Records the entries of a segment that has been sent.
+    ///
+    /// It ends with a Sync or is one script.
     mutating func enqueue(_ entries: [Entry], as id: SegmentID) {
         self.entries.append(contentsOf: entries)
         self.segments.append(Segment(id: id))
@@ -61,7 +60,8 @@ struct Pipeline: Sendable {
 
     mutating func receive(_ event: Event) -> Action {
         guard let head = self.entries.first else {
-            if case .result(.failure) = event { return .none }  // a farewell such as 57P01; the broken socket follows
+            // Before it closes the socket the server may send an error, such as 57P01 at shutdown.
+            if case .result(.failure) = event { return .none }
             return .poison
         }
         switch event {
@@ -72,17 +72,18 @@ struct Pipeline: Sendable {
         }
     }
 
-    /// The connection is gone: everybody gets what is known.
+    /// Ends all segments because the connection is lost, each with the error that the server has reported for it, if
+    /// any.
     mutating func failAll() -> [(SegmentID, SegmentOutcome)] {
         defer { self = Pipeline() }
         return self.segments.map { ($0.id, .lost($0.failure?.0)) }
     }
 
-    private mutating func receive(_ result: WireResult, for head: Entry) -> Action {
+    private mutating func receive(_ result: LibpqResult, for head: Entry) -> Action {
         switch (result, head) {
         case (.sync, .sync): return self.complete()
         case (.failure(let failure), .sync):
-            // The implicit commit failed; the Sync itself is still to come.
+            // The implicit commit has failed. The result of the Sync itself follows.
             self.note(failure)
             return .none
         case (.success(let success), .script):
@@ -118,7 +119,8 @@ struct Pipeline: Sendable {
             if case .execute = head { self.segments[0].executed += 1 }
             return .none
         }
-        // One NULL too many follows an error that came outside of a statement. Two of them would go on for ever.
+        // An error outside of a statement is followed by one additional NULL. If there are two, PQgetResult would
+        // return NULL indefinitely.
         self.strayEnds += 1
         return self.strayEnds > 1 ? .poison : .wait
     }

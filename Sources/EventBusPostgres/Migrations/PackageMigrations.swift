@@ -3,10 +3,10 @@
 
 import EventBusPersistence
 
-/// The tables of the package itself.
+/// The migrations for the tables of this package.
 ///
-/// As with any migrations: never change one, add one.
-enum OwnMigrations {
+/// As with all migrations, an existing one must never be changed.
+enum PackageMigrations {
     static let all: [Migration] = [
         Migration(
             1,

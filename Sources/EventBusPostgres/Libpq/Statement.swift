@@ -3,7 +3,7 @@
 
 /// SQL text that each connection prepares once; it should be a constant.
 ///
-/// It is looked up for every statement that is sent, so its hash is made only once.
+/// The hash is computed once and stored, as the text is looked up for each statement that is sent.
 struct SQL: Sendable, Hashable {
     let text: String
     private let hash: Int
@@ -18,7 +18,7 @@ struct SQL: Sendable, Hashable {
     func hash(into hasher: inout Hasher) { hasher.combine(self.hash) }
 }
 
-/// One SQL statement with its values.
+/// A SQL statement with its parameters.
 struct Statement: Sendable {
     let sql: SQL
     let parameters: [Parameter]
@@ -31,25 +31,25 @@ struct Statement: Sendable {
     init(_ text: String) { self.init(SQL(text)) }
 }
 
-/// What a statement gave.
+/// The result of a statement.
 struct StatementResult: Sendable {
     /// The command tag without its count, such as `INSERT` or `COMMIT`.
     let command: String
-    /// Rows that the command touched.
+    /// The number of rows that the command has changed or returned.
     let affected: Int
-    /// Rows that it returned.
+    /// The rows that it has returned.
     let rows: Rows
 }
 
-/// How a segment – the statements up to one Sync – ended.
+/// The outcome of a segment, which is a number of statements and the Sync that ends them.
 enum SegmentOutcome: Sendable {
-    /// Nothing of it can have taken effect: the connection was gone before the Sync.
+    /// Nothing can have taken effect: the connection was lost before the Sync was sent.
     case notSent
-    /// The server answered all of it.
+    /// The server has answered all statements.
     case completed([StatementResult])
-    /// A statement failed; those after it were not run. The index is that of the statement, or their number when the
-    /// implicit commit failed.
+    /// A statement has failed, and those after it have not been run. `at` is its index, or the number of statements if
+    /// the implicit commit has failed.
     case failed(ServerFailure, at: Int)
-    /// The connection broke before the Sync was answered. The failure is what the server said last, if it did.
+    /// The connection was lost before the Sync was answered. The failure is the last one that the server has reported.
     case lost(ServerFailure?)
 }

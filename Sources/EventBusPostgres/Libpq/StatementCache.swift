@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// Which statements a connection has prepared, and under which names.
+/// The statements that a connection has prepared, with their names.
 struct StatementCache: Sendable {
     private var names: [SQL: String] = [:]
     private var counter = 0
 
-    /// The name under which the text is prepared, or nil.
+    /// The name of the prepared statement, or `nil`.
     func name(of sql: SQL) -> String? { self.names[sql] }
 
-    /// A fresh name; names aren't used twice, so a stale statement on the server is never mistaken for the new one.
+    /// Adds a statement and returns its name.
+    ///
+    /// Names are not reused, so that an outdated statement of the server is never executed instead of the new one.
     mutating func add(_ sql: SQL) -> String {
         self.counter += 1
         let name = "s\(self.counter)"

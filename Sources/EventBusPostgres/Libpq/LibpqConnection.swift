@@ -11,26 +11,28 @@ import Musl
 import Glibc
 #endif
 
-/// A libpq connection and nothing else; freed with its last owner.
+/// A connection of libpq, which is closed when this value is destroyed.
 ///
-/// One thread at a time (PostgreSQL 15 manual, 34.20).
-struct Wire: ~Copyable {
+/// It may be used by one thread at a time (PostgreSQL 15 manual, 34.20).
+struct LibpqConnection: ~Copyable {
     /// What `PQconnectPoll` waits for.
     enum Progress: Sendable {
         case reading, writing, connected, failed
     }
 
     private let connection: OpaquePointer
-    /// The values that are being sent, kept for the next statement.
+    /// Buffers for the parameters of a statement, reused by the next one.
     private var values: [UInt8] = []
-    private var starts: [Int?] = []
+    private var offsets: [Int?] = []
     private var lengths: [Int32] = []
     private var formats: [Int32] = []
 
-    /// A buffer that a large value has grown beyond this is not kept.
+    /// Buffers that a large value has grown beyond this capacity are not reused.
     private static let keptCapacity = 65_536
 
-    /// Begins to connect; the parameters should hold a numeric address, or libpq resolves the name here and now.
+    /// Starts connecting.
+    ///
+    /// Without a numeric address in the parameters, libpq blocks while it resolves the host name.
     init?(parameters: [(String, String)]) {
         let keywords = parameters.map { strdup($0.0) }
         let values = parameters.map { strdup($0.1) }
@@ -44,17 +46,17 @@ struct Wire: ~Copyable {
         }
         guard let started else { return nil }
         self.connection = started
-        // libpq would print notices on stderr.
+        // By default libpq prints notices to stderr.
         _ = PQsetNoticeReceiver(started, { _, _ in }, nil)
     }
 
     deinit { PQfinish(self.connection) }
 
     var isBad: Bool { PQstatus(self.connection) == CONNECTION_BAD }
-    /// May change while it connects.
+    /// May change until the connection is open.
     var descriptor: Int32 { PQsocket(self.connection) }
     var usesTLS: Bool { PQsslInUse(self.connection) == 1 }
-    /// May hold names of hosts and roles; never a password.
+    /// May contain names of hosts and roles, but no password.
     var errorMessage: String { String(cString: PQerrorMessage(self.connection)) }
 
     mutating func connect() -> Progress {
@@ -68,30 +70,60 @@ struct Wire: ~Copyable {
 
     mutating func enterNonBlocking(pipeline: Bool) -> Bool {
         guard PQsetnonblocking(self.connection, 1) == 0 else { return false }
-        // Otherwise the connection's error text could hold values of rows, and it is logged when the connection is lost.
+        // The error text of a lost connection is logged. By default it could contain values of rows.
         _ = PQsetErrorVerbosity(self.connection, PQERRORS_SQLSTATE)
         return pipeline ? PQenterPipelineMode(self.connection) == 1 : true
     }
 
-    mutating func prepare(_ statement: Statement, as name: String) -> Bool {
+    /// Sends statements, preparing those that are not in the cache.
+    ///
+    /// A Sync has to follow.
+    ///
+    /// - Returns: the answers to expect, including that of the Sync, and the size in bytes; `nil` if a statement could not
+    ///   be sent.
+    mutating func send(
+        _ statements: [Statement],
+        preparing cache: inout StatementCache
+    ) -> (entries: [Pipeline.Entry], size: Int)? {
+        var entries: [Pipeline.Entry] = []
+        entries.reserveCapacity(statements.count + 1)
+        var size = 0
+        for statement in statements {
+            var name = cache.name(of: statement.sql)
+            if name == nil {
+                let newName = cache.add(statement.sql)
+                guard self.prepare(statement, as: newName) else { return nil }
+                entries.append(.prepare(name: newName))
+                size += statement.sql.text.utf8.count
+                name = newName
+            }
+            guard let name, let length = self.execute(name, statement.parameters) else { return nil }
+            entries.append(.execute)
+            size += length
+        }
+        entries.append(.sync)
+        return (entries, size)
+    }
+
+    private mutating func prepare(_ statement: Statement, as name: String) -> Bool {
         let types = statement.parameters.map { $0.type.oid }
         return PQsendPrepare(self.connection, name, statement.sql.text, Int32(types.count), types) == 1
     }
 
-    /// How many bytes its values take; nil when it could not be sent.
-    mutating func execute(_ name: String, _ parameters: [Parameter]) -> Int? {
+    /// Returns the size of the parameters in bytes, or `nil` if the statement could not be sent.
+    private mutating func execute(_ name: String, _ parameters: [Parameter]) -> Int? {
         self.write(parameters)
-        // libpq copies the values at once, so they only have to stay where they are for the length of this call; one
-        // flat buffer is the way to promise that for any number of them.
+        // The pointers to the parameters must stay valid during the call, in which libpq copies the values. One flat
+        // buffer guarantees that for any number of parameters.
         let isSent = self.values.withUnsafeBytes { buffer in
-            let places = self.starts.map { start in
-                start.map { buffer.baseAddress?.advanced(by: $0).assumingMemoryBound(to: CChar.self) } ?? nil
+            let pointers = self.offsets.map { offset in
+                offset.map { buffer.baseAddress?.advanced(by: $0).assumingMemoryBound(to: CChar.self) } ?? nil
             }
             return PQsendQueryPrepared(
                 self.connection,
                 name,
                 Int32(parameters.count),
-                places,
+                pointers,
                 self.lengths,
                 self.formats,
                 1
@@ -102,38 +134,38 @@ struct Wire: ~Copyable {
 
     private mutating func write(_ parameters: [Parameter]) {
         self.values.removeAll(keepingCapacity: self.values.capacity <= Self.keptCapacity)
-        self.starts.removeAll(keepingCapacity: true)
+        self.offsets.removeAll(keepingCapacity: true)
         self.lengths.removeAll(keepingCapacity: true)
         for parameter in parameters {
-            let start = self.values.count
+            let offset = self.values.count
             parameter.write(to: &self.values)
-            self.starts.append(parameter.isNull ? nil : start)
-            self.lengths.append(Int32(self.values.count - start))
+            self.offsets.append(parameter.isNull ? nil : offset)
+            self.lengths.append(Int32(self.values.count - offset))
         }
-        // All in binary.
+        // All parameters use the binary format.
         while self.formats.count < parameters.count { self.formats.append(1) }
-        // An empty buffer has no address, and a value without one would be NULL.
+        // libpq takes a null pointer for NULL, and an empty buffer has no base address.
         self.values.append(0)
     }
 
-    /// Sends Sync, and in libpq 15 everything before it.
+    /// Sends a Sync; libpq 15 also sends everything before it.
     mutating func sync() -> Bool { PQpipelineSync(self.connection) == 1 }
 
-    /// Sends SQL text of any number of commands; not in pipeline mode.
+    /// Sends SQL text with any number of commands; not allowed in pipeline mode.
     mutating func sendScript(_ sql: String) -> Bool { PQsendQuery(self.connection, sql) == 1 }
 
-    /// Whether something is left to be sent.
+    /// Returns whether data is left to be sent.
     ///
-    /// A broken connection shows when it is read.
+    /// A broken connection is detected when it is read.
     mutating func flush() -> Bool { PQflush(self.connection) == 1 }
 
     mutating func consumeInput() -> Bool { PQconsumeInput(self.connection) == 1 }
 
-    /// Looks whether a session on which nothing is due has been ended by the server.
+    /// Returns whether the server has ended a session in which no answer is due.
     mutating func hasEnded() -> Bool {
         var readable = pollfd(fd: self.descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&readable, 1, 0) != 0 else { return false }
-        // The server's farewell is read first; the end of the stream shows after it.
+        // The first read gets the server's last message, the second one the end of the stream.
         guard self.consumeInput() else { return true }
         _ = self.isBusy
         return !self.consumeInput() || self.isBad
@@ -142,10 +174,10 @@ struct Wire: ~Copyable {
     /// Whether `nextResult` would block.
     var isBusy: Bool { PQisBusy(self.connection) == 1 }
 
-    /// nil ends the results of one command.
-    mutating func nextResult() -> WireResult? {
+    /// The next result, or `nil` at the end of a command's results.
+    mutating func nextResult() -> LibpqResult? {
         guard let result = PQgetResult(self.connection) else { return nil }
         defer { PQclear(result) }
-        return WireResult(reading: result)
+        return LibpqResult(reading: result)
     }
 }

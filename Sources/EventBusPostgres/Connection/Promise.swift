@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+
+/// A value that arrives later, and the task that waits for it.
+final class Promise<Value: Sendable>: Sendable {
+    private let list = WaitList<Value?, Void, Value?>(nil)
+
+    /// The value, if it has arrived.
+    var value: Value? { self.list.withLock { $0 } }
+
+    /// Delivers the value; only the first one counts.
+    func fulfill(_ value: Value) {
+        self.list.change { current, waiters in
+            guard case .none = current else { return }
+            current = value
+            waiters.resumeAll(returning: value)
+        }
+    }
+
+    /// Waits for the value; `nil` if the task is cancelled first.
+    func wait() async -> Value? {
+        await self.list.wait(orWhenCancelled: nil) { value, _ in value.map { .answer($0) } ?? .wait(()) }
+    }
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBusPostgres
+import Testing
+
+@Suite struct TrapTests {
+    @Test func aSecondRunOfAStoreTraps() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            let configuration = try PostgresConfiguration(url: "postgres://nobody@127.0.0.1:1/none")
+            let store = try PostgresStore(configuration, schema: "twice")
+            async let first: Void = store.run()
+            async let second: Void = store.run()
+            _ = try await (first, second)
+        }
+        let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        #expect(text.contains("this Postgres store runs already or has run; create another one"))
+    }
+}
