@@ -47,25 +47,11 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
 /// An error that the server has reported (PostgreSQL 15 manual, 55.8).
 struct ServerFailure: Error, Sendable, Hashable, CustomStringConvertible {
     let state: SQLState
-    let constraint: String?
-    let table: String?
-    let column: String?
+    var constraint: String?
+    var table: String?
+    var column: String?
     /// The primary message, which may contain stored values.
-    let message: String
-
-    init(
-        state: SQLState,
-        constraint: String? = nil,
-        table: String? = nil,
-        column: String? = nil,
-        message: String = ""
-    ) {
-        self.state = state
-        self.constraint = constraint
-        self.table = table
-        self.column = column
-        self.message = message
-    }
+    var message = ""
 
     /// What about the schema is wrong, if the server has reported it.
     ///
