@@ -17,7 +17,7 @@ void fail(const char *format, ...) {
     vfprintf(stderr, format, values);
     va_end(values);
     fputc('\n', stderr);
-    // Not exit: another thread may be in the middle of anything.
+    // Not exit(), because other threads may still be running.
     _Exit(1);
 }
 
@@ -92,7 +92,7 @@ static int ascending(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-/// The smallest value that is not exceeded by this share of the values (nearest rank).
+/// The percentile for this share of the values, by nearest rank.
 static double percentile(const double *sorted, size_t count, size_t percent) {
     size_t rank = (count * percent + 99) / 100;
     return sorted[rank > 0 ? rank - 1 : 0];
@@ -101,7 +101,7 @@ static double percentile(const double *sorted, size_t count, size_t percent) {
 void measurement_print(const Measurement *measurement, long operations, double *latencies, size_t latency_count) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    // Linux counts in KiB, macOS in bytes.
+    // In KiB on Linux, in bytes on macOS.
 #ifdef __APPLE__
     long long peak = usage.ru_maxrss;
 #else
@@ -136,7 +136,7 @@ Id id_next(IdSource *source) {
         source->milliseconds = milliseconds;
         source->counter = 0;
     } else if (++source->counter > 0xFFF) {
-        // The counter is used up: borrow from the next millisecond.
+        // The counter is exhausted: use the next millisecond.
         source->milliseconds++;
         source->counter = 0;
     }

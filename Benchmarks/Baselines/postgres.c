@@ -4,8 +4,8 @@
 //   postgres register --connections 8 --tasks 32 --seconds 3
 //   postgres select --connections 4 --tasks 64 --seconds 3
 //
-// The server is that of DATABASE_URL; tables are in a schema of their own, `bench_c`, which is dropped in the end. Each
-// prints one line of JSON, or says on stderr what did not hold and ends with 1.
+// Uses the server at DATABASE_URL and its own schema, `bench_c`, which is dropped at the end. Prints one line of JSON, or
+// reports what is wrong on stderr and exits with 1.
 
 #include "postgres.h"
 

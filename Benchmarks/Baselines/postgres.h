@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 //
-// What the subcommands of postgres share: sessions, and a loop that keeps pipelines full.
+// Shared by the subcommands of postgres: sessions, and a loop that keeps pipelines full.
 
 #ifndef POSTGRES_H
 #define POSTGRES_H
@@ -19,16 +19,16 @@ enum {
 void register_main(int count, char **values);
 void select_main(int count, char **values);
 
-/// Connects to DATABASE_URL with the settings that the bus gives its sessions.
+/// Connects to DATABASE_URL with the session settings of the bus.
 PGconn *session_open(void);
-/// Runs commands of which none returns anything that matters.
+/// Runs commands and ignores their results.
 void session_run(PGconn *session, const char *sql);
 /// Runs a query that returns one number.
 long session_number(PGconn *session, const char *sql);
 void session_prepare(PGconn *session, const char *name, const char *sql, int count, const Oid *types);
-/// Drops the schema of the baselines with all that is in it.
+/// Drops the schema of the baselines with everything in it.
 void schema_drop(PGconn *session);
-/// Makes it anew: the tables and indexes of the domain module and of the outbox.
+/// Recreates the schema with the tables and indexes of the domain module and the outbox.
 void schema_create(PGconn *session);
 
 // --- Parameters in Postgres' binary format
@@ -44,27 +44,27 @@ typedef struct {
 } Parameters;
 
 void parameters_reset(Parameters *parameters);
-/// A value of NULL is SQL's NULL.
+/// A NULL pointer stands for NULL in SQL.
 void parameter_add(Parameters *parameters, const void *value, size_t length);
 void put_number(char *bytes, uint64_t number, int length);
-/// Sends a prepared statement; results come in binary.
+/// Sends a prepared statement with binary results.
 void parameters_send(const Parameters *parameters, PGconn *session, const char *name);
 
 // --- Pipelines
 
-/// One connection. A segment is what ends with one Sync: a fixed number of statements that succeed or fail together.
+/// One connection. A segment is a fixed number of statements that end with one Sync and succeed or fail together.
 typedef struct Pipeline Pipeline;
 
 struct Pipeline {
     PGconn *session;
-    /// How many segments are kept under way, and of how many statements each is made.
+    /// How many segments are kept in flight, and how many statements each contains.
     int depth;
     int statements;
     /// Sends the statements of one segment, without the Sync.
     void (*send)(Pipeline *pipeline);
-    /// Ends the program when a result is not what it should be.
+    /// Ends the program if a result is unexpected.
     void (*check)(Pipeline *pipeline, int statement, const PGresult *result);
-    /// Belongs to `send` and `check`.
+    /// The context of `send` and `check`.
     void *context;
 
     int under_way;
@@ -73,10 +73,10 @@ struct Pipeline {
     long completed;
 };
 
-/// Keeps the pipelines full until the time is over and returns when all is answered; sessions are divided among
-/// threads, each of which has one loop.
+/// Keeps the pipelines full until the time is over, then waits for all answers. The sessions are divided among threads, each
+/// of which runs one loop.
 void pipelines_run(Pipeline *pipelines, int count, int threads, double end);
-/// Back to a session that can be used without a pipeline.
+/// Ends the pipeline mode of a session.
 void pipeline_leave(Pipeline *pipeline);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 //
-// Pipelines are filled up whenever a segment is answered. A thread waits for all of its sessions at once.
+// Pipelines are refilled whenever a segment has been answered. A thread waits for all of its sessions at once.
 
 #include "postgres.h"
 
@@ -12,11 +12,11 @@
 
 enum { MOST_PIPELINES = 64, LIMIT_MILLISECONDS = 20000 };
 
-/// Fills the pipeline up; with `is_over` nothing new is sent. Returns whether the socket did not take all bytes.
+/// Refills the pipeline, but sends nothing new if `is_over`. Returns whether the socket did not accept all bytes.
 static bool fill(Pipeline *pipeline, bool is_over) {
     while (!is_over && pipeline->under_way < pipeline->depth) {
         pipeline->send(pipeline);
-        // Sends what is there, too.
+        // Also sends what is buffered.
         if (!PQpipelineSync(pipeline->session)) fail("Sync: %s", PQerrorMessage(pipeline->session));
         pipeline->under_way++;
     }
@@ -25,7 +25,7 @@ static bool fill(Pipeline *pipeline, bool is_over) {
     return rest > 0;
 }
 
-/// Takes all answers that have come: per statement a result and a NULL, per Sync one result.
+/// Processes all answers that have arrived: a result and a NULL per statement, one result per Sync.
 static void receive(Pipeline *pipeline) {
     PGconn *session = pipeline->session;
     if (!PQconsumeInput(session)) fail("the connection: %s", PQerrorMessage(session));
@@ -38,7 +38,7 @@ static void receive(Pipeline *pipeline) {
             continue;
         }
         if (pipeline->position == pipeline->statements) {
-            // Anything else is a commit that has failed.
+            // Anything else is a failed commit.
             if (PQresultStatus(result) != PGRES_PIPELINE_SYNC) fail("Sync: %s", PQresultErrorMessage(result));
             pipeline->position = 0;
             pipeline->under_way--;

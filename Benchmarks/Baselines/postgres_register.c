@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 //
-// register: a user and its event in one implicit transaction – two prepared statements and a Sync. All tasks are
-// spread over the connections; each connection has its share of them in the pipeline.
+// register: inserts a user and its event in one implicit transaction of two prepared statements and a Sync. The tasks are
+// distributed over the connections, each of which has its share of them in the pipeline.
 
 #include "postgres.h"
 
@@ -21,7 +21,7 @@ static const char insert_user[] =
 static const char insert_event[] = "INSERT INTO \"bench_c\".\"eventbus_outbox\" (" OUTBOX_COLUMNS ")"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 
-// In the form of the bus's hasher; hashing itself is not measured.
+// In the format of the bus's hasher; hashing itself is not measured.
 static const char password_hash[] =
     "$scrypt$ln=15,r=8,p=3$c2FsdHNhbHRzYWx0c2FsdA$a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2U";
 
@@ -32,7 +32,7 @@ typedef struct {
     Parameters parameters;
 } Registrations;
 
-/// Microseconds since 2000, where Postgres' clock starts, and the text of the same instant.
+/// A time in microseconds since 2000, the epoch of Postgres, and as text.
 static uint64_t stamp(Registrations *registrations, char *text, size_t length) {
     struct timespec time;
     clock_gettime(CLOCK_REALTIME, &time);
@@ -130,7 +130,7 @@ void register_main(int count, char **values) {
         committed += pipelines[i].completed;
         PQfinish(pipelines[i].session);
     }
-    // An event counts only with its user.
+    // An event counts only together with its user.
     long found = session_number(control,
         "SELECT count(*) FROM users u JOIN eventbus_outbox o ON o.ordering_key = u.id::text");
     if (committed == 0 || found != committed || session_number(control, "SELECT count(*) FROM users") != committed

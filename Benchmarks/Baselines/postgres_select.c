@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 //
-// select: users by their key. Every connection has its share of the tasks in the pipeline, as one batch with one Sync:
-// in libpq 15 each Sync is a write of its own. A read that fails would take its batch with it; reads can be repeated.
-// `--batch 1` gives each read a Sync, `--batch` half the share keeps two batches under way: both are slower.
+// select: selects users by key. Every connection has its share of the tasks in the pipeline, as one batch with one Sync,
+// because each Sync is a separate write in libpq 15. A failed read would also fail its batch, but reads can be repeated.
+// With `--batch 1` each read has a Sync, and with half the share two batches are in flight; both are slower.
 
 #include "postgres.h"
 
@@ -13,15 +13,15 @@ enum { USERS = 10000, COLUMNS = 5 };
 
 typedef struct {
     uint64_t random;
-    /// The keys under way, oldest first.
+    /// The keys in flight, oldest first.
     uint32_t asked[256];
     unsigned next_asked, next_answered;
-    /// What the last answer has said, copied out.
+    /// A copy of the last answer.
     char row[512];
     Parameters parameters;
 } Reads;
 
-/// The key of a user: its number in the last bytes.
+/// The key of a user, with its number in the last bytes.
 static void write_key(char *bytes, uint32_t user) {
     memcpy(bytes, "\x01\x98\xc3\xf0\x7d\x1e\x7a\x52\x80\0\0\0\0\0\0\0", 16);
     put_number(bytes + 12, user, 4);

@@ -61,7 +61,7 @@ void schema_drop(PGconn *session) { session_run(session, "DROP SCHEMA IF EXISTS 
 void schema_create(PGconn *session) {
     schema_drop(session);
     session_run(session, "CREATE SCHEMA bench_c");
-    // As in the migrations of Users and of EventBusPostgres.
+    // The same tables as in the migrations of EventBusUsers and EventBusPostgres.
     session_run(session,
         "CREATE TABLE users ("
         "    id uuid PRIMARY KEY, username text NOT NULL, email text NOT NULL, password_hash text NOT NULL,"

@@ -5,11 +5,10 @@
 //   rabbit fill --queue NAME --properties all|bare --count N      purges the queue, then fills it
 //   rabbit purge --queue NAME
 //   rabbit consume --properties all|bare --count N [--prefetch 500]
-//                                                                 bench.consumed has to hold exactly N messages
+//                                                                 bench.consumed must contain exactly N messages
 //   rabbit latency --rate 1000 --seconds 5
 //
-// The broker is that of RABBITMQ_URL. Each prints one line of JSON, or says on stderr what did not hold and ends with
-// 1.
+// Uses the broker at RABBITMQ_URL. Prints one line of JSON, or reports what is wrong on stderr and exits with 1.
 
 #include "rabbit.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 //
-// The subcommands of rabbit, and what they share about the broker.
+// The subcommands of rabbit, and their shared code for the broker.
 
 #ifndef RABBIT_H
 #define RABBIT_H
@@ -18,10 +18,10 @@ void purge_main(int count, char **values);
 void consume_main(int count, char **values);
 void latency_main(int count, char **values);
 
-/// Whether `--properties` says `all`; the other choice is `bare`.
+/// Whether `--properties` is `all`; the alternative is `bare`.
 bool wants_all_properties(Arguments arguments);
 
-// --- rabbit_session.c: everything that is not timed goes through librabbitmq
+// --- rabbit_session.c: everything outside of the timed part uses librabbitmq
 
 typedef struct Session Session;
 
@@ -29,15 +29,15 @@ typedef struct Session Session;
 Session *session_open(void);
 /// Declares the exchange `events` and a durable queue, and binds it with its own name as the pattern.
 void session_declare(Session *session, const char *queue, bool is_quorum);
-/// Drops what is in the queue; returns how many that were.
+/// Purges the queue; returns how many messages it contained.
 long session_purge(Session *session, const char *queue);
 /// How many messages are ready in the queue.
 long session_count(Session *session, const char *queue);
 void session_confirm(Session *session);
 void session_prefetch(Session *session, unsigned count);
-/// Opens another channel after CHANNEL has been closed on the raw socket; from now on it serves the calls above.
+/// Opens another channel after CHANNEL has been closed on the raw socket; the functions above then use the new one.
 void session_reopen(Session *session);
-/// The socket, blocking and with a limit of 15 s, for own frames on CHANNEL; librabbitmq holds nothing back.
+/// The socket for hand-written frames on CHANNEL, blocking, with a time limit of 15 s; librabbitmq has nothing buffered.
 int session_socket(Session *session);
 void session_close(Session *session);
 

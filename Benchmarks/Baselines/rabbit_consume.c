@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 //
-// consume: big reads, every message decoded and copied out, one acknowledgement for 50 messages, or for half of what may
-// be unsettled when that is less; acknowledgements leave with one write when everything that was read has been handled.
+// consume: uses large reads, and decodes and copies every message. One acknowledgement covers 50 messages, or half of the
+// prefetch if that is less; acknowledgements are sent with one write after everything that was read has been processed.
 
 #include "rabbit_message.h"
 
 enum { ACK_EVERY = 50 };
 
-/// Takes deliveries until `wanted` have come, and acknowledges all of them.
+/// Receives `wanted` deliveries and acknowledges all of them.
 static void take_all(Reader *reader, bool has_all_properties, uint64_t wanted, uint64_t ack_every) {
     static uint8_t acks[64 * 1024];
     Message *message = allocate(1, sizeof *message);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 //
-// latency: a thread publishes at a fixed rate whatever the broker does, another one consumes, over two connections.
-// From just before the message is encoded to when it has been decoded; the first second is not counted.
+// latency: one thread publishes at a fixed rate whatever the broker does, another one consumes, over two connections.
+// Measures from just before the message is encoded until it has been decoded, without the first second.
 
 #include "rabbit_message.h"
 
@@ -28,7 +28,7 @@ static void sleep_until(double time) {
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) continue;
 }
 
-/// The body's text begins with the message's index.
+/// The body begins with the index of the message.
 static void write_index(MessageKind *kind, uint64_t index) {
     for (uint8_t *digit = kind->body + 18; digit >= kind->body + 9; digit--, index /= 10) *digit = '0' + index % 10;
 }
@@ -46,8 +46,8 @@ static void *consume(void *context) {
     send_all(reader->socket, bytes, (size_t)(put_consume(bytes, queue) - bytes));
     Message *message = allocate(1, sizeof *message);
     bool is_started = false;
-    // As the bus does: 10 ms' worth of messages is acknowledged together, since each acknowledgement costs the broker as much
-    // as a message.
+    // Like the bus, acknowledges the messages of 10 ms together, because each acknowledgement costs the broker as much as a
+    // message.
     uint64_t acknowledged = 0, enough = (uint64_t)(run->rate + 99) / 100;
     for (uint64_t taken = 0; taken < run->count;) {
         reader_read(reader, true);
@@ -74,7 +74,7 @@ static void *consume(void *context) {
     return NULL;
 }
 
-/// Publishes all messages; returns the measurement that was begun when the first second was over.
+/// Publishes all messages; returns the measurement, which starts after the first second.
 static Measurement publish_all(Run *run, int socket) {
     static uint8_t bytes[LARGEST_MESSAGE];
     MessageKind kind = message_kind(queue, true);
@@ -82,7 +82,7 @@ static Measurement publish_all(Run *run, int socket) {
     Reader *reader = reader_new(socket);
     IdSource ids = {.random = random_seed()};
     Measurement measurement = {0};
-    // The consumer gets half a second to begin.
+    // Gives the consumer half a second to start.
     double start = now() + 0.5;
     for (uint64_t i = 0; i < run->count; i++) {
         sleep_until(start + (double)i / (double)run->rate);

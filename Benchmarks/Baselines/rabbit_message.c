@@ -3,7 +3,7 @@
 
 #include "rabbit_message.h"
 
-/// Reads a value of a table and goes through everything that is nested in it.
+/// Reads a value of a table, including everything nested in it.
 static void take_value(Cursor *cursor, Field *field, int depth) {
     if (depth > DEEPEST_TABLE) fail("headers are nested too deeply");
     field->type = take_8(cursor);
@@ -42,7 +42,7 @@ static void take_table(Cursor *cursor, Message *message) {
 static void take_properties(Message *message, Cursor payload) {
     size_t length = (size_t)(payload.end - payload.at);
     if (length > LARGEST_HEADER) fail("a header frame of %zu bytes", length);
-    // The reader's memory will be used again before the body is whole.
+    // The reader's memory is reused before the body is complete.
     memcpy(message->header, payload.at, length);
     Cursor cursor = {message->header, message->header + length};
     if (take_32(&cursor) != 60 << 16) fail("a header of another class");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 //
-// A message that has come, with memory of its own.
+// A received message, which owns its memory.
 
 #ifndef RABBIT_MESSAGE_H
 #define RABBIT_MESSAGE_H
@@ -10,8 +10,8 @@
 
 enum { MOST_HEADERS = 64, LARGEST_HEADER = 8192, LARGEST_BODY = 65536, DEEPEST_TABLE = 32 };
 
-/// A field of the header table; for text and bytes `value` is what they hold, for tables and arrays the encoded fields,
-/// for all others the encoded value.
+/// A field of the header table. `value` is the content of text and bytes, the encoded fields of a table or array, and
+/// otherwise the encoded value.
 typedef struct {
     Span name;
     uint8_t type;
@@ -27,17 +27,17 @@ typedef struct {
     size_t field_count;
     Field fields[MOST_HEADERS];
     size_t body_length;
-    /// How much of the body has come.
+    /// How much of the body has arrived.
     size_t body_filled;
     uint8_t header[LARGEST_HEADER];
     uint8_t body[LARGEST_BODY];
 } Message;
 
-/// Takes the frames of a delivery one by one; returns true when the message is whole.
+/// Processes the frames of a delivery one by one; returns true when the message is complete.
 bool message_take(Message *message, Frame *frame);
-/// The field of this name, or NULL.
+/// The field with this name, or NULL.
 const Field *message_field(const Message *message, const char *name);
-/// Ends the program when it is not what the publisher has written.
+/// Ends the program if the message differs from what the publisher wrote.
 void message_check(const Message *message, bool has_all_properties);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 //
-// publish, fill and purge: confirmed messages, a window of which is under way. It is filled up again when half of it
-// has been confirmed; at most 64 messages go with one write.
+// publish, fill and purge: publishes with confirms and a window of messages in flight, which is refilled when half of it
+// has been confirmed; one write contains at most 64 messages.
 
 #include "rabbit_wire.h"
 
@@ -15,7 +15,7 @@ bool wants_all_properties(Arguments arguments) {
     return false;
 }
 
-/// Publishes until the time is over, or `limit` messages when it is not 0; returns how many were confirmed.
+/// Publishes until the time is over, or `limit` messages if it is not 0; returns how many were confirmed.
 static long publish_all(int socket, const MessageKind *kind, uint64_t window, double end, uint64_t limit) {
     static uint8_t batch[BATCH * LARGEST_MESSAGE];
     Confirms *confirms = allocate(1, sizeof *confirms);
@@ -23,7 +23,7 @@ static long publish_all(int socket, const MessageKind *kind, uint64_t window, do
     IdSource ids = {.random = random_seed()};
     bool is_over = false;
     for (;;) {
-        // The second condition: the tags under way have to be told apart.
+        // The second condition keeps the tags in flight distinguishable.
         while (!is_over && confirms->outstanding < window
             && confirms->published - confirms->settled < CONFIRM_SPAN / 2) {
             uint64_t count = window - confirms->outstanding;

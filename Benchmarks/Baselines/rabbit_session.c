@@ -51,7 +51,7 @@ Session *session_open(void) {
     if (!variable) fail("RABBITMQ_URL is not set");
     char *url = strdup(variable);
     struct amqp_connection_info info;
-    if (!url || amqp_parse_url(url, &info) != AMQP_STATUS_OK) fail("RABBITMQ_URL is no amqp:// URL");
+    if (!url || amqp_parse_url(url, &info) != AMQP_STATUS_OK) fail("RABBITMQ_URL is not an amqp:// URL");
     if (info.ssl) fail("own frames need a connection without TLS");
 
     Session *session = allocate(1, sizeof *session);

@@ -12,7 +12,7 @@
 
 #define TEXT(literal) literal, sizeof literal - 1
 
-/// One source for all messages: it is the program's, not the message's.
+/// The source of all messages, because it identifies the program.
 #define SOURCE "/bench"
 
 MessageKind message_kind(const char *routing_key, bool has_all_properties) {
@@ -51,7 +51,7 @@ static inline uint8_t *put_header_table(uint8_t *p, const MessageKind *kind, con
     p = put_header(p, TEXT("cloudEvents_time"), kind->time_text, kind->time_length);
     p = put_text(p, TEXT("x-event-version"));
     p = put_64(put_8(p, 'l'), 1);
-    // The key of an event is usually an id of the same form.
+    // The ordering key of an event is usually an id in the same form.
     p = put_header(p, TEXT("x-ordering-key"), id, ID_TEXT_LENGTH);
     put_32(start, (uint32_t)(p - start - 4));
     return p;

@@ -18,7 +18,7 @@ enum {
     FRAME_END = 0xCE,
 };
 
-/// Class and method number in one.
+/// The class and method numbers, combined.
 enum {
     CONNECTION_CLOSE = 10 << 16 | 50,
     CHANNEL_CLOSE = 20 << 16 | 40,
@@ -32,7 +32,7 @@ enum {
     BASIC_NACK = 60 << 16 | 120,
 };
 
-// --- Writing: each function writes at `p` and returns where it has stopped
+// --- Writing: each function writes at `p` and returns the end of what it has written
 
 static inline uint8_t *put_8(uint8_t *p, uint8_t value) {
     *p = value;
@@ -62,7 +62,7 @@ static inline uint8_t *put_bytes(uint8_t *p, const void *bytes, size_t length) {
     return p + length;
 }
 
-/// Text with a length of one octet.
+/// Text with a one-octet length.
 static inline uint8_t *put_text(uint8_t *p, const char *text, size_t length) {
     return put_bytes(put_8(p, (uint8_t)length), text, length);
 }
@@ -74,7 +74,7 @@ static inline uint8_t *frame_finish(uint8_t *p, uint8_t *start) {
     return put_8(p, FRAME_END);
 }
 
-/// What all messages of a run have in common.
+/// The properties that all messages of a run share.
 typedef struct {
     const char *routing_key;
     size_t routing_key_length;
@@ -87,14 +87,14 @@ typedef struct {
 
 enum { LARGEST_MESSAGE = 2048 };
 
-/// `routing_key` has to live as long as the result.
+/// `routing_key` must outlive the result.
 MessageKind message_kind(const char *routing_key, bool has_all_properties);
 /// Writes the three frames of one mandatory, persistent message.
 uint8_t *put_message(uint8_t *p, const MessageKind *kind, Id id);
 uint8_t *put_ack(uint8_t *p, uint64_t tag, bool is_multiple);
 uint8_t *put_consume(uint8_t *p, const char *queue);
 uint8_t *put_channel_close(uint8_t *p);
-/// Sends all of it.
+/// Sends all bytes.
 void send_all(int socket, const uint8_t *bytes, size_t length);
 
 // --- Reading
@@ -109,7 +109,7 @@ typedef struct {
     size_t length;
 } Span;
 
-/// Fails the program when fewer bytes are left.
+/// Ends the program if fewer bytes are left.
 static inline const uint8_t *take(Cursor *cursor, size_t length) {
     if ((size_t)(cursor->end - cursor->at) < length) fail("a frame is too short");
     const uint8_t *start = cursor->at;
@@ -149,7 +149,7 @@ static inline Span take_long_text(Cursor *cursor) {
 
 typedef struct {
     uint8_t type;
-    /// Lives until the next read.
+    /// Valid until the next read.
     Cursor payload;
 } Frame;
 
@@ -161,30 +161,30 @@ typedef struct {
 } Reader;
 
 Reader *reader_new(int socket);
-/// Reads once, as much as there is. With `waits` it ends the program when nothing arrives for 15 s; without it returns
-/// false when there is nothing.
+/// Reads once, as much as is available. With `waits`, ends the program if nothing arrives for 15 s; otherwise returns false
+/// if nothing is available.
 bool reader_read(Reader *reader, bool waits);
-/// The next whole frame of what was read.
+/// The next complete frame that was read.
 bool reader_next(Reader *reader, Frame *frame);
-/// The number of a method frame. Ends the program when the broker closes something, returns a message or refuses one.
+/// The number of a method frame. Ends the program if the broker closes something, or returns or refuses a message.
 uint32_t take_method(Cursor *payload);
-/// Closes the channel of a consumer; returns when the broker has handled everything that was sent on it.
+/// Closes the channel of a consumer and waits until the broker has processed everything sent on it.
 void channel_close(Reader *reader);
 
 // --- Confirms
 
 enum { CONFIRM_SPAN = 1 << 16 };
 
-/// Which messages the broker has taken; tags count from 1.
+/// The messages that the broker has confirmed; tags start at 1.
 typedef struct {
     uint64_t published;
-    /// All up to this one are confirmed.
+    /// All tags up to this one are confirmed.
     uint64_t settled;
     uint64_t outstanding;
     bool is_confirmed[CONFIRM_SPAN];
 } Confirms;
 
-/// Notes all confirms that were read.
+/// Records all confirms that were read.
 void confirms_collect(Confirms *confirms, Reader *reader);
 
 #endif

@@ -3,9 +3,9 @@
 //
 //   trie --patterns 1000 --seconds 3
 //
-// Looks topics up among AMQP topic patterns, as trie_keys.h describes them: each lookup splits the topic's text and
-// collects the distinct targets of all patterns that match. Words are interned, a child is found by one look into a
-// hash table over (node, word), and `*` and `#` have places of their own in the node.
+// Looks up topics among AMQP topic patterns, which trie_keys.h describes. Each lookup splits the text of the topic and
+// collects the distinct targets of all patterns that match. Words are interned, a child is found with one access to a hash
+// table over (node, word), and the children for `*` and `#` are stored in the node.
 
 #include "measure.h"
 #include "trie_keys.h"
@@ -16,19 +16,19 @@
 typedef struct {
     uint32_t star;
     uint32_t hash;
-    /// Begin and number of its targets.
+    /// The start and the number of its targets.
     uint32_t first_target;
     uint32_t target_count;
-    /// The last step that has reached the node; kept only where two ways lead there, that is behind a `#`.
+    /// The last step that reached the node; only used for `#` nodes, which can be reached in two ways.
     uint64_t reached;
-    /// Whether the word that leads here is `#`: then the node keeps matching while words go by.
+    /// Whether the word that leads here is `#`, so that the node keeps matching further words.
     uint32_t is_hash;
     uint32_t has_edges;
 } Node;
 
 typedef struct {
     uint32_t node;
-    /// 0 for a free place.
+    /// 0 in a free slot.
     uint32_t word;
     uint32_t child;
 } Edge;
@@ -48,11 +48,11 @@ typedef struct {
     uint32_t word_mask;
     uint32_t word_count;
     uint32_t *targets;
-    /// Per target, the last lookup that has found it.
+    /// For each target, the last lookup that found it.
     uint32_t *found_in;
     uint32_t lookup;
     uint64_t step;
-    /// Nodes reached so far and nodes reached with the next word.
+    /// The nodes reached so far and those reached by the next word.
     uint32_t *states;
     uint32_t *next_states;
     uint32_t *result;
@@ -74,7 +74,7 @@ static inline uint32_t word_hash(const char *text, size_t length) {
     return (uint32_t)(hash >> 32);
 }
 
-/// The place of a word, or the free one where it belongs.
+/// The slot of a word, or the free slot for it.
 static inline Word *word_place(const Trie *trie, const char *text, size_t length) {
     for (uint32_t i = word_hash(text, length);; i++) {
         Word *word = &trie->words[i & trie->word_mask];
@@ -95,7 +95,7 @@ static inline Edge *edge_place(const Trie *trie, uint32_t node, uint32_t word) {
 
 // --- Building
 
-/// The node of a pattern.
+/// Returns the node of a pattern.
 static uint32_t insert(Trie *trie, const Key *pattern) {
     uint32_t node = 0;
     for (const char *text = pattern->text, *end = text + pattern->length; text <= end;) {
@@ -134,7 +134,7 @@ static uint32_t power_of_two(size_t above) {
     return size;
 }
 
-/// Moves the edges to a table that is only as large as it has to be: most of the time goes into waiting for memory.
+/// Moves the edges to a table of minimal size, because most of the time is spent waiting for memory.
 static void shrink_edges(Trie *trie) {
     Trie old = *trie;
     size_t count = 0;
@@ -148,7 +148,7 @@ static void shrink_edges(Trie *trie) {
 }
 
 static Trie build(const Keys *keys) {
-    // Each word of a pattern makes at most one node; tables are at most half full.
+    // Each word of a pattern adds at most one node; tables are at most half full.
     size_t most = keys->pattern_count * 3 + 1;
     Trie trie = {.node_count = 1};
     trie.nodes = allocate(most, sizeof *trie.nodes);
@@ -160,10 +160,10 @@ static Trie build(const Keys *keys) {
     trie.found_in = allocate(keys->pattern_count, sizeof *trie.found_in);
     trie.states = allocate(most, sizeof *trie.states);
     trie.next_states = allocate(most, sizeof *trie.next_states);
-    // One more, since a target is written before it is known whether it is a new one.
+    // One more, because a target is written before it is known to be new.
     trie.result = allocate(keys->pattern_count + 1, sizeof *trie.result);
 
-    // The targets of a node lie side by side.
+    // The targets of a node are adjacent.
     uint32_t *nodes = allocate(keys->pattern_count, sizeof *nodes);
     for (size_t i = 0; i < keys->pattern_count; i++) {
         nodes[i] = insert(&trie, &keys->patterns[i]);
@@ -186,7 +186,7 @@ static Trie build(const Keys *keys) {
 
 // --- Looking up
 
-/// Adds a node and all `#` nodes that follow it, since `#` also stands for no word.
+/// Adds a node and all `#` nodes that follow it, because `#` also matches zero words.
 static inline uint32_t add_closure(Trie *trie, uint32_t *states, uint32_t count, uint32_t node) {
     states[count++] = node;
     for (uint32_t hash = trie->nodes[node].hash; hash != 0; hash = trie->nodes[hash].hash) {
@@ -197,7 +197,7 @@ static inline uint32_t add_closure(Trie *trie, uint32_t *states, uint32_t count,
     return count;
 }
 
-/// The targets of a topic, each once, in `result`; returns how many.
+/// Writes the targets of a topic to `result`, each once; returns how many there are.
 static uint32_t lookup(Trie *trie, const char *text, size_t text_length) {
     trie->lookup++;
     trie->step++;
@@ -205,14 +205,14 @@ static uint32_t lookup(Trie *trie, const char *text, size_t text_length) {
     for (const char *end = text + text_length; text <= end && count > 0;) {
         const char *word_end = text;
         while (word_end < end && *word_end != '.') word_end++;
-        // A word that no pattern has is 0 and has no edge.
+        // A word that occurs in no pattern is 0 and has no edge.
         uint32_t word = word_place(trie, text, (size_t)(word_end - text))->id;
         uint32_t next = 0;
         trie->step++;
-        // First the nodes that stay, so that the closures below know that they are there.
+        // The nodes that stay come first, so that the closures below find them.
         for (uint32_t i = 0; i < count; i++) {
             Node *node = &trie->nodes[trie->states[i]];
-            // The edge will be wanted soon, and it is far away.
+            // The edge is needed soon and is unlikely to be cached.
             __builtin_prefetch(&trie->edges[edge_hash(trie->states[i], word) & trie->edge_mask]);
             if (!node->is_hash || node->reached == trie->step) continue;
             node->reached = trie->step;
@@ -249,7 +249,7 @@ static uint32_t lookup(Trie *trie, const char *text, size_t text_length) {
 
 // --- The program
 
-/// Compares lookups with what the slow way says.
+/// Compares lookups with the slow matcher.
 static void check(Trie *trie, const Keys *keys, size_t topics) {
     for (size_t i = 0; i < topics; i++) {
         const Key *topic = &keys->topics[i];
@@ -298,7 +298,7 @@ int main(int count, char **values) {
     long operations = 0;
     Measurement measurement = measurement_start();
     while (now() - measurement.wall < seconds) {
-        // One pass over all topics would be too coarse for the clock.
+        // Checking the clock once per pass over all topics would be too coarse.
         for (int i = 0; i < 1000; i++) {
             const Key *topic = &keys.topics[operations++ % TOPIC_COUNT];
             found += lookup(&trie, topic->text, topic->length);

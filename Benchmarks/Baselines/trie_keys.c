@@ -62,7 +62,7 @@ Keys keys_make(size_t pattern_count) {
 }
 
 static int match(const char *pattern, const char *pattern_end, const char *topic, const char *topic_end) {
-    // Both begin at a word; past the end means that no word is left.
+    // Both begin at a word; a position past the end means that no word is left.
     if (pattern > pattern_end) return topic > topic_end;
     const char *dot = memchr(pattern, '.', (size_t)(pattern_end - pattern));
     const char *word_end = dot ? dot : pattern_end;

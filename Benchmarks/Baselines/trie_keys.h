@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 //
-// The patterns and topics of the topic benchmarks. The Swift program makes the very same, so this is a contract:
+// The patterns and topics of the topic benchmarks. The Swift program generates the same ones by these rules:
 //
-//  1. One generator for everything: xorshift64*, state 0x9E3779B97F4A7C15 at first. next(): x ^= x >> 12;
+//  1. One generator for everything: xorshift64*, initial state 0x9E3779B97F4A7C15. next(): x ^= x >> 12;
 //     x ^= x << 25; x ^= x >> 27; the state is x, the result x * 0x2545F4914F6CDD1D modulo 2^64.
 //     below(n) = ((next() >> 32) * n) >> 32.
 //  2. Words: position 0 has "area0", "area1", …, position 1 "kind0", …, position 2 "event0", …; how many there are
@@ -39,7 +39,7 @@ typedef struct {
 } Keys;
 
 Keys keys_make(size_t pattern_count);
-/// Whether a pattern matches a topic, found out the slow way.
+/// Whether a pattern matches a topic, by a simple and slow algorithm.
 int key_matches(const Key *pattern, const Key *topic);
 
 #endif

@@ -4,11 +4,9 @@
 import EventBus
 import Logging
 
-/// An error of a connection or of the server.
+/// An error of a connection, or a value that cannot be sent or read.
 struct PostgresError: Error, Sendable, CustomStringConvertible {
     enum Code: Sendable, Hashable {
-        /// The server reported an error: `failure`.
-        case server
         /// No connection is available: the server cannot be reached, is starting, or accepts no more sessions.
         case unavailable
         /// No connection was returned to the pool in time.
@@ -26,20 +24,14 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
     }
 
     let code: Code
-    let failure: ServerFailure?
     /// For people to read.
     ///
     /// It may contain stored values, so `description` leaves it out.
     let detail: String
 
-    init(_ code: Code, failure: ServerFailure? = nil, detail: String = "") {
+    init(_ code: Code, detail: String = "") {
         self.code = code
-        self.failure = failure
         self.detail = detail
-    }
-
-    init(_ failure: ServerFailure) {
-        self.init(.server, failure: failure)
     }
 
     /// The detail for log lines, if it concerns a connection: it can then name hosts and roles, but contains no
@@ -49,34 +41,17 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
         return [LogKey.postgresDetail: "\(self.detail)"]
     }
 
-    var description: String {
-        guard let failure else { return "PostgresError.\(self.code)" }
-        return "PostgresError.\(self.code)(\(failure))"
-    }
+    var description: String { "PostgresError.\(self.code)" }
 }
 
 /// An error that the server has reported (PostgreSQL 15 manual, 55.8).
 struct ServerFailure: Error, Sendable, Hashable, CustomStringConvertible {
     let state: SQLState
-    let constraint: String?
-    let table: String?
-    let column: String?
+    var constraint: String?
+    var table: String?
+    var column: String?
     /// The primary message, which may contain stored values.
-    let message: String
-
-    init(
-        state: SQLState,
-        constraint: String? = nil,
-        table: String? = nil,
-        column: String? = nil,
-        message: String = ""
-    ) {
-        self.state = state
-        self.constraint = constraint
-        self.table = table
-        self.column = column
-        self.message = message
-    }
+    var message = ""
 
     /// What about the schema is wrong, if the server has reported it.
     ///

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Life of a bus")
 struct BusStatusTests {
-    @Test("Tasks wait until the bus starts, and no longer")
+    @Test("Tasks wait until the bus starts, and not afterwards")
     func started() async throws {
         let status = BusStatus()
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -30,7 +30,7 @@ struct BusStatusTests {
         await #expect(throws: CancellationError.self) { try await task.value }
     }
 
-    @Test("After the end nobody waits, and the end is final")
+    @Test("After the end waiting fails, and the bus stays ended")
     func ended() async {
         let status = BusStatus()
         #expect(status.start())

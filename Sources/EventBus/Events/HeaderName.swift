@@ -42,19 +42,23 @@ package enum HeaderName: UInt8, CaseIterable, Sendable {
     private static let brokerPrefixes: [StaticString] = ["x-first-death-", "x-last-death-"]
 
     /// The header with this name; `nil` for all others.
-    package init?(utf8 name: UnsafeRawBufferPointer) {
-        var number: UInt8 = 0
-        while let candidate = HeaderName(rawValue: number) {
-            let text = candidate.text
-            if text.utf8CodeUnitCount == name.count,
-                name.hasSameBytes(as: UnsafeRawBufferPointer(start: text.utf8Start, count: name.count))
-            {
-                self = candidate
-                return
-            }
-            number += 1
+    ///
+    /// - Parameter previous: the header before it, if the headers are probably in the order of the cases.
+    package init?(utf8 name: UnsafeRawBufferPointer, after previous: HeaderName? = nil) {
+        var number = previous?.rawValue ?? .max
+        for _ in 0...HeaderName.blindCarbonCopy.rawValue {
+            number = number < HeaderName.blindCarbonCopy.rawValue ? number + 1 : 0
+            guard let candidate = HeaderName(rawValue: number), candidate.hasSameBytes(as: name) else { continue }
+            self = candidate
+            return
         }
         return nil
+    }
+
+    private func hasSameBytes(as name: UnsafeRawBufferPointer) -> Bool {
+        let text = self.text
+        guard text.utf8CodeUnitCount == name.count else { return false }
+        return name.hasSameBytes(as: UnsafeRawBufferPointer(start: text.utf8Start, count: name.count))
     }
 
     /// The name as it travels.

@@ -21,7 +21,7 @@ struct Parameter: Sendable {
         case text(String)
         case uuid(Identifier)
         /// Elements of the same type; each may be NULL.
-        case array([Parameter])
+        case array(PostgresType, [Parameter])
     }
 
     let type: PostgresType
@@ -55,7 +55,9 @@ struct Parameter: Sendable {
     }
 
     /// A one-dimensional array, for `unnest` and `= ANY`.
-    static func array(of type: PostgresType, _ elements: [Parameter]) -> Self { Self(type.array, .array(elements)) }
+    static func array(of type: PostgresType, _ elements: [Parameter]) -> Self {
+        Self(type.array, .array(type, elements))
+    }
 
     /// Whether the value is NULL, which has no bytes.
     var isNull: Bool {
@@ -74,14 +76,14 @@ struct Parameter: Sendable {
         case .uuid(let value):
             bytes.append(networkBytesOf: value.high)
             bytes.append(networkBytesOf: value.low)
-        case .array(let elements): self.write(elements, to: &bytes)
+        case .array(let type, let elements): self.write(elements, of: type, to: &bytes)
         }
     }
 
-    private func write(_ elements: [Parameter], to bytes: inout [UInt8]) {
+    private func write(_ elements: [Parameter], of type: PostgresType, to bytes: inout [UInt8]) {
         bytes.append(networkBytesOf: Int32(elements.isEmpty ? 0 : 1))
         bytes.append(networkBytesOf: Int32(elements.contains(where: \.isNull) ? 1 : 0))
-        bytes.append(networkBytesOf: self.type.element.oid)
+        bytes.append(networkBytesOf: type.oid)
         guard !elements.isEmpty else { return }
         bytes.append(networkBytesOf: Int32(elements.count))
         bytes.append(networkBytesOf: Int32(1))

@@ -42,15 +42,9 @@ struct Rows: Sendable {
     }
 }
 
-extension Rows: Sequence {
-    func makeIterator() -> AnyIterator<Row> {
-        var next = 0
-        return AnyIterator {
-            guard next < self.count else { return nil }
-            defer { next += 1 }
-            return self[next]
-        }
-    }
+extension Rows: RandomAccessCollection {
+    var startIndex: Int { 0 }
+    var endIndex: Int { self.count }
 }
 
 /// One row.

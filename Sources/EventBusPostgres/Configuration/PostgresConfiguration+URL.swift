@@ -55,8 +55,8 @@ extension PostgresConfiguration {
             host: host,
             port: port ?? 5432,
             user: user,
-            password: password,
             database: database,
+            password: password,
             parameters: parameters
         )
         if let connectTimeout { self.connectTimeout = connectTimeout }

@@ -43,22 +43,6 @@ public struct PostgresConfiguration: Sendable, Hashable {
 
     let password: String?
     let parameters: [String: String]
-
-    init(
-        host: String,
-        port: Int,
-        user: String,
-        password: String?,
-        database: String,
-        parameters: [String: String]
-    ) {
-        self.host = host
-        self.port = port
-        self.user = user
-        self.password = password
-        self.database = database
-        self.parameters = parameters
-    }
 }
 
 extension PostgresConfiguration {

@@ -41,7 +41,7 @@ struct PostgresRepository<Model: Entity>: Repository {
     func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
         let context = try self.context(transaction)
         let statement = self.sql.find(id.columnValue)
-        return try self.model(try await context.read(statement, from: self.sql.table))
+        return try self.model(try await context.read(statement))
     }
 
     func find(
@@ -51,7 +51,7 @@ struct PostgresRepository<Model: Entity>: Repository {
     ) async throws(RepositoryError) -> Model? {
         let context = try self.context(transaction)
         let statement = self.sql.find(by: key, value.columnValue)
-        return try self.model(try await context.read(statement, from: self.sql.table))
+        return try self.model(try await context.read(statement))
     }
 
     func insert(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) {

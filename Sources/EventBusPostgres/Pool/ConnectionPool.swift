@@ -57,7 +57,7 @@ final class ConnectionPool: IOHandler {
 
     func start() {
         self.thread.add(self)
-        self.update { machine, now in machine.start(now: now) }
+        self.update { machine, _ in machine.start() }
     }
 
     /// Waits until all connections have been released, for `grace` at most, then closes them.
@@ -117,22 +117,17 @@ final class ConnectionPool: IOHandler {
     func lease(_ use: PoolState.Use) async throws(PostgresError) -> Lease {
         if let lease = self.leaseNow(use) { return lease }
         let reply = Reply()
-        let request = self.request(use, reply)
-        if let result = await reply.wait() { return try result.get() }
-        // The task was cancelled. A connection that has been delivered meanwhile is the caller's all the same.
-        self.update { machine, _ in machine.cancel(request) }
-        return try (reply.value ?? .failure(PostgresError(.cancelled))).get()
-    }
-
-    private func request(_ use: PoolState.Use, _ reply: Reply) -> PoolState.RequestID {
-        var id: PoolState.RequestID = 0
+        var request: PoolState.RequestID = 0
         self.change { state, now in
-            let (request, actions) = state.machine.request(use, now: now)
-            state.replies[request] = reply
-            id = request
+            let (id, actions) = state.machine.request(use, now: now)
+            state.replies[id] = reply
+            request = id
             return actions
         }
-        return id
+        if let result = await reply.wait() { return try result.get() }
+        // The task was cancelled. A connection that has been delivered meanwhile is the caller's all the same.
+        self.update { [request] machine, _ in machine.cancel(request) }
+        return try (reply.value ?? .failure(PostgresError(.cancelled))).get()
     }
 
     /// A connection, if one is available without waiting and without opening one.

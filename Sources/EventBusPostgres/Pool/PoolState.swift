@@ -80,7 +80,7 @@ struct PoolState: Sendable {
     // MARK: Callers
 
     /// Opens the first connection, so that an outage is known before the first request.
-    mutating func start(now: Instant) -> [Action] {
+    mutating func start() -> [Action] {
         var actions: [Action] = []
         if self.slots.isEmpty { self.open(&actions) }
         return actions

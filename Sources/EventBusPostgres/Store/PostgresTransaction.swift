@@ -52,7 +52,7 @@ final class PostgresTransaction: TransactionContext {
 
     func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool] {
         let statement = try RepositoryError.converting { try self.storage.inbox.mark(ids, by: consumer) }
-        let rows = try await self.read(statement, from: "eventbus_inbox") ?? Rows(columnCount: 1)
+        let rows = try await self.read(statement) ?? Rows(columnCount: 1)
         var fresh = Set(try RepositoryError.converting { try rows.map { ExactText(try $0.text(0)) } })
         return ids.map { fresh.remove(ExactText($0)) != nil }
     }
@@ -60,18 +60,21 @@ final class PostgresTransaction: TransactionContext {
     /// Sends the collected writes, then the statement.
     ///
     /// Without a statement, the caller knows that it would find nothing.
-    func read(_ statement: Statement?, from table: String) async throws(RepositoryError) -> Rows? {
-        let (writes, lease) = try self.take()
-        let isFirst = lease == nil
+    func read(_ statement: Statement?) async throws(RepositoryError) -> Rows? {
+        let (writes, held) = try self.take()
         var statements = writes.map(\.statement)
         if let statement { statements.append(statement) }
         guard !statements.isEmpty else { return nil }
-        if isFirst { statements.insert(PostgresTransaction.begin, at: 0) }
+        if held == nil { statements.insert(PostgresTransaction.begin, at: 0) }
         do {
-            let results = try await self.send(statements, over: lease, writes: writes, offset: isFirst ? 1 : 0)
+            let lease = if let held { held } else { try await self.storage.pool.lease(.exclusive) }
+            if held == nil { self.state.withLock { $0.lease = lease } }
+            let outcome = await lease.connection.run(statements)
+            let offset = held == nil ? 1 : 0
+            let results = try PostgresTransaction.results(outcome, writes: writes, offset: offset, isCommit: false)
             return statement == nil ? nil : results.last?.rows
         } catch {
-            throw self.fail(error)
+            throw self.fail(RepositoryError(error))
         }
     }
 
@@ -114,27 +117,6 @@ final class PostgresTransaction: TransactionContext {
         var isReusable = false
         if case .completed = outcome { isReusable = true }
         self.storage.pool.release(lease, .exclusive, isReusable: isReusable)
-    }
-
-    private func send(
-        _ statements: [Statement],
-        over held: ConnectionPool.Lease?,
-        writes: [PostgresWrite],
-        offset: Int
-    ) async throws(RepositoryError) -> [StatementResult] {
-        let lease: ConnectionPool.Lease
-        if let held {
-            lease = held
-        } else {
-            do {
-                lease = try await self.storage.pool.lease(.exclusive)
-            } catch {
-                throw RepositoryError(error)
-            }
-            self.state.withLock { $0.lease = lease }
-        }
-        let outcome = await lease.connection.run(statements)
-        return try PostgresTransaction.results(outcome, writes: writes, offset: offset, isCommit: false)
     }
 
     /// Takes the collected writes.

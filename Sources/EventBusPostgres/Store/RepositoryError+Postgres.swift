@@ -26,12 +26,6 @@ extension RepositoryError {
 
     private init(_ error: PostgresError) {
         switch error.code {
-        case .server:
-            guard let failure = error.failure else {
-                self.init(.database, "the database reported an error", cause: error)
-                return
-            }
-            self.init(failure, of: nil)
         case .unavailable: self.init(.unavailable, "the database cannot be reached", cause: error)
         case .waitTimedOut: self.init(.unavailable, "no connection became free in time", cause: error)
         case .connectionLost: self.init(.unavailable, "the connection was lost", cause: error)

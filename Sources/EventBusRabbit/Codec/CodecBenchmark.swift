@@ -54,7 +54,7 @@ public import NIOCore
                 }
             }
             guard let message else {
-                throw CodecError(.unexpectedFrame, "the frames are no delivery")
+                throw CodecError(.unexpectedFrame, "the frames are not a delivery")
             }
             return ReceivedMessage(message).delivery(1)
         }

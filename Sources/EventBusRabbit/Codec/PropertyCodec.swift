@@ -60,14 +60,14 @@ enum PropertyCodec {
             if !skip(&reader) { isCutOff = true }
         }
         func text(_ reader: inout ByteReader) -> Bool { reader.shortString() != nil }
-        func octet(_ reader: inout ByteReader) -> Bool { reader.integer(UInt8.self) != nil }
+        func byte(_ reader: inout ByteReader) -> Bool { reader.integer(UInt8.self) != nil }
         note(Flag.contentType, &places.contentType, text)
         note(Flag.contentEncoding, &places.contentEncoding, text)
         note(Flag.headers, &places.headers) { reader in
             reader.integer(UInt32.self).flatMap { reader.bytes(Int($0)) } != nil
         }
-        note(Flag.deliveryMode, &places.deliveryMode, octet)
-        note(Flag.priority, &places.priority, octet)
+        note(Flag.deliveryMode, &places.deliveryMode, byte)
+        note(Flag.priority, &places.priority, byte)
         note(Flag.correlationID, &places.correlationID, text)
         note(Flag.replyTo, &places.replyTo, text)
         note(Flag.expiration, &places.expiration, text)

@@ -169,16 +169,16 @@ final class ConsumeSession: ChannelDelegate {
 
     private func fetched(_ message: IncomingMessage?) {
         guard self.failure == nil else { return }
-        let arrival = self.state.fetched(message)
+        let isExpected = self.state.fetched(message)
         guard let message else { return self.step() }
-        if arrival == .isUnexpected { self.failUnexpected(message) } else { self.deliveries.offer([message]) }
+        if isExpected { self.deliveries.offer([message]) } else { self.failUnexpected(message) }
     }
 
     private func failUnexpected(_ message: IncomingMessage) {
         self.handler.fail(ConnectionFailure(.malformed, "unexpected delivery tag \(message.tag)"))
     }
 
-    /// Writes acknowledgements when there are enough of them, and at the latest after a while.
+    /// Writes acknowledgements when there are enough of them, or after ``longestDelay``.
     private func acknowledgeSoon() {
         switch self.state.acknowledging {
         case .none: break

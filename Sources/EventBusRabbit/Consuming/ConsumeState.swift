@@ -14,7 +14,7 @@ struct ConsumeState {
         case waits
         /// It may have crashed a process: copy it to the quarantine queue.
         case moves
-        /// It stays unacknowledged and goes back with all others when the scope ends.
+        /// It stays unacknowledged and returns to the queue with all others when the scope ends.
         case stays
         /// The broker has skipped or repeated a delivery tag.
         case isUnexpected
@@ -34,7 +34,7 @@ struct ConsumeState {
 
     enum Acknowledging: Hashable {
         case none
-        /// Soon, since more may join; a wake-up is worth it when this many further verdicts have been given.
+        /// Soon, together with later ones; at once when this many more verdicts are given.
         case later(verdicts: Int)
         case now
     }
@@ -92,13 +92,13 @@ struct ConsumeState {
         return .moves
     }
 
-    /// The quarantine queue has been asked for a message; `nil` when it was empty.
+    /// The quarantine queue has answered, with a message that is handed out alone now or because it is empty.
     ///
-    /// - Returns: what to do with the message: `.waits` means to hand it out alone, at once.
-    mutating func fetched(_ message: IncomingMessage?) -> Arrival {
-        if let message, !self.hold(message, .out) { return .isUnexpected }
+    /// - Returns: `false` if the message's delivery tag is unexpected.
+    mutating func fetched(_ message: IncomingMessage?) -> Bool {
+        if let message, !self.hold(message, .out) { return false }
         self.gate.fetched(message != nil)
-        return .waits
+        return true
     }
 
     /// The quarantine queue has messages.
@@ -106,7 +106,7 @@ struct ConsumeState {
         self.gate.quarantineHasMessages()
     }
 
-    /// A delivery has got its verdict.
+    /// A delivery has its verdict.
     ///
     /// - Returns: the message; `nil` when the delivery is not out or already has a verdict.
     mutating func settle(_ tag: UInt64, needsCopy: Bool) -> IncomingMessage? {
@@ -135,7 +135,7 @@ struct ConsumeState {
         self.gate.stop()
     }
 
-    /// The scope ends: what comes back now is not moved any more.
+    /// The scope ends: redelivered messages that arrive now are not moved any more.
     mutating func end() {
         self.isEnding = true
         self.gate.stop()
@@ -170,8 +170,8 @@ struct ConsumeState {
 
     /// When to write acknowledgements.
     ///
-    /// Each is a command in the log of a quorum queue, which publishers wait for as well; the broker goes on sending until `prefetch`
-    /// is reached. Fewer are worth a write of their own when deliveries that stay long leave little of `prefetch`.
+    /// Each is a command in the log of a quorum queue, which publishers wait for as well; the broker continues to send until
+    /// `prefetch` is reached. When deliveries that stay long leave little of `prefetch`, fewer are enough for a write.
     var acknowledging: Acknowledging {
         let enough = max(1, min(200, (self.prefetch - self.deliveries.count) / 4))
         if self.settled.count >= enough { return .now }

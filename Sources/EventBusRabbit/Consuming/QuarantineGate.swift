@@ -67,7 +67,7 @@ struct QuarantineGate {
         }
     }
 
-    /// One of the deliveries that are out has got its verdict.
+    /// One of the deliveries that are out has its verdict.
     mutating func settled() {
         self.out -= 1
         if self.phase == .alone { self.phase = .draining }
@@ -80,8 +80,8 @@ struct QuarantineGate {
 
     /// What to do now.
     ///
-    /// - Parameter isAwaited: whether a task waits for a delivery. Nothing is fetched before: when the scope ends, the message would
-    ///   go back and count as a return although nobody has started it.
+    /// - Parameter isAwaited: whether a task waits for a delivery. Nothing is fetched before, since the message would return to the
+    ///   queue at the end of the scope and count as a return although it was never started.
     mutating func next(isAwaited: @autoclosure () -> Bool) -> Step {
         guard !self.isStopped else { return .none }
         switch self.phase {

@@ -35,8 +35,10 @@ struct ContractHeaders {
         let givenID = message.givenID
         self.givenID = givenID
         let (hasID, hasType) = (givenID != nil, message.places.type > 0)
+        var previous: HeaderName?
         let isReadable = message.visitHeaders { name, value in
-            if let known = HeaderName(utf8: name) {
+            if let known = HeaderName(utf8: name, after: previous) {
+                previous = known
                 self.note(known, value, hasID: hasID, hasType: hasType)
             } else if !HeaderName.hasReservedPrefix(name) {
                 let name = String(decoding: name, as: UTF8.self)

@@ -81,7 +81,7 @@ public struct ScryptHasher: PasswordHasher {
 }
 
 /// A scrypt hash in PHC string form: `$scrypt$ln=15,r=8,p=3$<salt>$<hash>`, Base64 without padding.
-struct ScryptHash: Sendable, CustomStringConvertible {
+struct ScryptHash: Sendable {
     struct Parameters: Sendable, Equatable {
         let costExponent: Int
         let blockSize: Int
@@ -115,12 +115,9 @@ struct ScryptHash: Sendable, CustomStringConvertible {
         return ScryptHash(parameters: parameters, salt: salt, key: key)
     }
 
-    private init(parameters: Parameters, salt: [UInt8], key: SymmetricKey) {
-        self.parameters = parameters
-        self.salt = salt
-        self.key = key
-    }
+}
 
+extension ScryptHash: CustomStringConvertible {
     init?(_ text: String) {
         let parts = text.split(separator: "$", omittingEmptySubsequences: false)
         guard parts.count == 5, parts[0].isEmpty, parts[1] == "scrypt",

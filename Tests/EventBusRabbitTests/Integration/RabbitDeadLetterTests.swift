@@ -49,7 +49,7 @@ extension RabbitIntegration {
         private func text(_ message: Message) -> String { String(decoding: message.body, as: UTF8.self) }
 
         @Test("Reading again and again without a pause finds everything in order")
-        func looks() async throws {
+        func readings() async throws {
             try await self.withDeadLetters(20) { _, subscription in
                 try await Broker.withChannel { connection, _ in
                     for round in 1...100 {

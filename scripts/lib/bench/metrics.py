@@ -36,7 +36,7 @@ class Metric:
     write: Callable[[float], str] = rounded
 
     def title(self, counts: str) -> str:
-        """What stands in the table before the figures, which are without the unit there."""
+        """The label of the figures in the table, including the unit, which the figures omit."""
         label = self.label.format(counts=counts)
         return f"{label}, {self.unit.strip()}" if self.unit.startswith(" ") else label + self.unit
 
@@ -47,12 +47,12 @@ METRICS: Dict[str, Metric] = {
     "cost": Metric("time per operation", " ms"),
     "p50": Metric("latency p50", " µs"),
     "p99": Metric("latency p99", " µs"),
-    "start": Metric("start until ready", " ms"),
+    "start": Metric("time from start to ready", " ms"),
     "memory": Metric("resident memory", " MB"),
-    "own memory": Metric("of it not in a file", " MB"),
-    "backlog": Metric("backlog, last quarter against what the second one allows"),
+    "own memory": Metric("of which not file-backed", " MB"),
+    "backlog": Metric("mean backlog of the last quarter, share of its limit"),
     "backlog_max": Metric("largest backlog", " registrations"),
-    "drain": Metric("backlog gone after the end", " s"),
+    "drain": Metric("backlog drained after the end", " s"),
     "cpu user-service": Metric("CPU of user-service", " s per 1,000"),
     "cpu payment-service": Metric("CPU of payment-service", " s per 1,000"),
     "cpu broker": Metric("CPU of RabbitMQ", " s per 1,000"),

@@ -81,8 +81,8 @@ def run_text(run: Mapping[str, object]) -> str:
 
 def steal_text(steal: Optional[float]) -> str:
     if steal is None:
-        return "this system does not tell what its host took"
-    return f"{steal * 100:.1f} % of the CPU time taken by the host for others"
+        return "CPU time stolen by the host unknown"
+    return f"{steal * 100:.1f} % of the CPU time stolen by the host"
 
 
 def rounds_text(count: int) -> str:
