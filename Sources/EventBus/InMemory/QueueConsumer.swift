@@ -5,16 +5,18 @@ import DequeModule
 
 /// One open consumer of a queue and its unsettled deliveries: a pure state machine.
 struct QueueConsumer: Sendable {
+    typealias ID = UInt64
+
     enum Origin: Sendable { case main, quarantine }
 
     /// A message that was assigned to the consumer and is unsettled.
     struct Outstanding: Sendable {
         let tag: UInt64
-        let entry: QueueState.Entry
+        let entry: QueueEntry
         let origin: Origin
     }
 
-    let id: QueueState.ConsumerID
+    let id: ID
     let prefetch: Int
     var isStopped = false
     /// Whether the consumer has to be woken for a delivery: it has not asked yet, or is waiting.
@@ -24,7 +26,7 @@ struct QueueConsumer: Sendable {
     private(set) var buffered = 0
     private var nextTag: UInt64 = 1
 
-    init(id: QueueState.ConsumerID, prefetch: Int) {
+    init(id: ID, prefetch: Int) {
         self.id = id
         self.prefetch = prefetch
     }
@@ -38,7 +40,7 @@ struct QueueConsumer: Sendable {
     var hasQuarantined: Bool { self.outstanding.contains { $0.origin == .quarantine } }
 
     /// Assigns a message; returns whether the consumer has to be woken for it.
-    mutating func push(_ entry: QueueState.Entry) -> Bool {
+    mutating func push(_ entry: QueueEntry) -> Bool {
         self.outstanding.append(Outstanding(tag: self.takeTag(), entry: entry, origin: .main))
         self.buffered += 1
         defer { self.isWaiting = false }
@@ -51,7 +53,7 @@ struct QueueConsumer: Sendable {
         return fresh.map(self.delivery)
     }
 
-    mutating func handOut(quarantined entry: QueueState.Entry) -> Delivery {
+    mutating func handOut(quarantined entry: QueueEntry) -> Delivery {
         let outstanding = Outstanding(tag: self.takeTag(), entry: entry, origin: .quarantine)
         // Deliveries that were handed out stand before buffered ones.
         self.outstanding.prepend(outstanding)

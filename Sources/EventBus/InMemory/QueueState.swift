@@ -7,18 +7,8 @@ import DequeModule
 ///
 /// It does what a quorum queue with its retry queues, quarantine queue and dead-letter queue does on RabbitMQ.
 struct QueueState: Sendable {
-    typealias ConsumerID = UInt64
-
-    /// A message in the subscription.
-    struct Entry: Sendable {
-        var message: Message
-        var failures = Failures()
-        var redrives = 0
-        /// How often the message came back before it was moved to quarantine.
-        var returnsBefore = 0
-        /// How often the message came back to the queue that it is in now.
-        var returnsHere = 0
-    }
+    typealias ConsumerID = QueueConsumer.ID
+    typealias Entry = QueueEntry
 
     /// The answer to a consumer that asks for deliveries.
     enum Take {
