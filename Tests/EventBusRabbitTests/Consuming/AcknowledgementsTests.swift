@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBusTesting
 import Testing
 
 @testable import EventBusRabbit
@@ -54,7 +55,7 @@ struct AcknowledgementsTests {
 
     @Test("Random programs acknowledge each delivery once and only what is outstanding", arguments: 0..<50)
     func random(_ seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededRandom(seed: seed)
         var acknowledgements = Acknowledgements()
         var outstanding: Set<UInt64> = []
         var settled: Set<UInt64> = []

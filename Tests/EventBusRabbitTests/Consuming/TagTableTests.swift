@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBusTesting
 import Testing
 
 @testable import EventBusRabbit
@@ -9,7 +10,7 @@ import Testing
 struct TagTableTests {
     @Test("Says what a dictionary says, whatever stays and whatever goes", arguments: 0..<100 as Range<UInt64>)
     func dictionary(_ seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededRandom(seed: seed)
         var table = TagTable<UInt64>(capacity: Int(1 + random.next() % 8))
         var expected: [UInt64: UInt64] = [:]
         var next: UInt64 = 1

@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import NIOCore
+import EventBusTesting
 import Testing
 
 @testable import EventBusRabbit
@@ -58,7 +59,7 @@ struct FrameDecoderTests {
 
     @Test("No mutation of a byte stream can do more than be refused", arguments: 0..<200)
     func mutations(_ seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededRandom(seed: seed)
         var bytes = Self.stream + Self.stream
         for _ in 0..<(1 + random.next() % 4) {
             bytes[Int(random.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: random.next())
@@ -76,18 +77,5 @@ struct FrameDecoderTests {
             #expect(!error.detail.isEmpty)
         }
         #expect(count <= 6)
-    }
-}
-
-/// A small random number generator, the same on every run.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var value = self.state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import DifferentialTesting
 import EventBusRabbit
-import EventBusTesting
 import Foundation
 import Synchronization
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import DifferentialTesting
 import EventBus
 import EventBusRabbit
-import EventBusTesting
 import Logging
 import Synchronization
 

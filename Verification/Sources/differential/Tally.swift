@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import EventBusTesting
+import DifferentialTesting
 import Synchronization
 
 /// Hands out seeds and counts what came of them.

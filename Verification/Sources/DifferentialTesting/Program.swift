@@ -2,38 +2,38 @@
 // Part of swift-event-bus.
 
 import EventBus
+@_spi(Verification) package import EventBusTesting
 
 extension Differential {
     /// A random program, decided by its seed.
-    public struct Program: Sendable {
+    package struct Program: Sendable {
         /// The seed.
-        public let seed: UInt64
-        var steps: [Step]
+        package let seed: UInt64
+        var steps: [ProgramStep]
 
         /// Writes the program of a seed.
-        public init(seed: UInt64) {
+        package init(seed: UInt64) {
             self.seed = seed
-            self.steps = Step.random(seed: seed)
+            self.steps = ProgramStep.random(seed: seed)
         }
 
         /// Runs the program on the in-process bus and on another one.
         ///
         /// - Parameter patience: how long to wait for a delivery that has to come.
         /// - Throws: ``Divergence``; ``TooSlow``; what the harness throws.
-        public func run(on harness: any DifferentialHarness, patience: Duration = .seconds(20)) async throws {
+        package func run(on harness: any DifferentialHarness, patience: Duration = .seconds(20)) async throws {
             let plan = try self.plan()
             let trace = Trace()
             try await plan.perform(on: harness, word: "d\(Stamp.next().id)", .patiently(patience), trace)
             try self.compare(plan, with: trace)
         }
 
-        /// Runs the program on a bus that lives on a stage, as the in-process bus does.
-        package func run(on harness: any DifferentialHarness, stage: Stage) throws {
+        /// Runs the program on a bus whose tasks all run on one thread, as those of the in-process bus do.
+        package func run(on harness: any DifferentialHarness, thread: DeterministicRun) throws {
             let plan = try self.plan()
             let trace = Trace()
-            do {
-                try stage.run { try await plan.perform(on: harness, word: "w", .onStage, trace) }
-            } catch is Stage.StillWaiting {}
+            // A bus on which it gets stuck diverges: the trace ends there.
+            _ = try thread { try await plan.perform(on: harness, word: "w", .onOneThread, trace) }
             try self.compare(plan, with: trace)
         }
 
@@ -42,12 +42,10 @@ extension Differential {
             if plan.firstChoice < trace.seen.count {
                 let guide = Guide(trace)
                 let guided = Trace()
-                let stage = Stage()
-                do {
-                    try stage.run {
-                        try await plan.perform(on: Model(on: stage, guide), word: "w", .onStage, guided, guide)
-                    }
-                } catch is Stage.StillWaiting {}
+                let thread = DeterministicRun()
+                _ = try thread {
+                    try await plan.perform(on: Model(on: thread, guide), word: "w", .onOneThread, guided, guide)
+                }
                 model = guided
             }
             let count = plan.trace.actions.count
@@ -58,13 +56,14 @@ extension Differential {
         func plan() throws -> Plan {
             let trace = Trace()
             let steps = self.steps
-            let stage = Stage()
+            let thread = DeterministicRun()
             do {
-                let firstChoice = try stage.run {
-                    let planner = Planner(Player(Model(on: stage), word: "w", waiting: .onStage), trace)
+                let firstChoice = try thread {
+                    let planner = Planner(Player(Model(on: thread), word: "w", waiting: .onOneThread), trace)
                     try await Plan.withScopes { try await planner.plan(steps, in: &$0) }
                     return planner.firstChoice
                 }
+                guard let firstChoice else { throw Planner.Stuck("it waits for something that never happens") }
                 return Plan(trace: trace, firstChoice: firstChoice)
             } catch {
                 throw Divergence(seed: self.seed, stuck: trace, error)
@@ -75,7 +74,7 @@ extension Differential {
 
 extension Differential.Program: CustomStringConvertible {
     /// What is done, and what the in-process bus does then.
-    public var description: String {
+    package var description: String {
         do {
             let trace = try self.plan().trace
             return Differential.Divergence.lines(trace.actions[...], trace.seen.map(\.text)[...]).joined(

@@ -5,18 +5,18 @@
 enum Action: Sendable, Hashable {
     /// Consumers are numbered in the order in which they are opened, as the in-process bus does.
     case open(consumer: Int, slot: Int, prefetch: Int, patterns: [String])
-    case publish([Post])
+    case publish([PlannedMessage])
     /// So many deliveries come, to whichever consumer.
     case take(slot: Int, count: Int)
     case settle(slot: Int, labels: [String])
     case stray(slot: Int)
     /// Some get their verdicts at the last moment; what is unsettled then goes back.
-    case end(consumer: Int, slot: Int, Step.How, settling: [String])
+    case end(consumer: Int, slot: Int, ProgramStep.How, settling: [String])
     case wait(slot: Int, count: Int)
     /// So many deliveries get a verdict after which they do not come again.
     case drain(slot: Int, finals: Int)
     case letters(slot: Int)
-    case redrive(slot: Int, limit: Int, Step.Wanted)
+    case redrive(slot: Int, limit: Int, ProgramStep.Wanted)
     case restart
     case mismatch(slot: Int)
 

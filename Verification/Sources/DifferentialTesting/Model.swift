@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
+@_spi(Verification) import EventBusTesting
 import Synchronization
 
 /// The in-process bus as the other side of the comparison, on virtual time.
@@ -11,15 +12,15 @@ struct Model: DifferentialHarness {
     let subscriptions: [SubscriptionName] = ["s1", "s2", "s3"]
     private let virtualClock: VirtualClock
 
-    /// Makes an empty bus that makes the choices of `guide`.
-    init(on stage: Stage, _ guide: Guide? = nil) {
-        self.virtualClock = stage.clock
-        self.clock = stage.clock
-        guard let guide else {
-            self.bus = InMemoryEventBus(clock: stage.clock)
-            return
+    /// Creates an empty bus that makes the choices of `guide`.
+    init(on run: DeterministicRun, _ guide: Guide? = nil) {
+        self.virtualClock = run.clock
+        self.clock = run.clock
+        if let guide {
+            self.bus = run.bus { guide.choose(among: $0, for: $1) }
+        } else {
+            self.bus = run.bus()
         }
-        self.bus = InMemoryEventBus(clock: stage.clock) { guide.choose(among: $0, for: $1) }
     }
 
     func pass(_ duration: Duration) async throws { self.virtualClock.advance(by: duration) }

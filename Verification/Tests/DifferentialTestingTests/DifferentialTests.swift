@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import DifferentialTesting
 import EventBus
-import EventBusTesting
+@_spi(Verification) import EventBusTesting
 import Testing
 
 @Suite("Random programs on two buses")
 struct DifferentialTests {
     private struct Harness: DifferentialHarness {
         let bus: any EventBus
-        let stage: Stage
+        let virtualClock: VirtualClock
         let subscriptions: [SubscriptionName] = ["first", "second", "ordered"]
 
-        var clock: any Clock<Duration> { self.stage.clock }
+        var clock: any Clock<Duration> { self.virtualClock }
 
-        func pass(_ duration: Duration) async throws { self.stage.clock.advance(by: duration) }
+        func pass(_ duration: Duration) async throws { self.virtualClock.advance(by: duration) }
     }
 
     /// How a program ends when the other bus is the in-process bus with a fault.
@@ -22,11 +23,11 @@ struct DifferentialTests {
         of program: Differential.Program,
         _ fault: Fault? = nil
     ) throws -> Differential.Divergence? {
-        let stage = Stage()
-        let memory = InMemoryEventBus(clock: stage.clock)
+        let thread = DeterministicRun()
+        let memory = thread.bus()
         let bus: any EventBus = fault.map { FaultyBus(inner: memory, fault: $0) } ?? memory
         do {
-            try program.run(on: Harness(bus: bus, stage: stage), stage: stage)
+            try program.run(on: Harness(bus: bus, virtualClock: thread.clock), thread: thread)
             return nil
         } catch let divergence as Differential.Divergence {
             return divergence

@@ -17,9 +17,9 @@ import EventBus
 /// to make the same choice, and has to be able to.
 ///
 /// Time is no proof: that nothing more comes is shown by a last message that comes instead.
-public enum Differential {
+package enum Differential {
     /// How many subscriptions a program uses at most: all but the last one without order, the last one in order per key.
-    public static let slots = 3
+    package static let slots = 3
 
     static func ordering(of slot: Int) -> Ordering { slot == self.slots - 1 ? .perKey : .none }
 }

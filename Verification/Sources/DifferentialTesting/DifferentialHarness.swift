@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-public import EventBus
+package import EventBus
 
 /// What ``Differential`` needs of a backend: a bus, names of subscriptions, and a way to start the bus again.
-public protocol DifferentialHarness: Sendable {
+package protocol DifferentialHarness: Sendable {
     /// The bus to compare; after ``restart()`` it may be another one.
     var bus: any EventBus { get }
 
@@ -28,11 +28,11 @@ public protocol DifferentialHarness: Sendable {
 
 extension DifferentialHarness {
     /// The system's clock.
-    public var clock: any Clock<Duration> { ContinuousClock() }
+    package var clock: any Clock<Duration> { ContinuousClock() }
 
     /// Does nothing: time passes by itself.
-    public func pass(_ duration: Duration) async throws {}
+    package func pass(_ duration: Duration) async throws {}
 
     /// Does nothing.
-    public func restart() async throws {}
+    package func restart() async throws {}
 }

@@ -10,16 +10,16 @@ final class OpenScope: Sendable {
 
     private struct State: Sendable {
         var deliveries: (any Deliveries)?
-        var how: Step.How?
+        var how: ProgramStep.How?
         var error: (any Error)?
     }
 
     let consumer: Int
     let slot: Int
     private let state = Mutex(State())
-    private let hasOpened = Signal()
-    private let isToEnd = Signal()
-    private let hasEnded = Signal()
+    private let hasOpened = Latch()
+    private let isToEnd = Latch()
+    private let hasEnded = Latch()
 
     init(consumer: Int, slot: Int) {
         self.consumer = consumer
@@ -31,7 +31,7 @@ final class OpenScope: Sendable {
         do {
             try await bus.withDeliveries(to: subscription) { deliveries in
                 self.state.withLock { $0.deliveries = deliveries }
-                self.hasOpened.raise()
+                self.hasOpened.open()
                 await self.isToEnd.wait()
                 if self.state.withLock({ $0.how }) == .throwing { throw Thrown() }
             }
@@ -39,8 +39,8 @@ final class OpenScope: Sendable {
         } catch {
             self.state.withLock { $0.error = error }
         }
-        self.hasOpened.raise()
-        self.hasEnded.raise()
+        self.hasOpened.open()
+        self.hasEnded.open()
     }
 
     /// Returns when the scope is open.
@@ -55,10 +55,24 @@ final class OpenScope: Sendable {
     }
 
     /// Ends the scope and returns when what it has not settled is back.
-    func end(_ how: Step.How) async throws {
+    func end(_ how: ProgramStep.How) async throws {
         self.state.withLock { $0.how = how }
-        self.isToEnd.raise()
+        self.isToEnd.open()
         await self.hasEnded.wait()
         if let error = self.state.withLock({ $0.error }) { throw error }
     }
+}
+
+/// Lets one task wait until it is open, also when it has been opened before; a cancelled task does not wait.
+private struct Latch: Sendable {
+    private let stream: AsyncStream<Never>
+    private let continuation: AsyncStream<Never>.Continuation
+
+    init() {
+        (self.stream, self.continuation) = AsyncStream.makeStream(of: Never.self)
+    }
+
+    func open() { self.continuation.finish() }
+
+    func wait() async { for await _ in self.stream {} }
 }

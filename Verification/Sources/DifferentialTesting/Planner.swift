@@ -19,12 +19,12 @@ final class Planner {
         self.trace = trace
     }
 
-    func plan(_ steps: [Step], in group: inout DiscardingTaskGroup) async throws {
+    func plan(_ steps: [ProgramStep], in group: inout DiscardingTaskGroup) async throws {
         for step in steps { try await self.plan(step, in: &group) }
         try await self.finish(in: &group)
     }
 
-    private func plan(_ step: Step, in group: inout DiscardingTaskGroup) async throws {
+    private func plan(_ step: ProgramStep, in group: inout DiscardingTaskGroup) async throws {
         switch step {
         case .open(let slot, let prefetch, let patterns):
             try await self.open(slot, prefetch, patterns, in: &group)
@@ -106,7 +106,7 @@ final class Planner {
         try await self.takeIfCompeting()
     }
 
-    private func publish(_ posts: [Post], in group: inout DiscardingTaskGroup) async throws {
+    private func publish(_ posts: [PlannedMessage], in group: inout DiscardingTaskGroup) async throws {
         _ = try await self.perform(.publish(posts), in: &group)
         for post in posts {
             let topic = try Topic(post.topic.replacing("@", with: self.player.word))
@@ -167,7 +167,7 @@ final class Planner {
         for (label, fate) in fates { self.ledgers[slot].settled(label, fate) }
     }
 
-    private func fates(_ labels: [String], _ slot: Int) -> [(String, Post.Fate)] {
+    private func fates(_ labels: [String], _ slot: Int) -> [(String, PlannedMessage.Fate)] {
         labels.compactMap { label in self.player.fate(of: label, in: slot).map { (label, $0) } }
     }
 
@@ -198,7 +198,7 @@ final class Planner {
     private func end(
         _ slot: Int,
         _ which: Int,
-        _ how: Step.How,
+        _ how: ProgramStep.How,
         in group: inout DiscardingTaskGroup
     ) async throws {
         let ledger = self.ledgers[slot]
@@ -224,7 +224,7 @@ final class Planner {
     private func redrive(
         _ slot: Int,
         _ limit: Int,
-        _ wanted: Step.Wanted,
+        _ wanted: ProgramStep.Wanted,
         in group: inout DiscardingTaskGroup
     ) async throws {
         _ = try await self.perform(.redrive(slot: slot, limit: limit, wanted), in: &group)
@@ -247,14 +247,14 @@ final class Planner {
             var lives = 0
             while !self.ledgers[slot].dead.isEmpty {
                 lives += 1
-                guard lives <= Post.mostLives else { throw Stuck("dead letters do not go away") }
+                guard lives <= PlannedMessage.mostLives else { throw Stuck("dead letters do not go away") }
                 try await self.redrive(slot, 100, .all, in: &group)
                 try await self.drain(slot, in: &group)
             }
             try await self.end(slot, 0, .returns, in: &group)
         }
         for slot in slots { try await self.open(slot, 4, ["@.fence"], in: &group) }
-        try await self.publish([Post(label: "fence", topic: "@.fence", fates: [[.done]])], in: &group)
+        try await self.publish([PlannedMessage(label: "fence", topic: "@.fence", fates: [[.done]])], in: &group)
         for slot in slots {
             try await self.drain(slot, in: &group)
             _ = try await self.perform(.letters(slot: slot), in: &group)

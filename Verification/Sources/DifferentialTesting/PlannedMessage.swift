@@ -12,7 +12,7 @@ import Foundation
 /// A message of a program, and what is to become of it.
 ///
 /// Its fate belongs to it and not to a consumer, so that it is the same whoever gets it.
-struct Post: Sendable, Hashable {
+struct PlannedMessage: Sendable, Hashable {
     enum Fate: Sendable, Hashable {
         case done
         case dead
@@ -65,7 +65,7 @@ struct Post: Sendable, Hashable {
     }
 }
 
-extension Post: CustomStringConvertible {
+extension PlannedMessage: CustomStringConvertible {
     var description: String {
         let key = self.key.map { " key \($0)" } ?? ""
         let lives = self.fates.map { $0.map(\.description).joined(separator: " ") }.joined(separator: " | ")
@@ -73,7 +73,7 @@ extension Post: CustomStringConvertible {
     }
 }
 
-extension Post.Fate: CustomStringConvertible {
+extension PlannedMessage.Fate: CustomStringConvertible {
     var description: String {
         switch self {
         case .done: "done"

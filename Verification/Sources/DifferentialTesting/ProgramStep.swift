@@ -4,9 +4,9 @@
 /// A step of a program; what it refers to is decided by what is there when its turn comes.
 ///
 /// Thus any selection of a program's steps is a program, which lets a shrinker drop steps.
-enum Step: Sendable, Hashable {
+enum ProgramStep: Sendable, Hashable {
     case open(slot: Int, prefetch: Int, patterns: [String])
-    case publish([Post])
+    case publish([PlannedMessage])
     /// All that comes, by all consumers.
     case take(slot: Int)
     /// Each number picks one of those that are still out.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBusTesting
+
 /// What a random program is decided with.
 extension SeededRandom {
     mutating func roll(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }

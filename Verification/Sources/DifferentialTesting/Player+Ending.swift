@@ -35,7 +35,7 @@ extension Player {
 
     // MARK: Ending
 
-    func end(_ consumer: Int, of slot: Int, _ how: Step.How, settling labels: [String]) async throws -> Seen {
+    func end(_ consumer: Int, of slot: Int, _ how: ProgramStep.How, settling labels: [String]) async throws -> Seen {
         guard let seat = self.seats[consumer] else { return Seen(lines: ["it is not open"]) }
         if how == .stopping { seat.deliveries.stop() }
         var seen = self.settle(labels, of: slot)
@@ -76,7 +76,7 @@ extension Player {
             .map { self.label(of: $0.message) }
     }
 
-    func redrive(_ slot: Int, limit: Int, _ wanted: Step.Wanted) async throws -> Seen {
+    func redrive(_ slot: Int, limit: Int, _ wanted: ProgramStep.Wanted) async throws -> Seen {
         let prefix = self.word + "/"
         let count = try await self.harness.bus.redrive(self.harness.subscriptions[slot], limit: limit) { letter in
             wanted.isWanted(String(letter.message.id.dropFirst(prefix.utf8.count)))

@@ -8,7 +8,7 @@ extension Differential.Program {
     ///   - trials: how many smaller programs to try at most.
     ///   - divergence: runs a program, on subscriptions that no other program has used, and returns its divergence.
     /// - Returns: `nil` when the program itself does not diverge.
-    public func shrunk(
+    package func shrunk(
         trials: Int = 100,
         _ divergence: (Differential.Program) async throws -> Differential.Divergence?
     ) async rethrows -> Differential.Divergence? {

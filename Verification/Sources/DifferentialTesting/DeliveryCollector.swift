@@ -8,12 +8,12 @@ import Synchronization
 enum Waiting: Sendable {
     /// Until as many have come as have to, but no longer than this by the system's clock.
     case patiently(Duration)
-    /// Everything runs on one ``Stage``: what does not come at once does not come.
-    case onStage
+    /// Everything runs on one thread: what does not come at once does not come.
+    case onOneThread
 }
 
 /// Takes deliveries of several consumers of one subscription at the same time.
-struct Taker: Sendable {
+struct DeliveryCollector: Sendable {
     struct Batch: Sendable {
         let consumer: Int
         let deliveries: [Delivery]
@@ -26,7 +26,7 @@ struct Taker: Sendable {
     /// - Throws: what `next()` throws.
     func take(_ count: Int, from consumers: [(number: Int, deliveries: any Deliveries)]) async throws -> [Batch] {
         switch self.waiting {
-        case .onStage: try await Self.takeAtOnce(count, from: consumers)
+        case .onOneThread: try await Self.takeAtOnce(count, from: consumers)
         case .patiently(let limit): try await Self.take(count, from: consumers, within: limit)
         }
     }
@@ -71,25 +71,22 @@ struct Taker: Sendable {
         within limit: Duration
     ) async throws -> [Batch] {
         let batches = Box()
-        do {
-            try await withTimeLimit(limit, on: RelativeClock(ContinuousClock())) {
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    for consumer in consumers {
-                        group.addTask {
-                            while batches.count < count {
-                                guard let deliveries = try await consumer.deliveries.next() else { return }
-                                batches.add(Batch(consumer: consumer.number, deliveries: deliveries))
-                            }
-                        }
-                    }
-                    try await group.next()
-                    group.cancelAll()
-                    while !group.isEmpty {
-                        do { try await group.next() } catch is CancellationError {}
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await Task.sleep(for: limit) }
+            for consumer in consumers {
+                group.addTask {
+                    while batches.count < count {
+                        guard let deliveries = try await consumer.deliveries.next() else { return }
+                        batches.add(Batch(consumer: consumer.number, deliveries: deliveries))
                     }
                 }
             }
-        } catch is TimeLimitExceeded {}
+            try await group.next()
+            group.cancelAll()
+            while !group.isEmpty {
+                do { try await group.next() } catch is CancellationError {}
+            }
+        }
         return batches.all
     }
 

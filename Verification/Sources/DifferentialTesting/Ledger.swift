@@ -52,7 +52,7 @@ struct Ledger {
         }
     }
 
-    mutating func settled(_ label: String, _ fate: Post.Fate) {
+    mutating func settled(_ label: String, _ fate: PlannedMessage.Fate) {
         self.out.removeAll { $0.label == label }
         self.returned.remove(label)
         switch fate {

@@ -3,11 +3,11 @@
 
 extension Differential {
     /// The two buses do not do the same.
-    public struct Divergence: Error, CustomStringConvertible {
+    package struct Divergence: Error, CustomStringConvertible {
         /// The seed of the program.
-        public let seed: UInt64
+        package let seed: UInt64
         /// The program up to where the buses part, and what each of them does there.
-        public let description: String
+        package let description: String
 
         init(seed: UInt64, _ text: String) {
             self.seed = seed
@@ -19,7 +19,7 @@ extension Differential {
     ///
     /// It says nothing about the bus, unless it comes again and again: retries that are too early look like that. The program
     /// is to be run again, with other subscriptions.
-    public struct TooSlow: Error {}
+    package struct TooSlow: Error {}
 }
 
 extension Differential.Divergence {
