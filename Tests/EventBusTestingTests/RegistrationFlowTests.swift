@@ -2,11 +2,11 @@
 // Part of swift-event-bus.
 
 import EventBus
-import EventBusTesting
 import EventBusPayments
 import EventBusPersistence
-import Testing
+import EventBusTesting
 import EventBusUsers
+import Testing
 
 @Suite("The main job, tested as a user of the library would")
 struct RegistrationFlowTests {

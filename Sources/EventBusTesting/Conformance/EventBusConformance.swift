@@ -33,7 +33,9 @@ public enum EventBusConformance {
             let scene = Scene(harness)
             let result: Result<Void, any Error>
             do {
-                try await withTimeLimit(.seconds(60), on: RelativeClock(ContinuousClock())) { try await self.body(scene) }
+                try await withTimeLimit(.seconds(60), on: RelativeClock(ContinuousClock())) {
+                    try await self.body(scene)
+                }
                 result = .success(())
             } catch let limit as TimeLimitExceeded {
                 let lastStep = scene.lastStep.map { " since: \($0)" } ?? ""

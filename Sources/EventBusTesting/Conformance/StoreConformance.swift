@@ -33,7 +33,9 @@ public enum StoreConformance {
         public func run(on harness: any StoreHarness) async throws {
             let scene = StoreScene(harness)
             do {
-                try await withTimeLimit(.seconds(60), on: RelativeClock(ContinuousClock())) { try await self.body(scene) }
+                try await withTimeLimit(.seconds(60), on: RelativeClock(ContinuousClock())) {
+                    try await self.body(scene)
+                }
             } catch let limit as TimeLimitExceeded {
                 throw ConformanceFailure("the case has not ended within \(limit.limit)")
             }
@@ -42,7 +44,7 @@ public enum StoreConformance {
 
     /// The tables that the suite needs, as SQL for Postgres.
     ///
-    /// A store of another kind makes them of ``Specimen``'s schema.
+    /// A store of another kind creates them from ``Specimen/schema``.
     public static let migrations: [Migration] = [Specimen.migration]
 
     /// All rules.

@@ -12,7 +12,7 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
 
     /// Creates the sequence of a seed and a name, so that one part of a program can draw more without changing what others draw.
     public init(seed: UInt64, _ name: String) {
-        // FNV-1a, since the standard library's hashes differ between processes.
+        // FNV-1a, since the standard library's hashes differ from process to process.
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
         self.init(seed: SeededRandom.mixed(seed ^ hash))

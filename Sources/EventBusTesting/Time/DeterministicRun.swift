@@ -5,19 +5,19 @@ public import EventBus
 
 /// A thread with a virtual clock, on which tasks run in the order in which they become ready.
 ///
-/// It gives the differential test, which is a package of its own, what is not public.
+/// For the differential test, which is in a package of its own.
 @_spi(Verification) public struct DeterministicRun: Sendable {
     private let stage = Stage()
 
     /// Creates a thread on which nothing runs yet.
     public init() {}
 
-    /// The time, which stands still until somebody moves it.
+    /// The time, which stands still until it is advanced.
     public var clock: VirtualClock { self.stage.clock }
 
     /// Runs `body`.
     ///
-    /// - Returns: `nil` when it waits for something that nobody on this thread will do.
+    /// - Returns: `nil` when it waits for something that nothing on this thread will do.
     public func callAsFunction<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value? {
         do {
             return try self.stage.run(body)
@@ -37,7 +37,7 @@ public import EventBus
 }
 
 @_spi(Verification) extension Message {
-    /// Whether it has arrived as it was published.
+    /// Whether the message arrived as it was published.
     public func isUnchanged(from published: Message) -> Bool { (try? expectSame(self, published)) != nil }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import NIOCore
 import EventBusTesting
+import NIOCore
 import Testing
 
 @testable import EventBusRabbit

@@ -4,11 +4,11 @@
 import EventBus
 import Synchronization
 
-/// How deliveries are waited for.
+/// How to wait for deliveries.
 enum Waiting: Sendable {
-    /// Until as many have come as have to, but no longer than this by the system's clock.
+    /// Until the expected number has arrived, but no longer than this by the system's clock.
     case patiently(Duration)
-    /// Everything runs on one thread: what does not come at once does not come.
+    /// Everything runs on one thread: a delivery that does not arrive at once does not arrive at all.
     case onOneThread
 }
 
@@ -21,7 +21,7 @@ struct DeliveryCollector: Sendable {
 
     let waiting: Waiting
 
-    /// Takes until `count` deliveries have come, or nothing more comes.
+    /// Takes until `count` deliveries have arrived or nothing more arrives.
     ///
     /// - Throws: what `next()` throws.
     func take(_ count: Int, from consumers: [(number: Int, deliveries: any Deliveries)]) async throws -> [Batch] {
@@ -37,7 +37,7 @@ struct DeliveryCollector: Sendable {
     ) async throws -> [Batch] {
         var batches: [Batch] = []
         var isEmpty = false
-        // A bus that hands out one message again and again must not keep anybody here for ever.
+        // The limit ends the loop for a bus that delivers one message again and again.
         while !isEmpty, batches.count(of: \.deliveries.count) < min(count, 10_000) {
             isEmpty = true
             for consumer in consumers {
@@ -49,7 +49,7 @@ struct DeliveryCollector: Sendable {
         return batches
     }
 
-    /// What is there without waiting; on a stage tasks run in the order in which they were made ready.
+    /// What is there without waiting: on one thread, tasks run in the order in which they became ready.
     private static func atOnce(_ deliveries: any Deliveries) async throws -> [Delivery]? {
         try await withThrowingTaskGroup(of: [Delivery]?.self) { group in
             group.addTask { try await deliveries.next() }

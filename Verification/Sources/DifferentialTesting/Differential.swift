@@ -3,7 +3,7 @@
 
 import EventBus
 
-/// Random programs that do the same on the in-process bus and on another one, and a comparison of what both have done.
+/// Random programs that run on the in-process bus and on another one, and a comparison of what the two do.
 ///
 /// ```swift
 /// for seed in 1...1000 {
@@ -11,14 +11,14 @@ import EventBus
 /// }
 /// ```
 ///
-/// `EventBusConformance` says what a backend has to do; this finds what nobody has thought of saying. What must agree: outcomes
-/// of publishing, who gets which deliveries in which order, failures, returns, what comes alone, dead letters, what a redrive
-/// moves. Where a backend may choose, namely which of two competing consumers gets a message, the in-process bus is asked
-/// to make the same choice, and has to be able to.
+/// `EventBusConformance` states what a backend has to do; this finds what nobody thought of stating. The buses must agree on the
+/// outcomes of publishing, on who gets which deliveries in which order, on failures, returns, what is delivered alone, dead
+/// letters, and what a redrive moves. A backend may choose which of two competing consumers gets a message; the in-process bus
+/// then makes the same choice, and must be able to.
 ///
-/// Time is no proof: that nothing more comes is shown by a last message that comes instead.
+/// Nothing relies on timing: a last message that arrives shows that nothing else does.
 package enum Differential {
-    /// How many subscriptions a program uses at most: all but the last one without order, the last one in order per key.
+    /// The maximum number of subscriptions in a program; the last one is ordered per key, the others are unordered.
     package static let slots = 3
 
     static func ordering(of slot: Int) -> Ordering { slot == self.slots - 1 ? .perKey : .none }

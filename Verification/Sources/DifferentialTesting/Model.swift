@@ -26,7 +26,7 @@ struct Model: DifferentialHarness {
     func pass(_ duration: Duration) async throws { self.virtualClock.advance(by: duration) }
 }
 
-/// Makes the in-process bus choose among competing consumers as another bus has chosen.
+/// Lets the in-process bus choose among competing consumers as another bus has chosen.
 final class Guide: Sendable {
     private struct State: Sendable {
         var slots: [Int: Int] = [:]
@@ -36,12 +36,12 @@ final class Guide: Sendable {
     private let trace: Trace
     private let state = Mutex(State())
 
-    /// - Parameter trace: of the other bus.
+    /// - Parameter trace: the trace of the other bus.
     init(_ trace: Trace) { self.trace = trace }
 
-    /// An action is about to begin: what it makes the bus hand out is seen in the next one that takes.
+    /// Prepares for an action; the next action that takes shows which deliveries it causes.
     ///
-    /// - Returns: whether the other bus has got that far.
+    /// - Returns: whether the other bus got that far.
     func begin(_ index: Int) -> Bool {
         let (actions, seen) = (self.trace.actions, self.trace.seen)
         guard index < seen.count else { return false }
@@ -57,7 +57,7 @@ final class Guide: Sendable {
         return true
     }
 
-    /// The place of the consumer that the other bus has chosen, the first one if it cannot be chosen here.
+    /// The index of the consumer that the other bus has chosen, or 0 if it is not among those here.
     func choose(among consumers: [UInt64], for message: Message) -> Int {
         self.state.withLock { state in
             let slot = consumers.first.flatMap { state.slots[Int($0)] } ?? 0

@@ -4,7 +4,7 @@
 import EventBus
 import Synchronization
 
-/// An open subscription whose end comes from outside, so that it can last over several actions.
+/// An open subscription that is ended from outside, so that it can span several actions.
 final class OpenScope: Sendable {
     private struct Thrown: Error {}
 
@@ -26,7 +26,7 @@ final class OpenScope: Sendable {
         self.slot = slot
     }
 
-    /// Keeps the scope open until it is to end; to be run by a task of its own.
+    /// Keeps the scope open until ``end(_:)`` is called; run it in a task of its own.
     func run(_ subscription: Subscription, on bus: any EventBus) async {
         do {
             try await bus.withDeliveries(to: subscription) { deliveries in
@@ -45,7 +45,7 @@ final class OpenScope: Sendable {
 
     /// Returns when the scope is open.
     ///
-    /// - Throws: why it could not be opened.
+    /// - Throws: the error with which opening failed.
     func opened() async throws -> any Deliveries {
         await self.hasOpened.wait()
         let (deliveries, error) = self.state.withLock { ($0.deliveries, $0.error) }
@@ -54,7 +54,7 @@ final class OpenScope: Sendable {
         return deliveries
     }
 
-    /// Ends the scope and returns when what it has not settled is back.
+    /// Ends the scope and returns when its unsettled deliveries have returned.
     func end(_ how: ProgramStep.How) async throws {
         self.state.withLock { $0.how = how }
         self.isToEnd.open()
@@ -63,7 +63,7 @@ final class OpenScope: Sendable {
     }
 }
 
-/// Lets one task wait until it is open, also when it has been opened before; a cancelled task does not wait.
+/// Lets one task wait until the latch is open; a cancelled task does not wait.
 private struct Latch: Sendable {
     private let stream: AsyncStream<Never>
     private let continuation: AsyncStream<Never>.Continuation

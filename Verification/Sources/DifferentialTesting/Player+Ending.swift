@@ -6,7 +6,7 @@ import EventBus
 extension Player {
     // MARK: Wrong ids
 
-    /// Gives verdicts that a bus has to ignore.
+    /// Settles with ids that a bus has to ignore.
     func stray(_ slot: Int) async throws {
         let past = self.past.filter { $0.slot == slot }
         for (consumer, seat) in self.seats where seat.scope.slot == slot {
@@ -51,7 +51,7 @@ extension Player {
         return seen
     }
 
-    /// Ends whatever is open, at the end of a program that went wrong.
+    /// Ends all open scopes, at the end of a program that failed.
     func endAll() async {
         for seat in self.seats.values { try? await seat.scope.end(.throwing) }
         self.seats = [:]

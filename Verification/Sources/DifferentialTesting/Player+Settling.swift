@@ -4,7 +4,7 @@
 import EventBus
 
 extension Player {
-    /// Gives verdicts on messages, whoever holds them.
+    /// Settles messages, whichever consumer holds them.
     func settle(_ labels: [String], of slot: Int) -> Seen {
         var seen = Seen()
         for label in labels {
@@ -41,14 +41,14 @@ extension Player {
         return fate
     }
 
-    /// What is to become of a message that a consumer of a subscription holds.
+    /// The fate of a message that a consumer of a subscription holds.
     func fate(of label: String, in slot: Int) -> PlannedMessage.Fate? {
         let held = self.seats.values.filter { $0.scope.slot == slot }.flatMap(\.held)
         let delivery = held.first { self.label(of: $0.message) == label }
         return delivery.flatMap { self.posts[label]?.fate(of: $0) }
     }
 
-    /// Takes and settles until so many have got a verdict that is not to try again.
+    /// Takes and settles until `finals` messages have got a verdict other than a retry.
     func drain(_ slot: Int, finals: Int) async throws -> Seen {
         var seen = Seen()
         var finals = finals
@@ -65,13 +65,13 @@ extension Player {
                 try await seat.deliveries.flush()
             }
             guard finals > 0 else { return seen }
-            // A bus that forgets failures would go on for ever.
+            // A bus that forgets failures would go on indefinitely.
             if let endless = retries.filter({ $0.value > PlannedMessage.mostRetries }).keys.min() {
                 seen.obstacle = "\(endless) is retried again and again"
                 return seen
             }
             let delayed = self.delayed.filter { $0.slot == slot }
-            // What is retried comes behind what is there, however early. Only with two delays it matters when.
+            // A retried message comes behind those that are there, however early it is. Its time matters only with two delays.
             if self.hasOneDelay || delayed.count >= finals, let due = delayed.map(\.due).min() {
                 try await self.pass(until: due)
             }

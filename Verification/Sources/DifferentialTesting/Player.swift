@@ -4,7 +4,7 @@
 import EventBus
 @_spi(Verification) import EventBusTesting
 
-/// Performs actions on one bus and says what is seen.
+/// Performs actions on one bus and returns what is observed.
 final class Player {
     /// A consumer that is open.
     struct Seat {
@@ -54,9 +54,9 @@ final class Player {
         return { start.duration(to: clock.now) }
     }
 
-    /// Does one thing to the bus; scopes that it opens live in `group`.
+    /// Performs an action; scopes that it opens live in `group`.
     ///
-    /// - Throws: ``Differential/TooSlow``, `CancellationError`, what the harness throws. What the bus throws is seen.
+    /// - Throws: ``Differential/TooSlow``, `CancellationError`, what the harness throws. An error of the bus is an observation.
     func perform(_ action: Action, in group: inout DiscardingTaskGroup) async throws -> Seen {
         let seen: Seen
         do {
@@ -146,7 +146,7 @@ final class Player {
 
     // MARK: Taking
 
-    /// Takes what comes until there are `count`.
+    /// Takes up to `count` deliveries.
     func take(_ count: Int, of slot: Int, isWait: Bool) async throws -> Seen {
         let seats = self.seats.sorted { $0.key < $1.key }.filter { $0.value.scope.slot == slot }
         let batches = try await self.collector.take(count, from: seats.map { ($0.key, $0.value.deliveries) })
@@ -188,7 +188,8 @@ final class Player {
 
     func text(of failures: Failures) -> String {
         let since =
-            failures.firstAt == PlannedMessage.firstFailure ? "" : failures.firstAt.map { " since \($0)" } ?? " since never"
+            failures.firstAt == PlannedMessage.firstFailure
+            ? "" : failures.firstAt.map { " since \($0)" } ?? " since never"
         return "failed \(failures.count)\(since)"
     }
 
@@ -203,7 +204,7 @@ final class Player {
 
     // MARK: Time
 
-    /// Lets all retries of a subscription become due.
+    /// Waits until all retries of a subscription are due.
     func passRetries(of slot: Int) async throws {
         if let due = self.delayed.filter({ $0.slot == slot }).map(\.due).max() { try await self.pass(until: due) }
     }
@@ -213,7 +214,7 @@ final class Player {
         if rest > .zero { try await self.harness.pass(rest) }
     }
 
-    /// Whether all retries of the messages published so far are delayed alike.
+    /// Whether all retries of the messages published so far have the same delay.
     var hasOneDelay: Bool {
         self.posts.values.allSatisfy { post in
             post.fates.joined().allSatisfy { if case .retry(let seconds) = $0 { seconds == 1 } else { true } }
@@ -223,7 +224,7 @@ final class Player {
     private func checkPace() throws {
         let now = self.now()
         if self.delayed.contains(where: { $0.due <= now }) { throw Differential.TooSlow() }
-        // Two that were delayed differently come in the order in which they are due only if they were delayed at about one time.
+        // Messages with different delays arrive in the order of their due times only if they were delayed at about the same time.
         let delays = Set(self.delayed.map(\.delay))
         if delays.count > 1, self.delayed.contains(where: { now - $0.since > .seconds(2) }) {
             throw Differential.TooSlow()

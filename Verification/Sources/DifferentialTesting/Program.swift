@@ -5,13 +5,13 @@ import EventBus
 @_spi(Verification) package import EventBusTesting
 
 extension Differential {
-    /// A random program, decided by its seed.
+    /// A random program, determined by its seed.
     package struct Program: Sendable {
         /// The seed.
         package let seed: UInt64
         var steps: [ProgramStep]
 
-        /// Writes the program of a seed.
+        /// Creates the program of a seed.
         package init(seed: UInt64) {
             self.seed = seed
             self.steps = ProgramStep.random(seed: seed)
@@ -19,7 +19,7 @@ extension Differential {
 
         /// Runs the program on the in-process bus and on another one.
         ///
-        /// - Parameter patience: how long to wait for a delivery that has to come.
+        /// - Parameter patience: how long to wait for an expected delivery.
         /// - Throws: ``Divergence``; ``TooSlow``; what the harness throws.
         package func run(on harness: any DifferentialHarness, patience: Duration = .seconds(20)) async throws {
             let plan = try self.plan()
@@ -28,11 +28,11 @@ extension Differential {
             try self.compare(plan, with: trace)
         }
 
-        /// Runs the program on a bus whose tasks all run on one thread, as those of the in-process bus do.
+        /// Runs the program on a bus whose tasks all run on `thread`.
         package func run(on harness: any DifferentialHarness, thread: DeterministicRun) throws {
             let plan = try self.plan()
             let trace = Trace()
-            // A bus on which it gets stuck diverges: the trace ends there.
+            // If it gets stuck the trace ends there, which is a divergence.
             _ = try thread { try await plan.perform(on: harness, word: "w", .onOneThread, trace) }
             try self.compare(plan, with: trace)
         }
@@ -52,7 +52,7 @@ extension Differential {
             if let divergence = Divergence(seed: self.seed, model: model, other: trace, of: count) { throw divergence }
         }
 
-        /// The program's actions, and what the in-process bus does when it may choose by itself.
+        /// The program's actions, and what the in-process bus does when it makes its own choices.
         func plan() throws -> Plan {
             let trace = Trace()
             let steps = self.steps
@@ -73,7 +73,7 @@ extension Differential {
 }
 
 extension Differential.Program: CustomStringConvertible {
-    /// What is done, and what the in-process bus does then.
+    /// The actions, and what the in-process bus does.
     package var description: String {
         do {
             let trace = try self.plan().trace
@@ -88,12 +88,12 @@ extension Differential.Program: CustomStringConvertible {
 
 /// A program ready to be performed.
 struct Plan: Sendable {
-    /// What is to be done, and what the in-process bus has done.
+    /// The actions, and what the in-process bus did.
     let trace: Trace
-    /// The first action from which on a bus may choose.
+    /// The first action from which a bus may make choices.
     let firstChoice: Int
 
-    /// Performs the actions, and stops where it is clear that the buses part.
+    /// Performs the actions, and stops once it is clear that the buses differ.
     func perform(
         on harness: any DifferentialHarness,
         word: String,
@@ -121,7 +121,7 @@ struct Plan: Sendable {
         }
     }
 
-    /// Gives open scopes tasks to live in.
+    /// Provides the task group in which open scopes live.
     static func withScopes(_ body: (inout DiscardingTaskGroup) async throws -> Void) async throws {
         let result: Result<Void, any Error> = await withDiscardingTaskGroup { group in
             do { return .success(try await body(&group)) } catch { return .failure(error) }

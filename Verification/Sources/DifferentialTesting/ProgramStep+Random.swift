@@ -11,7 +11,7 @@ extension ProgramStep {
     }
 }
 
-/// Writes programs; the seed decides every word.
+/// Writes programs, determined by a seed.
 private struct Author {
     private var dice: SeededRandom
     private var posts = 0
@@ -35,7 +35,7 @@ private struct Author {
         return steps
     }
 
-    /// One step, or a few that together come to something.
+    /// One step, or a few that are interesting together.
     private mutating func some() -> [ProgramStep] {
         let slot = self.dice.pick(self.slots)
         return switch self.dice.roll(1...100) {
@@ -99,9 +99,12 @@ private struct Author {
         let end: PlannedMessage.Fate = self.dice.happens(25) ? .dead : .done
         let later: [PlannedMessage.Fate] = self.dice.happens(20) ? [.dead] : [.done]
         guard self.hasRetries, self.dice.happens(35) else { return [[end], later, [.done]] }
-        // With two delays in one program none is retried twice, so that their order does not depend on how quick it is.
+        // With two delays in one program no message is retried twice, so that the order does not depend on the program's speed.
         if self.isSlow { return [[.retry(seconds: self.dice.pick([1, 5])), end], [.done]] }
-        let retries = [PlannedMessage.Fate](repeating: .retry(seconds: 1), count: self.dice.pick([1, 1, 1, PlannedMessage.mostRetries]))
+        let retries = [PlannedMessage.Fate](
+            repeating: .retry(seconds: 1),
+            count: self.dice.pick([1, 1, 1, PlannedMessage.mostRetries])
+        )
         return [retries + [end], self.dice.happens(20) ? [.retry(seconds: 1), .done] : later, [.done]]
     }
 

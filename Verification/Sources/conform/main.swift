@@ -2,11 +2,11 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusPersistence
 import EventBusTesting
 import Foundation
-import EventBusPersistence
 
-// conform: both conformance suites on the in-process bus and store, on several schedules; prints the rules that are broken.
+// conform: both conformance suites on the in-process bus and store, on several schedules; prints the broken rules.
 
 struct BusHarness: EventBusHarness {
     let simulation: Simulation

@@ -29,8 +29,8 @@ func result(of seed: UInt64) -> SeedResult {
 
 let start = ContinuousClock.now
 let report = Report(options)
-// Simulations share nothing: each runs on one thread, as many at a time as there are processors. Threads of its own, since a
-// queue of the system would start fewer on a busy machine.
+// Simulations share nothing: each runs on one thread, one on each processor. These are threads of our own, since a dispatch
+// queue starts fewer on a busy machine.
 let workers = DispatchGroup()
 for _ in 0..<ProcessInfo.processInfo.activeProcessorCount {
     workers.enter()

@@ -37,7 +37,7 @@ struct DifferentialTests {
         }
     }
 
-    @Test("The in-process bus does what it does")
+    @Test("The in-process bus does not diverge from itself")
     func same() throws {
         for seed in 1...250 as ClosedRange<UInt64> {
             let divergence = try Self.divergence(of: Differential.Program(seed: seed))
@@ -45,7 +45,7 @@ struct DifferentialTests {
         }
     }
 
-    @Test("A seed decides a program and what it does")
+    @Test("A seed determines a program and what it does")
     func seeds() {
         let texts = (1...20 as ClosedRange<UInt64>).map { Differential.Program(seed: $0).description }
         #expect(texts == (1...20).map { Differential.Program(seed: $0).description })
@@ -53,7 +53,7 @@ struct DifferentialTests {
     }
 
     @Test(
-        "A bus that does something else is found, and the program that shows it is made short",
+        "A bus that behaves differently is found, and the program that shows it is shortened",
         arguments: Fault.allCases
     )
     fileprivate func wrong(_ fault: Fault) async throws {
@@ -61,14 +61,14 @@ struct DifferentialTests {
             .first { try Self.divergence(of: $0, fault) != nil }
         let program = try #require(found)
         let divergence = try #require(try await program.shrunk { try Self.divergence(of: $0, fault) })
-        // What empties the subscriptions in the end belongs to every program.
+        // Every program ends with the actions that empty the subscriptions.
         let actions = divergence.description.split(separator: "\n").count { $0.first?.isNumber == true }
         #expect(actions <= 8, "\(divergence)")
         #expect(divergence.description.contains("in-process:") && divergence.description.contains("other bus:"))
     }
 }
 
-/// What a bus forgets of a delivery.
+/// What a bus forgets about a delivery.
 private enum Fault: CaseIterable {
     case returns, failures, firstFailure, redrives
 
@@ -85,7 +85,7 @@ private enum Fault: CaseIterable {
     }
 }
 
-/// Changes what it hands out.
+/// Changes what it delivers.
 private struct FaultyBus: EventBus {
     let inner: InMemoryEventBus
     let fault: Fault

@@ -3,11 +3,11 @@
 
 import EventBus
 import EventBusTesting
-import Synchronization
 import EventBusUsers
+import Synchronization
 
-/// What is outside all processes and outlives them: the wishes of users, and the fates of events.
-final class World: Sendable {
+/// What is outside all processes and outlives them: the requests of users and the fates of events.
+final class OutsideWorld: Sendable {
     /// What the journal is asked to do.
     enum Wish: Sendable {
         case write(EntryWritten)
@@ -58,12 +58,12 @@ final class World: Sendable {
         self.state.withLock { $0.poisonedCommits += 1 }
     }
 
-    /// From now on no handler fails any more.
+    /// From now on, no handler fails.
     func cure() {
         self.state.withLock { $0.isCured = true }
     }
 
-    /// What a handler does on an event, as its fate says.
+    /// Lets a handler succeed, fail or kill its process, according to the event's fate.
     func meet(_ consumer: SubscriptionName, _ message: Message, _ text: String, in process: SimulatedProcess) throws {
         guard let fate = Fate(text) else { return }
         let (start, isCured) = self.state.withLock { state in
