@@ -175,6 +175,13 @@ struct SimulationTests {
         #expect(failure?.cause is Refused)
     }
 
+    @Test("An argument out of its range traps")
+    func invalidArguments() async {
+        await #expect(processExitsWith: .failure) {
+            try Simulation.run { $0.start("none", instances: 0) { _ in [] } }
+        }
+    }
+
     // MARK: Deaths
 
     @Test("A killed process starts again, and its unsettled deliveries return")

@@ -20,6 +20,11 @@ public struct Faults: Sendable, Hashable {
         maximum: Int = 12,
         fullSubscriptions: Bool = false
     ) {
+        precondition(
+            (0...1000).contains(perThousandCalls),
+            "perThousandCalls is \(perThousandCalls), must be from 0 to 1000"
+        )
+        precondition(maximum >= 0, "maximum is \(maximum), must not be negative")
         self.fullSubscriptions = fullSubscriptions
         self.kinds = kinds
         self.perThousandCalls = perThousandCalls

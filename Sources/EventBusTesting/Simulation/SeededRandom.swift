@@ -24,9 +24,10 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
         return SeededRandom.mixed(self.state)
     }
 
-    /// The next number, reduced to 0 up to but not including `bound`, which must be above 0.
+    /// The next number, reduced to 0 up to but not including `bound`, which must be at least 1.
     public mutating func below(_ bound: Int) -> Int {
-        Int(truncatingIfNeeded: self.next() % UInt64(bound))
+        precondition(bound >= 1, "bound is \(bound), must be at least 1")
+        return Int(truncatingIfNeeded: self.next() % UInt64(bound))
     }
 
     private static func mixed(_ value: UInt64) -> UInt64 {

@@ -11,7 +11,8 @@ extension Simulation {
 
     /// Seeds for a test's arguments: 1 to `count`, or only the environment variable `SEED` when it is set.
     public static func seeds(_ count: UInt64) -> [UInt64] {
-        Self.seedOfEnvironment.map { [$0] } ?? Array(1...max(1, count))
+        precondition(count >= 1, "count is 0, must be at least 1")
+        return Self.seedOfEnvironment.map { [$0] } ?? Array(1...count)
     }
 
     /// Runs `body`, and the processes that it starts, on the calling thread until `body` ends.

@@ -59,7 +59,7 @@ public final class Simulation: Sendable {
     ///
     /// - Parameters:
     ///   - name: the name of the processes in ``history``; use each name once.
-    ///   - instances: how many processes run side by side.
+    ///   - instances: how many processes run side by side, at least 1.
     ///   - services: creates a process's services, once for each of its lives. They must use the process's bus, clock and
     ///     stores: these inject the faults, and they discard what a process does after its death.
     @discardableResult
@@ -68,7 +68,8 @@ public final class Simulation: Sendable {
         instances: Int = 1,
         _ services: @escaping @Sendable (SimulatedProcess) throws -> [any Service]
     ) -> SimulatedService {
-        let new = (1...max(1, instances)).map { number in
+        precondition(instances >= 1, "instances is \(instances), must be at least 1")
+        let new = (1...instances).map { number in
             Instance(instances > 1 ? "\(name)/\(number)" : name, in: self.world, services)
         }
         self.started.withLock { $0 += new }

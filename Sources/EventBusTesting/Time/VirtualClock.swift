@@ -85,6 +85,7 @@ public final class VirtualClock: Clock {
 
     /// Advances the clock and wakes the tasks whose deadline has come.
     public func advance(by duration: Duration) {
+        precondition(duration >= .zero, "duration is \(duration), must not be negative")
         self.advance(to: self.now.advanced(by: duration))
     }
 
