@@ -190,7 +190,7 @@ public struct SimulatedService: Sendable {
         for instance in self.instances { await instance.kill() }
     }
 
-    /// Shuts the processes down gracefully and returns when they have ended. They do not start again.
+    /// Shuts the processes down gracefully and returns when they have ended; they do not start again.
     public func stop() async {
         for instance in self.instances { await instance.stop() }
     }

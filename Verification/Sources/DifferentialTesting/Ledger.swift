@@ -31,6 +31,8 @@ struct Ledger {
 
     var live: Int { self.waiting.count + self.out.count + self.delayed.count }
 
+    /// Whether the outcome of ending a consumer is determined.
+    ///
     /// In an unordered subscription, returned messages stand in front of the others. How many of those a broker has already
     /// pushed to a consumer is up to the broker, and determines which ones return with them.
     var canEnd: Bool {
