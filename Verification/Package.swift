@@ -29,12 +29,17 @@ let package = Package(
             dependencies: ["WholeFlow", library("EventBusTesting")]
         ),
         .executableTarget(name: "settle", dependencies: ["WholeFlow"]),
+        .target(name: "DifferentialTesting", dependencies: [library("EventBus"), library("EventBusTesting")]),
+        .testTarget(
+            name: "DifferentialTestingTests",
+            dependencies: ["DifferentialTesting", library("EventBus"), library("EventBusTesting")]
+        ),
         .executableTarget(
             name: "differential",
             dependencies: [
+                "DifferentialTesting",
                 library("EventBus"),
                 library("EventBusRabbit"),
-                library("EventBusTesting"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),

@@ -63,7 +63,7 @@ struct UnknownOrder: Error {}
         }
     }
 
-    @Test func anOrderThatNobodyKnowsIsPutAside() throws {
+    @Test func anUnknownOrderBecomesADeadLetter() throws {
         try Simulation.run { simulation in
             simulation.start("shop", Self.services)
             try await simulation.settle()
@@ -82,7 +82,7 @@ struct UnknownOrder: Error {}
             let shop = simulation.start("shop", Self.services)
             try await simulation.settle()
             try await Self.place(7, in: simulation)
-            await shop.kill()  // wherever it is now
+            await shop.kill()  // whatever it is doing
             try await simulation.finish()
             #expect(try simulation.entities(of: Parcel.self, in: "shop").count == 1)
         }
@@ -92,7 +92,7 @@ struct UnknownOrder: Error {}
     func nothingIsLostOrDoubledWhateverGoesWrong(_ seed: UInt64) {
         let promises = HistoryChecker([.init("shipping", topics: [OrderPlaced.topic], attempts: 3, hasEffects: true)])
         let run = Simulation.check(seed: seed, faults: .all) { simulation in
-            // As in a deployment, the subscription is there before the first order.
+            // As in a deployment, the subscription exists before the first order.
             let subscription = try Subscription("shipping", patterns: [TopicPattern(OrderPlaced.topic)])
             try await simulation.bus.withDeliveries(to: subscription) { _ in }
             simulation.start("shop", instances: 2, Self.services)
@@ -108,7 +108,7 @@ struct UnknownOrder: Error {}
         if let failure = run.failure { Issue.record(failure) }
     }
 
-    /// Tells the history which event each parcel in the store belongs to.
+    /// Records which event each parcel in the store belongs to.
     static func recordParcels(in simulation: Simulation) throws {
         for parcel in try simulation.entities(of: Parcel.self, in: "shop") {
             let events = try simulation.committed(OrderPlaced.self).filter { $0.event.order == Int(parcel.order) }

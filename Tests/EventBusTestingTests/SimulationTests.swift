@@ -45,7 +45,7 @@ struct SimulationTests {
 
     // MARK: Time
 
-    @Test("Who sleeps wakes at its own time, one after the other")
+    @Test("Sleeping tasks wake at their own times, one after the other")
     func sleepersWakeInTurn() throws {
         let times = try Simulation.run { simulation in
             let times = Mutex<[Duration]>([])
@@ -68,7 +68,7 @@ struct SimulationTests {
         #expect(times == [.seconds(10), .seconds(20), .seconds(30)])
     }
 
-    @Test("A retry policy that goes up the whole ladder, to its 24 hours")
+    @Test("A retry policy climbs the whole ladder, up to 24 hours")
     func wholeLadder() throws {
         try Simulation.run { simulation in
             let starts = Mutex<[Duration]>([])
@@ -92,7 +92,7 @@ struct SimulationTests {
 
     // MARK: Reports
 
-    @Test("What nobody will take is reported with its place")
+    @Test("A message that no consumer will take is reported with its subscription")
     func reportsQueued() throws {
         try Simulation.run { simulation in
             let subscription = try Subscription("nobody", patterns: ["greeted"])
@@ -112,7 +112,7 @@ struct SimulationTests {
         }
     }
 
-    @Test("A delivery that is held is reported")
+    @Test("An unsettled delivery is reported")
     func reportsInFlight() throws {
         try Simulation.run { simulation in
             let subscription = try Subscription("holder", patterns: ["greeted"])
@@ -175,9 +175,16 @@ struct SimulationTests {
         #expect(failure?.cause is Refused)
     }
 
+    @Test("An argument out of its range traps")
+    func invalidArguments() async {
+        await #expect(processExitsWith: .failure) {
+            try Simulation.run { _ = $0.start("none", instances: 0) { _ in [] } }
+        }
+    }
+
     // MARK: Deaths
 
-    @Test("A killed process starts again, and what it had not settled comes back")
+    @Test("A killed process starts again, and its unsettled deliveries return")
     func killedProcess() throws {
         try Simulation.run { simulation in
             let starts = Counter()
@@ -197,7 +204,7 @@ struct SimulationTests {
         }
     }
 
-    @Test("What a process does after its death reaches nobody")
+    @Test("What a process does after its death has no effect")
     func deadProcess() throws {
         try Simulation.run { simulation in
             simulation.start("writer") { process in
@@ -206,7 +213,7 @@ struct SimulationTests {
                     ClosureService {
                         if process.life == 1 {
                             process.die()
-                            // A program that does not look at its cancellation.
+                            // A program that ignores cancellation.
                             _ = try? await store.transaction { try $0.publish(Greeted(name: "ghost")) }
                             _ = await process.bus.publish([try Message(Greeted(name: "ghost"))])
                         }
@@ -224,7 +231,7 @@ struct SimulationTests {
         }
     }
 
-    @Test("A process that is stopped finishes what it has begun and does not start again")
+    @Test("A stopped process finishes its work and does not start again")
     func stoppedProcess() throws {
         try Simulation.run { simulation in
             let handled = Counter()
@@ -241,60 +248,7 @@ struct SimulationTests {
         }
     }
 
-    // MARK: Seeds
-
-    /// Greets ten people by way of an outbox, under faults; a promise is broken when `isBroken` says so.
-    private static func scenario(_ isBroken: @escaping @Sendable (Simulation) -> Bool)
-        -> @Sendable (Simulation) async throws -> [Violation]
-    {
-        { simulation in
-            let subscription = try Subscription("greeter", patterns: ["greeted"])
-            try await simulation.bus.withDeliveries(to: subscription) { _ in }
-            simulation.start("greeter", instances: 2) { process in
-                let store = process.store("shop")
-                return Self.greeter(process) { _, _ in }
-                    + [OutboxRelay(from: store, to: process.bus, batch: 2, clock: process.clock)]
-            }
-            for number in 0..<10 {
-                try await simulation.store("shop").transaction { try $0.publish(Greeted(name: "\(number % 3)")) }
-                await simulation.advance(by: .milliseconds(100))
-            }
-            try await simulation.finish()
-            return isBroken(simulation) ? [Violation("test", nil, "", "is broken")] : []
-        }
-    }
-
-    @Test("A seed takes the same way twice, and another seed another one")
-    func replays() {
-        let runs = (1...20).map { seed in Simulation.check(seed: UInt64(seed), Self.scenario { _ in false }) }
-        let again = (1...20).map { seed in Simulation.check(seed: UInt64(seed), Self.scenario { _ in false }) }
-        #expect(runs.map(\.fingerprint) == again.map(\.fingerprint))
-        #expect(runs.map(\.history.records) == again.map(\.history.records))
-        #expect(Set(runs.map(\.fingerprint)).count == runs.count)
-        #expect(runs.allSatisfy { $0.failure == nil })
-        #expect(runs.contains { !$0.faults.isEmpty })
-    }
-
-    @Test("A failing seed is reduced to the faults that it takes")
-    func shrinks() throws {
-        let scenario = Self.scenario { simulation in
-            simulation.history.records.contains { record in
-                if case .note(let text) = record.what { text.hasPrefix("lost answer") } else { false }
-            }
-        }
-        // Half of all calls go wrong, so that many faults have nothing to do with it.
-        let faults = Faults([.lostAnswer, .delay], perThousandCalls: 500, maximum: 8)
-        let failure = try #require(
-            (1...20).lazy.compactMap { seed in Simulation.check(seed: UInt64(seed), faults: faults, scenario).failure }
-                .first { $0.faultsBefore > 3 }
-        )
-        #expect(failure.faults.map(\.fault).contains(.lostAnswer))
-        #expect(failure.faults.count < failure.faultsBefore)
-        #expect(failure.description.contains("SEED=\(failure.seed) for tests"))
-        #expect(failure.timeline.contains("lost answer"))
-    }
-
-    /// A service of a closure.
+    /// A service that runs a closure.
     struct ClosureService: Service {
         let body: @Sendable () async throws -> Void
 

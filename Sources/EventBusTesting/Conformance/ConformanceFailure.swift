@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// A bus or a store does not do what the contract says.
+/// A bus or a store breaks a rule of the contract.
 public struct ConformanceFailure: Error, CustomStringConvertible {
-    /// What was expected and what was seen.
+    /// What was expected and what happened.
     public let description: String
 
     init(_ description: String) {

@@ -137,7 +137,7 @@ extension EventBusConformance {
 
 /// Throws unless a message arrived as it was published.
 ///
-/// Times are compared to the millisecond. ``Message/requiresSubscriber`` speaks to the bus and does not travel.
+/// Times are compared to the millisecond. ``Message/requiresSubscriber`` is for the bus only and is not sent.
 func expectSame(_ seen: Message, _ published: Message) throws {
     try expect("id", seen.id, published.id)
     try expect("topic", seen.topic, published.topic)

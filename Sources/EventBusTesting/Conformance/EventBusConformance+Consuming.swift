@@ -5,7 +5,7 @@ import EventBus
 import Logging
 import Synchronization
 
-/// The engine above the bus, with a bus below it that may be any.
+/// The engine on top of any bus.
 extension EventBusConformance {
     private struct Failed: Error {}
 
@@ -32,7 +32,7 @@ extension EventBusConformance {
                 }
             }
         },
-        Case("an event whose handler is cancelled comes back and says so") { scene in
+        Case("an event whose handler is cancelled comes back with a return counted") { scene in
             let subscription = try scene.subscription()
             let calls = Calls()
             let handler: @Sendable (String) async throws -> Void = { label in
@@ -105,7 +105,7 @@ extension EventBusConformance {
     ]
 }
 
-/// What a handler was called with, in order.
+/// The calls of a handler, in order.
 private final class Calls: Sendable {
     private let labels = Mutex<[String]>([])
 
@@ -117,7 +117,7 @@ private final class Calls: Sendable {
 }
 
 extension Scene {
-    /// Runs a consumer of ``topic(_:)`` while `body` runs, then lets it die.
+    /// Runs a consumer of ``topic(_:)`` while `body` runs, then cancels it.
     func consume(
         _ subscription: Subscription,
         attempts: Int = 5,

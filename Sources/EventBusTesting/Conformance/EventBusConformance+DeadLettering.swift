@@ -11,7 +11,7 @@ import Foundation
 
 extension EventBusConformance {
     static let deadLettering: [Case] = [
-        Case("a dead letter keeps the message and says why and since when") { scene in
+        Case("a dead letter keeps the message, the reason and the time of the first failure") { scene in
             let subscription = try scene.subscription()
             let message = try Self.fullMessage(scene)
             let failures = Failures(count: 5, firstAt: Self.firstFailure)
@@ -26,7 +26,7 @@ extension EventBusConformance {
             try expectSame(letter.message, message)
             try expect("reason", letter.reason, reason)
             try expect("failures", letter.failures, failures)
-            // Some brokers tell time in whole seconds.
+            // Some brokers have a resolution of whole seconds.
             let range = before.addingTimeInterval(-1)...Stamp.next().time.addingTimeInterval(1)
             try expect("the time of death is now, not \(letter.deadAt)", range.contains(letter.deadAt))
             try await scene.expectNothing(subscription)

@@ -94,7 +94,9 @@ extension EventBusConformance {
             },
         ]
 
-    private static func expectRefused(_ message: Message, _ name: String, _ inbox: Inbox, _ scene: Scene) async throws {
+    private static func expectRefused(_ message: Message, _ name: String, _ inbox: ReceivedDeliveries, _ scene: Scene)
+        async throws
+    {
         let outcomes = await scene.harness.bus.publish([
             try scene.message("before"), message, try scene.message("after"),
         ])
@@ -106,14 +108,14 @@ extension EventBusConformance {
         inbox.settle(try await inbox.take("before", "after"), .done)
     }
 
-    /// Headers that take exactly so many bytes.
+    /// Headers of exactly the given size in bytes.
     private static func headers(bytes: Int) -> [String: HeaderValue] {
         // A table of one string takes 4 bytes of length and a type octet, 1 byte of name length, the name, 5 for the string.
         let empty = 5 + 1 + 4 + 5
         return ["long": .string(String(repeating: "x", count: bytes - empty))]
     }
 
-    /// Headers that nest exactly so deep.
+    /// Headers nested exactly to the given depth.
     private static func headers(depth: Int) -> [String: HeaderValue] {
         var value: HeaderValue = 1
         for level in 1..<depth { value = level.isMultiple(of: 2) ? .array([value]) : .table(["in": value]) }

@@ -71,7 +71,7 @@ extension Scene {
 
     func labels(_ letters: [DeadLetter]) -> [String] { letters.map { self.label(of: $0.message) } }
 
-    /// Redrives dead letters, which are to be so many.
+    /// Redrives dead letters and expects their number.
     func redrive(
         _ subscription: Subscription,
         count: Int,

@@ -6,7 +6,7 @@ import Synchronization
 
 extension EventBusConformance {
     static let redriving: [Case] = [
-        Case("a dead letter that is redriven arrives unchanged and starts anew") { scene in
+        Case("a redriven dead letter arrives unchanged and without failures") { scene in
             let subscription = try scene.subscription()
             let message = try Self.fullMessage(scene)
             try await scene.declare(subscription)

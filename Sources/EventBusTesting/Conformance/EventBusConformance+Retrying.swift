@@ -33,7 +33,7 @@ extension EventBusConformance {
             }
             try await scene.expectNothing(subscription)
         },
-        Case("failures survive the retry, and returns start anew") { scene in
+        Case("failures survive the retry, and returns start again at zero") { scene in
             let subscription = try scene.subscription()
             try await scene.open(subscription) { inbox in
                 try await scene.publish("m1")

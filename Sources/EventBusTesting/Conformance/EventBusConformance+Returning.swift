@@ -6,7 +6,7 @@ import Synchronization
 
 extension EventBusConformance {
     static let returning: [Case] = [
-        Case("what is unsettled when a scope ends comes back and says so") { scene in
+        Case("what is unsettled when a scope ends comes back with a return counted") { scene in
             let subscription = try scene.subscription()
             try await scene.open(subscription) { inbox in
                 try await scene.publish("m1")

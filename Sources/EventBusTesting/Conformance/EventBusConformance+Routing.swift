@@ -4,7 +4,7 @@
 import EventBus
 
 extension EventBusConformance {
-    /// What a pattern hears; `@` stands for a word that is unique to the run.
+    /// Topics that a pattern matches or not; `@` stands for a word that is unique to the run.
     private static let patterns: [(pattern: String, hears: [String], ignores: [String])] = [
         ("@.user.created", ["@.user.created"], ["@.user", "@.user.created.late", "@.user.Created", "@.userXcreated"]),
         ("@.*", ["@.a", "@.ä-1_"], ["@", "@.a.b"]),

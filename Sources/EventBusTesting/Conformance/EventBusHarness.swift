@@ -11,9 +11,9 @@ public import EventBus
 /// }
 /// ```
 ///
-/// Each case makes names of its own, so several can run on one broker at the same time.
+/// Each case uses names of its own, so that several can run on one broker at the same time.
 public protocol EventBusHarness: Sendable {
-    /// The bus to examine.
+    /// The bus to check.
     var bus: any EventBus { get }
 
     /// The clock that the bus's delayed retries follow.
@@ -23,7 +23,7 @@ public protocol EventBusHarness: Sendable {
 
     /// Lets time pass for the bus.
     ///
-    /// The default sleeps on ``clock``; with a virtual clock it has to be moved.
+    /// The default sleeps on ``clock``; a virtual clock has to be advanced instead.
     func pass(_ duration: Duration) async throws
 
     /// Removes what a case has left behind on a broker; called once at the end of each case.

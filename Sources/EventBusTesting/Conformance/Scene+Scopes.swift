@@ -10,18 +10,20 @@ extension Scene {
     }
 
     /// Opens a scope; what `body` leaves unsettled goes back.
-    func open<Value>(_ subscription: Subscription, _ body: (Inbox) async throws -> Value) async throws -> Value {
+    func open<Value>(_ subscription: Subscription, _ body: (ReceivedDeliveries) async throws -> Value) async throws
+        -> Value
+    {
         self.note("open \(subscription.name)")
         var value: Value?
         try await self.harness.bus.withDeliveries(to: subscription) { deliveries in
-            value = try await body(Inbox(deliveries, scene: self))
+            value = try await body(ReceivedDeliveries(deliveries, scene: self))
             self.note("end a scope of \(subscription.name)")
         }
         guard let value else { throw ConformanceFailure("withDeliveries returned without having called its body") }
         return value
     }
 
-    /// Gives a bus that would break a rule the time to do so; one that keeps it needs none.
+    /// Gives a bus that breaks a rule the time to do so; one that keeps it needs none.
     func giveWay() async {
         for _ in 0..<100 { await Task.yield() }
     }
@@ -40,7 +42,7 @@ extension Scene {
         }
     }
 
-    /// The dead letters of a subscription, which are to be those with the given labels.
+    /// The dead letters of a subscription, which must be those with the given labels.
     func deadLetters(of subscription: Subscription, _ labels: String...) async throws -> [DeadLetter] {
         self.note("list dead letters \(labels)")
         let letters = try await self.harness.bus.deadLetters(of: subscription.name)

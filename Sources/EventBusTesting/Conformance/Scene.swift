@@ -28,7 +28,7 @@ final class Scene: Sendable {
 
     var subscriptions: [SubscriptionName] { self.state.withLock { $0.subscriptions } }
 
-    /// What the case did last, for the report of one that hangs.
+    /// The case's last step, for the report of a case that hangs.
     var lastStep: String? { self.state.withLock { $0.lastStep } }
 
     func note(_ step: String) {
@@ -44,7 +44,7 @@ final class Scene: Sendable {
 
     /// A subscription of this run.
     ///
-    /// - Parameter patterns: what to hear, where `@` stands for the run's own word.
+    /// - Parameter patterns: the patterns, where `@` stands for the run's own word.
     func subscription(
         _ suffix: String = "main",
         patterns: [String] = ["@.event"],

@@ -37,7 +37,7 @@ extension StoreConformance {
             }
             try await scene.insert(Specimen("snail é [@`{"))
         },
-        Case("which keys are taken is told for all of them at once, as find would") { scene in
+        Case("taken() reports for several keys at once what find would") { scene in
             try await scene.insert(Specimen.complete("snail"), Specimen("slug"))
             let all: Set = [Specimen.byName, Specimen.byCode, Specimen.byNumber]
             let snail: [UniqueKey<Specimen>: ColumnValue] = [
@@ -58,7 +58,7 @@ extension StoreConformance {
             try expect("a name with NUL", try await scene.specimens.taken([Specimen.byName: .text("snail\0")]), [])
             try expect("of nothing", try await scene.specimens.taken([:]), [])
         },
-        Case("a key that does not ignore case tells the cases apart") { scene in
+        Case("a key that does not ignore case distinguishes upper and lower case") { scene in
             let upper = Specimen("one").with { $0.code = "CODE" }
             let lower = Specimen("two").with { $0.code = "code" }
             try await scene.insert(upper, lower)

@@ -67,7 +67,7 @@ extension StoreConformance {
                                 return 1
                             }
                         } catch let error as RepositoryError where error.isTransient {
-                            // A store that cannot make the second one wait makes it try again.
+                            // A store that cannot make the second one wait lets it try again.
                             continue
                         }
                     }

@@ -27,7 +27,7 @@ extension StoreConformance {
                 try await group.waitForAll()
             }
         },
-        Case("who waits for ownership can be cancelled, and takes nothing along") { scene in
+        Case("a task that waits for ownership can be cancelled, which leaves nothing behind") { scene in
             try await scene.owning { _ in
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask {

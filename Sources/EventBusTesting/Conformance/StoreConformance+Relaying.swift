@@ -17,7 +17,7 @@ extension StoreConformance {
                 try expect("rows that come again", try await outbox.peek(10).map(\.id), rows.map(\.id))
                 let rest = try await outbox.exchange(published: [rows[1].id], limit: 10, except: HeldRows())
                 try expect("rows after removing two", try rest.map { try $0.label }, ["one", "three"])
-                // Removing what isn't there any more is nothing special.
+                // Removing a row that is already gone is not an error.
                 let same = try await outbox.exchange(published: [rows[1].id, .max], limit: 10, except: HeldRows())
                 try expect("rows after removing it again", try same.map { try $0.label }, ["one", "three"])
             }

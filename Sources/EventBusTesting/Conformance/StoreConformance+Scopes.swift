@@ -117,7 +117,7 @@ extension StoreConformance {
     ]
 }
 
-/// What is left of a transaction that has thrown.
+/// What is left after a transaction that threw.
 private final class LastContext {
     var context: (any TransactionContext)?
 }

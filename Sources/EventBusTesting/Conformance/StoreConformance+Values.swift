@@ -53,7 +53,7 @@ extension StoreConformance {
                 let specimen = Specimen("time \(stored)").with { $0.foundAt = Date(timeIntervalSince1970: stored) }
                 try await scene.insert(specimen)
                 let found = try await scene.specimens.find(specimen.id)?.foundAt?.timeIntervalSince1970
-                // A Date of our days counts in steps of 0.12 µs.
+                // A current Date has a resolution of 0.12 µs.
                 try expect("time \(expected), not \(found ?? .nan)", abs((found ?? .nan) - expected) < 0.000_000_4)
             }
         },

@@ -44,7 +44,7 @@ public enum StoreConformance {
 
     /// The tables that the suite needs, as SQL for Postgres.
     ///
-    /// A store of another kind makes them of ``Specimen``'s schema.
+    /// A store of another kind creates them from ``Specimen/schema``.
     public static let migrations: [Migration] = [Specimen.migration]
 
     /// All rules.

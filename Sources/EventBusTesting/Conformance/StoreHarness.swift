@@ -7,7 +7,7 @@ public import EventBusPersistence
 ///
 /// Each case needs fresh stores, or ones whose tables, outbox and inbox have been emptied.
 public protocol StoreHarness: Sendable {
-    /// The store to examine.
+    /// The store to check.
     var store: any Store { get }
 
     /// Another store of the same kind that shares nothing with the first.

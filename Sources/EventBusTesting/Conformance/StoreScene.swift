@@ -119,7 +119,7 @@ func expectCancellation(_ what: String, _ body: () async throws -> Void) async t
     throw ConformanceFailure("\(what): expected CancellationError, but there was none")
 }
 
-/// What a body throws that wants its transaction to leave nothing.
+/// Thrown by a body to roll its transaction back.
 struct ChangedMind: Error {}
 
 /// Expects `body` to throw ``ChangedMind``.
@@ -149,7 +149,7 @@ extension OutboxRow {
     }
 }
 
-/// Runs a body in several tasks at once; the results in no order.
+/// Runs a body in several tasks at once; the results are in no particular order.
 func concurrently<Value: Sendable>(
     _ count: Int,
     _ body: @escaping @Sendable (Int) async throws -> Value

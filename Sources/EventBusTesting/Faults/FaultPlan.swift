@@ -3,10 +3,10 @@
 
 import Synchronization
 
-/// Decides by seed which call goes wrong, and how.
+/// Decides, by seed, which call goes wrong and how.
 ///
-/// Each decision depends on the process and on the number of its call only, so that leaving out one fault does not move the
-/// others: what a shrinker needs.
+/// Each decision depends only on the process and the number of its call, so that removing one fault does not move the others,
+/// which the reduction of a failure relies on.
 final class FaultPlan: Sendable {
     private let faults: Faults
     private let suppressed: Set<InjectedFault.ID>
@@ -17,14 +17,14 @@ final class FaultPlan: Sendable {
         self.faults = faults
         self.suppressed = suppressed
         var random = SeededRandom(seed: seed, "faults")
-        // Runs with few faults are as telling as runs with many: each has a number of its own.
+        // Runs with few faults tell as much as runs with many, so the number varies from seed to seed.
         self.maximum = faults.maximum == 0 ? 0 : random.below(faults.maximum + 1)
     }
 
-    /// Whether anything can still go wrong.
+    /// Whether anything can go wrong.
     var isActive: Bool { self.maximum > 0 }
 
-    /// What has happened: without what was left out.
+    /// The faults that have happened, without the suppressed ones.
     var injected: [InjectedFault] {
         self.drawn.withLock { $0 }.filter { !self.suppressed.contains($0.id) }
     }
@@ -36,7 +36,7 @@ final class FaultPlan: Sendable {
         guard !possible.isEmpty else { return nil }
         let fault = possible[random.below(possible.count)]
         return self.drawn.withLock { drawn in
-            // One that is left out counts, or another one would take its place.
+            // A suppressed fault counts, or another one would take its place.
             guard drawn.count < self.maximum else { return nil }
             drawn.append(InjectedFault(id: id, fault: fault, call: call.rawValue))
             return self.suppressed.contains(id) ? nil : fault

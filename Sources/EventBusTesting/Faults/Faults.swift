@@ -5,21 +5,26 @@
 public struct Faults: Sendable, Hashable {
     /// The kinds of faults that happen.
     public var kinds: Set<Fault>
-    /// How many of a thousand calls of the bus or of a store go wrong.
+    /// How many calls in a thousand of the bus or of a store go wrong.
     public var perThousandCalls: Int
-    /// How many faults a run has at most; after them all goes well.
+    /// The maximum number of faults in a run; after them all calls succeed.
     public var maximum: Int
 
-    /// Whether with some seeds subscriptions have room for a few messages only, so that publishers have to wait.
+    /// Whether, with some seeds, subscriptions have room for a few messages only, so that publishers have to wait.
     public var fullSubscriptions: Bool
 
-    /// Makes a choice of faults.
+    /// Creates a choice of faults.
     public init(
         _ kinds: Set<Fault> = Set(Fault.allCases),
         perThousandCalls: Int = 30,
         maximum: Int = 12,
         fullSubscriptions: Bool = false
     ) {
+        precondition(
+            (0...1000).contains(perThousandCalls),
+            "perThousandCalls is \(perThousandCalls), must be from 0 to 1000"
+        )
+        precondition(maximum >= 0, "maximum is \(maximum), must not be negative")
         self.fullSubscriptions = fullSubscriptions
         self.kinds = kinds
         self.perThousandCalls = perThousandCalls
@@ -36,7 +41,7 @@ public struct Faults: Sendable, Hashable {
 public enum Fault: String, Sendable, Hashable, CaseIterable {
     /// The process dies before the call has any effect.
     case deathBefore = "death before"
-    /// The process dies after the call has had its effect; the answer is never heard.
+    /// The process dies after the call has had its effect and never gets the answer.
     case deathAfter = "death after"
     /// Time passes before the call.
     case delay
@@ -44,27 +49,27 @@ public enum Fault: String, Sendable, Hashable, CaseIterable {
     case unavailable
     /// The call has its effect and the answer is lost.
     case lostAnswer = "lost answer"
-    /// The call is lost, and so it is not known whether it had an effect.
+    /// The call is lost, so that the caller does not know whether it had an effect.
     case lostCall = "lost call"
-    /// The bus says no to some of the messages.
+    /// The bus refuses some of the messages.
     case refusal
     /// The call has its effect twice.
     case duplicate
-    /// Deliveries of a subscription without order come in another order.
+    /// Deliveries of an unordered subscription arrive in another order.
     case reorder
-    /// Some of the deliveries come later.
+    /// Some of the deliveries arrive later.
     case split
-    /// The connection of a subscription is lost; what is unsettled goes back.
+    /// The connection of a subscription is lost; unsettled deliveries return.
     case cut
     /// The verdict is lost together with the connection.
     case lostVerdict = "lost verdict"
-    /// A retry or a dead letter is stored, or a dead letter given again, and the connection is lost before the original is removed.
+    /// A retry or a dead letter is stored, or a dead letter redriven, and the connection is lost before the original is removed.
     case copyOnly = "copy without acknowledgement"
-    /// The store cannot order concurrent transactions.
+    /// The store cannot serialize concurrent transactions.
     case conflict
-    /// The bus restarts: every connection is lost, and for a while nobody can reach it.
+    /// The bus restarts: every connection is lost, and for a while it is unreachable.
     case busRestart = "bus restart"
-    /// For a while nobody can reach the store.
+    /// For a while the store is unreachable.
     case storeOutage = "store outage"
     /// The process is asked to shut down and starts again.
     case shutdown
@@ -85,7 +90,7 @@ enum FaultCall: String, Sendable {
     case own
     case exchange
 
-    /// What can go wrong there.
+    /// The faults that can happen at this call.
     var faults: [Fault] {
         switch self {
         case .publish:

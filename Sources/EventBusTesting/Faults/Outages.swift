@@ -4,7 +4,7 @@
 import EventBus
 import Synchronization
 
-/// What cannot be reached for a while, and the connections that are lost when the bus restarts.
+/// What is unreachable for a while, and the connections that a restart of the bus cuts.
 final class Outages: Sendable {
     private struct State: Sendable {
         var busIsBackAt = Duration.zero
@@ -39,7 +39,7 @@ final class Outages: Sendable {
         self.state.withLock { $0.storesAreBackAt[name] = self.clock.now.offset + duration }
     }
 
-    /// Notes a connection to the bus; the result takes the note back.
+    /// Registers a connection to the bus; pass the result to ``disconnected(_:)``.
     func connected(_ cut: @escaping @Sendable () -> Void) -> UInt64 {
         self.state.withLock { state in
             state.lastConnection += 1

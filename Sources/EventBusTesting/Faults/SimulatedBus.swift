@@ -3,7 +3,7 @@
 
 import EventBus
 
-/// The bus as a process of a simulation sees it: what can go wrong does.
+/// The bus of a simulated process, with faults.
 struct SimulatedBus: EventBus {
     let process: SimulatedProcess
 
@@ -29,7 +29,7 @@ struct SimulatedBus: EventBus {
     private func carryOut(_ messages: [Message], _ fault: Fault?) async -> [PublishOutcome] {
         switch fault {
         case .lostCall:
-            // Messages are stored in order, so that what is lost is the end.
+            // Messages are stored in order, so the last ones are lost.
             let kept = self.process.below(messages.count + 1)
             _ = await self.send(Array(messages.prefix(kept)))
             return messages.map { _ in .unknown }
@@ -42,7 +42,7 @@ struct SimulatedBus: EventBus {
             let message = others.remove(at: refused)
             var outcomes = await self.send(others)
             outcomes.insert(.refused(reason: "refused by the simulation"), at: refused)
-            // Some of several subscriptions may have it all the same.
+            // Some of several subscriptions may have stored it all the same.
             if self.process.below(2) == 0 { _ = await self.send([message]) }
             return outcomes
         case .duplicate:

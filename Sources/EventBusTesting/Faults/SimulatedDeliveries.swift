@@ -4,12 +4,12 @@
 import EventBus
 import Synchronization
 
-/// An open subscription as a process of a simulation sees it.
+/// An open subscription of a simulated process, with faults.
 final class SimulatedDeliveries: Deliveries {
     private let base: InMemoryDeliveries
     private let subscription: Subscription
     private let process: SimulatedProcess
-    /// Deliveries that come later than the others of their step.
+    /// Deliveries that arrive later than the others of their batch.
     private let late = Mutex<[Delivery]>([])
 
     init(base: InMemoryDeliveries, subscription: Subscription, process: SimulatedProcess) {
@@ -54,7 +54,7 @@ final class SimulatedDeliveries: Deliveries {
     }
 
     func settle(_ delivery: Delivery.ID, _ verdict: Verdict) {
-        // Verdicts that move a message are rare, and the more can go wrong with them.
+        // Verdicts that move a message are rare and have more ways to fail, so they get more chances to.
         var fault = self.process.drawNow(.settle)
         for _ in 0..<8 where fault == nil && verdict != .done { fault = self.process.drawNow(.settle) }
         switch fault {

@@ -10,7 +10,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// An outbox as a process of a simulation sees it.
+/// An outbox of a simulated process, with faults.
 struct SimulatedOutbox: Outbox {
     let calls: StoreCalls
     let base: any Outbox
@@ -35,7 +35,7 @@ struct SimulatedOutbox: Outbox {
     }
 }
 
-/// An outbox that a process of a simulation owns.
+/// An outbox that a simulated process owns, with faults.
 struct SimulatedOwnedOutbox: OwnedOutbox {
     let calls: StoreCalls
     let base: any OwnedOutbox

@@ -4,7 +4,7 @@
 import EventBus
 import EventBusPersistence
 
-/// The entities of one type as a process of a simulation sees them.
+/// A repository of a simulated process, with faults.
 struct SimulatedRepository<Model: Entity>: Repository {
     let calls: StoreCalls
     let base: any Repository<Model>

@@ -4,7 +4,7 @@
 import EventBus
 import EventBusPersistence
 
-/// A store as a process of a simulation sees it: what can go wrong does.
+/// A store of a simulated process, with faults.
 struct SimulatedStore: Store {
     private let calls: StoreCalls
     private let base: InMemoryStore
@@ -21,9 +21,9 @@ struct SimulatedStore: Store {
     ) async throws -> Result {
         _ = try await self.calls.enter(.begin)
         var commit: Fault?
-        let starts = Starts()
+        let starts = TransactionStarts()
         do {
-            let result = try await Starts.$current.withValue(starts) {
+            let result = try await TransactionStarts.$current.withValue(starts) {
                 try await self.base.transaction { transaction in
                     let result = try await body(transaction)
                     commit = try await self.calls.enter(.commit)
@@ -41,8 +41,8 @@ struct SimulatedStore: Store {
         }
     }
 
-    /// Tells a start that failed by itself from one that will be made again under the same number.
-    private func record(_ error: any Error, _ starts: Starts) {
+    /// Records whether a start failed by itself or will be repeated under the same number.
+    private func record(_ error: any Error, _ starts: TransactionStarts) {
         guard !(error is ProcessDied), !(error is CancellationError) else { return }
         let isAway = (error as? RepositoryError)?.isTransient == true
         for message in starts.messages {

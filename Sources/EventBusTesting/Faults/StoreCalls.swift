@@ -4,12 +4,12 @@
 import EventBus
 import EventBusPersistence
 
-/// The calls of one store by one process, at which something can go wrong.
+/// The calls of one process to one store, at which faults can happen.
 struct StoreCalls: Sendable {
     let name: String
     let process: SimulatedProcess
 
-    /// The beginning of a call of the store.
+    /// The start of a call to the store.
     func enter(_ call: FaultCall) async throws -> Fault? {
         let fault = try await self.process.enter(call)
         let outages = self.process.world.outages
@@ -22,7 +22,7 @@ struct StoreCalls: Sendable {
         return fault
     }
 
-    /// A call that throws a store's errors only, from its beginning to its answer.
+    /// A complete call that throws only a store's errors.
     func perform<Result>(
         _ call: FaultCall,
         _ body: () async throws(RepositoryError) -> Result

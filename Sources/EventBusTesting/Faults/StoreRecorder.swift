@@ -6,8 +6,8 @@ import EventBusPersistence
 import Synchronization
 
 /// The messages whose handlers a transaction starts.
-final class Starts: Sendable {
-    @TaskLocal static var current: Starts?
+final class TransactionStarts: Sendable {
+    @TaskLocal static var current: TransactionStarts?
 
     private struct State: Sendable {
         var messages: [(consumer: SubscriptionName, id: String)] = []
@@ -18,7 +18,7 @@ final class Starts: Sendable {
 
     var messages: [(consumer: SubscriptionName, id: String)] { self.state.withLock { $0.messages } }
 
-    /// Whether the messages share the transaction: when it fails, each is started again by itself.
+    /// Whether the messages share the transaction; if it fails, each is started again on its own.
     var isBatch: Bool { self.state.withLock { $0.isBatch } }
 
     func append(_ ids: [String], of count: Int, by consumer: SubscriptionName) {
@@ -29,14 +29,14 @@ final class Starts: Sendable {
     }
 }
 
-/// Writes what happens in a durable store into the history.
+/// Records in the history what happens in a durable store.
 struct StoreRecorder: InMemoryStoreObserver {
     let name: String
     let history: History
     let onCommit: @Sendable ([Message]) -> Void
 
     func willHandle(_ ids: [String], of count: Int, by consumer: SubscriptionName) {
-        Starts.current?.append(ids, of: count, by: consumer)
+        TransactionStarts.current?.append(ids, of: count, by: consumer)
         for id in ids { self.history.record(.started(consumer, id), at: self.name) }
     }
 

@@ -4,11 +4,11 @@
 public import EventBus
 import Synchronization
 
-/// What has happened to events, in order: what a ``HistoryChecker`` judges and a person reads.
+/// What has happened to events, in order, for a ``HistoryChecker`` to judge and for people to read.
 ///
-/// A ``Simulation`` writes it by itself; for servers it is put together of what their tables and queues hold.
+/// A ``Simulation`` records it automatically; for real servers it is built from the content of their tables and queues.
 public final class History: Sendable {
-    /// One thing that has happened; messages are named by their ids.
+    /// What has happened; messages are identified by their ids.
     public enum What: Sendable, Hashable {
         /// An event was committed to an outbox.
         case committed(String, Topic, key: String?)
@@ -16,31 +16,31 @@ public final class History: Sendable {
         case published(String, Topic)
         /// A subscription has delivered a message.
         case delivered(SubscriptionName, String, failures: Int, returns: Int, redrives: Int)
-        /// A start that is not the first was counted, before it happens.
+        /// A start other than the first has been counted; it is counted before it happens.
         case claimed(SubscriptionName, String)
         /// A consumer has begun to handle a message.
         case started(SubscriptionName, String)
         /// A start ended in a failure.
         case failed(SubscriptionName, String)
-        /// A start was undone, not by its handler's fault: the same start will be made again.
+        /// A start was undone for a reason outside its handler; it will be repeated.
         case unfinished(SubscriptionName, String)
-        /// A consumer's transaction that handles a message has committed.
+        /// The transaction in which a consumer handled a message has committed.
         case handled(SubscriptionName, String)
-        /// The bus has been told what is to become of a delivery.
+        /// A delivery was settled.
         case settled(SubscriptionName, String, Verdict)
-        /// An effect of a message that is found in a store.
+        /// A store holds an effect of a message.
         case effect(SubscriptionName, String)
-        /// A message that is found among the dead letters.
+        /// A message is a dead letter.
         case deadLettered(SubscriptionName, String, reason: String, attempts: Int)
-        /// Anything else that a reader should know.
+        /// Anything else worth knowing.
         case note(String)
     }
 
-    /// One thing that has happened, when and where.
+    /// What has happened, when and where.
     public struct Record: Sendable, Hashable {
         /// The time since the beginning.
         public let time: Duration
-        /// The process, store or part of the bus.
+        /// The process, the store, or the bus.
         public let place: String
         /// What has happened.
         public let what: What
@@ -49,9 +49,9 @@ public final class History: Sendable {
     private let now: @Sendable () -> Duration
     private let state = Mutex<[Record]>([])
 
-    /// Makes an empty history.
+    /// Creates an empty history.
     ///
-    /// - Parameter now: the time since the beginning.
+    /// - Parameter now: returns the time since the beginning.
     public init(now: @escaping @Sendable () -> Duration) {
         self.now = now
     }

@@ -5,18 +5,18 @@ public import EventBus
 
 /// Judges a ``History``: nothing lost, nothing doubled, nothing out of order, no attempt too many.
 ///
-/// The same rules hold for simulated runs and for runs on real servers. What a history does not record is not judged: one
-/// without starts says nothing of attempts. It judges consumers with a store, and events that went through an outbox: an event
-/// that was published without one was never committed. Dead letters have to be recorded before it is asked, or their messages
-/// are missing: ``Simulation/recordDeadLetters(of:)``.
+/// The same rules apply to simulated runs and to runs on real servers. What a history does not record is not judged: without
+/// starts there is no judgement of attempts. The checker covers consumers with a store, and events that went through an
+/// outbox; an event that was published without one counts as never committed. Record the dead letters first
+/// (``Simulation/recordDeadLetters(of:)``), or their messages count as lost.
 public struct HistoryChecker: Sendable {
-    /// What is promised of a consumer.
+    /// What a consumer promises.
     public struct Consumer: Sendable {
         /// Its subscription.
         public let name: SubscriptionName
         /// The topics that it has handlers for.
         public let topics: Set<Topic>
-        /// Whether it keeps the events of one key in order.
+        /// Whether it handles the events of one key in order.
         public let ordering: Ordering
         /// How many attempts its ``RetryPolicy`` allows.
         public let attempts: Int
@@ -31,6 +31,7 @@ public struct HistoryChecker: Sendable {
             attempts: Int = RetryPolicy.standard.attempts,
             hasEffects: Bool = false
         ) {
+            precondition(attempts >= 1, "attempts is \(attempts), must be at least 1")
             self.name = name
             self.topics = topics
             self.ordering = ordering
@@ -41,12 +42,12 @@ public struct HistoryChecker: Sendable {
 
     private let consumers: [Consumer]
 
-    /// Makes a checker of what a system's consumers promise.
+    /// Creates a checker for the consumers of a system.
     public init(_ consumers: [Consumer]) {
         self.consumers = consumers
     }
 
-    /// Judges a history that has come to its end: no work is left.
+    /// Judges a complete history: no work is left.
     public func violations(in history: History) -> [Violation] {
         let records = history.records
         let commits = Commits(records)
@@ -84,7 +85,7 @@ public struct HistoryChecker: Sendable {
                 let text = "was handled \(message.handled) times and has \(message.effects) effects"
                 violations.append(Violation(message.effects > 1 ? "doubled" : "lost", consumer.name, id, text))
             }
-            // Before the effect it can be decided on in a second copy, or in a life that is about to end.
+            // Before the effect, the verdict can belong to a second copy or to a life that is about to end.
             let isDead = message.handled > 0 && !message.deadLetters.isEmpty && message.isUndisturbed
             if isDead || message.lateDeadVerdicts > 0 {
                 violations.append(Violation("doubled", consumer.name, id, "was handled and is a dead letter"))
@@ -93,7 +94,7 @@ public struct HistoryChecker: Sendable {
         }
     }
 
-    /// Nothing has come of a transaction that was rolled back.
+    /// No event of a transaction that was rolled back has been delivered.
     private func invented(_ consumer: Consumer, _ tally: ConsumerTally, _ commits: Commits) -> [Violation] {
         tally.sorted.compactMap { id, _ in
             guard commits.places[id] == nil else { return nil }
@@ -101,11 +102,11 @@ public struct HistoryChecker: Sendable {
         }
     }
 
-    /// No more attempts than allowed, no fewer before giving up, and none given up that was never started.
+    /// No more attempts than allowed, no fewer before a dead letter, and no dead letter without a start.
     private func attempts(_ consumer: Consumer, _ tally: ConsumerTally) -> [Violation] {
         tally.sorted.flatMap { id, message in
             var violations: [Violation] = []
-            // The first start of each fresh copy is free; all others are claimed by message.
+            // The first start of each fresh copy is not claimed; all others are claimed by message.
             let allowed = message.firsts.values.reduce(0) { $0 + consumer.attempts + max(0, $1 - 1) }
             if !message.firsts.isEmpty, message.starts > allowed {
                 let text = "was started \(message.starts) times, allowed are \(allowed)"
@@ -114,8 +115,8 @@ public struct HistoryChecker: Sendable {
             guard let letter = message.deadLetters.first, !letter.reason.hasPrefix("no handler") else {
                 return violations
             }
-            // A start is counted before it happens, so that none is hidden: processes that end just then, once for each
-            // attempt, leave a message unstarted.
+            // A start is counted before it happens, so that none goes unnoticed. If the process dies right then in every
+            // attempt, the message is never started.
             if message.isTraced, message.started == 0, message.claimed < consumer.attempts {
                 violations.append(Violation("attempts", consumer.name, id, "is a dead letter and was never started"))
             } else if message.isTraced, message.isUndisturbed, message.redrives == 0,
@@ -128,7 +129,7 @@ public struct HistoryChecker: Sendable {
         }
     }
 
-    /// Every dead letter has a reason, and somebody has decided it.
+    /// Every dead letter has a reason and a verdict.
     private func deadLetters(_ consumer: Consumer, _ tally: ConsumerTally) -> [Violation] {
         tally.sorted.flatMap { id, message in
             var violations: [Violation] = []
@@ -143,7 +144,7 @@ public struct HistoryChecker: Sendable {
         }
     }
 
-    /// Events of one key end in the order in which they were committed.
+    /// Events of one key are completed in the order in which they were committed.
     private func order(_ consumer: Consumer, _ records: [History.Record], _ commits: Commits) -> [Violation] {
         var last: [String: Int] = [:]
         var ended: Set<String> = []

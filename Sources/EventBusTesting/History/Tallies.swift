@@ -12,9 +12,9 @@ struct Commits {
     }
 
     private(set) var events: [Event] = []
-    /// Where an event stands in ``events``.
+    /// The index of an event in ``events``, by id.
     private(set) var places: [String: Int] = [:]
-    /// Messages that were on the bus before they were committed, or without it.
+    /// Messages that were published before they were committed, or without having been.
     private(set) var violations: [Violation] = []
 
     init(_ records: [History.Record]) {
@@ -33,7 +33,7 @@ struct Commits {
     }
 }
 
-/// What a history says of one consumer's messages.
+/// What a history says about the messages of one consumer.
 struct ConsumerTally {
     private(set) var messages: [String: MessageTally] = [:]
 
@@ -59,11 +59,11 @@ struct ConsumerTally {
         }
     }
 
-    /// In an order that does not change from run to run.
+    /// In the same order in every run.
     var sorted: [(String, MessageTally)] { self.messages.sorted { $0.key < $1.key } }
 }
 
-/// What a history says of one message at one consumer.
+/// What a history says about one message at one consumer.
 struct MessageTally {
     var claimed = 0
     var started = 0
@@ -71,7 +71,7 @@ struct MessageTally {
     var handled = 0
     var effects = 0
     var deadVerdicts = 0
-    /// Dead letters that were decided on after the message had been handled.
+    /// Dead-letter verdicts after the message had been handled.
     var lateDeadVerdicts = 0
     var deadLetters: [(reason: String, attempts: Int)] = []
     /// How often a fresh copy was delivered, by the number of redrives.
@@ -85,7 +85,7 @@ struct MessageTally {
     /// Whether deliveries are recorded.
     var isTraced: Bool { !self.firsts.isEmpty }
 
-    /// Whether the message never came back without a verdict, and was there only once.
+    /// Whether the message never came back without a verdict and existed only once.
     var isUndisturbed: Bool { self.returns == 0 && self.unfinished == 0 && self.firsts.values.allSatisfy { $0 == 1 } }
 
     mutating func delivered(_ failures: Int, _ returns: Int, _ redrives: Int) {

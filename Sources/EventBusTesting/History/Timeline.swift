@@ -4,9 +4,9 @@
 import EventBus
 
 extension History {
-    /// The history as text, a line per record; messages are called by topic and number rather than by id.
+    /// The history as text, one line per record; messages appear by topic and number rather than by id.
     ///
-    /// - Parameter ids: the messages to tell of; `nil` for all. What belongs to no message is always told.
+    /// - Parameter ids: the messages to include; `nil` for all. Records without a message are always included.
     public func timeline(of ids: Set<String>? = nil) -> String {
         let records = self.records
         let names = History.names(of: records)
@@ -38,7 +38,7 @@ extension History {
 }
 
 extension History.What {
-    /// The message that it tells of.
+    /// The message concerned.
     var id: String? {
         switch self {
         case .committed(let id, _, _), .published(let id, _), .delivered(_, let id, _, _, _), .claimed(_, let id),

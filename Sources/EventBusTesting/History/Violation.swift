@@ -7,17 +7,17 @@ public import EventBus
 public struct Violation: Sendable, Hashable, CustomStringConvertible {
     /// The rule: lost, doubled, invented, order, attempts or dead letter.
     public let rule: String
-    /// The subscription concerned, if it is one.
+    /// The subscription concerned, if any.
     public let subscription: SubscriptionName?
     /// The message concerned.
     public let messageID: String
     /// What happened.
     public let text: String
 
-    /// Another message that has to do with it.
+    /// Another message concerned, if any.
     public let otherID: String?
 
-    /// Describes a violation.
+    /// Creates a violation.
     public init(
         _ rule: String,
         _ subscription: SubscriptionName?,

@@ -3,7 +3,7 @@
 
 import Synchronization
 
-/// Numbers the calls of a process over all its lives, and gives it random numbers of its own.
+/// Numbers the calls of a process over all its lives, and provides its random numbers.
 final class CallCounter: Sendable {
     private struct State: Sendable {
         var count = 0

@@ -9,7 +9,7 @@ import Musl
 import Darwin
 #endif
 
-/// The variables that the process was started with.
+/// The environment variables of this process.
 enum Environment {
     static func value(_ name: String) -> String? {
         getenv(name).map { String(cString: $0) }

@@ -20,7 +20,7 @@ final class Instance: Sendable {
     private let services: @Sendable (SimulatedProcess) throws -> [any Service]
     private let calls: CallCounter
     private let state = Mutex(State())
-    /// Rises when a life has ended.
+    /// Raised when a life has ended.
     private let ends = Notifier()
 
     init(
@@ -34,13 +34,13 @@ final class Instance: Sendable {
         self.calls = world.calls(of: name)
     }
 
-    /// What ended the process although nobody had killed it.
+    /// Why the process ended by itself.
     var failure: ProcessFailed? { self.state.withLock { $0.failure } }
 
     var hasEnded: Bool { self.state.withLock { $0.hasEnded } }
 
     func start() {
-        // Not a child of the test's task: it ends with the simulation, which waits for it.
+        // Unstructured, since it outlives the test's task; the simulation waits for it.
         let task = Task(executorPreference: self.world.executor) {
             await self.live()
             self.state.withLock { $0.hasEnded = true }
@@ -57,10 +57,10 @@ final class Instance: Sendable {
         cancel?()
     }
 
-    /// Whether the next life begins as soon as the time goes on.
+    /// Whether the next life starts at a later time.
     var isRestarting: Bool { self.state.withLock { $0.process == nil && !$0.isStopped && !$0.hasEnded } }
 
-    /// Ends the present life at once, if there is one.
+    /// Ends the current life at once, if there is one.
     func kill() async {
         let (process, level) = (self.state.withLock { $0.process }, self.ends.value)
         guard let process else { return }
@@ -68,7 +68,7 @@ final class Instance: Sendable {
         _ = try? await self.ends.wait(above: level)
     }
 
-    /// Lets the present life end in good order and starts no other one.
+    /// Shuts the current life down gracefully and starts no other.
     func stop() async {
         let (process, level) = self.state.withLock { state in
             state.isStopped = true
@@ -76,7 +76,7 @@ final class Instance: Sendable {
         }
         guard let process else { return }
         process.shutDown()
-        // Services that drain may wait for time: a delay, a pause.
+        // Services that drain may wait for the clock.
         while true {
             await self.world.executor.untilIdle()
             guard self.ends.value == level, let next = self.world.clock.nextDeadline else { return }
@@ -96,7 +96,7 @@ final class Instance: Sendable {
             self.state.withLock { $0.process = nil }
             self.ends.raise()
             guard !self.isStopped, self.failure == nil else { return }
-            // Nobody starts a process again in no time.
+            // A supervisor takes a while to start a process again.
             try? await self.world.clock.sleep(for: .milliseconds(10 + self.calls.below(2000)))
         }
     }
@@ -141,7 +141,7 @@ final class Instance: Sendable {
         }
     }
 
-    /// A process that ends without having been killed or shut down is a failure of the test.
+    /// A process that ends without having been killed or shut down fails the test.
     private func ended(_ process: SimulatedProcess, _ result: Result<Void, any Error>) {
         guard !process.isDead, !self.isStopped else { return }
         switch result {
@@ -157,7 +157,7 @@ final class Instance: Sendable {
     }
 }
 
-/// A service whose name costs nothing: a group makes one of all that a service holds.
+/// A service with a cheap description: by default a group describes everything that a service holds.
 private struct NamedService: Service, CustomStringConvertible {
     let base: any Service
 
@@ -166,11 +166,11 @@ private struct NamedService: Service, CustomStringConvertible {
     func run() async throws { try await self.base.run() }
 }
 
-/// A process of a simulation ended although nobody had killed or stopped it.
+/// A process of a simulation ended by itself, neither killed nor stopped.
 public struct ProcessFailed: Error, CustomStringConvertible {
     /// The process.
     public let process: String
-    /// What its services threw; `nil` when they returned.
+    /// The error that its services threw; `nil` if they returned.
     public let cause: (any Error)?
 
     /// The process and the error.
@@ -183,9 +183,9 @@ public struct ProcessFailed: Error, CustomStringConvertible {
 public struct SimulatedService: Sendable {
     let instances: [Instance]
 
-    /// Kills the processes at the point where they are; each starts again within the next two seconds.
+    /// Kills the processes at once; each starts again within two seconds.
     ///
-    /// A process that has not begun yet, or is between two lives, is left alone.
+    /// It does nothing to a process that has not started yet or is between two lives.
     public func kill() async {
         for instance in self.instances { await instance.kill() }
     }

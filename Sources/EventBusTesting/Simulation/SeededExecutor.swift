@@ -3,19 +3,19 @@
 
 import Synchronization
 
-/// Runs all tasks of a simulation on one thread, one job at a time; of the jobs that could run a seed picks the next.
+/// Runs all tasks of a simulation on one thread, one job at a time; the seed picks the next of the jobs that are ready.
 final class SeededExecutor: TaskExecutor {
     private struct State: Sendable {
         var jobs: [UnownedJob] = []
-        // Not continuations, whose layout only the runtime knows.
+        // Closures, since arrays of continuations, whose layout only the runtime knows, are slow to move about.
         var idle: [@Sendable () -> Void] = []
         var random: SeededRandom
-        /// Of all choices so far: two runs that agree in it have taken the same way.
+        /// Combines all choices so far: equal for two runs only if they took the same steps.
         var fingerprint: UInt64 = 0
         var steps = 0
     }
 
-    private enum Step {
+    private enum NextAction {
         case job(UnownedJob)
         case idle(@Sendable () -> Void)
         case stuck
@@ -27,10 +27,10 @@ final class SeededExecutor: TaskExecutor {
         self.state = Mutex(State(random: SeededRandom(seed: seed, "executor")))
     }
 
-    /// Depends on every choice that has been made, and on how many jobs there were to choose from.
+    /// Depends on every choice made so far and on how many jobs there were to choose from.
     var fingerprint: UInt64 { self.state.withLock { $0.fingerprint } }
 
-    /// How many jobs have run.
+    /// The number of jobs that have run.
     var steps: Int { self.state.withLock { $0.steps } }
 
     func enqueue(_ job: consuming ExecutorJob) {
@@ -38,7 +38,7 @@ final class SeededExecutor: TaskExecutor {
         self.state.withLock { $0.jobs.append(job) }
     }
 
-    /// Returns when no job can run.
+    /// Returns when no job is ready.
     func untilIdle() async {
         await withCheckedContinuation { continuation in
             self.state.withLock { $0.idle.append { continuation.resume() } }
@@ -48,9 +48,9 @@ final class SeededExecutor: TaskExecutor {
     /// How a run ended.
     enum End {
         case done
-        /// No job is left, and nobody waits for that.
+        /// No job is ready, and no task is waiting for that.
         case stuck
-        /// So many jobs have run that it will probably never come to rest.
+        /// So many jobs have run without a pause that the run will probably never come to rest.
         case endless
     }
 
@@ -73,13 +73,13 @@ final class SeededExecutor: TaskExecutor {
         return .endless
     }
 
-    /// So many jobs without a moment's rest.
+    /// The number of jobs without a pause after which a run counts as endless.
     private static let stepLimit = 2_000_000
 
-    private func step() -> Step {
+    private func step() -> NextAction {
         self.state.withLock { state in
             let count = state.jobs.count
-            guard count > 0 else { return state.idle.popLast().map(Step.idle) ?? .stuck }
+            guard count > 0 else { return state.idle.popLast().map(NextAction.idle) ?? .stuck }
             state.steps += 1
             let choice = count == 1 ? 0 : state.random.below(count)
             state.fingerprint = (state.fingerprint ^ UInt64(choice &* 64 &+ count)) &* 0x100_0000_01b3

@@ -1,30 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// Random numbers that a seed decides: the same on every machine, in every process (SplitMix64).
-package struct SeededRandom: RandomNumberGenerator, Sendable {
+/// Random numbers determined by a seed: the same on every machine, in every process (SplitMix64).
+public struct SeededRandom: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    package init(seed: UInt64) {
+    /// Creates the sequence of a seed.
+    public init(seed: UInt64) {
         self.state = seed
     }
 
-    /// A stream of its own for a named part, so that a draw more in one part changes nothing in another.
-    package init(seed: UInt64, _ name: String) {
-        // FNV-1a, since the standard library's hashes differ between processes.
+    /// Creates the sequence of a seed and a name, so that one part of a program can draw more without changing what others draw.
+    public init(seed: UInt64, _ name: String) {
+        // FNV-1a, since the standard library's hashes differ from process to process.
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
         self.init(seed: SeededRandom.mixed(seed ^ hash))
     }
 
-    package mutating func next() -> UInt64 {
+    /// The next number.
+    public mutating func next() -> UInt64 {
         self.state &+= 0x9e37_79b9_7f4a_7c15
         return SeededRandom.mixed(self.state)
     }
 
-    /// A number from zero to below `bound`.
-    package mutating func below(_ bound: Int) -> Int {
-        Int(truncatingIfNeeded: self.next() % UInt64(bound))
+    /// The next number, reduced to 0 up to but not including `bound`, which must be at least 1.
+    public mutating func below(_ bound: Int) -> Int {
+        precondition(bound >= 1, "bound is \(bound), must be at least 1")
+        return Int(truncatingIfNeeded: self.next() % UInt64(bound))
     }
 
     private static func mixed(_ value: UInt64) -> UInt64 {

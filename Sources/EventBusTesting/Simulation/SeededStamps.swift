@@ -10,7 +10,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// Ids and times of a simulation: its seed decides the ids, its clock the times, which begin with the year 2026.
+/// The ids and times of a simulation: the seed determines the ids, the clock the times, which start at the beginning of 2026.
 final class SeededStamps: StampSource {
     private let random: Mutex<SeededRandom>
     private let generator = Mutex(UUIDv7Generator())

@@ -6,14 +6,14 @@ import Synchronization
 
 /// One life of a process in a ``Simulation``: from a start to its death.
 ///
-/// What it does after its death reaches nobody.
+/// What it does after its death has no effect on others.
 public final class SimulatedProcess: Sendable {
     /// The process, with its number when there are several.
     public let name: String
-    /// How often the process has been started, this time included.
+    /// The number of this life, from 1.
     public let life: Int
     let world: SimulatedWorld
-    /// What the history calls it.
+    /// Its name in the history.
     let place: String
     private let calls: CallCounter
     private let isDeadState = Mutex(false)
@@ -37,7 +37,7 @@ public final class SimulatedProcess: Sendable {
     /// Whether the process has died.
     public var isDead: Bool { self.isDeadState.withLock { $0 } }
 
-    /// Kills the process, as SIGKILL would: at this very point, whatever it is doing.
+    /// Kills the process at once, whatever it is doing, as SIGKILL would.
     public func die(_ place: String = "killed") {
         let isFirst = self.isDeadState.withLock { isDead in
             defer { isDead = true }
@@ -48,7 +48,7 @@ public final class SimulatedProcess: Sendable {
         self.death.raise()
     }
 
-    /// Asks the process to shut down, as SIGTERM would; it starts again, as after a deployment.
+    /// Asks the process to shut down, as SIGTERM would; it then starts again, as after a deployment.
     public func shutDown() {
         self.isShuttingDownState.withLock { $0 = true }
         self.record(.note("is asked to shut down"))
@@ -63,9 +63,9 @@ public final class SimulatedProcess: Sendable {
 
     // MARK: Points at which something can go wrong
 
-    /// The beginning of a call: others may run first, and the process may have died meanwhile, or dies now.
+    /// The start of a call: others may run first, and the process may have died by then or die now.
     ///
-    /// - Returns: a fault that the call itself has to carry out.
+    /// - Returns: a fault that the call itself has to implement.
     func enter(_ call: FaultCall) async throws(ProcessDied) -> Fault? {
         await self.letOthersRun()
         try self.checkAlive()
@@ -89,12 +89,12 @@ public final class SimulatedProcess: Sendable {
         }
     }
 
-    /// Lets others run before a call and, what is often forgotten, between its effect and its answer.
+    /// Lets others run: before a call, and between its effect and its answer.
     func letOthersRun() async {
         if self.world.plan.isActive, self.calls.below(4) == 0 { await Task.yield() }
     }
 
-    /// As ``enter(_:)``, for calls that do not wait.
+    /// ``enter(_:)`` for synchronous calls.
     func drawNow(_ call: FaultCall) -> Fault? {
         guard !self.isDead else { return .deathBefore }
         let fault = self.draw(call)
@@ -102,7 +102,7 @@ public final class SimulatedProcess: Sendable {
         return fault
     }
 
-    /// The end of a call that has had its effect: the process may have died meanwhile, or dies now and never hears the answer.
+    /// The end of a call that has had its effect: the process may have died by then, or dies now and never gets the answer.
     func leave(_ call: FaultCall, _ fault: Fault?) throws(ProcessDied) {
         if fault == .deathAfter { self.die("after \(call.rawValue)") }
         try self.checkAlive()
@@ -112,7 +112,7 @@ public final class SimulatedProcess: Sendable {
         if self.isDead { throw ProcessDied() }
     }
 
-    /// A number for the details of a fault.
+    /// A random number for the details of a fault.
     func below(_ bound: Int) -> Int { self.calls.below(bound) }
 
     private func draw(_ call: FaultCall) -> Fault? {
@@ -125,5 +125,5 @@ public final class SimulatedProcess: Sendable {
     }
 }
 
-/// What a process that has died gets from every call.
+/// What every call of a dead process throws.
 struct ProcessDied: Error {}

@@ -6,7 +6,7 @@ import EventBusPersistence
 import Logging
 import Synchronization
 
-/// What all processes of a simulation share and what outlives them: time, bus, stores, history, and what may go wrong.
+/// What the processes of a simulation share and what outlives them: clock, bus, stores, history and fault plan.
 final class SimulatedWorld: Sendable {
     private struct State: Sendable {
         var stores: [String: InMemoryStore] = [:]
@@ -21,7 +21,7 @@ final class SimulatedWorld: Sendable {
     let plan: FaultPlan
     let outages: Outages
     let bus: InMemoryEventBus
-    /// Silent: what matters is in the history.
+    /// Silent: the history has what matters.
     let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
     private let state = Mutex(State())
 
@@ -33,7 +33,7 @@ final class SimulatedWorld: Sendable {
         self.executor = SeededExecutor(seed: seed)
         self.plan = FaultPlan(seed: seed, faults, except: suppressed)
         self.outages = Outages(clock: clock)
-        // Under faults some seeds have subscriptions that are soon full.
+        // Under faults, some seeds have subscriptions that fill up soon.
         var size = SeededRandom(seed: seed, "capacity")
         let isSmall = faults.fullSubscriptions && size.below(4) == 0
         self.bus = InMemoryEventBus(
@@ -43,7 +43,7 @@ final class SimulatedWorld: Sendable {
         )
     }
 
-    /// All stores, in order of their names.
+    /// All stores, sorted by name.
     var stores: [(name: String, store: InMemoryStore)] {
         self.state.withLock { state in state.stores.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
     }
@@ -56,7 +56,7 @@ final class SimulatedWorld: Sendable {
         !self.bus.isIdle || self.state.withLock { state in state.stores.values.contains { $0.outboxReport().rows > 0 } }
     }
 
-    /// Counts the calls of all processes of a name.
+    /// The counter that all lives of a process share.
     func calls(of process: String) -> CallCounter {
         self.state.withLock { state in
             let counter = state.calls[process] ?? CallCounter(process, seed: self.seed)

@@ -6,22 +6,23 @@ import Logging
 import Synchronization
 
 extension Simulation {
-    /// The seed of a run that names none: the environment's `SEED`, or 1.
+    /// The default seed: the environment variable `SEED`, or 1.
     public static var standardSeed: UInt64 { Self.seedOfEnvironment ?? 1 }
 
-    /// Seeds for a test's arguments: 1 to `count`, or only the environment's `SEED`.
+    /// Seeds for a test's arguments: 1 to `count`, or only the environment variable `SEED` when it is set.
     public static func seeds(_ count: UInt64) -> [UInt64] {
-        Self.seedOfEnvironment.map { [$0] } ?? Array(1...max(1, count))
+        precondition(count >= 1, "count is 0, must be at least 1")
+        return Self.seedOfEnvironment.map { [$0] } ?? Array(1...count)
     }
 
-    /// Runs `body` and the processes that it starts to the end of `body`, on the calling thread.
+    /// Runs `body`, and the processes that it starts, on the calling thread until `body` ends.
     ///
     /// - Parameters:
-    ///   - seed: decides everything that is left to chance.
+    ///   - seed: determines everything that is left to chance.
     ///   - faults: what may go wrong.
-    ///   - suppressed: faults that do not happen although the seed says so.
+    ///   - suppressed: faults that do not happen although the seed calls for them.
     ///   - body: the test.
-    /// - Throws: what `body` throws; ``UnfinishedWork`` when it waits for something that nobody inside will do.
+    /// - Throws: what `body` throws; ``UnfinishedWork`` when it waits for something that nothing in the simulation will do.
     public static func run<Result: Sendable>(
         seed: UInt64 = Simulation.standardSeed,
         faults: Faults = .none,
@@ -31,7 +32,7 @@ extension Simulation {
         try Self.attempt(seed, faults, suppressed, body).result.get()
     }
 
-    /// A run and the world in which it took place.
+    /// The result of a run, and its simulation.
     static func attempt<Value: Sendable>(
         _ seed: UInt64,
         _ faults: Faults,
@@ -41,12 +42,12 @@ extension Simulation {
         let simulation = Simulation(seed: seed, faults: faults, except: suppressed)
         let outcome = Outcome<Value>()
         let stamps = SeededStamps(seed: seed, clock: simulation.clock)
-        // The one task that is no child of another, as that of a program's main function.
+        // The only unstructured task here, like that of a program's main function.
         let task = Task(executorPreference: simulation.world.executor) {
             await outcome.set {
                 try await withLogger(simulation.world.logger) { _ in
                     try await Stamp.withSource(stamps) {
-                        // The test is a process of its own.
+                        // The test counts as a process of its own.
                         try await Quarantine.$semaphore.withValue(AsyncSemaphore()) { try await body(simulation) }
                     }
                 }
@@ -62,12 +63,12 @@ extension Simulation {
         task.cancel()
         let ignorant = simulation.stop(outcome)
         if let problem = problem ?? ignorant { return (.failure(problem), simulation) }
-        // What ended a process by itself matters more than what the test made of it.
+        // Why a process ended by itself matters more than what the test made of it.
         do { try simulation.rethrowFailures() } catch { return (.failure(error), simulation) }
         return (outcome.value ?? .failure(CancellationError()), simulation)
     }
 
-    /// Ends all processes; returns a report of those that ignore their cancellation.
+    /// Ends all processes; returns a report of those that ignore cancellation.
     private func stop<Value>(_ outcome: Outcome<Value>) -> UnfinishedWork? {
         let instances = self.instances
         for instance in instances { instance.cancel() }
@@ -85,7 +86,7 @@ extension Simulation {
     }
 }
 
-/// What came out of a task.
+/// The outcome of a task.
 private final class Outcome<Value: Sendable>: Sendable {
     private let state = Mutex<Result<Value, any Error>?>(nil)
 

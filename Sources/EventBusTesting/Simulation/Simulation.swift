@@ -7,7 +7,7 @@ import Logging
 public import ServiceLifecycle
 import Synchronization
 
-/// A world in which an application's own code runs on one thread, in virtual time, with every choice made by a seed.
+/// Runs an application's own code on one thread, in virtual time, with every choice made by a seed.
 ///
 /// ```swift
 /// try Simulation.run { simulation in
@@ -17,15 +17,15 @@ import Synchronization
 ///         return [payments, OutboxRelay(from: store, to: process.bus, clock: process.clock)]
 ///     }
 ///     try await simulation.settle()
-///     // publish, settle, look at what has come of it
+///     // publish, settle, check the outcome
 /// }
 /// ```
 ///
-/// The seed decides which of the tasks that could run runs next, which of competing consumers gets a message, the ids, and
-/// which ``Faults`` happen at which call of the bus or of a store. The same seed takes the same way on every machine.
+/// The seed determines which of the ready tasks runs next, which of several competing consumers gets a message, the ids, and
+/// which ``Faults`` happen at which call of the bus or of a store. The same seed takes the same steps on every machine.
 ///
-/// What runs inside must not leave the simulation: tasks that are neither child tasks nor made by it, and sleeps on a clock
-/// other than ``clock``, are not seen. Waiting for them ends the run with a report.
+/// Code must stay inside the simulation: it does not see unstructured tasks of yours, nor sleeps on a clock other than
+/// ``clock``. Waiting for them ends the run with a report.
 public final class Simulation: Sendable {
     let world: SimulatedWorld
     private let started = Mutex<[Instance]>([])
@@ -36,7 +36,7 @@ public final class Simulation: Sendable {
 
     // MARK: The world
 
-    /// What decides everything that is left to chance.
+    /// The seed, which determines everything that is left to chance.
     public var seed: UInt64 { self.world.seed }
 
     /// The time, which stands still until ``advance(by:)`` or ``finish(within:until:)`` moves it.
@@ -45,31 +45,31 @@ public final class Simulation: Sendable {
     /// What has happened so far.
     public var history: History { self.world.history }
 
-    /// The bus, without faults: for the test itself.
+    /// The bus without faults, for the test itself.
     public var bus: InMemoryEventBus { self.world.bus }
 
-    /// A durable store by name, without faults: for the test itself.
+    /// A durable store by name, without faults, for the test itself.
     ///
-    /// It is made when it is first asked for and outlives the processes that use it.
+    /// It is created on first use and outlives the processes that use it.
     public func store(_ name: String) -> InMemoryStore { self.world.store(name) }
 
     /// Starts processes; each runs its services until it is killed or stopped.
     ///
-    /// One that was killed, or that shut down because it was asked to by ``SimulatedProcess/shutDown()`` or a fault, starts anew
-    /// within two seconds.
+    /// A process that was killed, or shut down by ``SimulatedProcess/shutDown()`` or a fault, starts again within two seconds.
     ///
     /// - Parameters:
-    ///   - name: what the processes are called in ``history``; each name is to be used once.
-    ///   - instances: how many of them run side by side.
-    ///   - services: makes a process's services, anew for each of its lives. They have to use the process's bus, clock and
-    ///     stores: through them it can be made to fail, and what it does after its death reaches nobody.
+    ///   - name: the name of the processes in ``history``; use each name once.
+    ///   - instances: how many processes run side by side, at least 1.
+    ///   - services: creates a process's services, once for each of its lives. They must use the process's bus, clock and
+    ///     stores: these inject the faults, and they discard what a process does after its death.
     @discardableResult
     public func start(
         _ name: String,
         instances: Int = 1,
         _ services: @escaping @Sendable (SimulatedProcess) throws -> [any Service]
     ) -> SimulatedService {
-        let new = (1...max(1, instances)).map { number in
+        precondition(instances >= 1, "instances is \(instances), must be at least 1")
+        let new = (1...instances).map { number in
             Instance(instances > 1 ? "\(name)/\(number)" : name, in: self.world, services)
         }
         self.started.withLock { $0 += new }
@@ -77,9 +77,9 @@ public final class Simulation: Sendable {
         return SimulatedService(instances: new)
     }
 
-    /// The test itself as a process, which meets the same faults as those that ``start(_:instances:_:)`` starts.
+    /// The test itself as a process that is subject to the same faults as those of ``start(_:instances:_:)``.
     ///
-    /// With ``Fault/delay`` its calls wait for time: somebody else has to let it pass.
+    /// With ``Fault/delay`` its calls wait for the clock, which something else has to advance.
     public func process(_ name: String) -> SimulatedProcess {
         SimulatedProcess(name, life: 1, in: self.world, calls: self.world.calls(of: name))
     }
@@ -101,7 +101,7 @@ public final class Simulation: Sendable {
         return events
     }
 
-    /// Adds the dead letters of subscriptions to the history, for a ``HistoryChecker`` to judge.
+    /// Adds the dead letters of subscriptions to the history for a ``HistoryChecker``.
     public func recordDeadLetters(of subscriptions: SubscriptionName...) async throws {
         for subscription in subscriptions {
             for letter in try await self.bus.deadLetters(of: subscription, limit: .max) {
@@ -118,17 +118,17 @@ public final class Simulation: Sendable {
 
     // MARK: Time
 
-    /// Returns when nothing can run any more without new input or time.
+    /// Returns when nothing can run without new input or a later time.
     public func idle() async {
         await self.world.executor.untilIdle()
     }
 
-    /// Returns when nothing can run any more and nothing waits but for time.
+    /// Returns when nothing can run and whatever is left waits only for time.
     ///
-    /// What is delayed waits for time, and so does what is in flight or in an outbox while anybody sleeps, and what is queued
-    /// while a process is about to start again.
+    /// A delayed message waits for time. So does one in flight or in an outbox while any task sleeps, and a queued one while a
+    /// process is about to start again.
     ///
-    /// - Throws: ``UnfinishedWork`` that says what is stuck, and where; what ended a process that nobody had killed.
+    /// - Throws: ``UnfinishedWork`` with what is stuck, and where; the error of a process that ended by itself.
     public func settle() async throws {
         await self.idle()
         try self.rethrowFailures()
@@ -142,7 +142,7 @@ public final class Simulation: Sendable {
         }
     }
 
-    /// Lets time pass; whoever sleeps wakes at its time, and everything runs until nothing can before the time goes on.
+    /// Advances the time from one deadline to the next; at each, everything that can run does so.
     public func advance(by duration: Duration) async {
         await self.idle()
         let end = self.clock.now.advanced(by: duration)
@@ -154,10 +154,10 @@ public final class Simulation: Sendable {
         await self.idle()
     }
 
-    /// Lets time pass until no work is left: nothing queued, delayed, in flight or in an outbox, and `isDone`.
+    /// Advances the time until no work is left: nothing queued, delayed, in flight or in an outbox, and `isDone`.
     ///
-    /// - Throws: ``UnfinishedWork`` when work is left and nobody sleeps, or `limit` has passed; what ended a process that
-    ///   nobody had killed.
+    /// - Throws: ``UnfinishedWork`` when work is left and no task sleeps, or `limit` has passed; the error of a process that
+    ///   ended by itself.
     public func finish(within limit: Duration = .seconds(30 * 86400), until isDone: () throws -> Bool = { true })
         async throws
     {
@@ -173,7 +173,7 @@ public final class Simulation: Sendable {
         }
     }
 
-    /// The work that is left, and where it waits.
+    /// The work that is left, and where.
     public var unfinished: [UnfinishedWork.Item] {
         UnfinishedWork.items(of: self.bus)
             + self.world.stores.flatMap { UnfinishedWork.items(of: $0.store, named: $0.name) }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// A seed with which a scenario breaks a promise, reduced to the faults that it takes.
+/// A seed with which a scenario breaks a promise, reduced to the faults that are needed for it.
 public struct SimulationFailure: Error, Sendable, CustomStringConvertible {
     /// The seed: a run with it and the same scenario fails in the same way.
     public let seed: UInt64
@@ -11,7 +11,7 @@ public struct SimulationFailure: Error, Sendable, CustomStringConvertible {
     public let error: (any Error)?
     /// The faults that are needed for it.
     public let faults: [InjectedFault]
-    /// How many faults happened before those that are not needed were left out.
+    /// How many faults happened before those that are not needed were removed.
     public let faultsBefore: Int
     /// What happened to the messages concerned.
     public let timeline: String
@@ -29,7 +29,7 @@ public struct SimulationFailure: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// A run of a scenario that has come to its end.
+/// A completed run of a scenario.
 public struct SimulationRun: Sendable {
     /// The promises that it broke, if any.
     public let failure: SimulationFailure?
@@ -37,11 +37,11 @@ public struct SimulationRun: Sendable {
     public let history: History
     /// The faults that happened.
     public let faults: [InjectedFault]
-    /// How many steps were chosen, one after the other.
+    /// The number of steps that the seed has chosen.
     public let steps: Int
     private let choices: UInt64
 
-    /// The same for two runs only if they took the same way, in this process or in another one.
+    /// Equal for two runs only if they took the same steps, in this process or another.
     public var fingerprint: UInt64 {
         var hash = self.choices
         for byte in self.history.timeline().utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
@@ -58,10 +58,10 @@ public struct SimulationRun: Sendable {
 }
 
 extension Simulation {
-    /// Runs a scenario with a seed and, when it fails, leaves out one fault after the other as long as it still does.
+    /// Runs a scenario with a seed and, if it fails, removes one fault after the other while it still fails.
     ///
     /// - Parameters:
-    ///   - seed: decides everything that is left to chance.
+    ///   - seed: determines everything that is left to chance.
     ///   - faults: what may go wrong.
     ///   - scenario: what happens; returns the promises that were broken.
     public static func check(
@@ -103,7 +103,7 @@ private struct Attempt {
     var violations: [Violation] = []
     var error: (any Error)?
 
-    /// The first promise that was broken: what a smaller run has to break too.
+    /// The first promise that was broken; a reduced run has to break the same one.
     var rule: String? { self.violations.first?.rule ?? self.error.map { "\(type(of: $0))" } }
 
     var faults: [InjectedFault] { self.simulation.injectedFaults }

@@ -4,9 +4,9 @@
 import EventBus
 import EventBusPersistence
 
-/// A simulation waits for something that nobody inside will do.
+/// A simulation waits for something that nothing in it will do.
 public struct UnfinishedWork: Error, Sendable, CustomStringConvertible {
-    /// A piece of work, or several of one kind in one place.
+    /// One or more pieces of work of one kind in one place.
     public struct Item: Sendable, Hashable, CustomStringConvertible {
         /// Where a piece of work is.
         public enum State: String, Sendable, Hashable {
@@ -18,7 +18,7 @@ public struct UnfinishedWork: Error, Sendable, CustomStringConvertible {
             case delayed
             /// Committed and not yet on the bus.
             case outbox = "in the outbox"
-            /// Publishing, and waiting for room in a subscription.
+            /// Waiting for room in a subscription to publish.
             case publisher = "waiting to be published"
         }
 
@@ -26,9 +26,9 @@ public struct UnfinishedWork: Error, Sendable, CustomStringConvertible {
         public let state: State
         /// The subscription or the store.
         public let place: String
-        /// How many pieces.
+        /// The number of pieces.
         public let count: Int
-        /// What is known beyond that.
+        /// Further details.
         public let detail: String
 
         /// One line.

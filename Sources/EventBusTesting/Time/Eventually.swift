@@ -3,20 +3,19 @@
 
 /// Something that a test of whole processes waited for did not happen in time.
 public struct NeverHappened: Error, CustomStringConvertible {
-    /// What was waited for, for how long, and what was seen last.
+    /// What the test waited for, how long, and the last problem.
     public let description: String
 }
 
-/// Waits until something is true of the world outside this process: another process, a server, a file.
+/// Waits until something is true outside this process: of another process, a server, a file.
 ///
-/// The only place in the tests that looks repeatedly. Within one process nothing is ever waited for in this way: there the
-/// event that is waited for can be awaited.
+/// It polls. Within one process tests don't need that: they can await the event itself.
 ///
 /// - Parameters:
 ///   - limit: how long to wait.
-///   - what: what is waited for, to be read after "waited for".
-///   - check: returns a value as soon as it is true, `nil` before; a throw counts as not yet.
-/// - Throws: ``NeverHappened`` that says what was waited for; `CancellationError`.
+///   - what: what to wait for, as the words after "waited … for".
+///   - check: returns a value once it is true, `nil` before; an error counts as not yet true.
+/// - Throws: ``NeverHappened`` after the limit; `CancellationError`.
 public func eventually<Value>(
     within limit: Duration,
     _ what: String,
@@ -39,7 +38,7 @@ public func eventually<Value>(
     }
 }
 
-/// Waits until a condition holds in the world outside this process; see the form that returns a value.
+/// Waits until a condition holds outside this process; see the form that returns a value.
 public func eventually(within limit: Duration, _ what: String, _ condition: () async throws -> Bool) async throws {
     let _: Bool = try await eventually(within: limit, what) { try await condition() ? true : nil }
 }

@@ -5,7 +5,7 @@ import DequeModule
 import EventBus
 import Synchronization
 
-/// Runs tasks one job at a time on the thread of the test, so that "nothing can run any more" is a fact and not a guess.
+/// Runs tasks one job at a time on the thread of the test, so that a test knows when nothing can run any more.
 package final class Stage: TaskExecutor {
     private struct State: Sendable {
         var jobs: Deque<UnownedJob> = []
@@ -14,10 +14,10 @@ package final class Stage: TaskExecutor {
 
     private let state = Mutex(State())
 
-    /// The time on the stage; it moves only by ``advance(by:)``.
+    /// The stage's time; only ``advance(by:)`` moves it.
     package let clock = VirtualClock()
 
-    /// A stage is a process of its own.
+    /// Each stage counts as a process of its own.
     fileprivate let quarantine = AsyncSemaphore()
 
     package init() {}
@@ -32,21 +32,21 @@ package final class Stage: TaskExecutor {
         waiter?.resume()
     }
 
-    /// Runs all jobs, and those that they make ready, until every task waits or has ended.
+    /// Runs jobs until every task is waiting or has ended.
     package func settle() {
         while let job = self.state.withLock({ $0.jobs.popFirst() }) {
             job.runSynchronously(on: self.asUnownedTaskExecutor())
         }
     }
 
-    /// Moves the time, and lets everything run before and after.
+    /// Advances the time; everything that can run does so before and after.
     package func advance(by duration: Duration) {
         self.settle()
         self.clock.advance(by: duration)
         self.settle()
     }
 
-    /// Starts a task and lets everything run until nothing can.
+    /// Starts a task and runs jobs until nothing can run.
     package func start<Value: Sendable>(
         _ body: @escaping @Sendable () async throws -> Value
     ) -> Performance<Value> {
@@ -56,16 +56,16 @@ package final class Stage: TaskExecutor {
         return performance
     }
 
-    /// Runs something that needs nobody else to end.
+    /// Runs `body` to its end.
     ///
-    /// - Throws: what `body` throws; ``StillWaiting`` when nothing can run and yet it has not ended.
+    /// - Throws: what `body` throws; ``StillWaiting`` when nothing can run and it has not ended.
     package func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
         guard let result = self.start(body).result else { throw StillWaiting() }
         return try result.get()
     }
 
-    /// Lets everything run until a task has ended, also when that takes a task outside the stage: the library behind graceful
-    /// shutdown starts such tasks.
+    /// Runs jobs until a task has ended, even if it depends on a task outside the stage: the library behind graceful shutdown
+    /// starts such tasks.
     package func end<Value: Sendable>(_ performance: Performance<Value>) async {
         self.settle()
         while !performance.hasEnded {
@@ -74,7 +74,7 @@ package final class Stage: TaskExecutor {
         }
     }
 
-    /// Waits for a job that comes from outside the stage.
+    /// Waits until a task outside the stage adds a job.
     package func untilNextJob() async {
         await withCheckedContinuation { continuation in
             let isReady = self.state.withLock { state in
@@ -85,7 +85,7 @@ package final class Stage: TaskExecutor {
         }
     }
 
-    /// Something waits for what nobody on the stage will do.
+    /// A task is waiting for something that nothing on the stage will do.
     package struct StillWaiting: Error {}
 }
 
@@ -98,12 +98,12 @@ package final class Performance<Value: Sendable>: Sendable {
 
     private let state = Mutex(State())
 
-    /// What came out, once it has ended.
+    /// The outcome, once the task has ended.
     package var result: Result<Value, any Error>? { self.state.withLock { $0.result } }
 
     package var hasEnded: Bool { self.result != nil }
 
-    /// The error that it threw.
+    /// The error that the task threw.
     package var error: (any Error)? {
         guard case .failure(let error) = self.result else { return nil }
         return error
@@ -122,7 +122,7 @@ package final class Performance<Value: Sendable>: Sendable {
         self.state.withLock { $0.cancel = { task.cancel() } }
     }
 
-    /// Cancels the task; the stage has to settle before anything comes of it.
+    /// Cancels the task; it reacts when the stage settles next.
     package func cancel() {
         self.state.withLock { $0.cancel }?()
     }

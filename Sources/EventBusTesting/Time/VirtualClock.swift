@@ -7,7 +7,7 @@ import Synchronization
 public final class VirtualClock: Clock {
     /// A point in virtual time.
     public struct Instant: InstantProtocol, Sendable {
-        /// The virtual time that has passed since the clock was made.
+        /// The virtual time that has passed since the clock was created.
         public let offset: Duration
 
         /// The instant a duration later.
@@ -23,20 +23,14 @@ public final class VirtualClock: Clock {
     private struct Sleeper: Sendable {
         let deadline: Instant
         let id: UInt64
-        // Not the continuation itself, whose layout only the runtime knows: a simulation moves sleepers about a lot.
+        // A closure, since arrays of continuations, whose layout only the runtime knows, are slow to move about.
         let resume: @Sendable (_ hasSlept: Bool) -> Void
-    }
-
-    private struct Watcher: Sendable {
-        let deadline: Instant
-        let resume: @Sendable () -> Void
     }
 
     private struct State: Sendable {
         var now = Instant(offset: .zero)
-        /// In order of their deadlines, and of their arrival.
+        /// By deadline, then in order of arrival.
         var sleepers: [Sleeper] = []
-        var watchers: [Watcher] = []
         var lastSleeper: UInt64 = 0
         var cancelled: Set<UInt64> = []
 
@@ -48,7 +42,7 @@ public final class VirtualClock: Clock {
 
     private let state = Mutex(State())
 
-    /// Makes a clock that shows zero.
+    /// Creates a clock that shows zero.
     public init() {}
 
     /// The virtual time.
@@ -57,7 +51,7 @@ public final class VirtualClock: Clock {
     /// Zero: virtual time is exact.
     public var minimumResolution: Duration { .zero }
 
-    /// Waits until the clock is moved to the deadline or past it.
+    /// Waits until the clock reaches the deadline.
     ///
     /// - Throws: `CancellationError`.
     public func sleep(until deadline: Instant, tolerance: Duration?) async throws {
@@ -67,17 +61,13 @@ public final class VirtualClock: Clock {
         }
         let hasSlept = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let (answer, watchers): (Bool?, [Watcher]) = self.state.withLock { state in
-                    if state.cancelled.remove(id) != nil { return (false, []) }
-                    if deadline <= state.now { return (true, []) }
+                let hasSlept: Bool? = self.state.withLock { state in
+                    if state.cancelled.remove(id) != nil { return false }
+                    if deadline <= state.now { return true }
                     state.add(Sleeper(deadline: deadline, id: id) { continuation.resume(returning: $0) })
-                    guard !state.watchers.isEmpty else { return (nil, []) }
-                    let watchers = state.watchers.filter { $0.deadline == deadline }
-                    state.watchers.removeAll { $0.deadline == deadline }
-                    return (nil, watchers)
+                    return nil
                 }
-                if let answer { continuation.resume(returning: answer) }
-                for watcher in watchers { watcher.resume() }
+                if let hasSlept { continuation.resume(returning: hasSlept) }
             }
         } onCancel: {
             let sleeper = self.state.withLock { state -> Sleeper? in
@@ -93,12 +83,13 @@ public final class VirtualClock: Clock {
         if !hasSlept { throw CancellationError() }
     }
 
-    /// Moves the clock and wakes those whose deadline has come.
+    /// Advances the clock and wakes the tasks whose deadline has come.
     public func advance(by duration: Duration) {
+        precondition(duration >= .zero, "duration is \(duration), must not be negative")
         self.advance(to: self.now.advanced(by: duration))
     }
 
-    /// When the next of those who sleep is due.
+    /// The deadline of the task that wakes next.
     package var nextDeadline: Instant? {
         self.state.withLock { $0.sleepers.first?.deadline }
     }
@@ -111,18 +102,5 @@ public final class VirtualClock: Clock {
             return due
         }
         for sleeper in due { sleeper.resume(true) }
-    }
-
-    /// Returns when some task sleeps until exactly `duration` from now: the way to know that a retry or a pause has begun.
-    public func untilSomeoneSleeps(for duration: Duration) async {
-        await withCheckedContinuation { continuation in
-            let isSleeping = self.state.withLock { state in
-                let deadline = state.now.advanced(by: duration)
-                if state.sleepers.contains(where: { $0.deadline == deadline }) { return true }
-                state.watchers.append(Watcher(deadline: deadline) { continuation.resume() })
-                return false
-            }
-            if isSleeping { continuation.resume() }
-        }
     }
 }

@@ -215,7 +215,7 @@ struct PerKeyTests {
 
     @Test(arguments: 1...10 as ClosedRange<UInt64>)
     func keysStayInOrderThroughFailuresAndCrashes(seed: UInt64) async throws {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededRandom(seed: seed)
         let world = try World(ordering: .perKey)
         let log = world.log
         let failing = Log<String>()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBusTesting
 import Testing
 
 @testable import EventBus
@@ -15,7 +16,7 @@ import Foundation
 struct BacklogOrderTests {
     @Test(arguments: 1...20 as ClosedRange<UInt64>)
     func perKeyOrderHoldsInRandomRuns(seed: UInt64) {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededRandom(seed: seed)
         var backlog = BacklogState(ordering: .perKey)
         var running: [BacklogState.Job] = []
         var done: [String: [Int]] = [:]

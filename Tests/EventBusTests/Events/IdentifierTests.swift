@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBusTesting
 import Testing
 
 @testable import EventBus
@@ -22,7 +23,7 @@ struct IdentifierTests {
 
     @Test(arguments: 1...5 as ClosedRange<UInt64>)
     func aFormattedIdentifierCanBeParsed(seed: UInt64) {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededRandom(seed: seed)
         for _ in 0..<200 {
             let identifier = Identifier(high: generator.next(), low: generator.next())
             #expect(Identifier(identifier.description) == identifier)
@@ -73,7 +74,7 @@ struct IdentifierTests {
 
     @Test(arguments: 1...10 as ClosedRange<UInt64>)
     func generatedIdsIncreaseWhateverTheClockDoes(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         var generator = UUIDv7Generator()
         var clock: UInt64 = 1_000_000
         var last = Identifier(high: 0, low: 0)

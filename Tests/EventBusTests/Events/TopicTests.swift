@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBusTesting
 import Testing
 
 @testable import EventBus
@@ -74,7 +75,7 @@ struct TopicTests {
 
     @Test(arguments: 1...20 as ClosedRange<UInt64>)
     func patternsAndRouterAgreeWithASimpleImplementation(seed: UInt64) throws {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededRandom(seed: seed)
         func words(_ choices: [String]) -> String {
             (0..<Int.random(in: 1...6, using: &generator))
                 .map { _ in choices.randomElement(using: &generator) ?? "" }.joined(separator: ".")

@@ -8,7 +8,7 @@ import Foundation
 import Synchronization
 
 extension ServerSnapshot {
-    /// A subscription of the test that hears every event: what has really been published.
+    /// A subscription of the test that gets every event that was really published.
     static let audit: SubscriptionName = "test.audit"
 
     private static let created: Topic = "user.created"
@@ -16,7 +16,7 @@ extension ServerSnapshot {
 
     private static let checker = HistoryChecker([
         .init(Payments.subscription, topics: [Self.created], hasEffects: true),
-        // Each committed event has reached the bus, and no other one.
+        // Each committed event has reached the bus, and no other event.
         .init(Self.audit, topics: [Self.created, Self.opened]),
     ])
 
@@ -26,12 +26,14 @@ extension ServerSnapshot {
         let unkept = self.users.map { self.registered.subtracting($0.map(\.id)) } ?? []
         let violations =
             Self.checker.violations(in: history)
-            + unkept.sorted().map { Violation("lost", nil, $0, "was told to be registered, and there is no such user") }
+            + unkept.sorted().map {
+                Violation("lost", nil, $0, "had its registration confirmed, and there is no such user")
+            }
         return Judgement(violations: violations, leftovers: self.leftovers, history: history)
     }
 
     private func history() -> History {
-        // An event that repeats is one event; of two events about one user one is too many.
+        // A repeated event counts once; of two events about one user, one is too many.
         var ids: Set<String> = []
         let events = self.seen.filter { ids.insert($0.id).inserted }
         let creations = Self.firsts(of: events, about: Self.created, \.user)
@@ -57,7 +59,7 @@ extension ServerSnapshot {
         return Fact.history(of: facts)
     }
 
-    /// Rows are what was committed: an event without a row was not, a row without an event has lost it.
+    /// Rows show what was committed: an event without a row was not committed, and a row without an event has lost it.
     private func commits(_ events: [Seen], _ creations: [String: Seen], _ openings: [String: Seen]) -> [Fact] {
         let created =
             if let users = self.users {
@@ -92,7 +94,7 @@ extension ServerSnapshot {
     }
 }
 
-/// What was found about a run.
+/// The judgement of a run.
 struct Judgement: Sendable {
     let violations: [Violation]
     let leftovers: [String]
@@ -100,7 +102,7 @@ struct Judgement: Sendable {
 
     var isFavourable: Bool { self.violations.isEmpty && self.leftovers.isEmpty }
 
-    /// What is wrong, and what happened to the messages concerned: to the first twenty, which tell enough.
+    /// What is wrong, and what happened to the first twenty messages concerned.
     var report: String {
         let findings = self.violations.map(\.description) + self.leftovers
         let timeline = self.history.timeline(of: Set(self.violations.map(\.messageID).prefix(20)))
@@ -108,7 +110,7 @@ struct Judgement: Sendable {
     }
 }
 
-/// Something that a server holds, and when it came there by the clock of who wrote it.
+/// Something that a server holds, and when it was written, by the clock of its writer.
 private struct Fact {
     let time: Date
     let place: String
@@ -120,7 +122,7 @@ private struct Fact {
         self.what = what
     }
 
-    /// Facts in order of time; those whose time nobody knows (1970) come first.
+    /// Facts in order of time; those with an unknown time (1970) come first.
     static func history(of facts: [Fact]) -> History {
         let start = facts.map(\.time).filter { $0.timeIntervalSince1970 > 0 }.min() ?? Date()
         let clock = Hand()
@@ -133,7 +135,7 @@ private struct Fact {
         return history
     }
 
-    /// The hand of a clock that shows the time of the fact that is told.
+    /// A clock that shows the time of the fact being recorded.
     private final class Hand: Sendable {
         let time = Mutex(Duration.zero)
     }

@@ -4,17 +4,17 @@
 import EventBus
 import Foundation
 
-/// What the servers hold when a run has come to its end, before anybody has judged it.
+/// What the servers hold at the end of a run, not yet judged.
 struct ServerSnapshot: Sendable {
-    /// An event that was seen outside the services: on the bus, or in an outbox.
+    /// An event that was observed outside the services: on the bus or in an outbox.
     struct Seen: Sendable, Hashable {
         let id: String
         let topic: Topic
         let key: String?
         let time: Date
-        /// The user whom it is about, if its body says so.
+        /// The user concerned, if the body contains one.
         let user: String?
-        /// The account that it is about, if its body says so.
+        /// The account concerned, if the body contains one.
         var account: String?
     }
 
@@ -38,16 +38,16 @@ struct ServerSnapshot: Sendable {
         let time: Date
     }
 
-    /// The users; `nil` when only foreign programs publish, whose every message stands for itself.
+    /// The users; `nil` when only foreign programs publish, whose messages need no user.
     var users: [UserRow]?
-    /// The ids of the users who were told that they are registered.
+    /// The ids of the users whose registration was confirmed.
     var registered: Set<String> = []
-    /// Events as they came: more than once if they were published or delivered more than once.
+    /// Events as they arrived, repeated if they were published or delivered more than once.
     var seen: [Seen] = []
     var inbox: [InboxRow] = []
     var accounts: [AccountRow] = []
     var deadLetters: [DeadLetter] = []
-    /// Work that a run at its end should not have left behind, in words.
+    /// Descriptions of work that should not be left at the end of a run.
     var leftovers: [String] = []
 }
 

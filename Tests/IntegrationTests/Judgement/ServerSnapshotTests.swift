@@ -7,10 +7,10 @@ import EventBusTesting
 import Foundation
 import Testing
 
-/// Judged without servers: that what they hold can be found wrong.
+/// Shows, without servers, that wrong content of the servers is noticed.
 @Suite("The judgement of servers")
 struct ServerSnapshotTests {
-    /// A user, the event about it, the account that came of it, and the event about that.
+    /// A user, its event, its account, and the account's event.
     private struct Case {
         let user: String
         let account: String
@@ -52,7 +52,7 @@ struct ServerSnapshotTests {
     private static let second = Case(2)
     private static let stranger = Case(3)
 
-    /// What the servers hold after two registrations of which nothing went wrong.
+    /// What the servers hold after two successful registrations.
     private static let good = ServerSnapshot(
         users: [first.row, second.row],
         registered: [first.user, second.user],
@@ -85,7 +85,7 @@ struct ServerSnapshotTests {
                 $0.accounts.removeLast()
                 $0.seen.removeLast()
             },
-            // Neither the payment service nor the audit has heard of the user.
+            // Neither the payment service nor the audit got the user's event.
             Flaw("a registration was committed without its event", "lost", "lost") {
                 $0.seen = [first.created, first.opened]
                 $0.inbox.removeLast()
@@ -93,7 +93,7 @@ struct ServerSnapshotTests {
             },
             Flaw("an account was opened without its event", "lost") { $0.seen.removeLast() },
             Flaw("who was told to be registered is not", "lost") { $0.registered.insert("nobody") },
-            // Its handling, and its having been published.
+            // Its handling, and its publication.
             Flaw("a registration was rolled back, its event was published and handled", "invented", "invented") {
                 $0.seen += [stranger.created, stranger.opened]
                 $0.inbox.append(stranger.handled)
@@ -169,7 +169,7 @@ struct ServerSnapshotTests {
         return DeadLetter(message: message, reason: reason, failures: Failures(count: 1, firstAt: time), deadAt: time)
     }
 
-    /// Something wrong, and the rules that it breaks, in the order in which they are reported.
+    /// A defect, and the rules that it breaks, in the order in which they are reported.
     struct Flaw: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let rules: [String]

@@ -9,10 +9,10 @@ import Foundation
 import Testing
 
 extension Servers {
-    /// Lets a subscription of the test hear every event from now on.
+    /// Declares a subscription of the test that gets every event from now on.
     ///
-    /// An event that the audit hears counts as routed: on `user.created` it may only be there before the load when the
-    /// payment service's subscription is there too.
+    /// An event that the audit gets counts as routed. Declare it before the load only if the payment service's subscription to
+    /// `user.created` exists too.
     func declareAudit(_ patterns: [TopicPattern] = ["#"]) async throws {
         let audit = try Subscription(ServerSnapshot.audit, patterns: patterns)
         try await self.withBus { bus in
@@ -20,11 +20,11 @@ extension Servers {
         }
     }
 
-    /// Waits until the services have no work left and judges what has become of every registration.
+    /// Waits until the services have no work left and judges what became of every registration.
     ///
     /// - Parameters:
-    ///   - registered: the ids of those who were told that they are registered.
-    ///   - seen: events that were seen before the audit was declared.
+    ///   - registered: the ids of users whose registration was confirmed.
+    ///   - seen: events observed before the audit was declared.
     func judge(_ registered: Set<String>, seen: [ServerSnapshot.Seen] = []) async throws {
         var snapshot = ServerSnapshot(users: [], registered: registered, seen: seen)
         snapshot.leftovers = try await self.leftovers(of: ["users", "payments"]) {
@@ -40,7 +40,7 @@ extension Servers {
         self.judge(snapshot)
     }
 
-    /// Waits until the payment service has no work left and judges what has become of every message of foreign programs.
+    /// Waits until the payment service has no work left and judges what became of every message of foreign programs.
     func judgeForeignMessages() async throws {
         var snapshot = ServerSnapshot()
         snapshot.leftovers = try await self.leftovers(of: ["payments"]) { [] }
@@ -51,7 +51,7 @@ extension Servers {
     private func judge(_ snapshot: ServerSnapshot) {
         let judgement = snapshot.judged()
         if !judgement.isFavourable { Issue.record("\(judgement.report)") }
-        // So that the output of a run says how much has been judged.
+        // The output of a run shows how much was judged.
         print(
             "judged: \(snapshot.users?.count ?? 0) users, \(snapshot.seen.count) messages of",
             "\(Set(snapshot.seen.map(\.id)).count) events, \(snapshot.inbox.count) handled,",
@@ -70,7 +70,7 @@ extension Servers {
 
     // MARK: What is there
 
-    /// Adds what is the same with and without a user service.
+    /// Adds what does not depend on a user service.
     private func complete(_ snapshot: inout ServerSnapshot) async throws {
         let accounts = "SELECT id, owner, extract(epoch FROM created_at) FROM payments.accounts"
         snapshot.accounts = try await self.rows(accounts) { .init(id: $0[0], owner: $0[1], time: $0[2].date) }
@@ -118,7 +118,7 @@ extension Servers {
 
     // MARK: What should not be there
 
-    /// Waits until there is no work left; what is still there after a long time is left over.
+    /// Waits until no work is left; what remains after a long time counts as left over.
     private func leftovers(
         of schemas: [String],
         _ others: () async throws -> [String]
@@ -131,7 +131,7 @@ extension Servers {
                     left += try await self.query("SELECT message_id FROM \(schema).eventbus_outbox LIMIT 100")
                         .map { "message \($0) waits in the outbox of \(schema)" }
                 }
-                // Costs more than the others, so it comes when they are content.
+                // Costs more than the other checks, so it runs once they are satisfied.
                 if left.isEmpty { left = try await self.unsettled() }
                 return left.isEmpty
             }
@@ -141,7 +141,7 @@ extension Servers {
         return left
     }
 
-    /// Messages in the queues of the payment service's subscription, and those that it has and has not settled.
+    /// Messages in the queues of the payment service's subscription, and those that it holds unsettled.
     private func unsettled() async throws -> [String] {
         let name = Payments.subscription.description
         let queues = [name, "\(name).quarantine"] + RetryLadder.delays.map { "\(name).retry.\($0.components.seconds)" }

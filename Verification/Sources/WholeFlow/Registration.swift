@@ -7,9 +7,9 @@ import EventBusTesting
 import EventBusUsers
 
 extension WholeFlow {
-    /// Registers a user in a simulation of its own and settles, as a test of a user of the library would.
+    /// Registers a user in a simulation of its own and settles, as an application's test would.
     ///
-    /// - Returns: whether the user has an account then.
+    /// - Returns: whether the user then has an account.
     public static func registersOneUser(seed: UInt64) throws -> Bool {
         try Simulation.run(seed: seed) { simulation in
             simulation.start("app") { process in

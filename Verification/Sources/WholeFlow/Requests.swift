@@ -5,7 +5,7 @@ import EventBusTesting
 import ServiceLifecycle
 import Synchronization
 
-/// What the outside world wants of a service; it asks again until it gets an answer.
+/// Requests of the outside world to a service; each is repeated until it is answered.
 final class Requests<Request: Sendable>: Sendable {
     private struct State: Sendable {
         var waiting: [Request]
@@ -34,7 +34,7 @@ final class Requests<Request: Sendable>: Sendable {
     }
 }
 
-/// Takes requests as a server would: several at a time, one that fails is asked again.
+/// Serves requests as a server would: several at a time; a failed one is repeated.
 struct Desk<Request: Sendable>: Service {
     let requests: Requests<Request>
     let process: SimulatedProcess
@@ -46,7 +46,7 @@ struct Desk<Request: Sendable>: Service {
             for _ in 0..<2 { group.addTask { try await self.work() } }
             while try await group.next() != nil {}
         }
-        // A server goes on when there is nothing to do.
+        // A server keeps running when there is nothing to do.
         let (nothing, end) = AsyncStream.makeStream(of: Void.self)
         await withGracefulShutdownHandler {
             for await _ in nothing {}

@@ -15,11 +15,11 @@ public enum WholeFlow {
         Simulation.check(seed: seed) { try await Self.run(in: $0) }
     }
 
-    /// Runs the system until no work is left, and judges what has become of every event.
+    /// Runs the system until no work is left and judges what became of every event.
     ///
     /// - Returns: the promises that were broken.
     public static func run(in simulation: Simulation) async throws -> [Violation] {
-        let world = World(seed: simulation.seed)
+        let world = OutsideWorld(seed: simulation.seed)
         try await Self.declareSubscriptions(in: simulation)
         Self.startUsers(world, in: simulation)
         Self.startPayments(in: simulation)
@@ -45,10 +45,10 @@ public enum WholeFlow {
 
     // MARK: The processes
 
-    /// One or two, so that eight seeds in a row have all combinations.
+    /// One or two, so that eight successive seeds cover all combinations.
     private static func instances(_ bit: UInt64, _ seed: UInt64) -> Int { seed & bit == 0 ? 2 : 1 }
 
-    private static func startUsers(_ world: World, in simulation: Simulation) {
+    private static func startUsers(_ world: OutsideWorld, in simulation: Simulation) {
         simulation.start("users", instances: Self.instances(1, simulation.seed)) { process in
             let store = process.store("users")
             let users = Users(store: store, hasher: PlainHasher())
@@ -56,7 +56,7 @@ public enum WholeFlow {
                 do {
                     world.register(try await users.register(registration).id)
                 } catch is RegistrationError {
-                    // An answer too: somebody has the name, perhaps this one by a commit whose answer was lost.
+                    // An answer too: the name is taken, perhaps by this request's own commit whose answer was lost.
                 }
             }
             return [desk, OutboxRelay(from: store, to: process.bus, batch: 4, clock: process.clock)]
@@ -79,7 +79,7 @@ public enum WholeFlow {
         }
     }
 
-    private static func startJournal(_ world: World, in simulation: Simulation) {
+    private static func startJournal(_ world: OutsideWorld, in simulation: Simulation) {
         simulation.start("journal", instances: Self.instances(4, simulation.seed)) { process in
             let store = process.store("journal")
             let journal = Journal(store: store)
@@ -113,8 +113,8 @@ public enum WholeFlow {
 
     // MARK: The end
 
-    /// Somebody gives all dead letters again, and tries it again when the connection breaks.
-    private static func redriveDeadLetters(_ world: World, in simulation: Simulation) async throws {
+    /// An operator redrives all dead letters, and tries again when the connection breaks.
+    private static func redriveDeadLetters(_ world: OutsideWorld, in simulation: Simulation) async throws {
         world.cure()
         let redrives = Requests([Journal.pages, Journal.totals])
         simulation.start("operator") { process in
@@ -123,7 +123,7 @@ public enum WholeFlow {
         try await simulation.finish(within: .seconds(3600)) { redrives.isDone }
     }
 
-    /// Adds what the stores and the dead letters hold at the end.
+    /// Records the effects and dead letters at the end.
     private static func recordResults(in simulation: Simulation) async throws {
         let history = simulation.history
         for line in try simulation.entities(of: Line.self, in: "journal") where line.consumer != "writer" {
@@ -143,8 +143,8 @@ public enum WholeFlow {
         )
     }
 
-    /// What was answered and is not so.
-    private static func unkept(_ world: World, in simulation: Simulation) throws -> [Violation] {
+    /// Answers that turned out to be wrong.
+    private static func unkept(_ world: OutsideWorld, in simulation: Simulation) throws -> [Violation] {
         let users = Set(try simulation.entities(of: User.self, in: "users").map(\.id))
         var violations = world.registered.filter { !users.contains($0) }.map {
             Violation("lost", nil, "\($0)", "was registered, and there is no such user")
@@ -156,7 +156,7 @@ public enum WholeFlow {
     }
 }
 
-/// A hasher that costs nothing.
+/// A hasher that does not hash, which costs nothing.
 struct PlainHasher: PasswordHasher {
     func hash(_ password: String) async throws -> String { "$plain$" }
     func verify(_ password: String, against hash: String) async throws -> Bool { false }

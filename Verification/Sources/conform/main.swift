@@ -6,7 +6,7 @@ import EventBusPersistence
 import EventBusTesting
 import Foundation
 
-// conform: both conformance suites on the in-process bus and store, on several schedules; prints the rules that are broken.
+// conform: both conformance suites on the in-process bus and store, on several schedules; prints the broken rules.
 
 struct BusHarness: EventBusHarness {
     let simulation: Simulation

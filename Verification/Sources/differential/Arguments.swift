@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// What the command line asks for.
+/// The command line's options.
 struct Arguments {
     struct Wrong: Error, CustomStringConvertible { let description: String }
 

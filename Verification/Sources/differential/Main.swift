@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import DifferentialTesting
 import EventBusRabbit
-import EventBusTesting
 import Foundation
 import Synchronization
 
@@ -54,7 +54,7 @@ enum Main {
                         try await Differential.Program(seed: seed).run(on: harness)
                         break
                     } catch let slow as Differential.TooSlow {
-                        // A bus whose retries come too early looks like that as well.
+                        // A bus whose retries come too early looks the same.
                         repeats += 1
                         guard repeats < 10 else {
                             say("program \(seed) was too slow ten times")
@@ -69,7 +69,7 @@ enum Main {
             } catch let divergence as Differential.Divergence {
                 tally.ended(divergence)
                 say("\n\(divergence)\n")
-                // The other programs that are running would take their time.
+                // Waiting for the programs still running would take a while.
                 if tally.isStopped { Self.end(tally) }
                 await harness.end()
                 harness = try pool.harness()
@@ -85,7 +85,7 @@ enum Main {
         exit(seeds.isEmpty ? 0 : 1)
     }
 
-    /// Prints the first program that diverges as short as it can be made.
+    /// Prints the first program that diverges, as short as possible.
     private static func shorten(_ tally: Tally, _ pool: Pool) async throws {
         guard let first = tally.divergences.min(by: { $0.seed < $1.seed }) else { return }
         say("looking for a shorter program than that of seed \(first.seed) …")
@@ -106,7 +106,7 @@ enum Main {
     }
 }
 
-/// Makes harnesses whose subscriptions nobody has used.
+/// Creates harnesses with fresh subscriptions.
 final class Pool: Sendable {
     private let configuration: RabbitConfiguration
     private let run = String(UInt32.random(in: .min ... .max), radix: 36)
@@ -120,7 +120,7 @@ final class Pool: Sendable {
     }
 }
 
-/// Prints at once, also into a pipe.
+/// Prints without buffering, even into a pipe.
 private func say(_ text: String) {
     FileHandle.standardOutput.write(Data((text + "\n").utf8))
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import DifferentialTesting
 import EventBus
 import EventBusRabbit
-import EventBusTesting
 import Logging
 import Synchronization
 
-/// A RabbitMQ bus that can be started again, and subscriptions that nobody else uses.
+/// A RabbitMQ bus that can be restarted, and subscriptions of its own.
 final class RabbitHarness: DifferentialHarness {
     let subscriptions: [SubscriptionName]
     private let configuration: RabbitConfiguration
@@ -15,7 +15,7 @@ final class RabbitHarness: DifferentialHarness {
 
     /// Starts a bus.
     ///
-    /// - Parameter name: tells the subscriptions from those of other harnesses.
+    /// - Parameter name: distinguishes the subscriptions from those of other harnesses.
     init(_ configuration: RabbitConfiguration, name: String) throws {
         self.configuration = configuration
         self.subscriptions = try (1...Differential.slots).map { try SubscriptionName("differential.\(name).\($0)") }
@@ -29,7 +29,7 @@ final class RabbitHarness: DifferentialHarness {
         self.running.withLock { $0 = Running(self.configuration) }
     }
 
-    /// Ends the bus; it has to be called.
+    /// Ends the bus; must be called.
     func end() async {
         await self.running.withLock { $0 }.end()
     }

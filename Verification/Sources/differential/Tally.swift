@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import EventBusTesting
+import DifferentialTesting
 import Synchronization
 
-/// Hands out seeds and counts what came of them.
+/// Hands out seeds and counts the results.
 final class Tally: Sendable {
     private struct State: Sendable {
         var handedOut = 0
@@ -20,7 +20,7 @@ final class Tally: Sendable {
 
     init(_ arguments: Arguments) { self.arguments = arguments }
 
-    /// The next seed to run; `nil` when there is none.
+    /// The next seed to run; `nil` when there is none left.
     func nextSeed() -> UInt64? {
         self.state.withLock { state in
             guard state.handedOut < self.arguments.programs, !state.isStopped else { return nil }
@@ -40,7 +40,7 @@ final class Tally: Sendable {
 
     func repeated() { self.state.withLock { $0.repeats += 1 } }
 
-    /// Whether a divergence ends everything, and there is one.
+    /// Whether a divergence has ended the run.
     var isStopped: Bool { self.state.withLock { $0.isStopped } }
 
     var divergences: [Differential.Divergence] { self.state.withLock { $0.divergences } }

@@ -4,7 +4,7 @@
 import Foundation
 import WholeFlow
 
-// settle [N]: repeats a test that settles, with another seed each time; the last line tells failures and times.
+// settle [N]: repeats a test that settles, each time with another seed; the last line shows failures and times.
 
 guard let count = UInt64(CommandLine.arguments.dropFirst().first ?? "10000"), count > 0 else {
     FileHandle.standardError.write(Data("settle: how often?\n".utf8))

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// What the command line asks for.
+/// The command line's options.
 struct Options {
-    /// A word of the command line that makes no sense.
+    /// An argument that is not understood.
     struct Problem: Error {
         let text: String
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import Dispatch
 import EventBusTesting
 import Foundation
 import WholeFlow
@@ -15,46 +16,34 @@ do {
     exit(2)
 }
 
-let clock = ContinuousClock()
-let start = clock.now
-var lastReport = start
-var violations = 0
-var faults = 0
-var steps = 0
-var done = 0
-/// The same in every process, if all seeds take the same ways there.
-var ways: UInt64 = 0
-
-for seed in options.seeds {
+func result(of seed: UInt64) -> SeedResult {
     let run = WholeFlow.run(seed: seed)
-    done += 1
-    faults += run.faults.count
-    steps += run.steps
-    if let failure = run.failure {
-        violations += 1
-        print(violations <= 3 ? "\(failure)" : "Seed \(seed) fails")
-        print("again: scripts/simulate --seed \(seed)")
-    } else if options.isVerbose {
-        print(run.history.timeline())
-    }
-    if options.isTwice {
-        let fingerprint = run.fingerprint
-        ways = (ways ^ fingerprint) &* 0x100_0000_01b3
-        if fingerprint != WholeFlow.run(seed: seed).fingerprint {
-            violations += 1
-            print("Seed \(seed) does not take the same way twice")
-        }
-    }
-    if violations > 0, options.stopsAtFirst { break }
-    if clock.now - lastReport > .seconds(5) {
-        lastReport = clock.now
-        print("… \(done) of \(options.seeds.count) seeds, \(violations) violations")
-        fflush(nil)
-    }
+    return SeedResult(
+        faults: run.faults.count,
+        steps: run.steps,
+        failure: run.failure,
+        fingerprints: options.isTwice ? [run.fingerprint, WholeFlow.run(seed: seed).fingerprint] : [],
+        timeline: options.isVerbose ? run.history.timeline() : nil
+    )
 }
 
-let seconds = (clock.now - start) / .seconds(1)
-print("\(faults) faults, \(steps) steps")
-if options.isTwice { print("fingerprint of all ways: \(String(ways, radix: 16))") }
-print("\(done) seeds, \(violations) violations, \(Int(Double(done) / seconds)) seeds/s")
-exit(violations == 0 ? 0 : 1)
+let start = ContinuousClock.now
+let report = Report(options)
+// Simulations share nothing: each runs on one thread, one on each processor. These are threads of our own, since a dispatch
+// queue starts fewer on a busy machine.
+let workers = DispatchGroup()
+for _ in 0..<ProcessInfo.processInfo.activeProcessorCount {
+    workers.enter()
+    Thread.detachNewThread {
+        while let seed = report.nextSeed() { report.add(result(of: seed), of: seed) }
+        workers.leave()
+    }
+}
+workers.wait()
+
+let seconds = (ContinuousClock.now - start) / .seconds(1)
+let totals = report.totals
+print("\(totals.faults) faults, \(totals.steps) steps")
+if options.isTwice { print("fingerprint of all seeds: \(String(totals.fingerprint, radix: 16))") }
+print("\(totals.seeds) seeds, \(totals.violations) violations, \(Int(Double(totals.seeds) / seconds)) seeds/s")
+exit(totals.violations == 0 ? 0 : 1)

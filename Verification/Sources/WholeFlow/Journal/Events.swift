@@ -3,7 +3,7 @@
 
 import EventBus
 
-/// Something was written on a page; what is written on one page is kept in order.
+/// Something was written on a page; entries of one page stay in order.
 struct EntryWritten: Event {
     static let topic: Topic = "journal.entry.written"
 

@@ -5,7 +5,7 @@ import EventBus
 import EventBusPersistence
 import EventBusTesting
 
-/// A module whose effects are not idempotent: only the inbox keeps it from doing them twice.
+/// A module whose effects are not idempotent: only the inbox prevents duplicates.
 struct Journal: Sendable {
     static let pages: SubscriptionName = "journal.pages"
     static let totals: SubscriptionName = "journal.totals"
@@ -20,7 +20,7 @@ struct Journal: Sendable {
         self.lines = store.repository(for: Line.self)
     }
 
-    /// Writes an entry and tells of it.
+    /// Writes an entry and publishes it.
     func write(_ entry: EntryWritten) async throws {
         try await self.store.transaction { transaction in
             try self.lines.insert(Line(consumer: "writer", message: entry.text), in: transaction)
@@ -28,7 +28,7 @@ struct Journal: Sendable {
         }
     }
 
-    /// Begins to write an entry and thinks better of it: nothing must come of it.
+    /// Starts to write an entry and rolls back: it must have no effect.
     func discard(_ entry: EntryWritten) async throws {
         struct Discarded: Error {}
         do {
@@ -39,7 +39,7 @@ struct Journal: Sendable {
         } catch is Discarded {}
     }
 
-    /// Swallows the failure of a write: the transaction must fail all the same.
+    /// Ignores the failure of a write: the transaction must fail all the same.
     ///
     /// - Returns: whether it did.
     func swallow(_ entry: EntryWritten) async throws -> Bool {
@@ -56,7 +56,7 @@ struct Journal: Sendable {
         }
     }
 
-    /// The journal's three consumers: in order, in batches, and one of another module's events.
+    /// The journal's three consumers: ordered, batched, and one for another module's events.
     func consumers(on bus: any EventBus, clock: VirtualClock, _ handle: @escaping Handling) -> [EventConsumer] {
         let ordered = ConsumerOptions(ordering: .perKey, prefetch: 4, concurrency: 2, retry: Self.retry)
         let batched = ConsumerOptions(prefetch: 8, concurrency: 2, retry: Self.retry)
@@ -74,7 +74,7 @@ struct Journal: Sendable {
         ]
     }
 
-    /// Leaves a line for each event, unless `before` throws.
+    /// Inserts a line for each event, unless `before` throws.
     private func line<E: Event>(
         _ type: E.Type,
         by consumer: SubscriptionName,
@@ -86,6 +86,6 @@ struct Journal: Sendable {
         }
     }
 
-    /// What else a handler does: fails, or ends its process.
+    /// What else a handler does: fail, or kill its process.
     typealias Handling = @Sendable (_ consumer: SubscriptionName, _ message: Message, _ text: String) throws -> Void
 }

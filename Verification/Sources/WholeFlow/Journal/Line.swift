@@ -6,7 +6,7 @@ import EventBusPersistence
 
 /// An effect that is not idempotent: a consumer that handles a message twice leaves two lines.
 struct Line: Entity {
-    /// For lines that may be there only once, to provoke a conflict.
+    /// For lines that may exist only once, to provoke a conflict.
     static let byMark = UniqueKey<Line>("lines_mark_key", on: "mark")
 
     static let schema = EntitySchema<Line>(

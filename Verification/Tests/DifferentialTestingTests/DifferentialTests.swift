@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import DifferentialTesting
 import EventBus
-import EventBusTesting
+@_spi(Verification) import EventBusTesting
 import Testing
 
 @Suite("Random programs on two buses")
 struct DifferentialTests {
     private struct Harness: DifferentialHarness {
         let bus: any EventBus
-        let stage: Stage
+        let virtualClock: VirtualClock
         let subscriptions: [SubscriptionName] = ["first", "second", "ordered"]
 
-        var clock: any Clock<Duration> { self.stage.clock }
+        var clock: any Clock<Duration> { self.virtualClock }
 
-        func pass(_ duration: Duration) async throws { self.stage.clock.advance(by: duration) }
+        func pass(_ duration: Duration) async throws { self.virtualClock.advance(by: duration) }
     }
 
     /// How a program ends when the other bus is the in-process bus with a fault.
@@ -22,11 +23,11 @@ struct DifferentialTests {
         of program: Differential.Program,
         _ fault: Fault? = nil
     ) throws -> Differential.Divergence? {
-        let stage = Stage()
-        let memory = InMemoryEventBus(clock: stage.clock)
+        let thread = DeterministicRun()
+        let memory = thread.bus()
         let bus: any EventBus = fault.map { FaultyBus(inner: memory, fault: $0) } ?? memory
         do {
-            try program.run(on: Harness(bus: bus, stage: stage), stage: stage)
+            try program.run(on: Harness(bus: bus, virtualClock: thread.clock), thread: thread)
             return nil
         } catch let divergence as Differential.Divergence {
             return divergence
@@ -36,7 +37,7 @@ struct DifferentialTests {
         }
     }
 
-    @Test("The in-process bus does what it does")
+    @Test("The in-process bus does not diverge from itself")
     func same() throws {
         for seed in 1...250 as ClosedRange<UInt64> {
             let divergence = try Self.divergence(of: Differential.Program(seed: seed))
@@ -44,7 +45,7 @@ struct DifferentialTests {
         }
     }
 
-    @Test("A seed decides a program and what it does")
+    @Test("A seed determines a program and what it does")
     func seeds() {
         let texts = (1...20 as ClosedRange<UInt64>).map { Differential.Program(seed: $0).description }
         #expect(texts == (1...20).map { Differential.Program(seed: $0).description })
@@ -52,7 +53,7 @@ struct DifferentialTests {
     }
 
     @Test(
-        "A bus that does something else is found, and the program that shows it is made short",
+        "A bus that behaves differently is found, and the program that shows it is shortened",
         arguments: Fault.allCases
     )
     fileprivate func wrong(_ fault: Fault) async throws {
@@ -60,14 +61,14 @@ struct DifferentialTests {
             .first { try Self.divergence(of: $0, fault) != nil }
         let program = try #require(found)
         let divergence = try #require(try await program.shrunk { try Self.divergence(of: $0, fault) })
-        // What empties the subscriptions in the end belongs to every program.
+        // Every program ends with the actions that empty the subscriptions.
         let actions = divergence.description.split(separator: "\n").count { $0.first?.isNumber == true }
         #expect(actions <= 8, "\(divergence)")
         #expect(divergence.description.contains("in-process:") && divergence.description.contains("other bus:"))
     }
 }
 
-/// What a bus forgets of a delivery.
+/// What a bus forgets about a delivery.
 private enum Fault: CaseIterable {
     case returns, failures, firstFailure, redrives
 
@@ -84,7 +85,7 @@ private enum Fault: CaseIterable {
     }
 }
 
-/// Changes what it hands out.
+/// Changes what it delivers.
 private struct FaultyBus: EventBus {
     let inner: InMemoryEventBus
     let fault: Fault

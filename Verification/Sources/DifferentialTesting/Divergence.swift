@@ -2,12 +2,12 @@
 // Part of swift-event-bus.
 
 extension Differential {
-    /// The two buses do not do the same.
-    public struct Divergence: Error, CustomStringConvertible {
+    /// The two buses behave differently.
+    package struct Divergence: Error, CustomStringConvertible {
         /// The seed of the program.
-        public let seed: UInt64
-        /// The program up to where the buses part, and what each of them does there.
-        public let description: String
+        package let seed: UInt64
+        /// The program up to where the buses differ, and what each of them does there.
+        package let description: String
 
         init(seed: UInt64, _ text: String) {
             self.seed = seed
@@ -15,15 +15,15 @@ extension Differential {
         }
     }
 
-    /// A program took so long that retries came back while something else was to be seen.
+    /// A program ran so slowly that retries came back at the wrong moment.
     ///
-    /// It says nothing about the bus, unless it comes again and again: retries that are too early look like that. The program
-    /// is to be run again, with other subscriptions.
-    public struct TooSlow: Error {}
+    /// That says nothing about the bus, unless it keeps happening, since retries that are too early look the same. Run the program
+    /// again with other subscriptions.
+    package struct TooSlow: Error {}
 }
 
 extension Differential.Divergence {
-    /// Where two traces part; `nil` when they don't.
+    /// Creates a divergence from the first difference of two traces; `nil` when there is none.
     init?(seed: UInt64, model: Trace, other: Trace, of count: Int) {
         let actions = model.actions
         let texts = (model.seen.map(\.text), other.seen.map(\.text))
@@ -38,14 +38,14 @@ extension Differential.Divergence {
         self.init(seed: seed, ([head] + lines + sides).joined(separator: "\n"))
     }
 
-    /// The in-process bus does not even get to the end by itself.
+    /// Creates a divergence for a program in which the in-process bus itself gets stuck.
     init(seed: UInt64, stuck model: Trace, _ error: any Error) {
         let head = "program \(seed): the in-process bus gets stuck: \(error)"
         let lines = Self.lines(model.actions[...], model.seen.map(\.text)[...])
         self.init(seed: seed, ([head] + lines).joined(separator: "\n"))
     }
 
-    /// Actions, each with what was seen of it.
+    /// Actions, each with what was observed.
     static func lines(_ actions: ArraySlice<Action>, _ texts: ArraySlice<[String]>) -> [String] {
         actions.indices.flatMap { index in
             ["\(index + 1). \(actions[index])"] + (index < texts.count ? texts[index].map { "       \($0)" } : [])

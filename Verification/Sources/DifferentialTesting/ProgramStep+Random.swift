@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-extension Step {
+import EventBusTesting
+
+extension ProgramStep {
     /// The steps of a seed.
-    static func random(seed: UInt64) -> [Step] {
+    static func random(seed: UInt64) -> [ProgramStep] {
         var author = Author(seed: seed)
         return author.steps()
     }
 }
 
-/// Writes programs; the seed decides every word.
+/// Writes programs, determined by a seed.
 private struct Author {
     private var dice: SeededRandom
     private var posts = 0
@@ -26,15 +28,15 @@ private struct Author {
         self.isSlow = self.dice.happens(4)
     }
 
-    mutating func steps() -> [Step] {
+    mutating func steps() -> [ProgramStep] {
         var steps = self.slots.map { self.open($0) }
         let count = self.dice.roll(12...32)
         while steps.count < count { steps += self.some() }
         return steps
     }
 
-    /// One step, or a few that together come to something.
-    private mutating func some() -> [Step] {
+    /// One step, or a few that are interesting together.
+    private mutating func some() -> [ProgramStep] {
         let slot = self.dice.pick(self.slots)
         return switch self.dice.roll(1...100) {
         case ...10: [self.open(slot), .take(slot: slot), self.settle(slot), .wait(slot: slot)]
@@ -44,7 +46,7 @@ private struct Author {
         }
     }
 
-    private mutating func step(_ slot: Int) -> Step {
+    private mutating func step(_ slot: Int) -> ProgramStep {
         switch self.dice.roll(1...100) {
         case ...10: self.open(slot)
         case ...30: self.publish()
@@ -62,19 +64,19 @@ private struct Author {
         }
     }
 
-    private mutating func publish() -> Step {
+    private mutating func publish() -> ProgramStep {
         .publish((0..<self.dice.pick([1, 1, 2, 3, 5])).map { _ in self.post() })
     }
 
-    private mutating func settle(_ slot: Int) -> Step {
+    private mutating func settle(_ slot: Int) -> ProgramStep {
         .settle(slot: slot, picks: (0..<self.dice.pick([1, 1, 2, 3, 9])).map { _ in self.dice.roll(0...99) })
     }
 
-    private mutating func end(_ slot: Int, _ how: Step.How) -> Step {
+    private mutating func end(_ slot: Int, _ how: ProgramStep.How) -> ProgramStep {
         .end(slot: slot, consumer: self.dice.roll(0...1), how)
     }
 
-    private mutating func open(_ slot: Int) -> Step {
+    private mutating func open(_ slot: Int) -> ProgramStep {
         .open(
             slot: slot,
             prefetch: self.dice.pick([1, 2, 2, 3, 4, 10]),
@@ -82,9 +84,9 @@ private struct Author {
         )
     }
 
-    private mutating func post() -> Post {
+    private mutating func post() -> PlannedMessage {
         self.posts += 1
-        return Post(
+        return PlannedMessage(
             label: "m\(self.posts)",
             topic: self.words(wildcards: false),
             key: self.dice.happens(60) ? "k\(self.dice.roll(1...2))" : nil,
@@ -93,13 +95,16 @@ private struct Author {
         )
     }
 
-    private mutating func fates() -> [[Post.Fate]] {
-        let end: Post.Fate = self.dice.happens(25) ? .dead : .done
-        let later: [Post.Fate] = self.dice.happens(20) ? [.dead] : [.done]
+    private mutating func fates() -> [[PlannedMessage.Fate]] {
+        let end: PlannedMessage.Fate = self.dice.happens(25) ? .dead : .done
+        let later: [PlannedMessage.Fate] = self.dice.happens(20) ? [.dead] : [.done]
         guard self.hasRetries, self.dice.happens(35) else { return [[end], later, [.done]] }
-        // With two delays in one program none is retried twice, so that their order does not depend on how quick it is.
+        // With two delays in one program no message is retried twice, so that the order does not depend on the program's speed.
         if self.isSlow { return [[.retry(seconds: self.dice.pick([1, 5])), end], [.done]] }
-        let retries = [Post.Fate](repeating: .retry(seconds: 1), count: self.dice.pick([1, 1, 1, Post.mostRetries]))
+        let retries = [PlannedMessage.Fate](
+            repeating: .retry(seconds: 1),
+            count: self.dice.pick([1, 1, 1, PlannedMessage.mostRetries])
+        )
         return [retries + [end], self.dice.happens(20) ? [.retry(seconds: 1), .done] : later, [.done]]
     }
 

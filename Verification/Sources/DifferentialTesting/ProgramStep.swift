@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// A step of a program; what it refers to is decided by what is there when its turn comes.
+/// A step of a program; what it refers to depends on the state when its turn comes.
 ///
-/// Thus any selection of a program's steps is a program, which lets a shrinker drop steps.
-enum Step: Sendable, Hashable {
+/// Thus any selection of a program's steps is a program, so that steps can be removed.
+enum ProgramStep: Sendable, Hashable {
     case open(slot: Int, prefetch: Int, patterns: [String])
-    case publish([Post])
-    /// All that comes, by all consumers.
+    case publish([PlannedMessage])
+    /// All consumers take what is there.
     case take(slot: Int)
-    /// Each number picks one of those that are still out.
+    /// Each number picks one of the unsettled deliveries.
     case settle(slot: Int, picks: [Int])
     /// Verdicts on ids that are unknown, settled, of an earlier scope or of another subscription.
     case stray(slot: Int)
     case end(slot: Int, consumer: Int, How)
-    /// Until the delayed retries have come.
+    /// Waits until the delayed retries have arrived.
     case wait(slot: Int)
     /// Takes and settles until nothing is left but dead letters.
     case drain(slot: Int)
@@ -28,7 +28,7 @@ enum Step: Sendable, Hashable {
         case returns, throwing, stopping
     }
 
-    /// Which dead letters a redrive takes, by the number in the label.
+    /// Which dead letters a redrive moves, by the number in the label.
     enum Wanted: String, Sendable, Hashable {
         case all, even, odd
 

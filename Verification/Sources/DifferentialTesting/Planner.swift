@@ -3,15 +3,15 @@
 
 import EventBus
 
-/// Turns steps into actions by performing them on the in-process bus, which shows what is there to refer to.
+/// Turns steps into actions by performing them on the in-process bus, whose state shows what they can refer to.
 ///
-/// A step that has nothing to refer to, or more than one outcome, is left out.
+/// It skips a step that has nothing to refer to, or more than one possible outcome.
 final class Planner {
     private let player: Player
     private let trace: Trace
     private var ledgers = (0..<Differential.slots).map { Ledger(ordering: Differential.ordering(of: $0)) }
     private var lastConsumer = 0
-    /// The first action with which two consumers of an unordered subscription are open.
+    /// The first action after which two consumers of an unordered subscription are open.
     private(set) var firstChoice = Int.max
 
     init(_ player: Player, _ trace: Trace) {
@@ -19,12 +19,12 @@ final class Planner {
         self.trace = trace
     }
 
-    func plan(_ steps: [Step], in group: inout DiscardingTaskGroup) async throws {
+    func plan(_ steps: [ProgramStep], in group: inout DiscardingTaskGroup) async throws {
         for step in steps { try await self.plan(step, in: &group) }
         try await self.finish(in: &group)
     }
 
-    private func plan(_ step: Step, in group: inout DiscardingTaskGroup) async throws {
+    private func plan(_ step: ProgramStep, in group: inout DiscardingTaskGroup) async throws {
         switch step {
         case .open(let slot, let prefetch, let patterns):
             try await self.open(slot, prefetch, patterns, in: &group)
@@ -62,7 +62,7 @@ final class Planner {
         return seen
     }
 
-    /// The in-process bus itself does not go on.
+    /// The in-process bus itself got stuck.
     struct Stuck: Error, CustomStringConvertible {
         let description: String
 
@@ -82,11 +82,11 @@ final class Planner {
         var prefetch = prefetch
         switch ledger.ordering {
         case .perKey:
-            // It must never be lowered.
+            // An ordered subscription must never lower it.
             prefetch = max(prefetch, ledger.lastPrefetch)
         case .none:
             guard ledger.open.isEmpty || ledger.returned.isEmpty else { return }
-            // What is pushed again in parts would change places at the next return.
+            // Returned messages that are pushed in parts would change places at the next return.
             prefetch = max(prefetch, ledger.returned.count)
             if !ledger.open.isEmpty {
                 try await self.take(slot)
@@ -106,7 +106,7 @@ final class Planner {
         try await self.takeIfCompeting()
     }
 
-    private func publish(_ posts: [Post], in group: inout DiscardingTaskGroup) async throws {
+    private func publish(_ posts: [PlannedMessage], in group: inout DiscardingTaskGroup) async throws {
         _ = try await self.perform(.publish(posts), in: &group)
         for post in posts {
             let topic = try Topic(post.topic.replacing("@", with: self.player.word))
@@ -119,7 +119,7 @@ final class Planner {
 
     // MARK: Taking
 
-    /// Competing consumers take at once, so that who has what is known before the next thing happens.
+    /// Competing consumers take at once, so that it is known who holds what before the next action.
     private func takeIfCompeting() async throws {
         for slot in self.ledgers.indices where self.ledgers[slot].isCompeting { try await self.take(slot) }
     }
@@ -167,7 +167,7 @@ final class Planner {
         for (label, fate) in fates { self.ledgers[slot].settled(label, fate) }
     }
 
-    private func fates(_ labels: [String], _ slot: Int) -> [(String, Post.Fate)] {
+    private func fates(_ labels: [String], _ slot: Int) -> [(String, PlannedMessage.Fate)] {
         labels.compactMap { label in self.player.fate(of: label, in: slot).map { (label, $0) } }
     }
 
@@ -175,7 +175,7 @@ final class Planner {
         if case .retry = self.player.fate(of: label, in: slot) { true } else { false }
     }
 
-    /// Virtual time passes for all subscriptions together, so only one at a time has delayed retries.
+    /// Virtual time passes for all subscriptions together, so only one at a time may have delayed retries.
     private func mayRetry(_ slot: Int) -> Bool {
         self.ledgers.indices.allSatisfy { $0 == slot || self.ledgers[$0].delayed.isEmpty }
     }
@@ -198,7 +198,7 @@ final class Planner {
     private func end(
         _ slot: Int,
         _ which: Int,
-        _ how: Step.How,
+        _ how: ProgramStep.How,
         in group: inout DiscardingTaskGroup
     ) async throws {
         let ledger = self.ledgers[slot]
@@ -207,7 +207,7 @@ final class Planner {
         if isCompeting, !self.mayRetry(slot) || how == .stopping && !ledger.waiting.isEmpty { return }
         let consumer = ledger.open[which % ledger.open.count].consumer
         let held = ledger.out.filter { $0.consumer == consumer }.map(\.label)
-        // With competing consumers nobody knows who holds it.
+        // With competing consumers it is unknown who holds a message.
         var labels: [String] = []
         if !isCompeting, how != .throwing {
             labels = held.filter { self.mayRetry(slot) || !self.isRetried($0, slot) }
@@ -217,14 +217,14 @@ final class Planner {
         _ = try await self.perform(.end(consumer: consumer, slot: slot, how, settling: labels), in: &group)
         for (label, fate) in fates { self.ledgers[slot].settled(label, fate) }
         self.ledgers[slot].ended(consumer)
-        // What has come back depends on who held what: let the other one work it all off.
+        // What has returned depends on who held what, so the other consumer drains it all.
         if isCompeting, !ledger.out.isEmpty { try await self.drain(slot, in: &group) }
     }
 
     private func redrive(
         _ slot: Int,
         _ limit: Int,
-        _ wanted: Step.Wanted,
+        _ wanted: ProgramStep.Wanted,
         in group: inout DiscardingTaskGroup
     ) async throws {
         _ = try await self.perform(.redrive(slot: slot, limit: limit, wanted), in: &group)
@@ -234,7 +234,7 @@ final class Planner {
         try await self.takeIfCompeting()
     }
 
-    /// Empties everything, and shows with a last message that nothing else is left.
+    /// Empties all subscriptions and shows with a last message that nothing else is left.
     private func finish(in group: inout DiscardingTaskGroup) async throws {
         let slots = self.ledgers.indices.filter { self.ledgers[$0].isDeclared }
             .sorted { self.ledgers[$0].delayed.count > self.ledgers[$1].delayed.count }
@@ -247,14 +247,14 @@ final class Planner {
             var lives = 0
             while !self.ledgers[slot].dead.isEmpty {
                 lives += 1
-                guard lives <= Post.mostLives else { throw Stuck("dead letters do not go away") }
+                guard lives <= PlannedMessage.mostLives else { throw Stuck("dead letters do not go away") }
                 try await self.redrive(slot, 100, .all, in: &group)
                 try await self.drain(slot, in: &group)
             }
             try await self.end(slot, 0, .returns, in: &group)
         }
         for slot in slots { try await self.open(slot, 4, ["@.fence"], in: &group) }
-        try await self.publish([Post(label: "fence", topic: "@.fence", fates: [[.done]])], in: &group)
+        try await self.publish([PlannedMessage(label: "fence", topic: "@.fence", fates: [[.done]])], in: &group)
         for slot in slots {
             try await self.drain(slot, in: &group)
             _ = try await self.perform(.letters(slot: slot), in: &group)

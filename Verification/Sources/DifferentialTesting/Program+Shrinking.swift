@@ -2,13 +2,13 @@
 // Part of swift-event-bus.
 
 extension Differential.Program {
-    /// Drops steps that a divergence does not need, and returns what then still diverges, and how.
+    /// Removes steps that a divergence does not need, and returns the divergence of the shortest program found.
     ///
     /// - Parameters:
-    ///   - trials: how many smaller programs to try at most.
+    ///   - trials: the maximum number of smaller programs to try.
     ///   - divergence: runs a program, on subscriptions that no other program has used, and returns its divergence.
     /// - Returns: `nil` when the program itself does not diverge.
-    public func shrunk(
+    package func shrunk(
         trials: Int = 100,
         _ divergence: (Differential.Program) async throws -> Differential.Divergence?
     ) async rethrows -> Differential.Divergence? {

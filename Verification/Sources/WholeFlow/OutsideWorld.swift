@@ -6,8 +6,8 @@ import EventBusTesting
 import EventBusUsers
 import Synchronization
 
-/// What is outside all processes and outlives them: the wishes of users, and the fates of events.
-final class World: Sendable {
+/// What is outside all processes and outlives them: the requests of users and the fates of events.
+final class OutsideWorld: Sendable {
     /// What the journal is asked to do.
     enum Wish: Sendable {
         case write(EntryWritten)
@@ -29,7 +29,7 @@ final class World: Sendable {
     private let state = Mutex(State())
 
     init(seed: UInt64) {
-        var random = Random(seed: seed)
+        var random = SeededRandom(seed: seed &* 0x9e37_79b9_7f4a_7c15)
         let names = (0..<2).map { "user\($0)" } + (random.below(3) == 0 ? ["USER1"] : [])
         self.registrations = Requests(
             names.map { Registration(username: $0, email: "\($0)@example.com", password: "correct horse") }
@@ -58,12 +58,12 @@ final class World: Sendable {
         self.state.withLock { $0.poisonedCommits += 1 }
     }
 
-    /// From now on no handler fails any more.
+    /// From now on, no handler fails.
     func cure() {
         self.state.withLock { $0.isCured = true }
     }
 
-    /// What a handler does on an event, as its fate says.
+    /// Lets a handler succeed, fail or kill its process, according to the event's fate.
     func meet(_ consumer: SubscriptionName, _ message: Message, _ text: String, in process: SimulatedProcess) throws {
         guard let fate = Fate(text) else { return }
         let (start, isCured) = self.state.withLock { state in
@@ -90,22 +90,5 @@ enum Fate: String, CaseIterable {
     init?(_ text: String) {
         guard let word = text.split(separator: " ").first else { return nil }
         self.init(rawValue: String(word))
-    }
-}
-
-/// Random numbers for what the world wants (SplitMix64).
-struct Random {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        self.state = seed &* 0x9e37_79b9_7f4a_7c15
-    }
-
-    mutating func below(_ bound: Int) -> Int {
-        self.state &+= 0x9e37_79b9_7f4a_7c15
-        var value = self.state
-        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-        return Int(truncatingIfNeeded: (value ^ (value >> 31)) % UInt64(bound))
     }
 }

@@ -6,7 +6,7 @@ import EventBus
 extension Player {
     // MARK: Wrong ids
 
-    /// Gives verdicts that a bus has to ignore.
+    /// Settles with ids that a bus has to ignore.
     func stray(_ slot: Int) async throws {
         let past = self.past.filter { $0.slot == slot }
         for (consumer, seat) in self.seats where seat.scope.slot == slot {
@@ -35,7 +35,7 @@ extension Player {
 
     // MARK: Ending
 
-    func end(_ consumer: Int, of slot: Int, _ how: Step.How, settling labels: [String]) async throws -> Seen {
+    func end(_ consumer: Int, of slot: Int, _ how: ProgramStep.How, settling labels: [String]) async throws -> Seen {
         guard let seat = self.seats[consumer] else { return Seen(lines: ["it is not open"]) }
         if how == .stopping { seat.deliveries.stop() }
         var seen = self.settle(labels, of: slot)
@@ -51,7 +51,7 @@ extension Player {
         return seen
     }
 
-    /// Ends whatever is open, at the end of a program that went wrong.
+    /// Ends all open scopes, at the end of a program that failed.
     func endAll() async {
         for seat in self.seats.values { try? await seat.scope.end(.throwing) }
         self.seats = [:]
@@ -76,7 +76,7 @@ extension Player {
             .map { self.label(of: $0.message) }
     }
 
-    func redrive(_ slot: Int, limit: Int, _ wanted: Step.Wanted) async throws -> Seen {
+    func redrive(_ slot: Int, limit: Int, _ wanted: ProgramStep.Wanted) async throws -> Seen {
         let prefix = self.word + "/"
         let count = try await self.harness.bus.redrive(self.harness.subscriptions[slot], limit: limit) { letter in
             wanted.isWanted(String(letter.message.id.dropFirst(prefix.utf8.count)))

@@ -4,34 +4,34 @@
 import EventBus
 import Synchronization
 
-/// An open subscription whose end comes from outside, so that it can last over several actions.
+/// An open subscription that is ended from outside, so that it can span several actions.
 final class OpenScope: Sendable {
     private struct Thrown: Error {}
 
     private struct State: Sendable {
         var deliveries: (any Deliveries)?
-        var how: Step.How?
+        var how: ProgramStep.How?
         var error: (any Error)?
     }
 
     let consumer: Int
     let slot: Int
     private let state = Mutex(State())
-    private let hasOpened = Signal()
-    private let isToEnd = Signal()
-    private let hasEnded = Signal()
+    private let hasOpened = Latch()
+    private let isToEnd = Latch()
+    private let hasEnded = Latch()
 
     init(consumer: Int, slot: Int) {
         self.consumer = consumer
         self.slot = slot
     }
 
-    /// Keeps the scope open until it is to end; to be run by a task of its own.
+    /// Keeps the scope open until ``end(_:)`` is called; run it in a task of its own.
     func run(_ subscription: Subscription, on bus: any EventBus) async {
         do {
             try await bus.withDeliveries(to: subscription) { deliveries in
                 self.state.withLock { $0.deliveries = deliveries }
-                self.hasOpened.raise()
+                self.hasOpened.open()
                 await self.isToEnd.wait()
                 if self.state.withLock({ $0.how }) == .throwing { throw Thrown() }
             }
@@ -39,13 +39,13 @@ final class OpenScope: Sendable {
         } catch {
             self.state.withLock { $0.error = error }
         }
-        self.hasOpened.raise()
-        self.hasEnded.raise()
+        self.hasOpened.open()
+        self.hasEnded.open()
     }
 
     /// Returns when the scope is open.
     ///
-    /// - Throws: why it could not be opened.
+    /// - Throws: the error with which opening failed.
     func opened() async throws -> any Deliveries {
         await self.hasOpened.wait()
         let (deliveries, error) = self.state.withLock { ($0.deliveries, $0.error) }
@@ -54,11 +54,25 @@ final class OpenScope: Sendable {
         return deliveries
     }
 
-    /// Ends the scope and returns when what it has not settled is back.
-    func end(_ how: Step.How) async throws {
+    /// Ends the scope and returns when its unsettled deliveries have returned.
+    func end(_ how: ProgramStep.How) async throws {
         self.state.withLock { $0.how = how }
-        self.isToEnd.raise()
+        self.isToEnd.open()
         await self.hasEnded.wait()
         if let error = self.state.withLock({ $0.error }) { throw error }
     }
+}
+
+/// Lets one task wait until the latch is open; a cancelled task does not wait.
+private struct Latch: Sendable {
+    private let stream: AsyncStream<Never>
+    private let continuation: AsyncStream<Never>.Continuation
+
+    init() {
+        (self.stream, self.continuation) = AsyncStream.makeStream(of: Never.self)
+    }
+
+    func open() { self.continuation.finish() }
+
+    func wait() async { for await _ in self.stream {} }
 }

@@ -9,10 +9,10 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// A message of a program, and what is to become of it.
+/// A message of a program, and its fate.
 ///
-/// Its fate belongs to it and not to a consumer, so that it is the same whoever gets it.
-struct Post: Sendable, Hashable {
+/// The fate belongs to the message and not to a consumer, so that it is the same for every consumer.
+struct PlannedMessage: Sendable, Hashable {
     enum Fate: Sendable, Hashable {
         case done
         case dead
@@ -21,9 +21,9 @@ struct Post: Sendable, Hashable {
 
     static let firstFailure = Date(timeIntervalSince1970: 1_767_225_601.25)
 
-    /// No message is retried more often in one life.
+    /// The maximum number of retries of a message in one life.
     static let mostRetries = 2
-    /// None is redriven more often.
+    /// The maximum number of lives; each but the last ends with a dead letter that is redriven.
     static let mostLives = 3
 
     let label: String
@@ -31,7 +31,7 @@ struct Post: Sendable, Hashable {
     let topic: String
     var key: String?
     var requiresSubscriber = true
-    /// Per life, which ends with a dead letter that is redriven, per failure; the last ones go on for ever.
+    /// By life and number of failures; the last entries also apply to all later ones.
     let fates: [[Fate]]
 
     func fate(of delivery: Delivery) -> Fate {
@@ -65,7 +65,7 @@ struct Post: Sendable, Hashable {
     }
 }
 
-extension Post: CustomStringConvertible {
+extension PlannedMessage: CustomStringConvertible {
     var description: String {
         let key = self.key.map { " key \($0)" } ?? ""
         let lives = self.fates.map { $0.map(\.description).joined(separator: " ") }.joined(separator: " | ")
@@ -73,7 +73,7 @@ extension Post: CustomStringConvertible {
     }
 }
 
-extension Post.Fate: CustomStringConvertible {
+extension PlannedMessage.Fate: CustomStringConvertible {
     var description: String {
         switch self {
         case .done: "done"

@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
+@_spi(Verification) import EventBusTesting
 import Synchronization
 
 /// The in-process bus as the other side of the comparison, on virtual time.
@@ -11,21 +12,21 @@ struct Model: DifferentialHarness {
     let subscriptions: [SubscriptionName] = ["s1", "s2", "s3"]
     private let virtualClock: VirtualClock
 
-    /// Makes an empty bus that makes the choices of `guide`.
-    init(on stage: Stage, _ guide: Guide? = nil) {
-        self.virtualClock = stage.clock
-        self.clock = stage.clock
-        guard let guide else {
-            self.bus = InMemoryEventBus(clock: stage.clock)
-            return
+    /// Creates an empty bus that makes the choices of `guide`.
+    init(on run: DeterministicRun, _ guide: Guide? = nil) {
+        self.virtualClock = run.clock
+        self.clock = run.clock
+        if let guide {
+            self.bus = run.bus { guide.choose(among: $0, for: $1) }
+        } else {
+            self.bus = run.bus()
         }
-        self.bus = InMemoryEventBus(clock: stage.clock) { guide.choose(among: $0, for: $1) }
     }
 
     func pass(_ duration: Duration) async throws { self.virtualClock.advance(by: duration) }
 }
 
-/// Makes the in-process bus choose among competing consumers as another bus has chosen.
+/// Lets the in-process bus choose among competing consumers as another bus has chosen.
 final class Guide: Sendable {
     private struct State: Sendable {
         var slots: [Int: Int] = [:]
@@ -35,12 +36,12 @@ final class Guide: Sendable {
     private let trace: Trace
     private let state = Mutex(State())
 
-    /// - Parameter trace: of the other bus.
+    /// - Parameter trace: the trace of the other bus.
     init(_ trace: Trace) { self.trace = trace }
 
-    /// An action is about to begin: what it makes the bus hand out is seen in the next one that takes.
+    /// Prepares for an action; the next action that takes shows which deliveries it causes.
     ///
-    /// - Returns: whether the other bus has got that far.
+    /// - Returns: whether the other bus got that far.
     func begin(_ index: Int) -> Bool {
         let (actions, seen) = (self.trace.actions, self.trace.seen)
         guard index < seen.count else { return false }
@@ -56,7 +57,7 @@ final class Guide: Sendable {
         return true
     }
 
-    /// The place of the consumer that the other bus has chosen, the first one if it cannot be chosen here.
+    /// The index of the consumer that the other bus has chosen, or 0 if it is not among those here.
     func choose(among consumers: [UInt64], for message: Message) -> Int {
         self.state.withLock { state in
             let slot = consumers.first.flatMap { state.slots[Int($0)] } ?? 0

@@ -2,38 +2,38 @@
 // Part of swift-event-bus.
 
 import EventBus
+@_spi(Verification) package import EventBusTesting
 
 extension Differential {
-    /// A random program, decided by its seed.
-    public struct Program: Sendable {
+    /// A random program, determined by its seed.
+    package struct Program: Sendable {
         /// The seed.
-        public let seed: UInt64
-        var steps: [Step]
+        package let seed: UInt64
+        var steps: [ProgramStep]
 
-        /// Writes the program of a seed.
-        public init(seed: UInt64) {
+        /// Creates the program of a seed.
+        package init(seed: UInt64) {
             self.seed = seed
-            self.steps = Step.random(seed: seed)
+            self.steps = ProgramStep.random(seed: seed)
         }
 
         /// Runs the program on the in-process bus and on another one.
         ///
-        /// - Parameter patience: how long to wait for a delivery that has to come.
+        /// - Parameter patience: how long to wait for an expected delivery.
         /// - Throws: ``Divergence``; ``TooSlow``; what the harness throws.
-        public func run(on harness: any DifferentialHarness, patience: Duration = .seconds(20)) async throws {
+        package func run(on harness: any DifferentialHarness, patience: Duration = .seconds(20)) async throws {
             let plan = try self.plan()
             let trace = Trace()
             try await plan.perform(on: harness, word: "d\(Stamp.next().id)", .patiently(patience), trace)
             try self.compare(plan, with: trace)
         }
 
-        /// Runs the program on a bus that lives on a stage, as the in-process bus does.
-        package func run(on harness: any DifferentialHarness, stage: Stage) throws {
+        /// Runs the program on a bus whose tasks all run on `thread`.
+        package func run(on harness: any DifferentialHarness, thread: DeterministicRun) throws {
             let plan = try self.plan()
             let trace = Trace()
-            do {
-                try stage.run { try await plan.perform(on: harness, word: "w", .onStage, trace) }
-            } catch is Stage.StillWaiting {}
+            // If it gets stuck the trace ends there, which is a divergence.
+            _ = try thread { try await plan.perform(on: harness, word: "w", .onOneThread, trace) }
             try self.compare(plan, with: trace)
         }
 
@@ -42,29 +42,28 @@ extension Differential {
             if plan.firstChoice < trace.seen.count {
                 let guide = Guide(trace)
                 let guided = Trace()
-                let stage = Stage()
-                do {
-                    try stage.run {
-                        try await plan.perform(on: Model(on: stage, guide), word: "w", .onStage, guided, guide)
-                    }
-                } catch is Stage.StillWaiting {}
+                let thread = DeterministicRun()
+                _ = try thread {
+                    try await plan.perform(on: Model(on: thread, guide), word: "w", .onOneThread, guided, guide)
+                }
                 model = guided
             }
             let count = plan.trace.actions.count
             if let divergence = Divergence(seed: self.seed, model: model, other: trace, of: count) { throw divergence }
         }
 
-        /// The program's actions, and what the in-process bus does when it may choose by itself.
+        /// The program's actions, and what the in-process bus does when it makes its own choices.
         func plan() throws -> Plan {
             let trace = Trace()
             let steps = self.steps
-            let stage = Stage()
+            let thread = DeterministicRun()
             do {
-                let firstChoice = try stage.run {
-                    let planner = Planner(Player(Model(on: stage), word: "w", waiting: .onStage), trace)
+                let firstChoice = try thread {
+                    let planner = Planner(Player(Model(on: thread), word: "w", waiting: .onOneThread), trace)
                     try await Plan.withScopes { try await planner.plan(steps, in: &$0) }
                     return planner.firstChoice
                 }
+                guard let firstChoice else { throw Planner.Stuck("it waits for something that never happens") }
                 return Plan(trace: trace, firstChoice: firstChoice)
             } catch {
                 throw Divergence(seed: self.seed, stuck: trace, error)
@@ -74,8 +73,8 @@ extension Differential {
 }
 
 extension Differential.Program: CustomStringConvertible {
-    /// What is done, and what the in-process bus does then.
-    public var description: String {
+    /// The actions, and what the in-process bus does.
+    package var description: String {
         do {
             let trace = try self.plan().trace
             return Differential.Divergence.lines(trace.actions[...], trace.seen.map(\.text)[...]).joined(
@@ -89,12 +88,12 @@ extension Differential.Program: CustomStringConvertible {
 
 /// A program ready to be performed.
 struct Plan: Sendable {
-    /// What is to be done, and what the in-process bus has done.
+    /// The actions, and what the in-process bus did.
     let trace: Trace
-    /// The first action from which on a bus may choose.
+    /// The first action from which a bus may make choices.
     let firstChoice: Int
 
-    /// Performs the actions, and stops where it is clear that the buses part.
+    /// Performs the actions, and stops once it is clear that the buses differ.
     func perform(
         on harness: any DifferentialHarness,
         word: String,
@@ -122,7 +121,7 @@ struct Plan: Sendable {
         }
     }
 
-    /// Gives open scopes tasks to live in.
+    /// Provides the task group in which open scopes live.
     static func withScopes(_ body: (inout DiscardingTaskGroup) async throws -> Void) async throws {
         let result: Result<Void, any Error> = await withDiscardingTaskGroup { group in
             do { return .success(try await body(&group)) } catch { return .failure(error) }

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// A step with all its references resolved: what is done to both buses alike.
+/// A step with all its references resolved, which is performed on both buses.
 enum Action: Sendable, Hashable {
     /// Consumers are numbered in the order in which they are opened, as the in-process bus does.
     case open(consumer: Int, slot: Int, prefetch: Int, patterns: [String])
-    case publish([Post])
-    /// So many deliveries come, to whichever consumer.
+    case publish([PlannedMessage])
+    /// `count` deliveries arrive, at any consumer.
     case take(slot: Int, count: Int)
     case settle(slot: Int, labels: [String])
     case stray(slot: Int)
-    /// Some get their verdicts at the last moment; what is unsettled then goes back.
-    case end(consumer: Int, slot: Int, Step.How, settling: [String])
+    /// Some deliveries are settled at the last moment; the unsettled ones return.
+    case end(consumer: Int, slot: Int, ProgramStep.How, settling: [String])
     case wait(slot: Int, count: Int)
-    /// So many deliveries get a verdict after which they do not come again.
+    /// `finals` deliveries get a verdict other than a retry.
     case drain(slot: Int, finals: Int)
     case letters(slot: Int)
-    case redrive(slot: Int, limit: Int, Step.Wanted)
+    case redrive(slot: Int, limit: Int, ProgramStep.Wanted)
     case restart
     case mismatch(slot: Int)
 
-    /// The subscription whose deliveries come in this action.
+    /// The subscription whose deliveries arrive in this action.
     var slotOfTaking: Int? {
         switch self {
         case .take(let slot, _), .wait(let slot, _), .drain(let slot, _): slot

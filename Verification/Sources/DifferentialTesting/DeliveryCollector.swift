@@ -4,16 +4,16 @@
 import EventBus
 import Synchronization
 
-/// How deliveries are waited for.
+/// How to wait for deliveries.
 enum Waiting: Sendable {
-    /// Until as many have come as have to, but no longer than this by the system's clock.
+    /// Until the expected number has arrived, but no longer than this by the system's clock.
     case patiently(Duration)
-    /// Everything runs on one ``Stage``: what does not come at once does not come.
-    case onStage
+    /// Everything runs on one thread: a delivery that does not arrive at once does not arrive at all.
+    case onOneThread
 }
 
 /// Takes deliveries of several consumers of one subscription at the same time.
-struct Taker: Sendable {
+struct DeliveryCollector: Sendable {
     struct Batch: Sendable {
         let consumer: Int
         let deliveries: [Delivery]
@@ -21,12 +21,12 @@ struct Taker: Sendable {
 
     let waiting: Waiting
 
-    /// Takes until `count` deliveries have come, or nothing more comes.
+    /// Takes until `count` deliveries have arrived or nothing more arrives.
     ///
     /// - Throws: what `next()` throws.
     func take(_ count: Int, from consumers: [(number: Int, deliveries: any Deliveries)]) async throws -> [Batch] {
         switch self.waiting {
-        case .onStage: try await Self.takeAtOnce(count, from: consumers)
+        case .onOneThread: try await Self.takeAtOnce(count, from: consumers)
         case .patiently(let limit): try await Self.take(count, from: consumers, within: limit)
         }
     }
@@ -37,7 +37,7 @@ struct Taker: Sendable {
     ) async throws -> [Batch] {
         var batches: [Batch] = []
         var isEmpty = false
-        // A bus that hands out one message again and again must not keep anybody here for ever.
+        // The limit ends the loop for a bus that delivers one message again and again.
         while !isEmpty, batches.count(of: \.deliveries.count) < min(count, 10_000) {
             isEmpty = true
             for consumer in consumers {
@@ -49,7 +49,7 @@ struct Taker: Sendable {
         return batches
     }
 
-    /// What is there without waiting; on a stage tasks run in the order in which they were made ready.
+    /// What is there without waiting: on one thread, tasks run in the order in which they became ready.
     private static func atOnce(_ deliveries: any Deliveries) async throws -> [Delivery]? {
         try await withThrowingTaskGroup(of: [Delivery]?.self) { group in
             group.addTask { try await deliveries.next() }
@@ -71,25 +71,22 @@ struct Taker: Sendable {
         within limit: Duration
     ) async throws -> [Batch] {
         let batches = Box()
-        do {
-            try await withTimeLimit(limit, on: RelativeClock(ContinuousClock())) {
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    for consumer in consumers {
-                        group.addTask {
-                            while batches.count < count {
-                                guard let deliveries = try await consumer.deliveries.next() else { return }
-                                batches.add(Batch(consumer: consumer.number, deliveries: deliveries))
-                            }
-                        }
-                    }
-                    try await group.next()
-                    group.cancelAll()
-                    while !group.isEmpty {
-                        do { try await group.next() } catch is CancellationError {}
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await Task.sleep(for: limit) }
+            for consumer in consumers {
+                group.addTask {
+                    while batches.count < count {
+                        guard let deliveries = try await consumer.deliveries.next() else { return }
+                        batches.add(Batch(consumer: consumer.number, deliveries: deliveries))
                     }
                 }
             }
-        } catch is TimeLimitExceeded {}
+            try await group.next()
+            group.cancelAll()
+            while !group.isEmpty {
+                do { try await group.next() } catch is CancellationError {}
+            }
+        }
         return batches.all
     }
 

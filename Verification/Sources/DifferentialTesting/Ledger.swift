@@ -3,26 +3,26 @@
 
 import EventBus
 
-/// What a program has left in one subscription, as far as it matters for what may come next.
+/// What a program has left in one subscription, as far as it matters for the next steps.
 ///
-/// It decides which steps have one outcome only, whatever a broker is free to do; never what the outcome is.
+/// It decides which steps have only one possible outcome, whatever a broker is free to do, but never what the outcome is.
 struct Ledger {
     let ordering: Ordering
     var isDeclared = false
     var patterns: [TopicPattern] = []
-    /// The consumers that are open, in the order of their opening, with their prefetch.
+    /// The open consumers, in the order in which they were opened, with their prefetch.
     var open: [(consumer: Int, prefetch: Int)] = []
     var lastPrefetch = 0
-    /// What nobody has been handed, in order.
+    /// Messages that no consumer holds, in order.
     var waiting: [String] = []
-    /// Who has been handed what.
+    /// Which consumer holds which message.
     var out: [(label: String, consumer: Int)] = []
     var delayed: Set<String> = []
     var dead: [String] = []
-    /// What came back and has no verdict yet.
+    /// Messages that have returned and are not settled yet.
     var returned: Set<String> = []
 
-    /// How many deliveries may be out together.
+    /// The maximum number of unsettled deliveries.
     var room: Int {
         self.ordering == .perKey ? self.open.first?.prefetch ?? 0 : self.open.reduce(0) { $0 + $1.prefetch }
     }
@@ -31,14 +31,16 @@ struct Ledger {
 
     var live: Int { self.waiting.count + self.out.count + self.delayed.count }
 
-    /// What came back to a subscription without order stands in front of what did not: how far a broker has got with pushing
-    /// that to a consumer is its own business, and decides what comes back with it.
+    /// Whether the outcome of ending a consumer is determined.
+    ///
+    /// In an unordered subscription, returned messages stand in front of the others. How many of those a broker has already
+    /// pushed to a consumer is up to the broker, and determines which ones return with them.
     var canEnd: Bool {
         self.ordering == .perKey || self.returned.isEmpty
             || (self.waiting + self.out.map(\.label)).allSatisfy(self.returned.contains)
     }
 
-    /// Whether delayed retries, once they are due, will be handed out at once.
+    /// Whether delayed retries are delivered as soon as they are due.
     var canWait: Bool {
         !self.delayed.isEmpty && self.waiting.isEmpty && self.room - self.out.count >= self.delayed.count
             && (self.ordering == .perKey || self.returned.isEmpty)
@@ -52,7 +54,7 @@ struct Ledger {
         }
     }
 
-    mutating func settled(_ label: String, _ fate: Post.Fate) {
+    mutating func settled(_ label: String, _ fate: PlannedMessage.Fate) {
         self.out.removeAll { $0.label == label }
         self.returned.remove(label)
         switch fate {
@@ -76,7 +78,7 @@ struct Ledger {
         guard isActive else { return }
         let held = self.out.filter { $0.consumer == consumer }.map(\.label)
         self.out.removeAll { $0.consumer == consumer }
-        // What was on its way to the consumer comes back too.
+        // Messages on their way to the consumer return too.
         let pushed = self.waiting.prefix(max(0, prefetch - held.count))
         self.returned.formUnion(held)
         self.returned.formUnion(pushed)

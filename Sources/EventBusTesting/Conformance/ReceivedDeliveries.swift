@@ -3,8 +3,8 @@
 
 import EventBus
 
-/// One open scope as the cases see it.
-struct Inbox: Sendable {
+/// The deliveries of one open scope, with the checks that cases need.
+struct ReceivedDeliveries: Sendable {
     let deliveries: any Deliveries
     private let scene: Scene
 
@@ -13,7 +13,7 @@ struct Inbox: Sendable {
         self.scene = scene
     }
 
-    /// Takes what is ready in one step.
+    /// Takes the next batch.
     func next() async throws -> [Delivery] {
         self.scene.note("wait for deliveries")
         guard let batch = try await self.deliveries.next() else {
@@ -23,7 +23,7 @@ struct Inbox: Sendable {
         return batch
     }
 
-    /// Takes deliveries, in as many steps as the bus likes, until there are `count`.
+    /// Takes `count` deliveries, in any number of batches.
     func take(count: Int) async throws -> [Delivery] {
         var taken: [Delivery] = []
         while taken.count < count {
@@ -48,7 +48,7 @@ struct Inbox: Sendable {
         return taken
     }
 
-    /// Takes one message, which has to come as the only delivery of its step.
+    /// Takes one message, which must be the only delivery of its batch.
     func takeAlone(_ label: String) async throws -> Delivery {
         self.scene.note("wait for \(label) alone")
         let batch = try await self.next()

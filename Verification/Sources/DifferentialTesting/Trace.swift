@@ -3,7 +3,7 @@
 
 import Synchronization
 
-/// What was seen of one action, as lines to compare and to print.
+/// What was observed of one action, as lines to compare and to print.
 struct Seen: Sendable {
     struct Arrival: Sendable {
         let consumer: Int
@@ -13,9 +13,9 @@ struct Seen: Sendable {
     }
 
     var lines: [String] = []
-    /// The deliveries that came, in order per consumer.
+    /// The deliveries that arrived, in order per consumer.
     var arrivals: [Arrival] = []
-    /// Why it makes no sense to go on.
+    /// Why it is pointless to continue.
     var obstacle: String?
 
     /// All of it, however the deliveries were split into batches.
@@ -26,12 +26,12 @@ struct Seen: Sendable {
     }
 }
 
-/// What was done to a bus and seen of it, also when it got stuck half-way.
+/// What was done to a bus and observed, also for a run that got stuck halfway.
 final class Trace: Sendable {
     private let state = Mutex<(actions: [Action], seen: [Seen])>(([], []))
 
     var actions: [Action] { self.state.withLock { $0.actions } }
-    /// As many as actions, or one less when the last one has not ended.
+    /// One for each action, except for a last one that has not ended.
     var seen: [Seen] { self.state.withLock { $0.seen } }
 
     func begin(_ action: Action) { self.state.withLock { $0.actions.append(action) } }
