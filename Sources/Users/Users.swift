@@ -16,8 +16,8 @@ public struct Users: Sendable {
     ///
     /// - Parameters:
     ///   - store: where users and the outbox are kept.
-    ///   - hasher: how passwords are hashed; tests inject a cheap one.
-    public init(store: any Store, hasher: any PasswordHasher = ScryptHasher()) {
+    ///   - hasher: how passwords are hashed, such as ``ScryptHasher``.
+    public init(store: any Store, hasher: any PasswordHasher) {
         self.store = store
         self.users = store.repository(for: User.self)
         self.hasher = hasher
