@@ -85,7 +85,11 @@ let package = Package(
             ],
             path: "Sources/Users"
         ),
-        .target(name: "EventBusPayments", dependencies: ["EventBus", "EventBusPersistence", log], path: "Sources/Payments"),
+        .target(
+            name: "EventBusPayments",
+            dependencies: ["EventBus", "EventBusPersistence", log],
+            path: "Sources/Payments"
+        ),
 
         .testTarget(
             name: "EventBusTests",
@@ -120,7 +124,10 @@ let package = Package(
                 "EventBus", "EventBusTesting", "EventBusPayments", "EventBusPersistence", "EventBusUsers", lifecycle,
             ]
         ),
-        .testTarget(name: "UsersTests", dependencies: ["EventBus", "EventBusPersistence", "EventBusTesting", "EventBusUsers"]),
+        .testTarget(
+            name: "UsersTests",
+            dependencies: ["EventBus", "EventBusPersistence", "EventBusTesting", "EventBusUsers"]
+        ),
         .testTarget(
             name: "PaymentsTests",
             dependencies: ["EventBus", "EventBusPersistence", "EventBusTesting", "EventBusPayments"]

@@ -40,7 +40,8 @@ let package = Package(
         .target(
             name: "HTTPAPI",
             dependencies: [
-                library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"), library("EventBusPayments"),
+                library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"),
+                library("EventBusPayments"),
                 configuration, hummingbird, httpTypes, lifecycle, log, nioCore, nioHTTP, nioPosix, signals,
             ]
         ),
@@ -49,7 +50,8 @@ let package = Package(
         .executableTarget(
             name: "demo",
             dependencies: [
-                "HTTPAPI", library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"), library("EventBusPayments"),
+                "HTTPAPI", library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"),
+                library("EventBusPayments"),
                 configuration, hummingbird, lifecycle, log,
             ]
         ),
@@ -74,13 +76,16 @@ let package = Package(
         .testTarget(
             name: "HTTPAPITests",
             dependencies: [
-                "HTTPAPI", library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"), library("EventBusPayments"),
+                "HTTPAPI", library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"),
+                library("EventBusPayments"),
                 configuration, httpTypes, hummingbird, hummingbirdTesting, log, nioCore,
             ]
         ),
         .testTarget(
             name: "DemoTests",
-            dependencies: ["HTTPAPI", "demo", library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"), log]
+            dependencies: [
+                "HTTPAPI", "demo", library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"), log,
+            ]
         ),
         .testTarget(
             name: "ServiceTests",

@@ -2,9 +2,9 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Measuring
 import EventBusPersistence
 import EventBusPostgres
+import Measuring
 
 /// A consumer with a store: for each delivery an inbox row, a row and an outbox row; several deliveries in one transaction.
 struct Consuming {

@@ -2,9 +2,9 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Measuring
 import EventBusPersistence
 import EventBusPostgres
+import Measuring
 import ServiceLifecycle
 
 #if canImport(FoundationEssentials)

@@ -2,9 +2,9 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Measuring
 import EventBusPersistence
 import EventBusPostgres
+import Measuring
 import Synchronization
 
 /// Tasks side by side, each with one transaction or read after the other.

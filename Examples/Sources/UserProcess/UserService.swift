@@ -2,14 +2,14 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusPersistence
+import EventBusPostgres
 import EventBusRabbit
+public import EventBusUsers
 public import HTTPAPI
 import Hummingbird
 import Logging
-import EventBusPersistence
-import EventBusPostgres
 import ServiceLifecycle
-public import EventBusUsers
 
 /// The module Users as a process of its own: registration over HTTP, users in Postgres, events to RabbitMQ.
 ///

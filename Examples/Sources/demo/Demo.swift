@@ -2,13 +2,13 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusPayments
+import EventBusPersistence
+import EventBusUsers
 import HTTPAPI
 import Hummingbird
 import Logging
-import EventBusPayments
-import EventBusPersistence
 import ServiceLifecycle
-import EventBusUsers
 
 /// Both modules in one process, on the in-process bus and stores, with every part between them observed.
 ///
@@ -27,8 +27,8 @@ struct Demo: Sendable {
     ///   - server: where the HTTP API is served.
     ///   - once: whether to end after the sample user.
     ///   - hasher: hashes passwords.
-    ///   - script: how steps are told.
-    ///   - logger: where failures are told.
+    ///   - script: how steps are shown.
+    ///   - logger: logs failures.
     ///   - write: writes lines.
     init(
         _ server: ServerConfiguration,

@@ -2,13 +2,13 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusPayments
+import EventBusPersistence
+import EventBusPostgres
 import EventBusRabbit
 import HTTPAPI
 import Hummingbird
 import Logging
-import EventBusPayments
-import EventBusPersistence
-import EventBusPostgres
 import ServiceLifecycle
 
 /// The module Payments as a process of its own: events from RabbitMQ, accounts in Postgres, questions over HTTP.

@@ -2,11 +2,11 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusPayments
+import EventBusPersistence
 import Foundation
 import HTTPAPI
 import Hummingbird
-import EventBusPayments
-import EventBusPersistence
 import Testing
 
 @Suite("Accounts over HTTP", .timeLimit(.minutes(1)))

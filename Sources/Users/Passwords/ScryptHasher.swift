@@ -143,6 +143,10 @@ struct ScryptHash: Sendable, CustomStringConvertible {
 }
 #else
 /// Hashes passwords with scrypt; needs the package trait `Scrypt`.
-@available(*, unavailable, message: "needs the trait Scrypt of swift-event-bus: write traits: [\"Scrypt\"] in its .package(…)")
+@available(
+    *,
+    unavailable,
+    message: "needs the trait Scrypt of swift-event-bus: write traits: [\"Scrypt\"] in its .package(…)"
+)
 public struct ScryptHasher {}
 #endif

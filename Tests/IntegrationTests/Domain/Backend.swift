@@ -2,13 +2,13 @@
 // Part of swift-event-bus.
 
 import EventBus
-import EventBusRabbit
-import EventBusTesting
-import Logging
 import EventBusPayments
 import EventBusPersistence
 import EventBusPostgres
+import EventBusRabbit
+import EventBusTesting
 import EventBusUsers
+import Logging
 
 /// What the domain tests run on.
 enum Backend: Sendable, CustomStringConvertible {

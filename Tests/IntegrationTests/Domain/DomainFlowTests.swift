@@ -2,11 +2,11 @@
 // Part of swift-event-bus.
 
 import EventBus
-import EventBusTesting
 import EventBusPayments
 import EventBusPersistence
-import Testing
+import EventBusTesting
 import EventBusUsers
+import Testing
 
 /// The main job, the same on memory and on real servers: a registration becomes exactly one payment account.
 @Suite("Registration to account", .serialized, .timeLimit(.minutes(5)))

@@ -2,8 +2,8 @@
 // Part of swift-event-bus.
 
 import EventBus
-import EventBusTesting
 import EventBusPersistence
+import EventBusTesting
 import Synchronization
 import Testing
 

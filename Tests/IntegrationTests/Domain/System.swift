@@ -2,11 +2,11 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Logging
 import EventBusPayments
 import EventBusPersistence
-import ServiceLifecycle
 import EventBusUsers
+import Logging
+import ServiceLifecycle
 
 /// Both domain modules wired to a bus and to stores, as the example services wire them, and an ear on the outcome.
 struct System: Sendable {

@@ -81,7 +81,7 @@ def run_text(run: Mapping[str, object]) -> str:
 
 def steal_text(steal: Optional[float]) -> str:
     if steal is None:
-        return "this system does not tell what its host took"
+        return "this system does not show what its host took"
     return f"{steal * 100:.1f} % of the CPU time taken by the host for others"
 
 

@@ -2,15 +2,15 @@
 // Part of swift-event-bus.
 
 import EventBus
+public import EventBusPayments
 import HTTPTypes
 import Hummingbird
-public import EventBusPayments
 
 /// Payment accounts over HTTP: `GET /api/accounts/{user_id}`.
 public struct AccountAPI: Sendable {
     private let payments: Payments
 
-    /// Makes the API of the module.
+    /// Creates the API of the module.
     public init(_ payments: Payments) {
         self.payments = payments
     }

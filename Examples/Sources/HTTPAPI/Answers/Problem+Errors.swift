@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBusPersistence
+import EventBusUsers
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import EventBusPersistence
-import EventBusUsers
 
 extension Problem {
-    /// What a client is told of an error; `nil` for one that nobody expected.
+    /// The answer to a client for an error; `nil` for an unexpected one.
     init?(_ error: any Error) {
         switch error {
         case let problem as Problem: self = problem

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBusPersistence
 import HTTPTypes
 import Hummingbird
 import Logging
 import NIOHTTP1
-import EventBusPersistence
 
 /// Answers every error with a ``Problem``: those of the endpoints, and the router's own 404, which becomes 405 where another
 /// method would have been right.
@@ -32,7 +32,7 @@ struct ProblemMiddleware: RouterMiddleware {
 
     private func problem(for error: any Error, _ request: Request, _ logger: Logger) -> Problem {
         guard let problem = Problem(error) else {
-            // Of an unknown error only the type is told: its text may hold what somebody typed.
+            // Of an unknown error only the type is logged: its text may hold what a user typed.
             let reason = (error as? RepositoryError)?.description ?? "\(type(of: error))"
             logger.error("A request failed unexpectedly", metadata: ["http.problem": "\(reason)"])
             return Problem(.internalServerError)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import HTTPTypes
 import EventBusUsers
+import HTTPTypes
 
 /// The body of a registration; unknown fields are ignored.
 struct RegistrationForm: Decodable {

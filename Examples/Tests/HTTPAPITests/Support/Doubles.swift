@@ -2,11 +2,11 @@
 // Part of swift-event-bus.
 
 import EventBus
-import HTTPAPI
-import Hummingbird
 import EventBusPayments
 import EventBusPersistence
 import EventBusUsers
+import HTTPAPI
+import Hummingbird
 
 /// A hasher that costs nothing.
 struct CheapHasher: PasswordHasher {
