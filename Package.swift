@@ -5,6 +5,11 @@ let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 
+/// What only an adapter needs is resolved only with its trait.
+func product(_ name: String, _ package: String, trait: String) -> Target.Dependency {
+    .product(name: name, package: package, condition: .when(traits: [trait]))
+}
+
 let package = Package(
     name: "swift-event-bus",
     platforms: [.macOS(.v15)],
@@ -16,6 +21,13 @@ let package = Package(
         .library(name: "EventBusPostgres", targets: ["EventBusPostgres"]),
         .library(name: "EventBusUsers", targets: ["EventBusUsers"]),
         .library(name: "EventBusPayments", targets: ["EventBusPayments"]),
+    ],
+    // An application that says `traits: []` resolves neither NIO nor Crypto and gets everything but the adapters.
+    traits: [
+        .default(enabledTraits: ["RabbitMQ", "Postgres", "Scrypt"]),
+        .trait(name: "RabbitMQ", description: "EventBusRabbit; resolves SwiftNIO, NIOSSL and Crypto."),
+        .trait(name: "Postgres", description: "EventBusPostgres; resolves Crypto."),
+        .trait(name: "Scrypt", description: "ScryptHasher of EventBusUsers; resolves Crypto."),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
@@ -45,28 +57,31 @@ let package = Package(
         .target(
             name: "EventBusRabbit",
             dependencies: [
-                "EventBus", "CEventBusRabbitMQ", log, lifecycle, deque,
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "Crypto", package: "swift-crypto"),
+                "EventBus", "CEventBusRabbitMQ", "EventBusRabbitTrait", log, lifecycle, deque,
+                product("NIOCore", "swift-nio", trait: "RabbitMQ"),
+                product("NIOPosix", "swift-nio", trait: "RabbitMQ"),
+                product("NIOSSL", "swift-nio-ssl", trait: "RabbitMQ"),
+                product("Crypto", "swift-crypto", trait: "RabbitMQ"),
             ]
         ),
         .target(
             name: "EventBusPostgres",
             dependencies: [
-                "EventBus", "EventBusPersistence", "CEventBusPostgres", log, lifecycle, deque,
-                .product(name: "Crypto", package: "swift-crypto"),
+                "EventBus", "EventBusPersistence", "CEventBusPostgres", "EventBusPostgresTrait", log, lifecycle, deque,
+                product("Crypto", "swift-crypto", trait: "Postgres"),
             ]
         ),
+        // Compiled before an adapter, and fail when its trait is missing: one clear message instead of NIO's absence in every file.
+        .target(name: "EventBusRabbitTrait", path: "Sources/Traits/RabbitMQ"),
+        .target(name: "EventBusPostgresTrait", path: "Sources/Traits/Postgres"),
 
         // Domain modules: they know the protocols, never an adapter, never each other.
         .target(
             name: "EventBusUsers",
             dependencies: [
                 "EventBus", "EventBusPersistence",
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "CryptoExtras", package: "swift-crypto"),
+                product("Crypto", "swift-crypto", trait: "Scrypt"),
+                product("CryptoExtras", "swift-crypto", trait: "Scrypt"),
             ],
             path: "Sources/Users"
         ),

@@ -16,8 +16,8 @@ public struct Users: Sendable {
     ///
     /// - Parameters:
     ///   - store: the store with the users and the outbox.
-    ///   - hasher: hashes passwords; tests can inject a fast one.
-    public init(store: any Store, hasher: any PasswordHasher = ScryptHasher()) {
+    ///   - hasher: hashes passwords, for example ``ScryptHasher``; tests can inject a fast one.
+    public init(store: any Store, hasher: any PasswordHasher) {
         self.store = store
         self.users = store.repository(for: User.self)
         self.hasher = hasher

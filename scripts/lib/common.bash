@@ -6,11 +6,6 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
-# Flags for every `swift build`, `swift test` and `swift run`, separated by spaces. They have to be the same in all
-# commands of one run: SwiftPM compiles this repository again when they change. CI sets warnings as errors here.
-# shellcheck disable=SC2034
-read -r -a SWIFT_FLAGS <<<"${SWIFT_BUILD_FLAGS:-}"
-
 say() { printf '%s\n' "$*" >&2; }
 fail() {
     say "error: $*"
@@ -32,9 +27,11 @@ as_root() {
 
 apt_install() {
     say "Installing $* with apt-get …"
-    if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >/dev/null 2>&1; then
+    local install=(as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends
+        -o DPkg::Lock::Timeout=300 "$@")
+    if ! "${install[@]}" >/dev/null 2>&1; then
         as_root env DEBIAN_FRONTEND=noninteractive apt-get update >/dev/null
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >/dev/null
+        "${install[@]}" >/dev/null
     fi
 }
 
@@ -63,13 +60,6 @@ require_c_libraries() {
     if ! pkg-config --exists librabbitmq libpq 2>/dev/null; then
         install_packages "librabbitmq-dev libpq-dev pkg-config" "rabbitmq-c libpq pkgconf"
     fi
-}
-
-# build_benchmark PRODUCT: of Benchmarks or, as they are measured as well, of Examples. BENCHMARKS_SCRATCH names the folder
-# to build in, from the repository's root: CI shares one among packages, as most of what they compile is the same.
-build_benchmark() {
-    swift build -c release --package-path Benchmarks --scratch-path "${BENCHMARKS_SCRATCH:-Benchmarks/.build}" \
-        --product "$1" ${SWIFT_FLAGS[@]+"${SWIFT_FLAGS[@]}"}
 }
 
 # A virtual environment with the given PyPI packages, in .infra/venv. Prints the path of its python.

@@ -6,6 +6,6 @@ package struct BenchmarkFailure: Error, CustomStringConvertible {
     /// What went wrong.
     package let description: String
 
-    /// Makes a failure of what went wrong.
+    /// Creates a failure of what went wrong.
     package init(_ description: String) { self.description = description }
 }

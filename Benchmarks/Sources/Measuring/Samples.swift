@@ -19,7 +19,7 @@ package enum Samples {
         /// Tells events apart.
         package let number: Int
 
-        /// Makes an event.
+        /// Creates an event.
         package init(number: Int) {
             self.userID = Identifier(high: 0x0198_c3f0_7d1e_7a52, low: UInt64(number))
             self.username = "ada"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// Does something while a service runs; one that ends or fails before the measurement does is a failure, not a wait for ever.
+/// Does something while a service runs; one that ends or fails before the measurement does is a failure, not an endless wait.
 package func withService<Result: Sendable>(
     _ run: @escaping @Sendable () async throws -> Void,
     _ body: @escaping @Sendable () async throws -> Result

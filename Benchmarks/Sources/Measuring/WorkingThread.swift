@@ -3,7 +3,7 @@
 
 /// Where a benchmark's own tasks run.
 public enum WorkingThread: String, Sendable {
-    /// Where tasks run unless told otherwise.
+    /// Where tasks run by default.
     case pool
     /// On the thread of what is measured: `RabbitEventBus.executor`, `PostgresStore.executor`.
     case own

@@ -9,7 +9,7 @@ import Synchronization
 
 /// The relay, from an outbox that has been filled to a bus that does nothing but confirm.
 struct Relaying {
-    /// How many events the relay publishes at a time unless told otherwise.
+    /// How many events the relay publishes at a time by default.
     static let batch = 256
     /// Batches before the clock starts: from the sixth execution on, Postgres may keep a statement's plan.
     private static let warmUp = 8
@@ -47,7 +47,7 @@ struct Relaying {
     }
 }
 
-/// Confirms what it gets; tells when it has got a number, and when the clock was to start.
+/// Confirms what it gets; signals when it has got a number, and when the clock is to start.
 private final class ConfirmingBus: EventBus {
     private let first: Int
     private let expected: Int

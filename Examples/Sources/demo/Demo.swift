@@ -27,8 +27,8 @@ struct Demo: Sendable {
     ///   - server: where the HTTP API is served.
     ///   - once: whether to end after the sample user.
     ///   - hasher: hashes passwords.
-    ///   - script: how steps are told.
-    ///   - logger: where failures are told.
+    ///   - script: how steps are shown.
+    ///   - logger: logs failures.
     ///   - write: writes lines.
     init(
         _ server: ServerConfiguration,

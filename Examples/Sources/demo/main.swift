@@ -16,7 +16,7 @@ let program = Program(
     help: """
         demo [--once]
 
-        Users and Payments in one process, on the in-process bus and stores: registers a user, tells step by step how the
+        Users and Payments in one process, on the in-process bus and stores: registers a user, reports step by step how the
         registration becomes a payment account, and goes on serving both HTTP APIs. Nothing is kept.
 
           --once         end after the sample user

@@ -11,7 +11,7 @@ import Testing
 
 @Suite("Demo", .timeLimit(.minutes(1)))
 struct DemoTests {
-    @Test("tells the way of the sample user in order, shows the account, and ends")
+    @Test("reports the sample user's steps in order, shows the account, and ends")
     func once() async throws {
         let lines = Lines()
         let demo = Demo(
@@ -47,7 +47,7 @@ struct DemoTests {
         #expect(!text.contains("correct horse"))
     }
 
-    @Test("a port that is taken is told by the names of the variables")
+    @Test("for a port that is in use the error names the variables")
     func portIsTaken() async throws {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -17,25 +17,25 @@ struct JourneyTests {
     static let confirmedEnd = Step.acknowledged("payment.account.opened", .confirmed)
     static let answered = Step.answered(status: "201 Created")
 
-    /// Notes steps, each a millisecond after the one before, and returns those that are told.
-    static func told(_ journey: inout Journey, _ steps: [Step], key: String? = "ada") -> [Step] {
-        var told: [Step] = []
+    /// Notes steps, each a millisecond after the one before, and returns those that are reported.
+    static func reported(_ journey: inout Journey, _ steps: [Step], key: String? = "ada") -> [Step] {
+        var reported: [Step] = []
         for (number, step) in steps.enumerated() {
             let moment = Journey.Moment(step: step, time: .milliseconds(number))
             let isOwn = step == Self.committed || step == Self.answered
-            told += journey.note(moment, key: key, isOwnTask: isOwn).map(\.step)
+            reported += journey.note(moment, key: key, isOwnTask: isOwn).map(\.step)
         }
-        return told
+        return reported
     }
 
     @Test("steps of other tasks belong to it by their key")
     func key() {
         var journey = Journey()
         journey.learn(key: "ada")
-        #expect(Self.told(&journey, [Self.committed, Self.published]) == [Self.committed, Self.published])
-        #expect(Self.told(&journey, [Self.received], key: "grace").isEmpty)
-        #expect(Self.told(&journey, [Self.received], key: nil).isEmpty)
-        #expect(Self.told(&journey, [Self.received]) == [Self.received])
+        #expect(Self.reported(&journey, [Self.committed, Self.published]) == [Self.committed, Self.published])
+        #expect(Self.reported(&journey, [Self.received], key: "grace").isEmpty)
+        #expect(Self.reported(&journey, [Self.received], key: nil).isEmpty)
+        #expect(Self.reported(&journey, [Self.received]) == [Self.received])
     }
 
     @Test("an effect that is heard of before its cause waits for it")
@@ -47,7 +47,7 @@ struct JourneyTests {
             Self.confirmed,
         ]
         #expect(
-            Self.told(&journey, heard) == [
+            Self.reported(&journey, heard) == [
                 Self.committed, Self.published, Self.received, Self.opened, Self.publishedEnd, Self.confirmedEnd,
                 Self.confirmed,
             ]
@@ -61,8 +61,8 @@ struct JourneyTests {
         let early = Journey.Moment(step: Self.published, time: .milliseconds(1))
         let late = Journey.Moment(step: Self.committed, time: .milliseconds(2))
         #expect(journey.note(early, key: "ada", isOwnTask: false).isEmpty)
-        let told = journey.note(late, key: "ada", isOwnTask: true)
-        #expect(told.map(\.time) == [.milliseconds(2), .milliseconds(2)])
+        let reported = journey.note(late, key: "ada", isOwnTask: true)
+        #expect(reported.map(\.time) == [.milliseconds(2), .milliseconds(2)])
     }
 
     @Test(
@@ -73,14 +73,14 @@ struct JourneyTests {
         var journey = Journey()
         journey.learn(key: "ada")
         let way = [Self.committed, Self.published, Self.received, Self.opened, Self.publishedEnd]
-        _ = Self.told(&journey, way)
+        _ = Self.reported(&journey, way)
         let ends = [Self.answered, Self.confirmedEnd]
         for step in isAnsweredFirst ? ends : ends.reversed() {
             #expect(!journey.isOver)
-            #expect(Self.told(&journey, [step]) == [step])
+            #expect(Self.reported(&journey, [step]) == [step])
         }
         #expect(journey.isOver)
-        #expect(Self.told(&journey, [Self.received]).isEmpty)
+        #expect(Self.reported(&journey, [Self.received]).isEmpty)
     }
 
     @Test("a request that is refused ends it")

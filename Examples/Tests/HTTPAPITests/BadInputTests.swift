@@ -6,7 +6,7 @@ import Hummingbird
 import HummingbirdTesting
 import Testing
 
-/// Everything that clients get wrong, and what they are told.
+/// Everything that clients get wrong, and the answers to it.
 @Suite("Bad input", .timeLimit(.minutes(1)))
 struct BadInputTests {
     struct Case: Sendable, CustomTestStringConvertible {

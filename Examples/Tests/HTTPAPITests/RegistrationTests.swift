@@ -71,7 +71,7 @@ struct RegistrationTests {
         }
     }
 
-    @Test("the answer and the event tell the same time, to the millisecond")
+    @Test("the answer and the event have the same time, to the millisecond")
     func sameTime() async throws {
         let store = InMemoryStore()
         let times = try await Application(responder: Router.api(store: store).buildResponder()).test(.router) {

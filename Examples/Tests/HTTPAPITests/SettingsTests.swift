@@ -60,7 +60,7 @@ struct SettingsTests {
     }
 
     @Test(
-        "a missing, empty or malformed secret is refused without being told",
+        "a missing, empty or malformed secret is refused and never shown",
         arguments: [[:], ["RABBITMQ_URL": ""], ["RABBITMQ_URL": "  "], ["RABBITMQ_URL": "amqp://eve:hunter2@"]]
     )
     func secret(_ variables: [String: String]) throws {

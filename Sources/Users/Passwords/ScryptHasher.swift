@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+#if Scrypt
 import Crypto
 import CryptoExtras
 import Dispatch
@@ -154,3 +155,12 @@ extension ScryptHash: CustomStringConvertible {
         return Data(base64Encoded: text + padding).map { [UInt8]($0) }
     }
 }
+#else
+/// Hashes passwords with scrypt; needs the package trait `Scrypt`.
+@available(
+    *,
+    unavailable,
+    message: "needs the trait Scrypt of swift-event-bus: write traits: [\"Scrypt\"] in its .package(…)"
+)
+public struct ScryptHasher {}
+#endif

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Part of swift-event-bus.
-"""A producer that knows nothing of this package: it publishes a body and a routing key, without any property unless told.
+"""A producer that knows nothing of this package: it publishes a body and a routing key, by default without any property.
 
 publish.py URL ROUTING_KEY [--body TEXT] [--count N] [--header NAME=INTEGER …]
 

@@ -23,7 +23,7 @@ struct Registrations: Sendable {
                 group.addTask {
                     var ids: [String] = []
                     for number in stride(from: client, to: self.count, by: clients) {
-                        // One who fails must not take the others along, or nothing could be said of them.
+                        // A failure must not cancel the others, or nothing would be known about them.
                         do {
                             if let id = try await self.register(number) { ids.append(id) }
                         } catch {

@@ -160,8 +160,9 @@ struct TwoServicesTests {
     func serversComeLater() async throws {
         try await Servers.withFresh { servers in
             try await servers.declareAudit()
-            try await Servers.infra("stop", "rabbit")
+            async let rabbitStopped: Void = Servers.infra("stop", "rabbit")
             try await Servers.infra("stop", "postgres")
+            try await rabbitStopped
             try await ServiceProcess.with(.users, on: servers) { users in
                 try await ServiceProcess.with(.payments, on: servers) { payments in
                     for service in [users, payments] {
@@ -170,8 +171,9 @@ struct TwoServicesTests {
                         }
                         #expect(try await service.get("/readyz").status == 503)
                     }
+                    async let rabbitStarted: Void = Servers.infra("start", "rabbit")
                     try await Servers.infra("start", "postgres")
-                    try await Servers.infra("start", "rabbit")
+                    try await rabbitStarted
                     try await users.untilReady()
                     try await payments.untilReady()
                     let ids = try await Registrations(services: [users], prefix: "l", count: 20).run()

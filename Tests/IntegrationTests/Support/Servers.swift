@@ -17,13 +17,14 @@ struct Servers: Sendable {
     static let areServicesBuilt = isAvailable && value(of: "EXAMPLES_BIN") != nil
     static let reasonForSkipping: Comment = "needs servers: run scripts/test --integration"
 
-    /// Makes a virtual host and a database for one test and removes them afterwards.
+    /// Creates a virtual host and a database for one test and removes them afterwards.
     static func withFresh(_ body: (Servers) async throws -> Void) async throws {
         let name = "t" + UUID().uuidString.lowercased().filter { $0 != "-" }.prefix(12)
         let user = try #require(URLComponents(string: try require("RABBITMQ_URL"))?.user)
+        async let database = Self.sql("CREATE DATABASE \(name)", in: "postgres")
         try await Self.rabbitmqctl("add_vhost", name)
         try await Self.rabbitmqctl("set_permissions", "-p", name, user, ".*", ".*", ".*")
-        try await Self.sql("CREATE DATABASE \(name)", in: "postgres")
+        _ = try await database
         let servers = Servers(
             rabbitURL: try Self.replacingPath(of: try require("RABBITMQ_URL"), by: name),
             databaseURL: try Self.replacingPath(of: try require("DATABASE_URL"), by: name),
@@ -93,8 +94,9 @@ struct Servers: Sendable {
     }
 
     private func remove() async throws {
+        async let database = Self.sql("DROP DATABASE IF EXISTS \(self.database) WITH (FORCE)", in: "postgres")
         try await Self.rabbitmqctl("delete_vhost", self.virtualHost)
-        try await Self.sql("DROP DATABASE IF EXISTS \(self.database) WITH (FORCE)", in: "postgres")
+        _ = try await database
     }
 
     private static func value(of name: String) -> String? { ProcessInfo.processInfo.environment[name] }

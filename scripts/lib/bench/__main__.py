@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
     chosen = sweeps.selected(options.names) if options.plots else rows.selected(options.names)
     measure = measure_plots if options.plots else measure_rows
     if not options.quick and (busy := os.getloadavg()[0]) > 0.5:
-        say(f"Warning: the machine is at work already (load {busy:.1f}): wait, or the figures will tell of that")
+        say(f"Warning: the machine is at work already (load {busy:.1f}): wait, or the figures will show it")
     if not any(one.needs_servers for one in chosen):
         return measure(options, dict(os.environ))
     with servers.servers() as environment:

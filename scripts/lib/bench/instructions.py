@@ -21,7 +21,7 @@ from typing import Dict, List, Optional
 
 from . import machine
 from .metrics import rounded
-from .programs import ROOT, Failure, ending, told
+from .programs import ROOT, Failure, ending, shortened
 
 PATHS = {
     "deliver": "publish, deliver and acknowledge in process",
@@ -48,7 +48,7 @@ def instructions(program: str, path: str, iterations: int, folder: str) -> int:
     except subprocess.TimeoutExpired:
         raise Failure(f"{path}: {iterations} operations under valgrind are not done after {SECONDS} s") from None
     if done.returncode != 0:
-        raise Failure(f"{path}: {ending(done.returncode)}: {told(done.stderr)}")
+        raise Failure(f"{path}: {ending(done.returncode)}: {shortened(done.stderr)}")
     # One line of totals for each dump; a program that ends in order leaves one.
     totals = re.findall(r"^(?:summary|totals): (\d+)", out.read_text(), re.M)
     if not totals:

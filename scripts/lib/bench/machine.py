@@ -68,7 +68,7 @@ def versions(environment: Optional[Mapping[str, str]]) -> Dict[str, str]:
             psql = ("psql", "-X", "-A", "-t", "-d", "eventbus", "-c")
             found["postgres"] = infra(environment, *psql, "SHOW server_version").split()[0]
         except Failure as failure:
-            raise Failure(f"a server does not tell its version: {failure}") from None
+            raise Failure(f"a server does not report its version: {failure}") from None
     return found
 
 

@@ -18,7 +18,7 @@ SECONDS = 900  # a program that takes longer hangs; filling an outbox with a mil
 
 
 class Failure(Exception):
-    """A program failed, or what it said can't be."""
+    """A program failed, or what it printed is impossible."""
 
 
 def one_core() -> None:
@@ -40,7 +40,7 @@ def output(command: Command, environment: Mapping[str, str], pinned: bool = Fals
     except subprocess.TimeoutExpired:
         raise Failure(f"{command}: not done after {SECONDS} s") from None
     if done.returncode != 0:
-        raise Failure(f"{command}: {ending(done.returncode)}: {told(done.stderr)}")
+        raise Failure(f"{command}: {ending(done.returncode)}: {shortened(done.stderr)}")
     return done.stdout
 
 
@@ -48,10 +48,10 @@ def ending(code: int) -> str:
     return f"ended with {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
 
 
-def told(text: str) -> str:
+def shortened(text: str) -> str:
     """The beginning of what a program wrote: behind it there may be pages of a backtrace."""
     short = " ".join(text.split())
-    return (short[:300] + " …" if len(short) > 300 else short) or "it said nothing"
+    return (short[:300] + " …" if len(short) > 300 else short) or "it printed nothing"
 
 
 def measure(command: Command, environment: Mapping[str, str], pinned: bool = False) -> Dict[str, float]:

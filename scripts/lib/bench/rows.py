@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Dict, List, Optional, Sequence, Tuple
 
 # Where `swift build` puts the programs, from the repository's root.
-RELEASE = os.environ.get("BENCHMARKS_SCRATCH", "Benchmarks/.build") + "/release"
+RELEASE = os.environ.get("BENCHMARKS_BIN", "Benchmarks/.build/release")
 BASELINES = "Benchmarks/.build/baselines"
 
 # What --quick makes of an argument: enough to see that a program works.
@@ -136,7 +136,7 @@ PUBLISH_IN_C = c("rabbit publish --window 512 --queue quorum --properties all --
 RABBIT_C = "C, librabbitmq"
 LIBPQ_C = "C, libpq"
 
-# The same system as it is usually written, measured once on two cores (docs/performance.md tells how).
+# The same system as it is usually written, measured once on two cores (docs/performance.md describes how).
 USUAL_SYSTEM = {"rate": 328.0, "p50": 96_000.0, "p99": 135_000.0}
 
 

@@ -27,7 +27,7 @@ class Lengths:
 
 @dataclass
 class Result:
-    """What the rounds of one row said; in both lists the same place is the same round."""
+    """What the rounds of one row measured; in both lists the same place is the same round."""
 
     row: Row
     subject: List[Figures] = field(default_factory=list)

@@ -12,7 +12,7 @@ import tempfile
 import time
 from typing import Dict, Mapping, Optional
 
-from .programs import ROOT, Failure, ending, told
+from .programs import ROOT, Failure, ending, shortened
 from .rows import RELEASE
 
 POLL = 0.002
@@ -49,9 +49,9 @@ class Service:
         """Asks for readiness each 2 ms; the seconds from the start to the first 200."""
         while not self.answers_ready():
             if self.process.poll() is not None:
-                raise Failure(f"{self.program} {ending(self.process.returncode)}: {self.told()}")
+                raise Failure(f"{self.program} {ending(self.process.returncode)}: {self.output()}")
             if time.monotonic() - self.started > READY_SECONDS:
-                raise Failure(f"{self.program} is not ready after {READY_SECONDS} s: {self.told()}")
+                raise Failure(f"{self.program} is not ready after {READY_SECONDS} s: {self.output()}")
             time.sleep(POLL)
         return time.monotonic() - self.started
 
@@ -63,9 +63,9 @@ class Service:
         except OSError:
             return False
 
-    def told(self) -> str:
+    def output(self) -> str:
         self.log.seek(0)
-        return told(self.log.read().decode(errors="replace"))
+        return shortened(self.log.read().decode(errors="replace"))
 
     def end(self) -> None:
         """Ends the process in order; whatever it still has to do counts as a failure after END_SECONDS."""

@@ -134,5 +134,5 @@ def point(plot: Plot, series: Series, x: int, environment: Mapping[str, str], qu
         programs.output(shorter(step), environment)
     figures = programs.measure(shorter(series.at(x)), environment, plot.one_core)
     if plot.metric not in figures:
-        raise Failure(f"{series.at(x)} does not tell its {plot.metric}")
+        raise Failure(f"{series.at(x)} does not report its {plot.metric}")
     return figures[plot.metric]

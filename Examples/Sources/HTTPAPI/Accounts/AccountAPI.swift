@@ -10,7 +10,7 @@ import Hummingbird
 public struct AccountAPI: Sendable {
     private let payments: Payments
 
-    /// Makes the API of the module.
+    /// Creates the API of the module.
     public init(_ payments: Payments) {
         self.payments = payments
     }

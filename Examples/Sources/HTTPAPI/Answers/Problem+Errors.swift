@@ -8,7 +8,7 @@ import Hummingbird
 import NIOCore
 
 extension Problem {
-    /// What a client is told of an error; `nil` for one that nobody expected.
+    /// The answer to a client for an error; `nil` for an unexpected one.
     init?(_ error: any Error) {
         switch error {
         case let problem as Problem: self = problem

@@ -4,7 +4,7 @@
 public import HTTPTypes
 public import Hummingbird
 
-/// Why a request was not carried out, as the client is told: problem details for HTTP APIs (RFC 9457).
+/// Why a request was not carried out, as the client learns it: problem details for HTTP APIs (RFC 9457).
 public struct Problem: Error, Sendable, Hashable {
     /// A field of the request's body and what is wrong with it.
     public struct Fault: Sendable, Hashable, Encodable {
@@ -13,7 +13,7 @@ public struct Problem: Error, Sendable, Hashable {
         /// What is wrong, to be read after the field's name.
         public let detail: String
 
-        /// Makes a fault.
+        /// Creates a fault.
         public init(_ field: String, _ detail: String) {
             self.field = field
             self.detail = detail
@@ -29,7 +29,7 @@ public struct Problem: Error, Sendable, Hashable {
     /// Further fields of the response's head, for example `Allow`.
     public let headers: HTTPFields
 
-    /// Makes a problem.
+    /// Creates a problem.
     public init(
         _ status: HTTPResponse.Status,
         _ detail: String? = nil,
@@ -45,7 +45,7 @@ public struct Problem: Error, Sendable, Hashable {
     /// Something that passes by itself (RFC 9110 §15.6.4).
     ///
     /// - Parameters:
-    ///   - detail: what is the matter.
+    ///   - detail: what is wrong.
     ///   - seconds: when to try again.
     public static func unavailable(_ detail: String, retryAfter seconds: Int) -> Problem {
         Problem(.serviceUnavailable, detail, headers: [.retryAfter: "\(seconds)"])

@@ -32,7 +32,7 @@ struct ProblemMiddleware: RouterMiddleware {
 
     private func problem(for error: any Error, _ request: Request, _ logger: Logger) -> Problem {
         guard let problem = Problem(error) else {
-            // Of an unknown error only the type is told: its text may hold what somebody typed.
+            // Of an unknown error only the type is logged: its text may hold what a user typed.
             let reason = (error as? RepositoryError)?.description ?? "\(type(of: error))"
             logger.error("A request failed unexpectedly", metadata: ["http.problem": "\(reason)"])
             return Problem(.internalServerError)

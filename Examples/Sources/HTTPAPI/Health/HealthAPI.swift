@@ -5,7 +5,7 @@ import EventBus
 import HTTPTypes
 import Hummingbird
 
-/// Health over HTTP: `GET /healthz` for whoever restarts a process, `GET /readyz` for whoever sends it work.
+/// Health over HTTP: `GET /healthz` for what restarts a process, `GET /readyz` for what sends it work.
 public struct HealthAPI: Sendable {
     /// The path that answers `200` as long as the process works.
     public static let livenessPath = "/healthz"
@@ -14,7 +14,7 @@ public struct HealthAPI: Sendable {
 
     private let readiness: Readiness
 
-    /// Makes the API of a service.
+    /// Creates the API of a service.
     public init(_ readiness: Readiness) {
         self.readiness = readiness
     }

@@ -11,7 +11,7 @@ public struct Readiness: Sendable {
     private let required: [Part]
     private let others: [Part]
 
-    /// Makes a readiness.
+    /// Creates a readiness.
     ///
     /// - Parameters:
     ///   - required: the parts without which the service cannot do its work.

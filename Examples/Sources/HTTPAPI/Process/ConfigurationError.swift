@@ -8,7 +8,7 @@ public struct ConfigurationError: Error, Sendable, Hashable, CustomStringConvert
     /// What is wrong, to be read after the variable's name.
     public let problem: String
 
-    /// Makes an error.
+    /// Creates an error.
     public init(_ variable: String, _ problem: String) {
         self.variable = variable
         self.problem = problem

@@ -24,7 +24,7 @@ public struct HTTPClient: Sendable {
     private let port: Int
     private let timeLimit: Duration
 
-    /// Makes a client.
+    /// Creates a client.
     ///
     /// - Parameters:
     ///   - configuration: where the server listens; where that is every interface, loopback is used.

@@ -21,13 +21,13 @@ public struct HTTPServer: Service {
     private let configuration: ServerConfiguration
     private let executor: (any TaskExecutor)?
 
-    /// Makes a server; it listens from `run()` on.
+    /// Creates a server; it listens from `run()` on.
     ///
     /// - Parameters:
     ///   - router: what answers.
     ///   - configuration: where to listen.
     ///   - executor: where requests are handled, if not where all tasks run.
-    ///   - logger: where failures are told.
+    ///   - logger: logs failures.
     ///   - onListening: called with the port once connections are accepted.
     public init(
         _ router: Router<BasicRequestContext>,

@@ -64,7 +64,7 @@ public struct Program: Sendable {
     ///
     /// - Parameters:
     ///   - services: each may use those before it for as long as it runs.
-    ///   - logger: where the group tells what it does.
+    ///   - logger: logs what the group does.
     /// - Throws: what a service throws.
     public static func run(_ services: [ServiceGroupConfiguration.ServiceConfiguration], logger: Logger) async throws {
         var configuration = ServiceGroupConfiguration(

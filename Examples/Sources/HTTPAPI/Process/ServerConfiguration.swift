@@ -17,7 +17,7 @@ public struct ServerConfiguration: Sendable, Hashable {
     /// The lowest level that is logged.
     public var logLevel: Logger.Level
 
-    /// Makes a configuration.
+    /// Creates a configuration.
     public init(host: String = "127.0.0.1", port: Int, logLevel: Logger.Level = .info) {
         self.host = host
         self.port = port

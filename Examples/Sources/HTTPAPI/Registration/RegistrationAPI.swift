@@ -18,7 +18,7 @@ public struct RegistrationAPI: Sendable {
 
     private let users: Users
 
-    /// Makes the API of the module.
+    /// Creates the API of the module.
     public init(_ users: Users) {
         self.users = users
     }

@@ -5,10 +5,10 @@ public import EventBusUsers
 public import Logging
 
 extension ScryptHasher {
-    /// Makes a hasher of the setting `SCRYPT_COST`: the binary logarithm of scrypt's N, 10 to 20, 15 by default.
+    /// Creates a hasher from the setting `SCRYPT_COST`: the binary logarithm of scrypt's N, 10 to 20, 15 by default.
     ///
-    /// A hash takes 2^cost KiB of memory, and a time that doubles with each step. A cost below 14 is for load tests: it is
-    /// told to the log once.
+    /// A hash takes 2^cost KiB of memory, and a time that doubles with each step. A cost below 14 is for load tests and
+    /// is logged once.
     ///
     /// - Throws: ``ConfigurationError`` when the value is empty, no number or out of range.
     public init(_ settings: Settings, logger: Logger) throws(ConfigurationError) {

@@ -16,7 +16,7 @@ public struct Endpoint: Sendable {
     /// What answers.
     public let respond: Responder
 
-    /// Makes an endpoint.
+    /// Creates an endpoint.
     public init(_ method: HTTPRequest.Method, _ path: String, _ respond: @escaping Responder) {
         self.method = method
         self.path = path
@@ -34,7 +34,7 @@ public struct Endpoint: Sendable {
 }
 
 extension Router where Context == BasicRequestContext {
-    /// Makes a router of endpoints that answers every error with problem details (RFC 9457).
+    /// Creates a router of endpoints that answers every error with problem details (RFC 9457).
     ///
     /// - Parameters:
     ///   - endpoints: the API.

@@ -3,7 +3,7 @@
 
 import EventBus
 
-/// A bus that tells what is published on it and what is received from it.
+/// A bus that reports what is published on it and what is received from it.
 struct ObservedBus: EventBus {
     let base: any EventBus
     let teller: Storyteller
@@ -11,7 +11,7 @@ struct ObservedBus: EventBus {
     func publish(_ messages: [Message]) async -> [PublishOutcome] {
         for message in messages {
             let body = String(decoding: message.body, as: UTF8.self)
-            self.teller.tell(.published(message.topic, body: body), key: message.orderingKey)
+            self.teller.report(.published(message.topic, body: body), key: message.orderingKey)
         }
         let outcomes = await self.base.publish(messages)
         for (message, outcome) in zip(messages, outcomes) {
@@ -21,7 +21,7 @@ struct ObservedBus: EventBus {
                 case .unroutable: .unroutable
                 default: .failed(outcome.error(for: message.topic)?.description ?? "")
                 }
-            self.teller.tell(.acknowledged(message.topic, acknowledgement), key: message.orderingKey)
+            self.teller.report(.acknowledged(message.topic, acknowledgement), key: message.orderingKey)
         }
         return outcomes
     }
@@ -50,7 +50,7 @@ struct ObservedBus: EventBus {
     }
 }
 
-/// Deliveries that tell what is received.
+/// Deliveries that report what is received.
 struct ObservedDeliveries: Deliveries {
     let base: any Deliveries
     let subscription: SubscriptionName
@@ -60,7 +60,7 @@ struct ObservedDeliveries: Deliveries {
         let deliveries = try await self.base.next()
         for delivery in deliveries ?? [] {
             let step = Step.received(delivery.message.topic, subscription: self.subscription)
-            self.teller.tell(step, key: delivery.message.orderingKey)
+            self.teller.report(step, key: delivery.message.orderingKey)
         }
         return deliveries
     }

@@ -3,18 +3,18 @@
 
 import EventBusUsers
 
-/// A hasher that tells when it is asked and when it has answered.
+/// A hasher that reports when it is asked and when it has answered.
 struct ObservedHasher: PasswordHasher {
     let base: any PasswordHasher
     let teller: Storyteller
 
     func hash(_ password: String) async throws -> String {
         // The module asks only after it has checked what was typed.
-        self.teller.tell(.validated)
+        self.teller.report(.validated)
         let hash = try await self.base.hash(password)
-        // Algorithm and parameters; salt and hash are nobody's business.
+        // Algorithm and parameters; salt and hash stay secret.
         let parameters = hash.split(separator: "$").prefix(2).joined(separator: ", ")
-        self.teller.tell(.hashed(parameters: parameters))
+        self.teller.report(.hashed(parameters: parameters))
         return hash
     }
 

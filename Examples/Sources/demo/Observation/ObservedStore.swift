@@ -5,7 +5,7 @@ import EventBus
 import EventBusPersistence
 import Synchronization
 
-/// A store that tells what each of its transactions has committed.
+/// A store that reports what each of its transactions has committed.
 struct ObservedStore: Store {
     let base: any Store
     let name: String
@@ -20,7 +20,7 @@ struct ObservedStore: Store {
         }
         let notes = context.notes
         if !notes.writes.isEmpty {
-            self.teller.tell(.committed(store: self.name, writes: notes.writes), key: notes.key)
+            self.teller.report(.committed(store: self.name, writes: notes.writes), key: notes.key)
         }
         return result
     }

@@ -10,11 +10,11 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// Begins a journey with each registration and tells how it was answered.
+/// Begins a journey with each registration and reports how it was answered.
 struct StoryMiddleware: RouterMiddleware {
     typealias Context = BasicRequestContext
 
-    /// What is told of a request; the password is not even read.
+    /// What is reported of a request; the password is not even read.
     private struct Names: Decodable {
         let username: String?
         let email: String?
@@ -34,12 +34,12 @@ struct StoryMiddleware: RouterMiddleware {
                 var request = request
                 let body = try await request.collectBody(upTo: 16 * 1024)
                 let names = try? JSONDecoder().decode(Names.self, from: Data(body.readableBytesView))
-                self.teller.tell(.requested(username: names?.username ?? "?", email: names?.email ?? "?"))
+                self.teller.report(.requested(username: names?.username ?? "?", email: names?.email ?? "?"))
                 let response = try await next(request, context)
-                self.teller.tell(.answered(status: "\(response.status.code) \(response.status.reasonPhrase)"))
+                self.teller.report(.answered(status: "\(response.status.code) \(response.status.reasonPhrase)"))
                 return response
             } catch {
-                self.teller.tell(.answered(status: "not registered: \(error)"))
+                self.teller.report(.answered(status: "not registered: \(error)"))
                 throw error
             }
         }

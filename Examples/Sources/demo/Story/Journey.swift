@@ -7,7 +7,7 @@ import EventBus
 ///
 /// The request's own steps come from its task; those that follow carry the ordering key of the events, the user's id.
 /// The parts run on several threads, so that an observer may hear of an effect before it hears of the cause: such a step
-/// waits here until its cause has been told.
+/// waits here until its cause has been reported.
 struct Journey: Sendable {
     /// A step and when it was observed, measured from the request.
     struct Moment: Sendable, Hashable {
@@ -20,7 +20,7 @@ struct Journey: Sendable {
 
     private var key: String?
     private var waiting: [Moment] = []
-    private var told: [Moment] = []
+    private var reported: [Moment] = []
     private var isAnswered = false
     private var isOpened = false
     private var hasFailed = false
@@ -33,23 +33,23 @@ struct Journey: Sendable {
         self.key = self.key ?? key
     }
 
-    /// Takes in a step.
+    /// Notes a step.
     ///
     /// - Parameters:
     ///   - moment: what has happened, and when.
     ///   - key: the ordering key of the message it happened to.
     ///   - isOwnTask: whether it happened in the request's task.
-    /// - Returns: what is to be told now, in order; empty when the step belongs to another journey or has to wait.
+    /// - Returns: what is to be reported now, in order; empty when the step belongs to another journey or has to wait.
     mutating func note(_ moment: Moment, key: String?, isOwnTask: Bool) -> [Moment] {
         guard !self.isOver, isOwnTask || (key != nil && key == self.key) else { return [] }
         self.waiting.append(moment)
-        let before = self.told.count
+        let before = self.reported.count
         while let index = self.waiting.firstIndex(where: { self.isCaused($0.step) }) {
             let next = self.waiting.remove(at: index)
-            self.told.append(Moment(step: next.step, time: max(next.time, self.told.last?.time ?? .zero)))
+            self.reported.append(Moment(step: next.step, time: max(next.time, self.reported.last?.time ?? .zero)))
             self.apply(next.step)
         }
-        return Array(self.told[before...])
+        return Array(self.reported[before...])
     }
 
     private mutating func apply(_ step: Step) {
@@ -62,17 +62,17 @@ struct Journey: Sendable {
         }
     }
 
-    /// Whether what a step follows from has been told.
+    /// Whether what a step follows from has been reported.
     private func isCaused(_ step: Step) -> Bool {
         switch step {
         case .published(let topic, _):
-            self.told.contains { moment in
+            self.reported.contains { moment in
                 if case .committed(_, let writes) = moment.step { writes.contains(.outbox(topic)) } else { false }
             }
         case .received(let topic, _), .acknowledged(let topic, _):
-            self.told.contains { if case .published(topic, _) = $0.step { true } else { false } }
+            self.reported.contains { if case .published(topic, _) = $0.step { true } else { false } }
         case .committed(_, let writes) where writes.contains(.inbox):
-            self.told.contains { if case .received = $0.step { true } else { false } }
+            self.reported.contains { if case .received = $0.step { true } else { false } }
         default: true
         }
     }

@@ -9,7 +9,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// How steps are told to a person.
+/// How steps are shown to a person.
 struct Script: Sendable {
     /// Whether the output is a terminal that shows bold and faint text.
     let isStyled: Bool

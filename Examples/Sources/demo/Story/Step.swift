@@ -17,7 +17,7 @@ enum Step: Sendable, Hashable {
     case answered(status: String)
     /// A relay hands a message to the bus.
     case published(Topic, body: String)
-    /// The bus has said what became of it.
+    /// The bus has reported the outcome.
     case acknowledged(Topic, Acknowledgement)
     /// A subscription has handed the message to its consumer.
     case received(Topic, subscription: SubscriptionName)

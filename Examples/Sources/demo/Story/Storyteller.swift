@@ -4,7 +4,7 @@
 import EventBus
 import Synchronization
 
-/// Follows one registration at a time and tells its steps as they happen; the others pass untold.
+/// Follows one registration at a time and reports its steps as they happen; others are not reported.
 final class Storyteller: Sendable {
     private struct Telling: Sendable {
         let number: Int
@@ -67,10 +67,10 @@ final class Storyteller: Sendable {
         }
     }
 
-    /// Tells a step if it belongs to the journey under way.
+    /// Reports a step if it belongs to the journey under way.
     ///
     /// - Parameter key: the ordering key of the message it happened to.
-    func tell(_ step: Step, key: String? = nil) {
+    func report(_ step: Step, key: String? = nil) {
         let own = Self.ownJourney
         // Written under the lock, so that lines come in the order of the steps.
         let isOver = self.state.withLock { state in
