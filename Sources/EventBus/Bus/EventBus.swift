@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// A bus that routes messages by topic to durable, named subscriptions. This is all that a backend implements.
+/// A bus that routes messages by topic to durable, named subscriptions.
 ///
-/// Typed events, retry policies, counting of attempts, time limits, batching and per-key order are built on this protocol once,
-/// in ``EventConsumer``, so every backend behaves the same. `EventBusConformance` in the product `EventBusTesting` is the
-/// executable form of this contract.
+/// This protocol is all that a backend implements. Typed events, retry policies, counting of attempts, time limits, batching and
+/// per-key order are built on it once, in ``EventConsumer``, so every backend behaves the same. `EventBusConformance` in the
+/// product `EventBusTesting` is the executable form of this contract.
 public protocol EventBus: Sendable {
     /// Publishes messages and waits until the bus has confirmed or rejected each of them.
     ///

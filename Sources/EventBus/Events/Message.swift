@@ -34,9 +34,9 @@ public struct Message: Sendable, Hashable {
 
     private var storage: Storage
 
-    /// Identifies the event permanently, including in redeliveries and copies. At most 255 bytes of UTF-8.
+    /// Identifies the event permanently, including in redeliveries and copies.
     ///
-    /// Events published by this package have a lower-case UUIDv7; other programs can use any text.
+    /// At most 255 bytes of UTF-8. Events published by this package have a lower-case UUIDv7; other programs can use any text.
     public var id: String {
         get { self.storage.fields.id }
         set { self.change { $0.id = newValue } }

@@ -115,7 +115,9 @@ enum RFC3339 {
         }
     }
 
-    /// Counts days in the proleptic Gregorian calendar. Years begin in March here so that a leap day is the last day of a year.
+    /// Counts days in the proleptic Gregorian calendar.
+    ///
+    /// Years begin in March here, so that a leap day is the last day of a year.
     private static func daysSince1970(_ year: Int, _ month: Int, _ day: Int) -> Int {
         let marchYear = month > 2 ? year : year - 1
         let marchMonth = (month + 9) % 12

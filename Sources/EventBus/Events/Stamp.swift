@@ -13,7 +13,7 @@ public import Foundation
 ///
 /// All ids and times come from one source, which a test or a simulation can replace to control them.
 public struct Stamp: Sendable, Hashable {
-    /// A new identifier, a UUIDv7 (RFC 9562 §5.7). Later stamps of one source have greater ids.
+    /// A new identifier, a UUIDv7 (RFC 9562 §5.7); later stamps of one source have greater ids.
     public let id: Identifier
 
     /// The time, in whole milliseconds.

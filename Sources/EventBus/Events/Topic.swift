@@ -83,7 +83,7 @@ extension Topic {
 }
 
 extension String {
-    /// The parts between dots. Splits bytes, so that a dot followed by a combining mark counts as a dot.
+    /// The parts between dots, where a dot followed by a combining mark is still a dot.
     var words: [Substring] {
         self.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map { Substring($0) }
     }

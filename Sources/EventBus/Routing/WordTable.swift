@@ -11,7 +11,7 @@ struct WordTable: Sendable {
 
     private var words: [Word] = []
     private var bytes: [UInt8] = []
-    /// The numbers plus one, zero in a free slot. The count is a power of two and at least twice that of the words.
+    /// The numbers plus one, zero in a free slot; the count is a power of two and at least twice that of the words.
     private var slots: [UInt32] = Array(repeating: 0, count: 16)
 
     /// The number of a word; `nil` if it occurs in no pattern.

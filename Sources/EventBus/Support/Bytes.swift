@@ -2,7 +2,9 @@
 // Part of swift-event-bus.
 
 extension UnsafeBufferPointer<UInt8> {
-    /// A hash that reads eight bytes at a time. It does not withstand chosen collisions, which words of patterns do not need.
+    /// A hash that reads eight bytes at a time.
+    ///
+    /// It does not resist deliberate collisions, which words chosen by programmers do not need.
     var hash64: UInt64 {
         var hash = UInt64(self.count)
         var place = 0

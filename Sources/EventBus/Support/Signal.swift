@@ -3,7 +3,7 @@
 
 import Synchronization
 
-/// A flag that one task at a time can wait for. It stays raised until a task waits for it, which lowers it.
+/// A flag that one task at a time can wait for; it stays raised until a task waits for it, which lowers it.
 package final class Signal: Sendable {
     private enum State {
         case lowered

@@ -117,30 +117,25 @@ final class ConsumeSession: ChannelDelegate {
     // MARK: Effects
 
     private func collect() {
-        for (tag, verdict) in self.deliveries.take() { self.carryOut(verdict, on: tag) }
+        for verdict in self.deliveries.take() { self.carryOut(verdict) }
         if self.deliveries.isStopped { self.state.stop() }
         self.copies.send()
         self.step()
     }
 
-    private func carryOut(_ verdict: Verdict, on tag: UInt64) {
-        switch verdict {
-        case .done:
-            _ = self.state.settle(tag, needsCopy: false)
+    private func carryOut(_ given: RabbitDeliveries.Given) {
+        let needsCopy = !given.verdict.isDone
+        guard let message = self.state.settle(given.tag, needsCopy: needsCopy, returned: given.returned) else { return }
+        let name = self.subscription
+        switch given.verdict {
+        case .done: break
         case .retry(let delay, let failures):
-            guard let message = self.state.settle(tag, needsCopy: true) else { return }
-            let copy = MessageCopy.retry(ReceivedMessage(message), of: self.subscription, after: delay, failures)
-            self.copies.add(copy, for: tag)
+            let copy = MessageCopy.retry(ReceivedMessage(message), of: name, after: delay, failures)
+            self.copies.add(copy, for: given.tag)
         case .deadLetter(let reason, let failures):
-            guard let message = self.state.settle(tag, needsCopy: true) else { return }
-            let copy = MessageCopy.dead(
-                ReceivedMessage(message),
-                of: self.subscription,
-                reason: reason,
-                failures,
-                at: Stamp.next().time
-            )
-            self.copies.add(copy, for: tag)
+            let time = Stamp.next().time
+            let copy = MessageCopy.dead(ReceivedMessage(message), of: name, reason: reason, failures, at: time)
+            self.copies.add(copy, for: given.tag)
         }
     }
 

@@ -41,7 +41,8 @@ struct ConsumeState {
 
     private enum Stage: Hashable {
         case waiting
-        case out
+        /// Handed out, as the delivery with this number in the order of handing out.
+        case out(number: Int)
         case copying
         case moving
     }
@@ -57,6 +58,7 @@ struct ConsumeState {
     private var deliveries: TagTable<Entry>
     private var gate = QuarantineGate()
     private var lastTag: UInt64 = 0
+    private var handedOut = 0
     /// All deliveries below this tag are settled.
     private var firstUnsettled: UInt64 = 1
     /// The deliveries that are settled and not acknowledged.
@@ -96,7 +98,10 @@ struct ConsumeState {
     ///
     /// - Returns: `false` if the message's delivery tag is unexpected.
     mutating func fetched(_ message: IncomingMessage?) -> Bool {
-        if let message, !self.hold(message, .out) { return false }
+        if let message {
+            guard self.hold(message, .out(number: self.handedOut + 1)) else { return false }
+            self.handedOut += 1
+        }
         self.gate.fetched(message != nil)
         return true
     }
@@ -108,9 +113,12 @@ struct ConsumeState {
 
     /// A delivery has its verdict.
     ///
+    /// - Parameter returned: how many deliveries the consumer had received by then; it cannot settle any other.
     /// - Returns: the message; `nil` when the delivery is not out or already has a verdict.
-    mutating func settle(_ tag: UInt64, needsCopy: Bool) -> IncomingMessage? {
-        guard let entry = self.deliveries[tag], entry.stage == .out else { return nil }
+    mutating func settle(_ tag: UInt64, needsCopy: Bool, returned: Int = .max) -> IncomingMessage? {
+        guard let entry = self.deliveries[tag], case .out(let number) = entry.stage, number <= returned else {
+            return nil
+        }
         self.gate.settled()
         if needsCopy {
             self.deliveries.update(tag) { $0.stage = .copying }
@@ -155,14 +163,7 @@ struct ConsumeState {
         case .none:
             return .none
         case .handOut(let tags):
-            return .handOut(
-                tags.compactMap { tag in
-                    self.deliveries.update(tag) { entry in
-                        entry.stage = .out
-                        return entry.message
-                    }
-                }
-            )
+            return .handOut(tags.compactMap { self.handOut($0) })
         case .fetch:
             return .fetch
         }
@@ -214,6 +215,14 @@ struct ConsumeState {
         self.lastTag = message.tag
         self.deliveries.insert(Entry(message: message, stage: stage), for: message.tag)
         return true
+    }
+
+    private mutating func handOut(_ tag: UInt64) -> IncomingMessage? {
+        self.handedOut += 1
+        return self.deliveries.update(tag) { [handedOut] entry in
+            entry.stage = .out(number: handedOut)
+            return entry.message
+        }
     }
 
     private mutating func forget(_ tag: UInt64) {

@@ -10,10 +10,20 @@ final class RabbitDeliveries: Deliveries {
     private typealias Answer = Result<[IncomingMessage]?, any Error>
     private typealias Waiter = CheckedContinuation<[IncomingMessage]?, any Error>
 
+    /// A verdict on its way to the event loop.
+    struct Given {
+        let tag: UInt64
+        let verdict: Verdict
+        /// How many deliveries `next()` had returned when it was given.
+        let returned: Int
+    }
+
     private struct State {
         var arrivals: [IncomingMessage] = []
+        /// How many deliveries `next()` has returned.
+        var returned = 0
         var waiter: Waiter?
-        var verdicts: [(tag: UInt64, verdict: Verdict)] = []
+        var verdicts: [Given] = []
         var isStopped = false
         var failure: BusError?
         /// The loop has been woken and has not collected yet.
@@ -26,6 +36,7 @@ final class RabbitDeliveries: Deliveries {
         var flush: (@Sendable () -> EventLoopFuture<Void>)?
 
         mutating func takeArrivals() -> [IncomingMessage] {
+            self.returned += self.arrivals.count
             defer { self.arrivals = [] }
             return self.arrivals
         }
@@ -71,10 +82,9 @@ final class RabbitDeliveries: Deliveries {
         guard delivery.generation == self.generation else { return }
         let wake = self.state.withLock { state -> (@Sendable () -> Void)? in
             guard state.failure == nil else { return nil }
-            state.verdicts.append((delivery.tag, verdict))
+            state.verdicts.append(Given(tag: delivery.tag, verdict: verdict, returned: state.returned))
             // A copy has to be confirmed before its original is acknowledged: it does not wait for other verdicts.
-            let isUrgent = if case .done = verdict { false } else { true }
-            guard !state.isWoken, isUrgent || state.verdicts.count >= state.verdictsToWake else { return nil }
+            guard !state.isWoken, !verdict.isDone || state.verdicts.count >= state.verdictsToWake else { return nil }
             state.isWoken = true
             return state.wake
         }
@@ -131,7 +141,7 @@ final class RabbitDeliveries: Deliveries {
     }
 
     /// The verdicts since the last call.
-    func take() -> [(tag: UInt64, verdict: Verdict)] {
+    func take() -> [Given] {
         self.state.withLock { state in
             state.isWoken = false
             defer { state.verdicts = [] }
@@ -158,4 +168,9 @@ final class RabbitDeliveries: Deliveries {
             return state.waiter
         }
     }
+}
+
+extension Verdict {
+    /// Whether it needs no copy of the message.
+    var isDone: Bool { if case .done = self { true } else { false } }
 }

@@ -38,6 +38,22 @@ struct ConsumeStateTests {
         #expect(state.settle(2, needsCopy: false) == nil)
     }
 
+    @Test("A verdict counts only if the consumer had received the delivery before")
+    func guessed() throws {
+        var state = try self.state()
+        for tag in 1...3 as ClosedRange<UInt64> { _ = state.delivered(try .numbered(tag)) }
+        #expect(state.next(isAwaited: true).text == "hand out 1 2 3")
+        #expect(state.settle(3, needsCopy: false, returned: 2) == nil)
+        #expect(state.settle(2, needsCopy: false, returned: 2)?.tag == 2)
+        state.quarantineHasMessages()
+        for tag in [1, 3] as [UInt64] { _ = state.settle(tag, needsCopy: false) }
+        #expect(state.next(isAwaited: true).text == "fetch")
+        #expect(state.fetched(try .numbered(4)) == true)
+        #expect(state.settle(4, needsCopy: false, returned: 3) == nil)
+        #expect(state.settle(4, needsCopy: false, returned: 4)?.tag == 4)
+        #expect(self.acknowledged(&state) == [4])
+    }
+
     @Test("A delivery whose verdict needs a copy is acknowledged when the copy is confirmed")
     func copied() throws {
         var state = try self.state(out: [1, 2])
