@@ -54,7 +54,7 @@ struct BacklogState: Sendable {
         self.waiting.append(contentsOf: deliveries.map { Job(delivery: $0, failures: $0.failures) })
     }
 
-    /// Nothing more will be added. What is here will still be handled.
+    /// Nothing more will be added; what is here will still be handled.
     mutating func finish() {
         self.isFinished = true
     }
@@ -104,7 +104,7 @@ struct BacklogState: Sendable {
         self.asleep = self.asleep.filter { $0.value > now }
     }
 
-    /// The only job of a key has ended. One in quarantine was the only job of all.
+    /// Frees the key of a job that has ended; one in quarantine was the only job of all.
     private mutating func release(_ key: Key) {
         self.busy.remove(key)
         if self.busy.isEmpty { self.isQuarantining = false }

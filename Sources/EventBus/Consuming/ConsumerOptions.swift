@@ -20,7 +20,9 @@ public struct ConsumerOptions: Sendable, Hashable {
     /// counts as a failed attempt.
     public var timeLimit: Duration
 
-    /// Creates options. Values out of range are a programming error, which traps when a consumer is created with them.
+    /// Creates options.
+    ///
+    /// Values out of range are a programming error, which traps when a consumer is created with them.
     public init(
         ordering: Ordering = .none,
         prefetch: Int = 64,

@@ -8,7 +8,7 @@ package struct HandlerTable<Scope: ~Copyable>: Sendable {
     /// The topics in the order in which their handlers were given.
     package let topics: [Topic]
 
-    /// Creates a table. Two handlers for one topic are a programming error.
+    /// Creates a table; two handlers for one topic are a programming error.
     package init(_ handlers: [On<Scope>], of consumer: SubscriptionName) {
         self.topics = handlers.map(\.topic)
         self.handlers = Dictionary(handlers.map { ($0.topic, $0) }) { first, _ in

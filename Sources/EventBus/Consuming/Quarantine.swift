@@ -6,6 +6,6 @@
 /// Such a message is handled with nothing else of its kind in flight, among all consumers with a store in the process.
 /// Otherwise a message that always crashes the process would use up the attempts of those beside it.
 package enum Quarantine {
-    /// Has one permit. A simulation gives each of its processes a semaphore of its own.
+    /// Has one permit; a simulation gives each of its processes a semaphore of its own.
     @TaskLocal package static var semaphore = AsyncSemaphore()
 }

@@ -14,7 +14,7 @@ public struct RetryPolicy: Sendable, Hashable {
     /// The longest delay.
     public let cap: Duration
 
-    /// Creates a policy. A value out of range is a programming error.
+    /// Creates a policy; a value out of range is a programming error.
     ///
     /// - Parameters:
     ///   - attempts: at least 1.

@@ -13,7 +13,7 @@ struct StoreProcessor: DeliveryProcessor {
 
     var topics: [Topic] { self.handlers.topics }
 
-    /// The first attempt needs no count. Each later one is claimed in the store before it starts, so that no crash hides it.
+    /// Claims each attempt after the first in the store before it starts, so that no crash hides it.
     func number(of attempt: Attempt, claim: Identifier) async throws -> Int {
         try await self.ask(orWhenUnstorable: attempt.failures + attempt.returns + 1) { store throws(RepositoryError) in
             1 + (try await store.claimStart(of: Self.key(of: attempt), by: self.consumer, as: claim))
