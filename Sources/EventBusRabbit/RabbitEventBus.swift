@@ -64,7 +64,7 @@ public final class RabbitEventBus: EventBus, Service {
     /// - Throws: `CancellationError`.
     public func run() async throws {
         let isFirst = self.status.start()
-        precondition(
+        require(
             isFirst,
             "run() of a RabbitEventBus was called twice, must be called once: create a new bus instead"
         )

@@ -23,7 +23,7 @@ public struct Payments: Sendable {
         let isCode =
             currency.utf8.count == 3
             && currency.utf8.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
-        precondition(isCode, "currency \"\(currency)\": must be three capital letters")
+        require(isCode, "currency \"\(currency)\": must be three capital letters")
         self.store = store
         self.accounts = store.repository(for: PaymentAccount.self)
         self.currency = currency

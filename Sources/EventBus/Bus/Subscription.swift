@@ -22,7 +22,7 @@ public struct SubscriptionName: Hashable, Sendable, ExpressibleByStringLiteral, 
     /// Creates a name from a literal; an invalid literal is a programming error and traps.
     public init(stringLiteral name: String) {
         let problem = SubscriptionName.problem(of: name)
-        precondition(problem == nil, "subscription name literal \(name.debugDescription): \(problem ?? "")")
+        require(problem == nil, "subscription name literal \(name.debugDescription): \(problem ?? "")")
         self.description = name
     }
 

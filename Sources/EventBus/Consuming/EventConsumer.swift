@@ -60,8 +60,9 @@ public struct EventConsumer: Service {
         clock: any Clock<Duration>,
         logger: Logger
     ) {
-        if let problem = options.problem { preconditionFailure("consumer \(name): \(problem)") }
-        precondition(!processor.topics.isEmpty, "consumer \(name) has no handler, must have at least one")
+        let problem = options.problem
+        require(problem == nil, "consumer \(name): \(problem ?? "")")
+        require(!processor.topics.isEmpty, "consumer \(name) has no handler, must have at least one")
         self.name = name
         self.bus = bus
         self.options = options
@@ -92,7 +93,8 @@ public struct EventConsumer: Service {
     /// - Throws: ``BusError`` with code `topologyMismatch` when the subscription exists with another ordering or other
     ///   arguments; `CancellationError`.
     public func run() async throws {
-        precondition(self.status.start(), "consumer \(self.name) has been run already; create another one")
+        let isFirst = self.status.start()
+        require(isFirst, "consumer \(self.name) runs already or has run; create another one")
         defer { self.status.end() }
         let subscription = try Subscription(
             self.name,

@@ -12,7 +12,7 @@ package struct HandlerTable<Scope: ~Copyable>: Sendable {
     package init(_ handlers: [On<Scope>], of consumer: SubscriptionName) {
         self.topics = handlers.map(\.topic)
         self.handlers = Dictionary(handlers.map { ($0.topic, $0) }) { first, _ in
-            preconditionFailure("consumer \(consumer) has two handlers for topic \(first.topic); a topic has one")
+            fatalError("consumer \(consumer) has two handlers for topic \(first.topic); a topic has one")
         }
     }
 

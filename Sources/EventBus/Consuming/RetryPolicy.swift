@@ -27,10 +27,10 @@ public struct RetryPolicy: Sendable, Hashable {
         factor: Double = 5,
         cap: Duration = .seconds(86400)
     ) {
-        precondition(attempts >= 1, "attempts is \(attempts), must be at least 1")
-        precondition(firstDelay >= .zero, "firstDelay is \(firstDelay), must not be negative")
-        precondition(factor >= 1 && factor.isFinite, "factor is \(factor), must be a finite number of at least 1")
-        precondition(cap >= .zero, "cap is \(cap), must not be negative")
+        require(attempts >= 1, "attempts is \(attempts), must be at least 1")
+        require(firstDelay >= .zero, "firstDelay is \(firstDelay), must not be negative")
+        require(factor >= 1 && factor.isFinite, "factor is \(factor), must be a finite number of at least 1")
+        require(cap >= .zero, "cap is \(cap), must not be negative")
         self.attempts = attempts
         self.firstDelay = firstDelay
         self.factor = factor

@@ -70,7 +70,7 @@ extension Topic: ExpressibleByStringLiteral {
     /// Creates a topic from a literal; an invalid literal is a programming error and traps.
     public init(stringLiteral name: String) {
         let problem = Topic.problem(of: name, allowingWildcards: false)
-        precondition(problem == nil, "topic literal \(name.debugDescription): \(problem ?? "")")
+        require(problem == nil, "topic literal \(name.debugDescription): \(problem ?? "")")
         self.name = name
     }
 }

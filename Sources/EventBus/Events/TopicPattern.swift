@@ -63,7 +63,7 @@ extension TopicPattern: ExpressibleByStringLiteral {
     /// Creates a pattern from a literal; an invalid literal is a programming error and traps.
     public init(stringLiteral text: String) {
         let problem = Topic.problem(of: text, allowingWildcards: true)
-        precondition(problem == nil, "topic pattern literal \(text.debugDescription): \(problem ?? "")")
+        require(problem == nil, "topic pattern literal \(text.debugDescription): \(problem ?? "")")
         self.text = text
     }
 }

@@ -76,7 +76,7 @@ public final class InMemoryEventBus: EventBus {
         choosing: (@Sendable (_ consumers: [UInt64], _ message: Message) -> Int)?
     ) {
         self.clock = RelativeClock(clock)
-        precondition(capacity >= 1, "capacity is \(capacity), must be at least 1")
+        require(capacity >= 1, "capacity is \(capacity), must be at least 1")
         self.capacity = capacity
         self.choice = choosing
     }

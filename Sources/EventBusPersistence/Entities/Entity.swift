@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
+
 /// A value with an id that a module stores: one row, whose columns are the coding keys.
 ///
 /// ```swift
@@ -42,13 +44,13 @@ public struct EntitySchema<Model: Entity>: Sendable {
     public init(table: String, columns: [Column], uniqueKeys: [UniqueKey<Model>] = []) {
         EntitySchema.checkName(table, of: "table")
         for column in columns { EntitySchema.checkName(column.name, of: "column") }
-        precondition(
+        require(
             columns.first?.name == "id",
             "table \"\(table)\": the first column is \"\(columns.first?.name ?? "")\", must be \"id\""
         )
         for key in uniqueKeys {
             EntitySchema.checkName(key.name, of: "unique key")
-            precondition(
+            require(
                 columns.contains { $0.name == key.column },
                 "unique key \"\(key.name)\": table \"\(table)\" has no column \"\(key.column)\""
             )
@@ -60,6 +62,6 @@ public struct EntitySchema<Model: Entity>: Sendable {
 
     private static func checkName(_ name: String, of part: String) {
         let problem = SQLIdentifier.problem(of: name)
-        precondition(problem == nil, "\(part) \"\(name)\": \(problem ?? "")")
+        require(problem == nil, "\(part) \"\(name)\": \(problem ?? "")")
     }
 }

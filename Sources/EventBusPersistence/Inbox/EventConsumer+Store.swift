@@ -33,7 +33,7 @@ extension EventConsumer {
         logger: Logger = .current,
         @OnBuilder<Transaction> _ handlers: () -> [On<Transaction>]
     ) {
-        precondition(batch >= 1, "consumer \(name): batch is \(batch), must be at least 1")
+        require(batch >= 1, "consumer \(name): batch is \(batch), must be at least 1")
         let processor = StoreProcessor(
             consumer: name,
             store: store,

@@ -34,7 +34,7 @@ public struct OutboxRelay: Service {
         clock: any Clock<Duration> = ContinuousClock(),
         logger: Logger = .current
     ) {
-        precondition(batch >= 1, "batch is \(batch), must be at least 1")
+        require(batch >= 1, "batch is \(batch), must be at least 1")
         self.outbox = store.outbox
         self.bus = bus
         self.batch = batch
@@ -54,7 +54,7 @@ public struct OutboxRelay: Service {
     /// - Throws: `CancellationError`.
     public func run() async throws {
         let isFirst = self.status.start()
-        precondition(isFirst, "this outbox relay runs already or has run; create another one")
+        require(isFirst, "this outbox relay runs already or has run; create another one")
         try await withGracefulShutdown(self.status.shutDown) {
             var backoff = Backoff(first: .milliseconds(100), longest: .seconds(5))
             while !self.status.isShuttingDown {

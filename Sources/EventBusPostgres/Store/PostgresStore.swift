@@ -140,7 +140,7 @@ public final class PostgresStore: Store, Service {
             status = .migrating(problem: nil)
             return true
         }
-        precondition(isFirst, "this Postgres store runs already or has run; create another one")
+        require(isFirst, "this Postgres store runs already or has run; create another one")
         try self.storage.thread.start()
         var failure: (any Error)?
         do {

@@ -39,14 +39,14 @@ public struct RabbitConfiguration: Sendable {
         didSet {
             let (seconds, rest) = self.heartbeat.components
             let isAllowed = (1...600).contains(seconds) && rest == 0
-            precondition(isAllowed, "heartbeat is \(self.heartbeat), must be a whole number of seconds from 1 to 600")
+            require(isAllowed, "heartbeat is \(self.heartbeat), must be a whole number of seconds from 1 to 600")
         }
     }
     /// How long connecting may take, including TLS and login: 1 ms to 600 s; 10 s by default.
     public var connectionTimeout: Duration = .seconds(10) {
         didSet {
             let isAllowed = (.milliseconds(1) ... .seconds(600)).contains(self.connectionTimeout)
-            precondition(isAllowed, "connectionTimeout is \(self.connectionTimeout), must be from 1 ms to 600 s")
+            require(isAllowed, "connectionTimeout is \(self.connectionTimeout), must be from 1 ms to 600 s")
         }
     }
     /// How long the broker may take to confirm a message: 1 ms to 1 h; 30 s by default.
@@ -55,14 +55,14 @@ public struct RabbitConfiguration: Sendable {
     public var confirmTimeout: Duration = .seconds(30) {
         didSet {
             let isAllowed = (.milliseconds(1) ... .seconds(3600)).contains(self.confirmTimeout)
-            precondition(isAllowed, "confirmTimeout is \(self.confirmTimeout), must be from 1 ms to 1 h")
+            require(isAllowed, "confirmTimeout is \(self.confirmTimeout), must be from 1 ms to 1 h")
         }
     }
     /// The beginning of the names that the broker's management shows for the connections: at most 255 bytes.
     public var connectionName = "swift-event-bus" {
         didSet {
             let count = self.connectionName.utf8.count
-            precondition(count <= 255, "connectionName has \(count) bytes, must have at most 255")
+            require(count <= 255, "connectionName has \(count) bytes, must have at most 255")
         }
     }
 }

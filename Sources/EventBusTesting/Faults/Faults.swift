@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
+
 /// What may go wrong in a ``Simulation``, and how often.
 public struct Faults: Sendable, Hashable {
     /// The kinds of faults that happen.
@@ -20,11 +22,11 @@ public struct Faults: Sendable, Hashable {
         maximum: Int = 12,
         fullSubscriptions: Bool = false
     ) {
-        precondition(
+        require(
             (0...1000).contains(perThousandCalls),
             "perThousandCalls is \(perThousandCalls), must be from 0 to 1000"
         )
-        precondition(maximum >= 0, "maximum is \(maximum), must not be negative")
+        require(maximum >= 0, "maximum is \(maximum), must not be negative")
         self.fullSubscriptions = fullSubscriptions
         self.kinds = kinds
         self.perThousandCalls = perThousandCalls

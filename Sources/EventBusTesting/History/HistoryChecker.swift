@@ -31,7 +31,7 @@ public struct HistoryChecker: Sendable {
             attempts: Int = RetryPolicy.standard.attempts,
             hasEffects: Bool = false
         ) {
-            precondition(attempts >= 1, "attempts is \(attempts), must be at least 1")
+            require(attempts >= 1, "attempts is \(attempts), must be at least 1")
             self.name = name
             self.topics = topics
             self.ordering = ordering

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
+
 /// Random numbers determined by a seed: the same on every machine, in every process (SplitMix64).
 public struct SeededRandom: RandomNumberGenerator, Sendable {
     private var state: UInt64
@@ -26,7 +28,7 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
 
     /// The next number, reduced to 0 up to but not including `bound`, which must be at least 1.
     public mutating func below(_ bound: Int) -> Int {
-        precondition(bound >= 1, "bound is \(bound), must be at least 1")
+        require(bound >= 1, "bound is \(bound), must be at least 1")
         return Int(truncatingIfNeeded: self.next() % UInt64(bound))
     }
 

@@ -11,7 +11,7 @@ extension Simulation {
 
     /// Seeds for a test's arguments: 1 to `count`, or only the environment variable `SEED` when it is set.
     public static func seeds(_ count: UInt64) -> [UInt64] {
-        precondition(count >= 1, "count is 0, must be at least 1")
+        require(count >= 1, "count is 0, must be at least 1")
         return Self.seedOfEnvironment.map { [$0] } ?? Array(1...count)
     }
 
@@ -81,7 +81,7 @@ extension Simulation {
     private static var seedOfEnvironment: UInt64? {
         guard let text = Environment.value("SEED") else { return nil }
         let seed = UInt64(text)
-        precondition(seed != nil, "SEED is not a number")
+        require(seed != nil, "SEED is not a number")
         return seed
     }
 }

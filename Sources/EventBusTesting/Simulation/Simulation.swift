@@ -68,7 +68,7 @@ public final class Simulation: Sendable {
         instances: Int = 1,
         _ services: @escaping @Sendable (SimulatedProcess) throws -> [any Service]
     ) -> SimulatedService {
-        precondition(instances >= 1, "instances is \(instances), must be at least 1")
+        require(instances >= 1, "instances is \(instances), must be at least 1")
         let new = (1...instances).map { number in
             Instance(instances > 1 ? "\(name)/\(number)" : name, in: self.world, services)
         }

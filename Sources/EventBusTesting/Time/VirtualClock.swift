@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
 import Synchronization
 
 /// A clock that stands still until a test moves it.
@@ -85,7 +86,7 @@ public final class VirtualClock: Clock {
 
     /// Advances the clock and wakes the tasks whose deadline has come.
     public func advance(by duration: Duration) {
-        precondition(duration >= .zero, "duration is \(duration), must not be negative")
+        require(duration >= .zero, "duration is \(duration), must not be negative")
         self.advance(to: self.now.advanced(by: duration))
     }
 

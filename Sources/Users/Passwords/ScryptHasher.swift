@@ -42,8 +42,8 @@ public struct ScryptHasher: PasswordHasher {
             parallelism: parallelism
         )
         let problem = parameters.problem
-        precondition(problem == nil, problem ?? "")
-        precondition(concurrency >= 1, "concurrency is \(concurrency), must be at least 1")
+        require(problem == nil, problem ?? "")
+        require(concurrency >= 1, "concurrency is \(concurrency), must be at least 1")
         self.parameters = parameters
         self.semaphore = AsyncSemaphore(permits: concurrency, maximumWaiting: Self.maximumWaiting)
     }
