@@ -41,7 +41,7 @@ struct BusStatusTests {
         #expect(status.health.problems == ["RabbitMQ: the bus has been shut down"])
     }
 
-    @Test("A second run() traps and says so")
+    @Test("A second run() traps, with the reason in the text")
     func secondRun() async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
             let bus = RabbitEventBus(try RabbitConfiguration(url: "amqp://127.0.0.1:1"))

@@ -14,7 +14,7 @@ public enum RetryLadder {
     /// Returns the ladder's delay that is closest to `delay`, the shorter one if two are equally close.
     public static func nearest(to delay: Duration) -> Duration {
         var best = Duration.seconds(1)
-        for rung in Self.delays where Self.distance(rung, delay) < Self.distance(best, delay) { best = rung }
+        for step in Self.delays where Self.distance(step, delay) < Self.distance(best, delay) { best = step }
         return best
     }
 

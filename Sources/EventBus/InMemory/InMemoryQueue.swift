@@ -130,7 +130,9 @@ package struct InMemoryDeliveries: Deliveries {
     package func copy(_ delivery: Delivery.ID, _ verdict: Verdict) {
         guard delivery.generation == self.consumer else { return }
         let now = self.queue.clock.now()
-        self.queue.change { $0.copy(delivery.tag, by: self.consumer, verdict, now: now, stamp: Stamp.next) }
+        self.queue.change {
+            $0.settle(delivery.tag, by: self.consumer, verdict, now: now, stamp: Stamp.next, staysUnsettled: true)
+        }
     }
 
     /// The message of an unsettled delivery; `nil` if there is no such delivery.

@@ -105,30 +105,23 @@ struct QueueState: Sendable {
     }
 
     /// Settles a delivery with any verdict.
+    ///
+    /// - Parameter staysUnsettled: stores the copy that the verdict requires but keeps the delivery, as when a process crashes before
+    ///   it acknowledges.
     mutating func settle(
         _ tag: UInt64,
         by id: ConsumerID,
         _ verdict: Verdict,
         now: Duration,
-        stamp: () -> Stamp
-    ) -> [ConsumerID] {
-        guard let outstanding = self.remove(tag, of: id) else { return [] }
-        let isNextDue = self.carryOut(verdict, on: outstanding.entry, now: now, stamp: stamp)
-        let woken = self.pushAfter(outstanding, of: id)
-        // Every consumer must wake up by then, because the one that failed may have left.
-        return isNextDue ? self.consumers.map(\.id) : woken
-    }
-
-    /// Stores the copy that a verdict requires but leaves the delivery unsettled, as when a process crashes before acknowledging it.
-    mutating func copy(
-        _ tag: UInt64,
-        by id: ConsumerID,
-        _ verdict: Verdict,
-        now: Duration,
-        stamp: () -> Stamp
+        stamp: () -> Stamp,
+        staysUnsettled: Bool = false
     ) -> [ConsumerID] {
         guard let index = self.index(of: id), let outstanding = self.consumers[index].handedOut(tag) else { return [] }
-        return self.carryOut(verdict, on: outstanding.entry, now: now, stamp: stamp) ? self.consumers.map(\.id) : []
+        let isNextDue = self.carryOut(verdict, on: outstanding.entry, now: now, stamp: stamp)
+        if !staysUnsettled { _ = self.consumers[index].remove(tag) }
+        let woken = staysUnsettled ? [] : self.pushAfter(outstanding, of: id)
+        // Every consumer must wake up by then, because the one that failed may have left.
+        return isNextDue ? self.consumers.map(\.id) : woken
     }
 
     /// Redrives dead letters, oldest first, and removes others.

@@ -5,13 +5,14 @@ public import EventBus
 public import Logging
 
 extension EventConsumer {
-    /// Makes a consumer whose handlers change a store: exactly one effect per event.
+    /// Creates a consumer whose handlers change a store, with exactly one effect per event.
     ///
     /// The note that an event has been handled (inbox), the handler's writes and the events that it publishes (outbox)
-    /// commit in one transaction; only then is the delivery settled. While the store is away the consumer holds what it
-    /// has and uses up no attempt. At most ``RetryPolicy/attempts`` attempts are started per message, also over crashes, and as
-    /// many again each time that it is redriven as a dead letter.
-    /// Effects outside the store may happen more than once.
+    /// commit in one transaction; only then is the delivery settled. While the store is unavailable the consumer holds its
+    /// deliveries and uses up no attempt. At most `RetryPolicy.attempts` attempts are started per message, crashes included, and
+    /// as many again each time that the message is redriven. Effects outside the store may happen more than once.
+    ///
+    /// Options out of range, no handler, or two handlers for one topic are programming errors.
     ///
     /// - Parameters:
     ///   - name: the subscription; consumers of one name share its messages.
@@ -21,7 +22,7 @@ extension EventConsumer {
     ///     itself, so that handlers may run again; the time limit then holds for the transaction.
     ///   - options: order, prefetch, concurrency, retries, time limit.
     ///   - clock: measures time limits and delays.
-    ///   - logger: where retries and dead letters are told.
+    ///   - logger: gets a line for each retry and each dead letter.
     ///   - handlers: one `On` per event type.
     public init(
         _ name: SubscriptionName,
@@ -66,10 +67,10 @@ extension On where Scope == Transaction {
         self.init(type) { event, _, transaction in try await handler(event, transaction) }
     }
 
-    /// Handles events of a type within a transaction; a conflict on a key says that the effect is there already.
+    /// Handles events of a type within a transaction; a conflict on a key means that the effect already exists.
     ///
-    /// For events about one thing that can arrive under different message ids, from different producers: the second one is
-    /// done, nothing of its transaction remains.
+    /// For events about one thing that can arrive under different message ids, from different producers: the second one counts
+    /// as handled, and its transaction is rolled back.
     public init<E: Event, Model>(
         _ type: E.Type,
         doneOn key: UniqueKey<Model>,

@@ -177,7 +177,7 @@ struct ConsumeState {
         let enough = max(1, min(200, (self.prefetch - self.deliveries.count) / 4))
         if self.settled.count >= enough { return .now }
         if self.settled.isEmpty { return .none }
-        // While a message waits to run alone, the verdict that makes room for it must not be delayed.
+        // While a message waits in quarantine, the verdict that makes room for it must not be delayed.
         return .later(verdicts: self.gate.isOpen ? enough - self.settled.count : 1)
     }
 

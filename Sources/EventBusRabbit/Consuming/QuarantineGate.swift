@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// What may be handed out now – everything that waits, or one message that has to run alone: a pure state machine.
+/// What may be handed out now – everything that waits, or one message in quarantine: a pure state machine.
 ///
 /// While a message waits in the quarantine queue nothing new is handed out. When everything that is out has been settled, that message
 /// is fetched and handed out alone, and so on until the quarantine queue is empty.

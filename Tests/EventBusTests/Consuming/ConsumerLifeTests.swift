@@ -134,7 +134,7 @@ struct ConsumerLifeTests {
         world.stage.settle()
         #expect(log.entries == ["start a", "cancelled"])
         #expect(life.consumer.health.problems == ["consumer test is not consuming: connectionLost: cut"])
-        // The pauses have started anew.
+        // The back-off has been reset.
         world.stage.advance(by: .milliseconds(50))
         #expect(bus.openings.count == 4)
         #expect(log.entries == ["start a", "cancelled", "start a"])

@@ -51,9 +51,9 @@ struct EventConsumerTests {
         }
         let message = try Message(Ping("a"))
         try world.publish([message])
-        for rung in [1, 5, 30, 120] {
+        for delay in [1, 5, 30, 120] {
             let attempts = log.entries.count
-            world.stage.advance(by: .seconds(rung) - .milliseconds(1))
+            world.stage.advance(by: .seconds(delay) - .milliseconds(1))
             #expect(log.entries.count == attempts)
             world.stage.advance(by: .milliseconds(1))
         }
@@ -78,7 +78,7 @@ struct EventConsumerTests {
             if log.entries.count < 3 { throw HandlerFailure() }
         }
         try world.publish("a")
-        for rung in [1, 5, 30, 120] { world.stage.advance(by: .seconds(rung)) }
+        for delay in [1, 5, 30, 120] { world.stage.advance(by: .seconds(delay)) }
         #expect(log.entries == ["a", "a", "a"])
         await world.drain(life)
         #expect(world.deadLetters.isEmpty)
@@ -195,7 +195,7 @@ struct EventConsumerTests {
         }
         try world.publish("a")
         #expect(!life.run.hasEnded)
-        for rung in [1, 5, 30, 120] { world.stage.advance(by: .seconds(rung)) }
+        for delay in [1, 5, 30, 120] { world.stage.advance(by: .seconds(delay)) }
         #expect(log.entries.count == 5)
         #expect(world.deadLetters.map(\.failures.count) == [5])
         await world.drain(life)

@@ -125,7 +125,7 @@ final class World: Sendable {
     }
 }
 
-/// A bus in front of another one that fails when it is told to.
+/// A bus in front of another one that fails on demand.
 final class FragileBus: EventBus {
     private struct State: Sendable {
         var openings: [Duration] = []

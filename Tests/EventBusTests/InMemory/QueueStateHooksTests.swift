@@ -62,7 +62,7 @@ struct QueueStateHooksTests {
         _ = queue.publish(self.messages("a"))
         let delivery = self.take(&queue, 1)[0]
         let verdict = Verdict.deadLetter(reason: "no use", Failures(count: 5))
-        _ = queue.copy(delivery.id.tag, by: 1, verdict, now: .zero, stamp: Self.stamp)
+        _ = queue.settle(delivery.id.tag, by: 1, verdict, now: .zero, stamp: Self.stamp, staysUnsettled: true)
         #expect(queue.deadLetters.map(\.message.id) == ["a"])
         _ = queue.detach(1)
         _ = queue.attach(2, prefetch: 1)
@@ -79,14 +79,16 @@ struct QueueStateHooksTests {
         _ = queue.publish(self.messages("a"))
         let delivery = self.take(&queue, 1)[0]
         let verdict = Verdict.retry(after: .seconds(1), Failures(count: 1))
-        let woken = queue.copy(delivery.id.tag, by: 1, verdict, now: .zero, stamp: Self.stamp)
+        let woken = queue.settle(delivery.id.tag, by: 1, verdict, now: .zero, stamp: Self.stamp, staysUnsettled: true)
         #expect(woken.contains(2), "every waiting consumer has to wake up when the retry is due")
         #expect(self.take(&queue, 2, now: .seconds(1)).map(\.failures.count) == [1])
         // The original can still be settled, once.
         #expect(queue.outstanding(delivery.id.tag, of: 1) != nil)
         _ = queue.settle(delivery.id.tag, by: 1, .done, now: .zero, stamp: Self.stamp)
         #expect(queue.outstanding(delivery.id.tag, of: 1) == nil)
-        #expect(queue.copy(delivery.id.tag, by: 1, verdict, now: .zero, stamp: Self.stamp).isEmpty)
+        #expect(
+            queue.settle(delivery.id.tag, by: 1, verdict, now: .zero, stamp: Self.stamp, staysUnsettled: true).isEmpty
+        )
     }
 
     @Test func onlyHandedOutDeliveriesAreCopied() {
@@ -95,7 +97,9 @@ struct QueueStateHooksTests {
         _ = queue.publish(self.messages("a"))
         for (tag, consumer) in [(UInt64(1), UInt64(1)), (2, 1), (1, 2)] {
             let verdict = Verdict.deadLetter(reason: "", Failures())
-            #expect(queue.copy(tag, by: consumer, verdict, now: .zero, stamp: Self.stamp).isEmpty)
+            #expect(
+                queue.settle(tag, by: consumer, verdict, now: .zero, stamp: Self.stamp, staysUnsettled: true).isEmpty
+            )
         }
         #expect(queue.deadLetters.isEmpty)
     }

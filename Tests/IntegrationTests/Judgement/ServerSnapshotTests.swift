@@ -92,7 +92,7 @@ struct ServerSnapshotTests {
                 $0.accounts.removeLast()
             },
             Flaw("an account was opened without its event", "lost") { $0.seen.removeLast() },
-            Flaw("who was told to be registered is not", "lost") { $0.registered.insert("nobody") },
+            Flaw("a confirmed registration is missing", "lost") { $0.registered.insert("nobody") },
             // Its handling, and its publication.
             Flaw("a registration was rolled back, its event was published and handled", "invented", "invented") {
                 $0.seen += [stranger.created, stranger.opened]

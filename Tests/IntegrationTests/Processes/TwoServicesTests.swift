@@ -58,7 +58,7 @@ struct TwoServicesTests {
         try await Self.withServices { servers, users, payments in
             let ids = try await Registrations(services: [users], prefix: "b", count: 300).run {
                 try await Servers.infra("kill", "rabbit")
-                // Without a broker people still register, and the service says so.
+                // Without a broker people can still register, and the service reports the outage.
                 #expect(try await users.register("meanwhile").status == 201)
                 try await eventually(within: .seconds(20), "user-service to say that it is degraded") {
                     let answer = try await users.get("/readyz")
