@@ -178,7 +178,7 @@ struct SimulationTests {
     @Test("An argument out of its range traps")
     func invalidArguments() async {
         await #expect(processExitsWith: .failure) {
-            try Simulation.run { $0.start("none", instances: 0) { _ in [] } }
+            try Simulation.run { simulation in _ = simulation.start("none", instances: 0) { _ in [] } }
         }
     }
 
