@@ -29,21 +29,12 @@ public struct Identifier: Hashable, Sendable {
                 guard byte == UInt8(ascii: "-") else { return nil }
                 continue
             }
-            guard digits < 32, let value = Identifier.hexValue(of: byte) else { return nil }
+            guard digits < 32, let value = UInt8(hexadecimalDigit: byte).map(UInt64.init) else { return nil }
             if digits < 16 { halves.0 = halves.0 << 4 | value } else { halves.1 = halves.1 << 4 | value }
             digits += 1
         }
         guard position == 36, digits == 32 else { return nil }
         self.init(high: halves.0, low: halves.1)
-    }
-
-    private static func hexValue(of byte: UInt8) -> UInt64? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(byte - UInt8(ascii: "0"))
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt64(byte - UInt8(ascii: "a") + 10)
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt64(byte - UInt8(ascii: "A") + 10)
-        default: nil
-        }
     }
 }
 
