@@ -192,10 +192,3 @@ extension RabbitEventBus {
         return (deliveries, session)
     }
 }
-
-extension LogKey {
-    /// The broker's address.
-    fileprivate static let address = "rabbit.address"
-    /// What a connection is for.
-    fileprivate static let purpose = "rabbit.purpose"
-}

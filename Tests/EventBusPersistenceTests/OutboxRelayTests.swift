@@ -9,7 +9,7 @@ import Synchronization
 import Testing
 
 @Suite struct OutboxRelayTests {
-    private let stage = Stage()
+    private let stage = ManualExecutor()
     private let bus = ScriptedBus()
 
     private func relay(_ store: FaultyStore, to bus: (any EventBus)? = nil, batch: Int = 256) -> OutboxRelay {

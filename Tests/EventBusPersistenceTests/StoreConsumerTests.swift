@@ -16,7 +16,7 @@ import Foundation
 @Suite struct StoreConsumerTests {
     private static let name: SubscriptionName = "test.answers"
 
-    private let stage = Stage()
+    private let stage = ManualExecutor()
     private let store = FaultyStore()
     private let bus: InMemoryEventBus
     private let calls = Calls()

@@ -16,7 +16,7 @@ import Foundation
 #endif
 
 @Suite struct PaymentsTests {
-    private let stage = Stage()
+    private let stage = ManualExecutor()
     private let store = InMemoryStore()
     private let bus: InMemoryEventBus
     private let payments: Payments

@@ -80,7 +80,7 @@ import Testing
     // MARK: Threads and limits
 
     @Test(.timeLimit(.minutes(1))) func hashingDoesNotBlockTheCallersThread() async throws {
-        let stage = Stage()
+        let stage = ManualExecutor()
         let hasher = ScryptHasher(costExponent: 12)
         let hashing = stage.start { try await hasher.hash("secret") }
         // The stage has run everything that runs on this thread, which does not include the hash.
@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(1))) func callersBeyondTheLimitAreRejected() async throws {
-        let stage = Stage()
+        let stage = ManualExecutor()
         let hasher = ScryptHasher(costExponent: 1, blockSize: 1, parallelism: 1, concurrency: 1)
         // No hash ends before all callers have arrived, since that would let another caller in.
         let (turn, end) = AsyncStream<Void>.makeStream()
@@ -131,7 +131,7 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(1))) func aWaitingCallerCanBeCancelled() async throws {
-        let stage = Stage()
+        let stage = ManualExecutor()
         let hasher = ScryptHasher(costExponent: 12, concurrency: 1)
         let first = stage.start { try await hasher.hash("secret") }
         let waiting = stage.start { try await hasher.hash("secret") }

@@ -8,18 +8,18 @@ import Testing
 
 @Suite("Journey")
 struct JourneyTests {
-    static let committed = Step.committed(store: "Users", writes: [.row(table: "users"), .outbox("user.created")])
-    static let published = Step.published("user.created", body: "{}")
-    static let confirmed = Step.acknowledged("user.created", .confirmed)
-    static let received = Step.received("user.created", subscription: "payments.accounts")
-    static let opened = Step.committed(store: "Payments", writes: [.inbox, .outbox("payment.account.opened")])
-    static let publishedEnd = Step.published("payment.account.opened", body: "{}")
-    static let confirmedEnd = Step.acknowledged("payment.account.opened", .confirmed)
-    static let answered = Step.answered(status: "201 Created")
+    static let committed = JourneyStep.committed(store: "Users", writes: [.row(table: "users"), .outbox("user.created")])
+    static let published = JourneyStep.published("user.created", body: "{}")
+    static let confirmed = JourneyStep.acknowledged("user.created", .confirmed)
+    static let received = JourneyStep.received("user.created", subscription: "payments.accounts")
+    static let opened = JourneyStep.committed(store: "Payments", writes: [.inbox, .outbox("payment.account.opened")])
+    static let publishedEnd = JourneyStep.published("payment.account.opened", body: "{}")
+    static let confirmedEnd = JourneyStep.acknowledged("payment.account.opened", .confirmed)
+    static let answered = JourneyStep.answered(status: "201 Created")
 
     /// Notes steps, each a millisecond after the one before, and returns those that are reported.
-    static func reported(_ journey: inout Journey, _ steps: [Step], key: String? = "ada") -> [Step] {
-        var reported: [Step] = []
+    static func reported(_ journey: inout Journey, _ steps: [JourneyStep], key: String? = "ada") -> [JourneyStep] {
+        var reported: [JourneyStep] = []
         for (number, step) in steps.enumerated() {
             let moment = Journey.Moment(step: step, time: .milliseconds(number))
             let isOwn = step == Self.committed || step == Self.answered

@@ -4,7 +4,7 @@
 /// Decides what a redrive does with each dead letter, in the same way on every backend.
 package struct RedriveFilter: Sendable {
     /// What to do with a dead letter.
-    package enum Step: Sendable {
+    package enum Decision: Sendable {
         /// It is not wanted and stays a dead letter.
         case keep
         /// It is delivered to its subscription again.
@@ -18,7 +18,7 @@ package struct RedriveFilter: Sendable {
     package init() {}
 
     /// Decides about the next dead letter; call it for the oldest one first.
-    package mutating func step(for letter: DeadLetter, where isWanted: @Sendable (DeadLetter) -> Bool) -> Step {
+    package mutating func step(for letter: DeadLetter, where isWanted: @Sendable (DeadLetter) -> Bool) -> Decision {
         guard isWanted(letter) else { return .keep }
         return self.given.insert(letter.message.id).inserted ? .give : .remove
     }

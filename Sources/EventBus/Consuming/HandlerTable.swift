@@ -10,7 +10,7 @@ package struct HandlerTable<Scope: ~Copyable>: Sendable {
 
     /// Creates a table; two handlers for one topic are a programming error.
     package init(_ handlers: [On<Scope>], of consumer: SubscriptionName) {
-        self.topics = handlers.map(\.topic)
+        self.topics = handlers.map { $0.topic }
         self.handlers = Dictionary(handlers.map { ($0.topic, $0) }) { first, _ in
             fatalError("consumer \(consumer) has two handlers for topic \(first.topic); a topic has one")
         }

@@ -48,11 +48,8 @@ public struct TopicRouter<Target: Hashable & Sendable>: Sendable {
     @inlinable
     public mutating func targets(of topic: Topic) -> [Target] {
         let hash = TopicTrie.hash(of: topic)
-        let place = Int(truncatingIfNeeded: hash) & (TopicTrie.places - 1)
-        if self.remembered.isEmpty {
-            self.remembered = Array(repeating: nil, count: TopicTrie.places)
-            self.candidates = Array(repeating: 0, count: TopicTrie.places)
-        }
+        if self.remembered.isEmpty { self.forget(places: TopicTrie.fewestPlaces) }
+        let place = Int(truncatingIfNeeded: hash) & (self.remembered.count - 1)
         // Several topics can share a place, so each topic has four; the first one nearly always has the answer.
         var free: Int?
         for way in 0..<4 {
@@ -68,11 +65,21 @@ public struct TopicRouter<Target: Hashable & Sendable>: Sendable {
         // A topic is remembered at its second lookup: one that is used only once must not replace one that is in use.
         let pair = place & ~1
         if self.candidates[pair] == hash || self.candidates[pair + 1] == hash {
-            self.remembered[free ?? place] = Answer(topic: topic, targets: found)
+            if free == nil, self.remembered.count < TopicTrie.mostPlaces {
+                // Most programs use few topics, and most buses of tests live briefly: the memory grows when it is needed.
+                self.forget(places: self.remembered.count * 8)
+            } else {
+                self.remembered[free ?? place] = Answer(topic: topic, targets: found)
+            }
         } else {
             self.candidates[pair + 1] = self.candidates[pair]
             self.candidates[pair] = hash
         }
         return found
+    }
+
+    @usableFromInline mutating func forget(places: Int) {
+        self.remembered = Array(repeating: nil, count: places)
+        self.candidates = Array(repeating: 0, count: places)
     }
 }

@@ -51,8 +51,9 @@ struct TopicTrie: Sendable {
         self.nodes[Int(node)].firstLink = UInt32(self.links.count)
     }
 
-    /// How many answers a router remembers, a power of two; the limit keeps arbitrary topics from filling the memory.
-    @usableFromInline static let places = 4096
+    /// How many answers a router remembers: powers of two. The limit keeps arbitrary topics from filling the memory.
+    @usableFromInline static let fewestPlaces = 64
+    @usableFromInline static let mostPlaces = 4096
 
     @usableFromInline
     static func hash(of topic: Topic) -> UInt64 { topic.name.withBytes(\.hash64) }

@@ -20,7 +20,7 @@ struct ConsumeState {
         case isUnexpected
     }
 
-    enum Step {
+    enum Action {
         case none
         case handOut([IncomingMessage])
         /// Fetch one message from the quarantine queue.
@@ -39,7 +39,7 @@ struct ConsumeState {
         case now
     }
 
-    private enum Stage: Hashable {
+    private enum Progress: Hashable {
         case waiting
         /// Handed out, as the delivery with this number in the order of handing out.
         case out(number: Int)
@@ -49,7 +49,7 @@ struct ConsumeState {
 
     private struct Entry {
         let message: IncomingMessage
-        var stage: Stage
+        var stage: Progress
     }
 
     private let prefetch: Int
@@ -158,7 +158,7 @@ struct ConsumeState {
     // MARK: What to do
 
     /// - Parameter isAwaited: whether a task waits for a delivery.
-    mutating func next(isAwaited: @autoclosure () -> Bool) -> Step {
+    mutating func next(isAwaited: @autoclosure () -> Bool) -> Action {
         switch self.gate.next(isAwaited: isAwaited()) {
         case .none:
             return .none
@@ -210,7 +210,7 @@ struct ConsumeState {
     }
 
     /// Enters a delivery; tags rise by one.
-    private mutating func hold(_ message: IncomingMessage, _ stage: Stage) -> Bool {
+    private mutating func hold(_ message: IncomingMessage, _ stage: Progress) -> Bool {
         guard message.tag == self.lastTag + 1 else { return false }
         self.lastTag = message.tag
         self.deliveries.insert(Entry(message: message, stage: stage), for: message.tag)

@@ -13,7 +13,7 @@ struct QuarantineGate {
         case alone
     }
 
-    enum Step: Hashable {
+    enum Action: Hashable {
         case none
         case handOut([UInt64])
         /// Fetch one message from the quarantine queue.
@@ -82,7 +82,7 @@ struct QuarantineGate {
     ///
     /// - Parameter isAwaited: whether a task waits for a delivery. Nothing is fetched before, since the message would return to the
     ///   queue at the end of the scope and count as a return although it was never started.
-    mutating func next(isAwaited: @autoclosure () -> Bool) -> Step {
+    mutating func next(isAwaited: @autoclosure () -> Bool) -> Action {
         guard !self.isStopped else { return .none }
         switch self.phase {
         case .open:

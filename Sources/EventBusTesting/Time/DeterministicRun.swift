@@ -7,7 +7,7 @@ public import EventBus
 ///
 /// For the differential test, which is in a package of its own.
 @_spi(Verification) public struct DeterministicRun: Sendable {
-    private let stage = Stage()
+    private let stage = ManualExecutor()
 
     /// Creates a thread on which nothing runs yet.
     public init() {}
@@ -21,7 +21,7 @@ public import EventBus
     public func callAsFunction<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value? {
         do {
             return try self.stage.run(body)
-        } catch is Stage.StillWaiting {
+        } catch is ManualExecutor.StillWaiting {
             return nil
         }
     }

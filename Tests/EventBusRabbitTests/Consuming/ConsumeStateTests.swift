@@ -165,7 +165,7 @@ struct ConsumeStateTests {
     }
 }
 
-extension ConsumeState.Step {
+extension ConsumeState.Action {
     /// What to do, in words.
     var text: String {
         switch self {

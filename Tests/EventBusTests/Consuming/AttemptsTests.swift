@@ -9,7 +9,7 @@ import Testing
 struct AttemptsTests {
     @Test(arguments: [2, 3, 5], [1, 4])
     func aMessageThatAlwaysKillsIsStartedExactlyAsOftenAsAllowed(attempts: Int, concurrency: Int) async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let log = world.log
         let options = ConsumerOptions(concurrency: concurrency, retry: RetryPolicy(attempts: attempts))
         let neighbours = (0..<20).map { "n\($0)" }
@@ -40,7 +40,7 @@ struct AttemptsTests {
     }
 
     @Test func aStartThatEndedWithTheProcessCountsAsAFailure() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let log = world.log
         let options = ConsumerOptions(retry: RetryPolicy(attempts: 3), timeLimit: .seconds(7))
         try world.publish("a")
@@ -63,7 +63,7 @@ struct AttemptsTests {
     }
 
     @Test func withOneAttemptWhatWasNeverStartedIsStartedAfterACrash() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let log = world.log
         let options = ConsumerOptions(concurrency: 1, retry: .never)
         try world.publish("killer", "a", "b")
@@ -79,7 +79,7 @@ struct AttemptsTests {
     }
 
     @Test func whatCameBackRunsAlone() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let log = world.log
         try world.publish("a", "b", "c")
         let first = world.start { _ in try await Gate().wait() }
@@ -105,7 +105,7 @@ struct AttemptsTests {
 @Suite("Order per key")
 struct PerKeyTests {
     @Test func aFailingEventHoldsBackItsKeyAndNoOther() async throws {
-        let world = try World(ordering: .perKey)
+        let world = try ConsumerFixture(ordering: .perKey)
         let log = world.log
         let clock = world.stage.clock
         let life = world.start(options: ConsumerOptions(ordering: .perKey)) { event in
@@ -124,7 +124,7 @@ struct PerKeyTests {
     }
 
     @Test func anEventThatHasFailedTooOftenLetsItsKeyGoOn() async throws {
-        let world = try World(ordering: .perKey)
+        let world = try ConsumerFixture(ordering: .perKey)
         let log = world.log
         let options = ConsumerOptions(ordering: .perKey, retry: RetryPolicy(attempts: 3))
         let life = world.start(options: options) { event in
@@ -140,7 +140,7 @@ struct PerKeyTests {
     }
 
     @Test func noDelayIsLongerThanTenMinutes() async throws {
-        let world = try World(ordering: .perKey)
+        let world = try ConsumerFixture(ordering: .perKey)
         let log = world.log
         let options = ConsumerOptions(
             ordering: .perKey,
@@ -159,7 +159,7 @@ struct PerKeyTests {
     }
 
     @Test func aStalledSubscriptionNamesTheKey() async throws {
-        let world = try World(ordering: .perKey)
+        let world = try ConsumerFixture(ordering: .perKey)
         let log = world.log
         let options = ConsumerOptions(ordering: .perKey, prefetch: 3)
         let life = world.start(options: options) { event in
@@ -180,7 +180,7 @@ struct PerKeyTests {
     }
 
     @Test func theShutdownDoesNotWaitForASleepingKey() async throws {
-        let world = try World(ordering: .perKey)
+        let world = try ConsumerFixture(ordering: .perKey)
         let log = world.log
         let options = ConsumerOptions(ordering: .perKey)
         let life = world.start(options: options) { event in
@@ -197,7 +197,7 @@ struct PerKeyTests {
 
     @Test(arguments: [1, 8])
     func theNextConsumerTakesOverInOrder(concurrency: Int) async throws {
-        let world = try World(ordering: .perKey)
+        let world = try ConsumerFixture(ordering: .perKey)
         let log = world.log
         let options = ConsumerOptions(ordering: .perKey, concurrency: concurrency)
         let dying = world.start(options: options) { event in
@@ -216,7 +216,7 @@ struct PerKeyTests {
     @Test(arguments: 1...10 as ClosedRange<UInt64>)
     func keysStayInOrderThroughFailuresAndCrashes(seed: UInt64) async throws {
         var generator = SeededRandom(seed: seed)
-        let world = try World(ordering: .perKey)
+        let world = try ConsumerFixture(ordering: .perKey)
         let log = world.log
         let failing = Log<String>()
         let options = ConsumerOptions(ordering: .perKey, prefetch: 8, concurrency: 3)

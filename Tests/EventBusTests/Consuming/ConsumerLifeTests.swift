@@ -9,7 +9,7 @@ import Testing
 @Suite("A consumer's start, interruption and end")
 struct ConsumerLifeTests {
     @Test func atShutdownWhatWasTakenIsHandledAndNothingElse() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let log = world.log
         let gate = Gate()
         let life = world.start(options: ConsumerOptions(prefetch: 3, concurrency: 2)) { event in
@@ -31,7 +31,7 @@ struct ConsumerLifeTests {
     }
 
     @Test func verdictsAreFlushedBeforeTheScopeEnds() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let bus = FragileBus(world)
         let life = world.start(on: bus) { _ in }
         try world.publish("a")
@@ -41,7 +41,7 @@ struct ConsumerLifeTests {
     }
 
     @Test func anIdleConsumerEndsAtShutdown() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let life = world.start { _ in }
         #expect(!life.run.hasEnded)
         await world.drain(life)
@@ -49,13 +49,13 @@ struct ConsumerLifeTests {
     }
 
     @Test func aConsumerThatCannotReachTheBusEndsAtShutdown() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let life = world.start(on: FragileBus(world, refusals: .max)) { _ in }
         await world.drain(life)
     }
 
     @Test func aFailureDuringShutdownIsStillRetriedLater() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let log = world.log
         let gate = Gate()
         let life = world.start { event in
@@ -76,7 +76,7 @@ struct ConsumerLifeTests {
     }
 
     @Test func cancellationGivesBackWhatIsNotSettled() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let log = world.log
         let life = world.start { event in
             if event.label == "a" { return }
@@ -96,7 +96,7 @@ struct ConsumerLifeTests {
     }
 
     @Test func anUnreachableBusIsTriedAgainWithGrowingPauses() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let bus = FragileBus(world, refusals: 9)
         let log = world.log
         let life = world.start(on: bus) { log.append($0.label) }
@@ -115,7 +115,7 @@ struct ConsumerLifeTests {
     }
 
     @Test func aLostConnectionCancelsHandlersAndIsReplaced() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let bus = FragileBus(world, refusals: 2)
         let log = world.log
         let life = world.start(on: bus) { event in
@@ -144,7 +144,7 @@ struct ConsumerLifeTests {
     }
 
     @Test func aLostConnectionEndsAWaitingConsumerToo() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let bus = FragileBus(world)
         let log = world.log
         let life = world.start(on: bus) { log.append($0.label) }
@@ -161,7 +161,7 @@ struct ConsumerLifeTests {
     }
 
     @Test func aConnectionThatIsLostDuringShutdownEndsTheConsumer() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let bus = FragileBus(world)
         let life = world.start(on: bus) { _ in try await Gate().wait() }
         try world.publish("a")
@@ -173,7 +173,7 @@ struct ConsumerLifeTests {
     }
 
     @Test func healthTellsThePhase() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let bus = FragileBus(world, refusals: 1)
         let consumer = world.consumer(on: bus) { On(Ping.self) { _ in } }
         #expect(consumer.health.problems == ["consumer test has not been started"])
@@ -196,7 +196,7 @@ struct ConsumerLifeTests {
                 try await self.gate.wait()
             }
         }
-        let world = try World()
+        let world = try ConsumerFixture()
         let life = world.start(on: SlowBus(gate: Gate())) { _ in }
         #expect(life.consumer.health.problems == ["consumer test is not consuming yet"])
         // With nothing to drain the shutdown cancels.
@@ -214,7 +214,7 @@ struct ConsumerLifeTests {
                 throw Secret()
             }
         }
-        let world = try World()
+        let world = try ConsumerFixture()
         let life = world.start(on: TellingBus()) { _ in }
         #expect(life.consumer.health.problems == ["consumer test is not consuming: Secret"])
         await world.crash(life)

@@ -14,7 +14,7 @@ import Foundation
 @Suite("A consumer's handlers and verdicts")
 struct EventConsumerTests {
     @Test func eachHandlerGetsTheEventsOfItsType() async throws {
-        let world = try World(topics: ["test.*"])
+        let world = try ConsumerFixture(topics: ["test.*"])
         let log = world.log
         let life = world.start(
             world.consumer {
@@ -30,7 +30,7 @@ struct EventConsumerTests {
     }
 
     @Test func anEventThatIsHandledIsGone() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let log = world.log
         let life = world.start { log.append($0.label) }
         try world.publish("a")
@@ -42,7 +42,7 @@ struct EventConsumerTests {
     }
 
     @Test func aFailingEventClimbsTheLadderAndBecomesADeadLetter() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let log = world.log
         let clock = world.stage.clock
         let life = world.start { event in
@@ -71,7 +71,7 @@ struct EventConsumerTests {
     }
 
     @Test func anEventThatSucceedsInTheEndIsNoDeadLetter() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let log = world.log
         let life = world.start { event in
             log.append(event.label)
@@ -85,7 +85,7 @@ struct EventConsumerTests {
     }
 
     @Test func withOneAttemptAFailureIsADeadLetterAtOnce() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let life = world.start(options: ConsumerOptions(retry: .never)) { _ in throw HandlerFailure() }
         try world.publish("a")
         #expect(world.deadLetters.map(\.failures.count) == [1])
@@ -93,7 +93,7 @@ struct EventConsumerTests {
     }
 
     @Test func othersFlowWhileOneWaitsForItsRetry() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let log = world.log
         let life = world.start(options: ConsumerOptions(prefetch: 1, concurrency: 1)) { event in
             log.append(event.label)
@@ -105,7 +105,7 @@ struct EventConsumerTests {
     }
 
     @Test func poisonIsADeadLetterAtOnceAndItsNeighboursFlow() async throws {
-        let world = try World(topics: ["test.*"])
+        let world = try ConsumerFixture(topics: ["test.*"])
         let log = world.log
         let life = world.start { log.append($0.label) }
         var broken = try Message(Ping("broken"))
@@ -131,7 +131,7 @@ struct EventConsumerTests {
     }
 
     @Test func anOlderVersionIsHandled() async throws {
-        let world = try World(topics: [TopicPattern(Pong.topic)])
+        let world = try ConsumerFixture(topics: [TopicPattern(Pong.topic)])
         let log = world.log
         let life = world.start(world.consumer { On(Pong.self) { log.append("\($0.count)") } })
         var old = try Message(Pong(count: 1))
@@ -142,7 +142,7 @@ struct EventConsumerTests {
     }
 
     @Test func aHandlerThatTakesTooLongIsCancelledAndTriedAgain() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let log = world.log
         let life = world.start { event in
             log.append("start")
@@ -163,7 +163,7 @@ struct EventConsumerTests {
     }
 
     @Test func theReasonOfTooSlowAHandlerIsTheLimit() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let options = ConsumerOptions(retry: .never, timeLimit: .seconds(7))
         let life = world.start(options: options) { _ in try await Gate().wait() }
         try world.publish("a")
@@ -173,7 +173,7 @@ struct EventConsumerTests {
     }
 
     @Test func aHandlerThatEndsAfterItsLimitHasHandledTheEvent() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let log = world.log
         let life = world.start { event in
             try? await Gate().wait()
@@ -187,7 +187,7 @@ struct EventConsumerTests {
     }
 
     @Test func aCancellationErrorThatNobodyAskedForIsAFailure() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let log = world.log
         let life = world.start { event in
             log.append(event.label)
@@ -203,7 +203,7 @@ struct EventConsumerTests {
 
     @Test func aLongReasonIsCutShort() async throws {
         struct Long: Error, CustomStringConvertible { var description: String { String(repeating: "x", count: 5000) } }
-        let world = try World()
+        let world = try ConsumerFixture()
         let life = world.start(options: ConsumerOptions(retry: .never)) { _ in throw Long() }
         try world.publish("a")
         #expect(world.deadLetters.map(\.reason.count) == [1000])
@@ -212,7 +212,7 @@ struct EventConsumerTests {
 
     @Test(arguments: [1, 3])
     func asManyHandlersRunAsTheConcurrencySays(concurrency: Int) async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let log = world.log
         let gates = (0..<5).map { _ in Gate() }
         let life = world.start(options: ConsumerOptions(concurrency: concurrency)) { event in
@@ -269,14 +269,14 @@ struct EventConsumerTests {
 
     @Test func anOtherOrderingThanTheExistingOneEndsTheConsumer() async throws {
         // The world has declared its subscription without order.
-        let world = try World()
+        let world = try ConsumerFixture()
         let ordered = world.start(options: ConsumerOptions(ordering: .perKey)) { _ in }
         await world.stage.end(ordered.run)
         #expect((ordered.run.error as? BusError)?.code == .topologyMismatch)
     }
 
     @Test func untilConsumingThrowsWhenTheConsumerEndsFirst() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let consumer = world.consumer(options: ConsumerOptions(ordering: .perKey)) { On(Ping.self) { _ in } }
         let waiting = world.stage.start { try await consumer.untilConsuming() }
         let life = world.start(consumer)

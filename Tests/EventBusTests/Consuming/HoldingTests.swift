@@ -53,7 +53,7 @@ struct HoldingTests {
         }
     }
 
-    private func start(_ world: World, _ processor: Processor) -> World.Life {
+    private func start(_ world: ConsumerFixture, _ processor: Processor) -> ConsumerFixture.Life {
         world.start(
             EventConsumer(
                 world.name,
@@ -67,7 +67,7 @@ struct HoldingTests {
     }
 
     @Test func whatCannotBeProcessedIsHeldAndNoAttemptIsUsedUp() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         let processor = Processor(messagesAway: 8)
         let life = self.start(world, processor)
         try world.publish("a")
@@ -85,7 +85,7 @@ struct HoldingTests {
     }
 
     @Test func whatCannotBeStartedIsHeldToo() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         // Only starts after the first are asked for.
         try world.publish("a")
         let subscription = try Subscription(world.name, patterns: [TopicPattern(Ping.topic)])
@@ -103,7 +103,7 @@ struct HoldingTests {
     }
 
     @Test func aBatchIsHeldAndProcessedTogetherAgain() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         try world.publish("a", "b", "c")
         let processor = Processor(messagesAway: 1, batch: 3)
         let life = self.start(world, processor)
@@ -114,7 +114,7 @@ struct HoldingTests {
     }
 
     @Test func theShutdownGivesBackWhatIsHeld() async throws {
-        let world = try World()
+        let world = try ConsumerFixture()
         try world.publish("a")
         let life = self.start(world, Processor(messagesAway: .max))
         life.shutDown()

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("The in-process bus when a subscription is full")
 struct BackPressureTests {
-    private let stage = Stage()
+    private let stage = ManualExecutor()
     private let bus: InMemoryEventBus
 
     init() {
@@ -30,7 +30,7 @@ struct BackPressureTests {
     }
 
     /// Publishes messages, each given as `label topic`, in one call.
-    private func publish(_ messages: String...) -> Performance<[PublishOutcome]> {
+    private func publish(_ messages: String...) -> ManualTask<[PublishOutcome]> {
         let messages = messages.map { text in
             let words = text.split(separator: " ")
             return Message(
@@ -252,14 +252,14 @@ struct BackPressureTests {
 private final class Scope: Sendable {
     private struct State: Sendable {
         var deliveries: (any Deliveries)?
-        var run: Performance<Void>?
+        var run: ManualTask<Void>?
     }
 
     private let state = Mutex(State())
 
     var deliveries: (any Deliveries)? { self.state.withLock { $0.deliveries } }
 
-    var run: Performance<Void>? {
+    var run: ManualTask<Void>? {
         get { self.state.withLock { $0.run } }
         set { self.state.withLock { $0.run = newValue } }
     }
@@ -269,7 +269,7 @@ private final class Scope: Sendable {
     }
 }
 
-extension Performance where Value == [PublishOutcome] {
+extension ManualTask where Value == [PublishOutcome] {
     /// The names of the outcomes.
     fileprivate var names: [String] {
         get throws {

@@ -9,7 +9,7 @@ import Testing
 struct GracefulShutdownTests {
     private struct Thrown: Error {}
 
-    private let stage = Stage()
+    private let stage = ManualExecutor()
     private let gate = Gate()
     private let told = Log<String>()
 
@@ -17,7 +17,7 @@ struct GracefulShutdownTests {
     private func start(
         _ response: ShutdownResponse,
         _ body: @escaping @Sendable () async throws -> Void
-    ) -> (work: Performance<Void>, trigger: @Sendable () -> Void) {
+    ) -> (work: ManualTask<Void>, trigger: @Sendable () -> Void) {
         let told = self.told
         return self.stage.startUnderShutdown {
             try await withGracefulShutdown(

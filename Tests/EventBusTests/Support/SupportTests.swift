@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Waiting tasks and back-off")
 struct SupportTests {
-    private let stage = Stage()
+    private let stage = ManualExecutor()
 
     // MARK: Signal
 

@@ -9,12 +9,12 @@ import Testing
 struct TimeLimitTests {
     private struct Thrown: Error {}
 
-    private let stage = Stage()
+    private let stage = ManualExecutor()
     private let gate = Gate()
 
     private func limited<Value: Sendable>(
         _ body: @escaping @Sendable () async throws -> Value
-    ) -> Performance<Value> {
+    ) -> ManualTask<Value> {
         let clock = RelativeClock(self.stage.clock)
         return self.stage.start { try await withTimeLimit(.seconds(5), on: clock, body) }
     }

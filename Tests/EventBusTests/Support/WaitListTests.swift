@@ -7,11 +7,11 @@ import Testing
 
 @Suite("Wait list")
 struct WaitListTests {
-    private let stage = Stage()
+    private let stage = ManualExecutor()
     private let list = WaitList<Int, Int, String>(0)
 
     /// Waits until the state has reached a number.
-    private func wait(for number: Int) -> Performance<String> {
+    private func wait(for number: Int) -> ManualTask<String> {
         self.stage.start {
             await self.list.wait(orWhenCancelled: "cancelled") { state, waiting in
                 state >= number ? .answer("\(waiting) wait") : .wait(number)
@@ -79,7 +79,7 @@ struct WaitListTests {
     }
 }
 
-extension Performance {
+extension ManualTask {
     /// What was returned, once the task has ended.
     fileprivate var value: Value? { try? self.result?.get() }
 }

@@ -9,7 +9,7 @@ import Testing
 struct WorkLimitTests {
     private struct Thrown: Error {}
 
-    private let stage = Stage()
+    private let stage = ManualExecutor()
     private let gate = Gate()
     private let limit: WorkLimit
 
@@ -19,13 +19,13 @@ struct WorkLimitTests {
 
     private func supervised<Value: Sendable>(
         _ worker: @escaping @Sendable () async throws -> Value
-    ) -> Performance<Value> {
+    ) -> ManualTask<Value> {
         self.stage.start { [limit] in try await limit.supervise(worker) }
     }
 
     private func limited<Value: Sendable>(
         _ piece: @escaping @Sendable () async throws -> Value
-    ) -> Performance<Value> {
+    ) -> ManualTask<Value> {
         self.supervised { [limit] in try await limit.run(piece) }
     }
 

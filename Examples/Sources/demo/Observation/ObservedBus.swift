@@ -15,7 +15,7 @@ struct ObservedBus: EventBus {
         }
         let outcomes = await self.base.publish(messages)
         for (message, outcome) in zip(messages, outcomes) {
-            let acknowledgement: Step.Acknowledgement =
+            let acknowledgement: JourneyStep.Acknowledgement =
                 switch outcome {
                 case .confirmed: .confirmed
                 case .unroutable: .unroutable
@@ -59,7 +59,7 @@ struct ObservedDeliveries: Deliveries {
     func next() async throws -> [Delivery]? {
         let deliveries = try await self.base.next()
         for delivery in deliveries ?? [] {
-            let step = Step.received(delivery.message.topic, subscription: self.subscription)
+            let step = JourneyStep.received(delivery.message.topic, subscription: self.subscription)
             self.teller.report(step, key: delivery.message.orderingKey)
         }
         return deliveries

@@ -47,7 +47,7 @@ struct ObservedStore: Store {
 /// A transaction that notes what is written in it.
 final class ObservedTransaction: TransactionContext {
     struct Notes: Sendable {
-        var writes: [Step.Write] = []
+        var writes: [JourneyStep.Write] = []
         /// The ordering key of the event that was published.
         var key: String?
     }
@@ -63,7 +63,7 @@ final class ObservedTransaction: TransactionContext {
 
     var notes: Notes { self.state.withLock { $0 } }
 
-    func note(_ write: Step.Write) {
+    func note(_ write: JourneyStep.Write) {
         self.state.withLock { $0.writes.append(write) }
     }
 

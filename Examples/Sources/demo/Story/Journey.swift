@@ -11,7 +11,7 @@ import EventBus
 struct Journey: Sendable {
     /// A step and when it was observed, measured from the request.
     struct Moment: Sendable, Hashable {
-        let step: Step
+        let step: JourneyStep
         let time: Duration
     }
 
@@ -52,7 +52,7 @@ struct Journey: Sendable {
         return Array(self.reported[before...])
     }
 
-    private mutating func apply(_ step: Step) {
+    private mutating func apply(_ step: JourneyStep) {
         switch step {
         case .answered(let status):
             self.isAnswered = true
@@ -63,7 +63,7 @@ struct Journey: Sendable {
     }
 
     /// Whether what a step follows from has been reported.
-    private func isCaused(_ step: Step) -> Bool {
+    private func isCaused(_ step: JourneyStep) -> Bool {
         switch step {
         case .published(let topic, _):
             self.reported.contains { moment in

@@ -15,7 +15,7 @@ struct Script: Sendable {
     let isStyled: Bool
 
     /// One step, in one line or two.
-    func line(for step: Step, after time: Duration) -> String {
+    func line(for step: JourneyStep, after time: Duration) -> String {
         let (title, text, detail) = self.words(for: step)
         let isFirst = if case .requested = step { true } else { false }
         let head =
@@ -24,7 +24,7 @@ struct Script: Sendable {
         return head + "\n" + String(repeating: " ", count: 25) + self.faint(detail)
     }
 
-    private func words(for step: Step) -> (title: String, text: String, detail: String?) {
+    private func words(for step: JourneyStep) -> (title: String, text: String, detail: String?) {
         switch step {
         case .requested(let username, let email):
             ("request", "POST /api/users/register/: \(username), \(email), password ••••••••", nil)
@@ -44,7 +44,7 @@ struct Script: Sendable {
         }
     }
 
-    private static func words(for write: Step.Write) -> String {
+    private static func words(for write: JourneyStep.Write) -> String {
         switch write {
         case .row(let table): "row in \(table)"
         case .outbox(let topic): "outbox row \(topic)"

@@ -70,7 +70,7 @@ final class Storyteller: Sendable {
     /// Reports a step if it belongs to the journey under way.
     ///
     /// - Parameter key: the ordering key of the message it happened to.
-    func report(_ step: Step, key: String? = nil) {
+    func report(_ step: JourneyStep, key: String? = nil) {
         let own = Self.ownJourney
         // Written under the lock, so that lines come in the order of the steps.
         let isOver = self.state.withLock { state in

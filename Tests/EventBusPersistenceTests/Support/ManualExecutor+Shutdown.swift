@@ -5,11 +5,11 @@ import EventBusTesting
 import ServiceLifecycleTestKit
 import Synchronization
 
-extension Stage {
+extension ManualExecutor {
     /// Starts a task like a service, and returns a closure that triggers its graceful shutdown.
     func startUnderShutdown(
         _ body: @escaping @Sendable () async throws -> Void
-    ) -> (Performance<Void>, trigger: @Sendable () -> Void) {
+    ) -> (ManualTask<Void>, trigger: @Sendable () -> Void) {
         let shutdown = Shutdown()
         let performance = self.start {
             try await testGracefulShutdown { trigger in

@@ -4,7 +4,7 @@
 import EventBus
 
 /// Something that has just happened on the way of one registration; observed where it happens, never assumed.
-enum Step: Sendable, Hashable {
+enum JourneyStep: Sendable, Hashable {
     /// A request to register has come in.
     case requested(username: String, email: String)
     /// The module asks for the password's hash: what was typed keeps the rules and nobody has it yet.

@@ -7,7 +7,7 @@ import ServiceLifecycleTestKit
 import Synchronization
 import Testing
 
-extension Stage {
+extension ManualExecutor {
     /// Waits for a job from outside the stage and then runs everything that is ready.
     func settleNextJob() async {
         await self.untilNextJob()
@@ -17,7 +17,7 @@ extension Stage {
     /// Starts a task as a service, together with a function that triggers its graceful shutdown.
     func startUnderShutdown(
         _ body: @escaping @Sendable () async throws -> Void
-    ) -> (Performance<Void>, trigger: @Sendable () -> Void) {
+    ) -> (ManualTask<Void>, trigger: @Sendable () -> Void) {
         let triggers = Log<GracefulShutdownTestTrigger>()
         let performance = self.start {
             try await testGracefulShutdown { trigger in

@@ -6,7 +6,7 @@ import EventBus
 import Synchronization
 
 /// Runs tasks one job at a time on the thread of the test, so that a test knows when nothing can run any more.
-package final class Stage: TaskExecutor {
+package final class ManualExecutor: TaskExecutor {
     private struct State: Sendable {
         var jobs: Deque<UnownedJob> = []
         var waiter: CheckedContinuation<Void, Never>?
@@ -49,8 +49,8 @@ package final class Stage: TaskExecutor {
     /// Starts a task and runs jobs until nothing can run.
     package func start<Value: Sendable>(
         _ body: @escaping @Sendable () async throws -> Value
-    ) -> Performance<Value> {
-        let performance = Performance<Value>()
+    ) -> ManualTask<Value> {
+        let performance = ManualTask<Value>()
         performance.run(on: self, body)
         self.settle()
         return performance
@@ -66,7 +66,7 @@ package final class Stage: TaskExecutor {
 
     /// Runs jobs until a task has ended, even if it depends on a task outside the stage: the library behind graceful shutdown
     /// starts such tasks.
-    package func end<Value: Sendable>(_ performance: Performance<Value>) async {
+    package func end<Value: Sendable>(_ performance: ManualTask<Value>) async {
         self.settle()
         while !performance.hasEnded {
             await self.untilNextJob()
@@ -89,8 +89,8 @@ package final class Stage: TaskExecutor {
     package struct StillWaiting: Error {}
 }
 
-/// A task on a ``Stage``.
-package final class Performance<Value: Sendable>: Sendable {
+/// A task on a ``ManualExecutor``.
+package final class ManualTask<Value: Sendable>: Sendable {
     private struct State: Sendable {
         var result: Result<Value, any Error>?
         var cancel: (@Sendable () -> Void)?
@@ -109,7 +109,7 @@ package final class Performance<Value: Sendable>: Sendable {
         return error
     }
 
-    fileprivate func run(on stage: Stage, _ body: @escaping @Sendable () async throws -> Value) {
+    fileprivate func run(on stage: ManualExecutor, _ body: @escaping @Sendable () async throws -> Value) {
         let task = Task(executorPreference: stage) {
             let result: Result<Value, any Error>
             do {

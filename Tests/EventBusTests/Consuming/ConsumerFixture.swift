@@ -46,15 +46,15 @@ private struct ClockStamps: StampSource {
 }
 
 /// A stage with a bus, a subscription that exists, and consumers of it.
-final class World: Sendable {
+final class ConsumerFixture: Sendable {
     /// A consumer that runs.
     struct Life {
         let consumer: EventConsumer
-        let run: Performance<Void>
+        let run: ManualTask<Void>
         let shutDown: @Sendable () -> Void
     }
 
-    let stage = Stage()
+    let stage = ManualExecutor()
     let bus: InMemoryEventBus
     let log = Log<String>()
     let name: SubscriptionName = "test"
@@ -138,7 +138,7 @@ final class FragileBus: EventBus {
     private let clock: VirtualClock
     private let state = Mutex(State())
 
-    init(_ world: World, refusals: Int = 0) {
+    init(_ world: ConsumerFixture, refusals: Int = 0) {
         self.inner = world.bus
         self.clock = world.stage.clock
         self.state.withLock { $0.refusals = refusals }
