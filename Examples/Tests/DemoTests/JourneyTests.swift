@@ -8,7 +8,10 @@ import Testing
 
 @Suite("Journey")
 struct JourneyTests {
-    static let committed = JourneyStep.committed(store: "Users", writes: [.row(table: "users"), .outbox("user.created")])
+    static let committed = JourneyStep.committed(
+        store: "Users",
+        writes: [.row(table: "users"), .outbox("user.created")]
+    )
     static let published = JourneyStep.published("user.created", body: "{}")
     static let confirmed = JourneyStep.acknowledged("user.created", .confirmed)
     static let received = JourneyStep.received("user.created", subscription: "payments.accounts")

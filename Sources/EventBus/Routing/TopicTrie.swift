@@ -51,7 +51,7 @@ struct TopicTrie: Sendable {
         self.nodes[Int(node)].firstLink = UInt32(self.links.count)
     }
 
-    /// How many answers a router remembers: powers of two. The limit keeps arbitrary topics from filling the memory.
+    /// How many answers a router remembers, both powers of two; the limit keeps arbitrary topics from filling the memory.
     @usableFromInline static let fewestPlaces = 64
     @usableFromInline static let mostPlaces = 4096
 
