@@ -18,7 +18,7 @@ public struct HistoryChecker: Sendable {
         public let topics: Set<Topic>
         /// Whether it handles the events of one key in order.
         public let ordering: Ordering
-        /// How many attempts its ``RetryPolicy`` allows.
+        /// How many attempts its `RetryPolicy` allows.
         public let attempts: Int
         /// Whether the history holds an ``History/What/effect(_:_:)`` for each event that it has handled.
         public let hasEffects: Bool
