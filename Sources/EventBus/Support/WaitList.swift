@@ -86,18 +86,7 @@ package final class WaitList<State: Sendable, Request: Sendable, Answer: Sendabl
         }
         defer { self.guarded.withLock { _ = $0.waiters.cancelled.remove(id) } }
         return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let answer: Answer? = self.guarded.withLock { guarded in
-                    guard !guarded.waiters.cancelled.contains(id) else { return cancelled }
-                    switch enter(&guarded.state, guarded.waiters.waiting.count) {
-                    case .answer(let answer): return answer
-                    case .wait(let request):
-                        guarded.waiters.waiting.append(.init(id: id, request: request, continuation: continuation))
-                        return nil
-                    }
-                }
-                if let answer { continuation.resume(returning: answer) }
-            }
+            await self.wait(as: id, orWhenCancelled: cancelled, enter)
         } onCancel: {
             let waiter = self.guarded.withLock { guarded -> Waiters.Waiter? in
                 guard let index = guarded.waiters.waiting.firstIndex(where: { $0.id == id }) else {
@@ -107,6 +96,30 @@ package final class WaitList<State: Sendable, Request: Sendable, Answer: Sendabl
                 return guarded.waiters.waiting.remove(at: index)
             }
             waiter?.continuation.resume(returning: cancelled)
+        }
+    }
+
+    /// Returns the answer of `enter`, or waits until another task provides one, even if this task is cancelled.
+    package func waitIgnoringCancellation(_ enter: (inout State, _ waiting: Int) -> Entry) async -> Answer {
+        await self.wait(as: 0, orWhenCancelled: nil, enter)
+    }
+
+    private func wait(
+        as id: UInt64,
+        orWhenCancelled cancelled: Answer?,
+        _ enter: (inout State, _ waiting: Int) -> Entry
+    ) async -> Answer {
+        await withCheckedContinuation { continuation in
+            let answer: Answer? = self.guarded.withLock { guarded in
+                if let cancelled, guarded.waiters.cancelled.contains(id) { return cancelled }
+                switch enter(&guarded.state, guarded.waiters.waiting.count) {
+                case .answer(let answer): return answer
+                case .wait(let request):
+                    guarded.waiters.waiting.append(.init(id: id, request: request, continuation: continuation))
+                    return nil
+                }
+            }
+            if let answer { continuation.resume(returning: answer) }
         }
     }
 }

@@ -7,9 +7,6 @@ import EventBus
 final class Promise<Value: Sendable>: Sendable {
     private let list = WaitList<Value?, Void, Value?>(nil)
 
-    /// The value, if it has arrived.
-    var value: Value? { self.list.withLock { $0 } }
-
     /// Delivers the value; only the first one counts.
     func fulfill(_ value: Value) {
         self.list.change { current, waiters in
@@ -22,5 +19,14 @@ final class Promise<Value: Sendable>: Sendable {
     /// Waits for the value; `nil` if the task is cancelled first.
     func wait() async -> Value? {
         await self.list.wait(orWhenCancelled: nil) { value, _ in value.map { .answer($0) } ?? .wait(()) }
+    }
+
+    /// Waits for the value even if the task is cancelled.
+    func waitIgnoringCancellation() async -> Value {
+        // Only a cancelled wait returns `nil`.
+        while true {
+            let value = await self.list.waitIgnoringCancellation { value, _ in value.map { .answer($0) } ?? .wait(()) }
+            if let value { return value }
+        }
     }
 }

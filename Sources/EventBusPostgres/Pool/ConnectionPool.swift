@@ -117,6 +117,17 @@ final class ConnectionPool: IOHandler {
     func lease(_ use: PoolState.Use) async throws(PostgresError) -> Lease {
         if let lease = self.leaseNow(use) { return lease }
         let reply = Reply()
+        let request = self.request(use, reply)
+        // The pool answers each request once: when the task is cancelled, with that failure or with a connection that it has
+        // just assigned. Whoever stopped waiting here would never give that connection back.
+        return try await withTaskCancellationHandler {
+            await reply.waitIgnoringCancellation()
+        } onCancel: {
+            self.update { machine, _ in machine.cancel(request) }
+        }.get()
+    }
+
+    private func request(_ use: PoolState.Use, _ reply: Reply) -> PoolState.RequestID {
         var request: PoolState.RequestID = 0
         self.change { state, now in
             let (id, actions) = state.machine.request(use, now: now)
@@ -124,10 +135,7 @@ final class ConnectionPool: IOHandler {
             request = id
             return actions
         }
-        if let result = await reply.wait() { return try result.get() }
-        // The task was cancelled. A connection that has been delivered meanwhile is the caller's all the same.
-        self.update { [request] machine, _ in machine.cancel(request) }
-        return try (reply.value ?? .failure(PostgresError(.cancelled))).get()
+        return request
     }
 
     /// A connection, if one is available without waiting and without opening one.

@@ -70,6 +70,17 @@ struct WaitListTests {
         #expect(task.value == "cancelled")
     }
 
+    @Test func aTaskThatIgnoresCancellationGoesOnWaiting() {
+        let task = self.stage.start {
+            await self.list.waitIgnoringCancellation { state, _ in state >= 1 ? .answer("there") : .wait(1) }
+        }
+        task.cancel()
+        self.stage.settle()
+        #expect(!task.hasEnded)
+        self.advance(to: 1)
+        #expect(task.value == "reached 1")
+    }
+
     @Test func nobodyIsResumedWhenNobodyWaits() {
         self.list.change { _, waiters in
             #expect(waiters.first == nil)
