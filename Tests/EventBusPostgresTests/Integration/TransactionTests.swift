@@ -27,6 +27,27 @@ struct TransactionTests {
         }
     }
 
+    @Test func cancelledCallersLoseNoConnection() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore(connections: 2) { store in
+                let people = store.repository(for: Person.self)
+                for round in 0..<20 {
+                    await withTaskGroup(of: Void.self) { group in
+                        for _ in 0..<40 {
+                            group.addTask {
+                                try? await store.transaction { _ = try await people.find(Stamp.next().id, in: $0) }
+                            }
+                        }
+                        for _ in 0..<(round * 20) { await Task.yield() }
+                        group.cancelAll()
+                    }
+                    // Without a free connection it would fail after the time limit for waiting callers.
+                    try await store.transaction { try people.insert(Person("\(round)@example.org"), in: $0) }
+                }
+            }
+        }
+    }
+
     @Test func aTakenUniqueKeyIsAConflictAndNothingIsCommitted() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
