@@ -10,8 +10,10 @@ extension UnsafeBufferPointer<UInt8> {
         var place = 0
         while place < self.count {
             var bytes: UInt64 = 0
-            if place + 8 <= self.count {
-                bytes = UnsafeRawBufferPointer(self).loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            if self.count >= 8 {
+                // The last eight bytes may overlap the ones before.
+                let offset = Swift.min(place, self.count - 8)
+                bytes = UnsafeRawBufferPointer(self).loadUnaligned(fromByteOffset: offset, as: UInt64.self)
             } else {
                 for byte in self[place...] { bytes = bytes << 8 | UInt64(byte) }
             }

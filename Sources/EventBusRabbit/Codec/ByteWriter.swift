@@ -76,8 +76,10 @@ struct ByteWriter {
     }
 
     private mutating func text(_ text: String) {
-        var text = text
-        text.withUTF8 { self.bytes(UnsafeRawBufferPointer($0)) }
+        // A string that is stored contiguously, as nearly all are, is neither copied nor retained.
+        if text.utf8.withContiguousStorageIfAvailable({ self.bytes(UnsafeRawBufferPointer($0)) }) == nil {
+            Array(text.utf8).withUnsafeBytes { self.bytes($0) }
+        }
     }
 
     private func set(_ value: UInt32, at place: Int) {
