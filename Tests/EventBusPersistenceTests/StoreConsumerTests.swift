@@ -132,7 +132,7 @@ import Foundation
         #expect(try self.published() == ["one"])
         let store = self.store
         let fresh = try self.stage.run {
-            try await store.transaction { try await $0.context.markHandled([message.id], by: Self.name) }
+            try await store.transaction { try await $0.context.markHandled([message.identity], by: Self.name) }
         }
         #expect(fresh == [false])
         #expect(consumer.health == .ready)

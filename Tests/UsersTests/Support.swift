@@ -80,12 +80,13 @@ struct UnreachableStore: Store {
 
     var outbox: any Outbox { self.base.outbox }
 
-    func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
+    func isHandled(_ event: EventIdentity, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
         throw Self.error
     }
 
     func claimStart(
-        of messageID: String,
+        of event: EventIdentity,
+        redrive: Int,
         by consumer: SubscriptionName,
         as start: Identifier
     ) async throws(RepositoryError) -> Int {

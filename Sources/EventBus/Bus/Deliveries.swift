@@ -8,7 +8,7 @@ public protocol Deliveries: Sendable {
     /// Waits for at least one delivery and returns all that are ready, in queue order.
     ///
     /// Only one task may call this at a time. At most ``Subscription/prefetch`` deliveries are unsettled at any moment. On an
-    /// unordered subscription, a message that came back is handed out alone: nothing else is in flight until it is settled.
+    /// unordered subscription, a message that came back twice is handed out alone: nothing else is in flight until it is settled.
     ///
     /// - Returns: at least one delivery; `nil` after ``stop()``.
     /// - Throws: `CancellationError`; ``BusError`` with code `connectionLost` when the connection was lost. After that, no
@@ -21,7 +21,15 @@ public protocol Deliveries: Sendable {
     func settle(_ delivery: Delivery.ID, _ verdict: Verdict)
 
     /// Stops handing out deliveries; those already handed out can still be settled.
+    ///
+    /// On an unordered subscription, what was not handed out goes back at once and counts no return.
     func stop()
+
+    /// Gives deliveries that were not started back to an unordered subscription at once, without counting a return.
+    ///
+    /// They lose their place in the queue. On an ordered subscription this does nothing: there, unsettled deliveries go back in
+    /// order when the scope ends. Ids that are unknown, already settled or from an earlier connection are ignored.
+    func giveBack(_ deliveries: [Delivery.ID])
 
     /// Waits until every verdict so far has been handed to the bus.
     ///

@@ -31,8 +31,8 @@ public struct Delivery: Sendable {
     public let failures: Failures
     /// How often the message came back without a verdict, for example because a process died.
     ///
-    /// On an unordered subscription a message that came back is delivered alone, so each return after the first stands for
-    /// exactly one start.
+    /// A return does not prove that the message was started: everything that a process holds returns when it dies. On an
+    /// unordered subscription a message that came back twice is delivered alone, so each further return stands for one start.
     public let returns: Int
     /// How often the message was redriven from the dead letters; survives restarts.
     ///
@@ -41,6 +41,11 @@ public struct Delivery: Sendable {
 
     /// Whether the message was delivered before and came back without a verdict.
     public var isRedelivered: Bool { self.returns > 0 }
+
+    /// How many returns make a message suspect of crashing its process, so that it is delivered alone.
+    ///
+    /// After one crash everything that the process held has come back once, and nearly all of it is innocent.
+    package static let suspiciousReturns = 2
 
     /// Creates a delivery.
     public init(id: ID, message: Message, failures: Failures = Failures(), returns: Int = 0, redrives: Int = 0) {
@@ -58,10 +63,13 @@ public struct Failures: Sendable, Hashable {
     public var count: Int
     /// When the first attempt failed; `nil` if none has failed.
     public var firstAt: Date?
+    /// Why the last attempt failed, as far as it may be shown: never the content of a message.
+    public var lastReason: String?
 
     /// Creates a count.
-    public init(count: Int = 0, firstAt: Date? = nil) {
+    public init(count: Int = 0, firstAt: Date? = nil, lastReason: String? = nil) {
         self.count = count
         self.firstAt = firstAt
+        self.lastReason = lastReason
     }
 }

@@ -106,8 +106,8 @@ struct ConsumerScope: Sendable {
                 switch batch.next(Stamp.next) {
                 case .count(let attempt, let claim):
                     batch.counted(try await self.processor.number(of: attempt, claim: claim))
-                case .lookUp(let messageID):
-                    batch.answered(isHandled: try await self.processor.isHandled(messageID))
+                case .lookUp(let event):
+                    batch.answered(isHandled: try await self.processor.isHandled(event))
                 case .process(let messages):
                     batch.processed(try await self.processor.process(messages, within: limit))
                     // A verdict may need steps that a cancelled task cannot take.

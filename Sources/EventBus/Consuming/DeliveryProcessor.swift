@@ -19,10 +19,10 @@ package protocol DeliveryProcessor: Sendable {
     /// - Throws: ``StoreUnavailable``; `CancellationError`.
     func number(of attempt: Attempt, claim: Identifier) async throws -> Int
 
-    /// Whether a message is known to have been handled.
+    /// Whether an event is known to have been handled.
     ///
     /// - Throws: ``StoreUnavailable``; `CancellationError`.
-    func isHandled(_ messageID: String) async throws -> Bool
+    func isHandled(_ event: EventIdentity) async throws -> Bool
 
     /// Handles messages together, with one result for all of them. When a group fails, each message has to be handled by itself.
     ///
@@ -32,7 +32,7 @@ package protocol DeliveryProcessor: Sendable {
 
 /// An attempt to handle a message, with what the bus knows of earlier ones.
 package struct Attempt: Sendable, Hashable {
-    package let messageID: String
+    package let event: EventIdentity
     /// Attempts that ended in a failure.
     package let failures: Int
     /// Attempts that ended without a verdict, as far as the bus can tell.
@@ -40,8 +40,8 @@ package struct Attempt: Sendable, Hashable {
     /// How often the message was a dead letter and was redriven; attempts count from zero each time.
     package let redrives: Int
 
-    package init(messageID: String, failures: Int, returns: Int, redrives: Int) {
-        self.messageID = messageID
+    package init(event: EventIdentity, failures: Int, returns: Int, redrives: Int) {
+        self.event = event
         self.failures = failures
         self.returns = returns
         self.redrives = redrives
@@ -84,7 +84,7 @@ struct PlainProcessor: DeliveryProcessor {
         attempt.failures + attempt.returns + 1
     }
 
-    func isHandled(_ messageID: String) async throws -> Bool { false }
+    func isHandled(_ event: EventIdentity) async throws -> Bool { false }
 
     func process(_ messages: [Message], within limit: WorkLimit) async throws -> ProcessingResult {
         do {

@@ -10,7 +10,7 @@ struct InFlightBatch: Sendable {
         /// Ask the store for the number of an attempt and report it with ``counted(_:)``. The same claim counts only once.
         case count(Attempt, claim: Identifier)
         /// Ask whether the message was handled by an attempt whose verdict was lost; report it with ``answered(isHandled:)``.
-        case lookUp(messageID: String)
+        case lookUp(EventIdentity)
         /// Handle the messages together and report the result with ``processed(_:)``.
         case process([Message])
         /// Carry out a decision about a delivery. Nothing is to be reported.
@@ -71,7 +71,7 @@ struct InFlightBatch: Sendable {
             return .settle(start.job, self.decision(on: start, result, stamp))
         }
         while let job = self.uncounted.first {
-            if self.excess != nil { return .lookUp(messageID: job.delivery.message.id) }
+            if self.excess != nil { return .lookUp(job.delivery.message.identity) }
             let attempt = self.attempt(of: job)
             if !attempt.isFirst {
                 let claim = self.claim ?? stamp().id
@@ -135,7 +135,7 @@ struct InFlightBatch: Sendable {
     private func attempt(of job: Job) -> Attempt {
         let delivery = job.delivery
         return Attempt(
-            messageID: delivery.message.id,
+            event: delivery.message.identity,
             failures: job.failures.count,
             // On an ordered queue all prefetched messages return together after a crash, so a return does not prove that
             // the message was started.

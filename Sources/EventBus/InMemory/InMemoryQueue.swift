@@ -151,6 +151,11 @@ package struct InMemoryDeliveries: Deliveries {
         self.queue.change { $0.stop(self.consumer) }
     }
 
+    package func giveBack(_ deliveries: [Delivery.ID]) {
+        let tags = deliveries.filter { $0.generation == self.consumer }.map(\.tag)
+        self.queue.change { $0.giveBack(tags, by: self.consumer) }
+    }
+
     package func flush() async throws {
         try Task.checkCancellation()
         guard self.queue.state.isOpen(self.consumer) else {

@@ -33,8 +33,7 @@ struct QueueConsumer: Sendable {
 
     var handedOut: Int { self.outstanding.count - self.buffered }
 
-    /// Ignores `isStopped`: a broker keeps pushing to a stopped consumer until the consumer's scope ends.
-    var hasRoom: Bool { self.outstanding.count < self.prefetch }
+    var hasRoom: Bool { !self.isStopped && self.outstanding.count < self.prefetch }
 
     /// Whether a message from quarantine is unsettled.
     var hasQuarantined: Bool { self.outstanding.contains { $0.origin == .quarantine } }
@@ -45,6 +44,14 @@ struct QueueConsumer: Sendable {
         self.buffered += 1
         defer { self.isWaiting = false }
         return self.isWaiting
+    }
+
+    /// Removes what was assigned and not handed out.
+    mutating func takeBuffered() -> [QueueEntry] {
+        let entries = self.outstanding.suffix(self.buffered).map(\.entry)
+        self.outstanding.removeLast(self.buffered)
+        self.buffered = 0
+        return entries
     }
 
     mutating func handOutBuffered() -> [Delivery] {
@@ -88,7 +95,7 @@ struct QueueConsumer: Sendable {
             id: Delivery.ID(generation: self.id, tag: outstanding.tag),
             message: outstanding.entry.message,
             failures: outstanding.entry.failures,
-            returns: outstanding.entry.returnsBefore + outstanding.entry.returnsHere,
+            returns: outstanding.entry.returns,
             redrives: outstanding.entry.redrives
         )
     }

@@ -10,4 +10,6 @@ struct QueueEntry: Sendable {
     var returnsBefore = 0
     /// How often the message came back to the queue that it is in now.
     var returnsHere = 0
+
+    var returns: Int { self.returnsBefore + self.returnsHere }
 }

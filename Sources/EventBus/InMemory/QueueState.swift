@@ -95,7 +95,22 @@ struct QueueState: Sendable {
     mutating func stop(_ id: ConsumerID) -> [ConsumerID] {
         guard let index = self.index(of: id) else { return [] }
         self.consumers[index].isStopped = true
-        return [id]
+        guard self.ordering == .none else { return [id] }
+        for entry in self.consumers[index].takeBuffered() { self.main.append(entry) }
+        return [id] + self.push()
+    }
+
+    /// Gives back deliveries that were not started; they go to the back of the queue, as their copies do on RabbitMQ.
+    mutating func giveBack(_ tags: [UInt64], by id: ConsumerID) -> [ConsumerID] {
+        guard self.ordering == .none, let index = self.index(of: id) else { return [] }
+        for tag in tags {
+            guard let outstanding = self.consumers[index].remove(tag) else { continue }
+            switch outstanding.origin {
+            case .main: self.main.append(outstanding.entry)
+            case .quarantine: self.quarantined.append(outstanding.entry)
+            }
+        }
+        return self.push()
     }
 
     /// Removes the message of a delivery that was handled.
@@ -171,14 +186,14 @@ struct QueueState: Sendable {
 
     /// Assigns messages to consumers with room, in turn.
     ///
-    /// A message that came back to an unordered subscription is moved to quarantine instead. On RabbitMQ the consumer that
+    /// A message that came back to an unordered subscription twice is moved to quarantine instead. On RabbitMQ the consumer that
     /// receives it does this.
     private mutating func push() -> [ConsumerID] {
         var woken: [ConsumerID] = []
         while !self.main.isEmpty, let index = self.consumerWithRoom() {
             var entry = self.main.removeFirst()
-            if self.ordering == .none, entry.returnsHere > 0 {
-                entry.returnsBefore += 1
+            if self.ordering == .none, entry.returnsHere > 0, entry.returns >= Delivery.suspiciousReturns {
+                entry.returnsBefore = entry.returns
                 entry.returnsHere = 0
                 self.quarantined.append(entry)
                 continue

@@ -60,21 +60,22 @@ public final class InMemoryStore: Store {
         InMemoryRepository<Model>(storage: self.storage)
     }
 
-    /// Returns whether a consumer has handled a message; see ``Store/isHandled(_:by:)``.
-    public func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
-        let key = try Tables.InboxKey(messageID, by: consumer)
+    /// Returns whether a consumer has handled an event; see ``Store/isHandled(_:by:)``.
+    public func isHandled(_ event: EventIdentity, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
+        let key = try Tables.InboxKey(event, by: consumer)
         return self.storage.tables.withLock { $0.isHandled(key) }
     }
 
-    /// Counts a start of a message before it happens; see ``Store/claimStart(of:by:as:)``.
+    /// Counts a start of an event before it happens; see ``Store/claimStart(of:redrive:by:as:)``.
     public func claimStart(
-        of messageID: String,
+        of event: EventIdentity,
+        redrive: Int,
         by consumer: SubscriptionName,
         as start: Identifier
     ) async throws(RepositoryError) -> Int {
-        let key = try Tables.InboxKey(messageID, by: consumer)
-        let count = self.storage.tables.withLock { $0.claimStart(key, as: start) }
-        self.storage.observer?.didClaim(messageID, by: consumer)
+        let key = try Tables.InboxKey(event, by: consumer)
+        let count = self.storage.tables.withLock { $0.claimStart(key, redrive: redrive, as: start) }
+        self.storage.observer?.didClaim(event, by: consumer)
         return count
     }
 }

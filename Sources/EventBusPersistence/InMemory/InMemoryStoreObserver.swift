@@ -7,25 +7,24 @@ package import EventBus
 ///
 /// Each event is reported before its effect is visible to anyone else.
 package protocol InMemoryStoreObserver: Sendable {
-    /// A transaction has asked which of `count` messages are new to a consumer: those in `ids` are, and are handled
-    /// next.
-    func willHandle(_ ids: [String], of count: Int, by consumer: SubscriptionName)
+    /// A transaction has asked which of `count` events are new to a consumer: these are, and are handled next.
+    func willHandle(_ events: [EventIdentity], of count: Int, by consumer: SubscriptionName)
 
-    /// A start of a message has been claimed.
-    func didClaim(_ id: String, by consumer: SubscriptionName)
+    /// A start of an event has been claimed.
+    func didClaim(_ event: EventIdentity, by consumer: SubscriptionName)
 
     /// A transaction has committed these events and these inbox rows.
-    func didCommit(published: [Message], handled: [(consumer: SubscriptionName, id: String)])
+    func didCommit(published: [Message], handled: [(consumer: SubscriptionName, event: EventIdentity)])
 }
 
 extension InMemoryStoreObserver {
     func didCommit(_ writes: [Tables.Write]) {
         var published: [Message] = []
-        var handled: [(consumer: SubscriptionName, id: String)] = []
+        var handled: [(consumer: SubscriptionName, event: EventIdentity)] = []
         for write in writes {
             switch write {
             case .publish(let message): published.append(message)
-            case .markHandled(let key): handled.append((key.consumer, key.messageID.text))
+            case .markHandled(let key): handled.append((key.consumer, key.event))
             case .insert, .update: break
             }
         }

@@ -62,15 +62,18 @@ final class InMemoryTransaction: TransactionContext {
         }
     }
 
-    func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool] {
+    func markHandled(
+        _ events: [EventIdentity],
+        by consumer: SubscriptionName
+    ) async throws(RepositoryError) -> [Bool] {
         var fresh: [Bool] = []
-        for id in ids {
-            let key = try Tables.InboxKey(id, by: consumer)
+        for event in events {
+            let key = try Tables.InboxKey(event, by: consumer)
             let isNew = try self.read { !$0.isHandled(key) }
             if isNew { try self.collect { .markHandled(key) } }
             fresh.append(isNew)
         }
-        self.storage.observer?.willHandle(zip(ids, fresh).filter(\.1).map(\.0), of: ids.count, by: consumer)
+        self.storage.observer?.willHandle(zip(events, fresh).filter(\.1).map(\.0), of: events.count, by: consumer)
         return fresh
     }
 

@@ -36,15 +36,20 @@ struct Tables: Sendable {
 
     struct InboxKey: Hashable, Sendable {
         let consumer: SubscriptionName
-        let messageID: ExactText
+        let event: EventIdentity
 
-        init(_ messageID: String, by consumer: SubscriptionName) throws(RepositoryError) {
+        init(_ event: EventIdentity, by consumer: SubscriptionName) throws(RepositoryError) {
             self.consumer = consumer
-            self.messageID = ExactText(messageID)
-            guard self.messageID.isStorable else {
-                throw RepositoryError(.invalidValue, "a message id must not contain NUL")
+            self.event = event
+            guard ExactText(event.id).isStorable, ExactText(event.source).isStorable else {
+                throw RepositoryError(.invalidValue, "an event's id and source must not contain NUL")
             }
         }
+    }
+
+    private struct ClaimKey: Hashable, Sendable {
+        let event: InboxKey
+        let redrive: Int
     }
 
     private struct Table: Sendable {
@@ -61,7 +66,7 @@ struct Tables: Sendable {
 
     private var tables: [String: Table] = [:]
     private var handled: Set<InboxKey> = []
-    private var claims: [InboxKey: (count: Int, last: Identifier)] = [:]
+    private var claims: [ClaimKey: (count: Int, last: Identifier)] = [:]
     private(set) var outbox = OutboxTable()
 
     // MARK: Reads
@@ -117,7 +122,8 @@ struct Tables: Sendable {
         return read(&self)
     }
 
-    mutating func claimStart(_ key: InboxKey, as start: Identifier) -> Int {
+    mutating func claimStart(_ event: InboxKey, redrive: Int, as start: Identifier) -> Int {
+        let key = ClaimKey(event: event, redrive: redrive)
         let before = self.claims[key]
         if let before, before.last == start { return before.count }
         let count = (before?.count ?? 0) + 1

@@ -16,19 +16,19 @@ struct StoreProcessor: DeliveryProcessor {
     /// Claims each attempt after the first in the store before it starts, so that no crash hides it.
     func number(of attempt: Attempt, claim: Identifier) async throws -> Int {
         try await self.ask(orWhenUnstorable: attempt.failures + attempt.returns + 1) { store throws(RepositoryError) in
-            1 + (try await store.claimStart(of: Self.key(of: attempt), by: self.consumer, as: claim))
+            1 + (try await store.claimStart(
+                of: attempt.event,
+                redrive: attempt.redrives,
+                by: self.consumer,
+                as: claim
+            ))
         }
     }
 
-    func isHandled(_ messageID: String) async throws -> Bool {
+    func isHandled(_ event: EventIdentity) async throws -> Bool {
         try await self.ask(orWhenUnstorable: false) { store throws(RepositoryError) in
-            try await store.isHandled(messageID, by: self.consumer)
+            try await store.isHandled(event, by: self.consumer)
         }
-    }
-
-    /// The key under which the attempts at a message are counted: another one each time that it is redriven.
-    private static func key(of attempt: Attempt) -> String {
-        attempt.redrives == 0 ? attempt.messageID : "\(attempt.messageID)#\(attempt.redrives)"
     }
 
     /// Asks the store about a message; returns `fallback` for an id that the store cannot hold, where waiting would not help.
@@ -53,7 +53,7 @@ struct StoreProcessor: DeliveryProcessor {
             let outage = try await limit.run { () -> RepositoryError? in
                 do {
                     try await self.store.transaction { transaction in
-                        let fresh = try await transaction.markHandled(work.map(\.message.id), by: self.consumer)
+                        let fresh = try await transaction.markHandled(work.map(\.message.identity), by: self.consumer)
                         for (item, isFresh) in zip(work, fresh) where isFresh {
                             try await item.handler.run(item.message, transaction)
                         }

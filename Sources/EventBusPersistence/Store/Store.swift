@@ -25,24 +25,26 @@ public protocol Store: Sendable {
     /// The committed events that are not yet on the bus.
     var outbox: any Outbox { get }
 
-    /// Counts a start of handling a message, durably and before it happens; for consumers.
+    /// Counts a start of handling an event, durably and before it happens; for consumers.
     ///
     /// A caller that did not get an answer calls again with the same `start`, which is not counted twice.
     ///
     /// - Parameters:
-    ///   - messageID: the message.
+    ///   - event: the event.
+    ///   - redrive: how often it was redriven; each redrive counts from zero.
     ///   - consumer: the consumer that handles it.
     ///   - start: identifies this start.
-    /// - Returns: the number of starts of this message by this consumer, including this one.
+    /// - Returns: the number of starts of this event by this consumer since this redrive, including this one.
     /// - Throws: ``RepositoryError``.
     func claimStart(
-        of messageID: String,
+        of event: EventIdentity,
+        redrive: Int,
         by consumer: SubscriptionName,
         as start: Identifier
     ) async throws(RepositoryError) -> Int
 
-    /// Returns whether a consumer has handled a message, in a transaction that has committed; for consumers.
+    /// Returns whether a consumer has handled an event, in a transaction that has committed; for consumers.
     ///
     /// - Throws: ``RepositoryError``.
-    func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool
+    func isHandled(_ event: EventIdentity, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool
 }

@@ -35,11 +35,13 @@ public struct Transaction: ~Copyable, Sendable {
         return context
     }
 
-    /// Records messages as handled by a consumer; see ``TransactionContext/markHandled(_:by:)``.
-    package borrowing func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError)
-        -> [Bool]
+    /// Records events as handled by a consumer; see ``TransactionContext/markHandled(_:by:)``.
+    package borrowing func markHandled(
+        _ events: [EventIdentity],
+        by consumer: SubscriptionName
+    ) async throws(RepositoryError) -> [Bool]
     {
-        try await self.context.markHandled(ids, by: consumer)
+        try await self.context.markHandled(events, by: consumer)
     }
 }
 
@@ -50,8 +52,8 @@ public protocol TransactionContext: AnyObject, Sendable {
     /// Adds an outbox row to the transaction.
     func publish(_ message: Message) throws(RepositoryError)
 
-    /// Inserts an inbox row for each message id, and returns for each position whether the id was new.
+    /// Inserts an inbox row for each event, and returns for each position whether the event was new.
     ///
-    /// An id that occurs twice is new only at its first occurrence. Sends the writes collected so far.
-    func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool]
+    /// An event that occurs twice is new only at its first occurrence. Sends the writes collected so far.
+    func markHandled(_ events: [EventIdentity], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool]
 }

@@ -4,7 +4,9 @@
 import EventBus
 import EventBusPersistence
 
-/// The statements for the inbox and for the counted starts of messages.
+/// The statements for the inbox and for the counted starts of events.
+///
+/// Rows of before migration 3 have an empty source, which no event has: such a row stands for its id in every source.
 struct InboxRows: Sendable {
     private let insert: SQL
     private let findSQL: SQL
@@ -20,17 +22,20 @@ struct InboxRows: Sendable {
         // Sorted, so that two batches with ids in common wait for each other instead of causing a deadlock.
         self.insert = SQL(
             """
-            INSERT INTO \(inbox) (consumer, message_id) \
-            SELECT $1, u.id FROM unnest($2) AS u(id) ORDER BY u.id \
-            ON CONFLICT DO NOTHING RETURNING message_id
+            INSERT INTO \(inbox) (consumer, message_id, source) \
+            SELECT $1, u.id, u.source FROM unnest($2, $3) AS u(id, source) \
+            WHERE NOT EXISTS (SELECT FROM \(inbox) WHERE consumer = $1 AND message_id = u.id AND source = '') \
+            ORDER BY u.id, u.source ON CONFLICT DO NOTHING RETURNING message_id, source
             """
         )
-        self.findSQL = SQL("SELECT 1 FROM \(inbox) WHERE consumer = $1 AND message_id = $2")
+        self.findSQL = SQL("SELECT 1 FROM \(inbox) WHERE consumer = $1 AND message_id = $2 AND source IN ($3, '')")
         self.claimSQL = SQL(
             """
-            INSERT INTO \(claims) AS c (consumer, message_id, starts, last_start) VALUES ($1, $2, 1, $3) \
-            ON CONFLICT (consumer, message_id) DO UPDATE SET claimed_at = now(), last_start = excluded.last_start, \
-            starts = c.starts + CASE WHEN c.last_start = excluded.last_start THEN 0 ELSE 1 END \
+            INSERT INTO \(claims) AS c (consumer, message_id, source, redrives, last_start, starts) \
+            VALUES ($1, $2, $3, $4, $5, 1 + coalesce((SELECT starts FROM \(claims) \
+            WHERE consumer = $1 AND message_id = $2 AND source = '' AND redrives = $4), 0)) \
+            ON CONFLICT (consumer, message_id, source, redrives) DO UPDATE SET claimed_at = now(), \
+            last_start = excluded.last_start, starts = c.starts + CASE WHEN c.last_start = excluded.last_start THEN 0 ELSE 1 END \
             RETURNING starts
             """
         )
@@ -44,21 +49,39 @@ struct InboxRows: Sendable {
         }
     }
 
-    /// Inserts ids, and returns those that were new.
-    func mark(_ ids: [String], by consumer: SubscriptionName) throws(PostgresError) -> Statement {
-        var elements: [Parameter] = []
-        for id in Set(ids.map(ExactText.init)) { elements.append(try .text(id.text)) }
-        return Statement(self.insert, [try .text(consumer.description), .array(of: .text, elements)])
+    /// Inserts events, and returns id and source of those that were new.
+    func mark(_ events: [EventIdentity], by consumer: SubscriptionName) throws(PostgresError) -> Statement {
+        var ids: [Parameter] = []
+        var sources: [Parameter] = []
+        for event in Set(events) {
+            ids.append(try .text(event.id))
+            sources.append(try .text(event.source))
+        }
+        return Statement(
+            self.insert,
+            [try .text(consumer.description), .array(of: .text, ids), .array(of: .text, sources)]
+        )
     }
 
-    /// Returns a row if the message has been handled.
-    func find(_ id: String, by consumer: SubscriptionName) throws(PostgresError) -> Statement {
-        Statement(self.findSQL, [try .text(consumer.description), try .text(id)])
+    /// Returns a row if the event has been handled.
+    func find(_ event: EventIdentity, by consumer: SubscriptionName) throws(PostgresError) -> Statement {
+        Statement(self.findSQL, [try .text(consumer.description), try .text(event.id), try .text(event.source)])
     }
 
     /// Counts a start unless it is the one that was counted last, and returns the number of starts.
-    func claim(_ id: String, by consumer: SubscriptionName, as start: Identifier) throws(PostgresError) -> Statement {
-        Statement(self.claimSQL, [try .text(consumer.description), try .text(id), .uuid(start)])
+    func claim(
+        _ event: EventIdentity,
+        redrive: Int,
+        by consumer: SubscriptionName,
+        as start: Identifier
+    ) throws(PostgresError) -> Statement {
+        Statement(
+            self.claimSQL,
+            [
+                try .text(consumer.description), try .text(event.id), try .text(event.source),
+                .int8(Int64(redrive)), .uuid(start),
+            ]
+        )
     }
 
     /// Statements that each delete some of the rows that are older than `age`.

@@ -55,5 +55,22 @@ enum PackageMigrations {
             "claims that can be repeated",
             sql: "ALTER TABLE eventbus_claims ADD COLUMN last_start uuid;"
         ),
+        // An empty source stands for all sources: which one it was is not known of older rows.
+        Migration(
+            3,
+            "events are identified by source and id",
+            sql: """
+                ALTER TABLE eventbus_inbox ADD COLUMN source text COLLATE "C" NOT NULL DEFAULT '';
+                ALTER TABLE eventbus_inbox DROP CONSTRAINT eventbus_inbox_pkey,
+                    ADD PRIMARY KEY (consumer, message_id, source);
+                ALTER TABLE eventbus_claims ADD COLUMN source text COLLATE "C" NOT NULL DEFAULT '',
+                    ADD COLUMN redrives bigint NOT NULL DEFAULT 0;
+                ALTER TABLE eventbus_claims DROP CONSTRAINT eventbus_claims_pkey,
+                    ADD PRIMARY KEY (consumer, message_id, source, redrives);
+                UPDATE eventbus_claims SET message_id = substring(message_id FROM '^(.*)#[0-9]+$'),
+                    redrives = substring(message_id FROM '#([0-9]+)$')::bigint
+                    WHERE message_id ~ '#[0-9]{1,9}$';
+                """
+        ),
     ]
 }

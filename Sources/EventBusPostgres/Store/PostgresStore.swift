@@ -105,23 +105,25 @@ public final class PostgresStore: Store, Service {
         }
     }
 
-    /// Returns whether a consumer has handled a message; see `Store.isHandled(_:by:)`.
-    public func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
+    /// Returns whether a consumer has handled an event; see `Store.isHandled(_:by:)`.
+    public func isHandled(_ event: EventIdentity, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
         do {
-            return try await self.storage.read(try self.storage.inbox.find(messageID, by: consumer)).count > 0
+            return try await self.storage.read(try self.storage.inbox.find(event, by: consumer)).count > 0
         } catch {
             throw RepositoryError(error)
         }
     }
 
-    /// Counts a start of a message before it happens; see `Store.claimStart(of:by:as:)`.
+    /// Counts a start of an event before it happens; see `Store.claimStart(of:redrive:by:as:)`.
     public func claimStart(
-        of messageID: String,
+        of event: EventIdentity,
+        redrive: Int,
         by consumer: SubscriptionName,
         as start: Identifier
     ) async throws(RepositoryError) -> Int {
         do {
-            let rows = try await self.storage.run(try self.storage.inbox.claim(messageID, by: consumer, as: start))
+            let claim = try self.storage.inbox.claim(event, redrive: redrive, by: consumer, as: start)
+            let rows = try await self.storage.run(claim)
             return Int(try rows[0].int8(0))
         } catch {
             throw RepositoryError(error)

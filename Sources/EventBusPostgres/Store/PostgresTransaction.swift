@@ -50,11 +50,18 @@ final class PostgresTransaction: TransactionContext {
         try self.change { state throws(RepositoryError) in state.writes.append(try write()) }
     }
 
-    func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool] {
-        let statement = try RepositoryError.converting { try self.storage.inbox.mark(ids, by: consumer) }
-        let rows = try await self.read(statement) ?? Rows(columnCount: 1)
-        var fresh = Set(try RepositoryError.converting { try rows.map { ExactText(try $0.text(0)) } })
-        return ids.map { fresh.remove(ExactText($0)) != nil }
+    func markHandled(
+        _ events: [EventIdentity],
+        by consumer: SubscriptionName
+    ) async throws(RepositoryError) -> [Bool] {
+        let statement = try RepositoryError.converting { try self.storage.inbox.mark(events, by: consumer) }
+        let rows = try await self.read(statement) ?? Rows(columnCount: 2)
+        var fresh = Set(
+            try RepositoryError.converting {
+                try rows.map { EventIdentity(source: try $0.text(1), id: try $0.text(0)) }
+            }
+        )
+        return events.map { fresh.remove($0) != nil }
     }
 
     /// Sends the collected writes, then the statement.

@@ -96,6 +96,8 @@ final class RabbitDeliveries: Deliveries {
         self.state.withLock { $0.wake }?()
     }
 
+    func giveBack(_ deliveries: [Delivery.ID]) {}
+
     func flush() async throws {
         try Task.checkCancellation()
         guard let flush = self.state.withLock({ $0.flush }) else {

@@ -107,6 +107,11 @@ struct SpecimenFound: Event {
     var orderingKey: String? { self.key }
 }
 
+extension EventIdentity {
+    /// An event of the suite's own source.
+    static func specimen(_ id: String) -> EventIdentity { EventIdentity(source: "/conformance", id: id) }
+}
+
 /// An event of another topic.
 struct SpecimenLost: Event {
     static let topic: Topic = "conformance.specimen.lost"

@@ -17,8 +17,8 @@ extension StoreConformance {
             try expect("a mix", try await scene.mark("m3", "m1", "m3"), [true, false, false])
             let (first, second) = try await scene.store.transaction { transaction in
                 (
-                    try await transaction.context.markHandled(["m4"], by: "conformance"),
-                    try await transaction.context.markHandled(["m4"], by: "conformance")
+                    try await transaction.context.markHandled([.specimen("m4")], by: "conformance"),
+                    try await transaction.context.markHandled([.specimen("m4")], by: "conformance")
                 )
             }
             try expect("in one transaction", [first, second], [[true], [false]])
@@ -27,16 +27,26 @@ extension StoreConformance {
             try expect("in one batch", try await scene.mark("\u{E9}", "e\u{301}", "E\u{301}"), [true, true, true])
             try expect("again", try await scene.mark("e\u{301}"), [false])
         },
+        Case("events of different sources are different although their ids are equal") { scene in
+            let (first, second) = (EventIdentity(source: "/a", id: "m1"), EventIdentity(source: "/b", id: "m1"))
+            let fresh = try await scene.store.transaction { transaction in
+                try await transaction.context.markHandled([first, second, first], by: "conformance")
+            }
+            try expect("in one batch", fresh, [true, true, false])
+            let another = EventIdentity(source: "/A", id: "m1")
+            try expect("handled", try await scene.store.isHandled(second, by: "conformance"), true)
+            try expect("another source", try await scene.store.isHandled(another, by: "conformance"), false)
+        },
         Case("a mark that is rolled back is fresh again") { scene in
             try await expectChangedMind("the transaction") {
                 try await scene.store.transaction { transaction in
-                    _ = try await transaction.context.markHandled(["m1"], by: "conformance")
+                    _ = try await transaction.context.markHandled([.specimen("m1")], by: "conformance")
                     throw ChangedMind()
                 }
             }
             try await scene.insert(Specimen("taken"))
             try await scene.expectConflict(Specimen.byName) { transaction in
-                let fresh = try await transaction.context.markHandled(["m1"], by: "conformance")
+                let fresh = try await transaction.context.markHandled([.specimen("m1")], by: "conformance")
                 try expect("after the first rollback", fresh, [true])
                 try scene.specimens.insert(Specimen("taken"), in: transaction)
             }
@@ -46,7 +56,7 @@ extension StoreConformance {
             let snail = Specimen("snail")
             for _ in 0..<2 {
                 try await scene.store.transaction { transaction in
-                    guard try await transaction.context.markHandled(["m1"], by: "conformance") == [true] else { return }
+                    guard try await transaction.context.markHandled([.specimen("m1")], by: "conformance") == [true] else { return }
                     try scene.specimens.insert(snail, in: transaction)
                     try transaction.publish(SpecimenFound(label: "snail"))
                 }
@@ -60,8 +70,8 @@ extension StoreConformance {
                     while true {
                         do {
                             return try await scene.store.transaction { transaction in
-                                let ids = ["m\(round)", "n\(round)"]
-                                let fresh = try await transaction.context.markHandled(ids, by: "conformance")
+                                let events = ["m\(round)", "n\(round)"].map(EventIdentity.specimen)
+                                let fresh = try await transaction.context.markHandled(events, by: "conformance")
                                 guard fresh.contains(true) else { return 0 }
                                 try transaction.publish(SpecimenFound(label: "round \(round)"))
                                 return 1
@@ -78,7 +88,7 @@ extension StoreConformance {
         },
         Case("an id that cannot be stored is refused") { scene in
             try await scene.expectFailure(.invalidValue, "marking an id with NUL") { transaction in
-                _ = try await transaction.context.markHandled(["m1", "m\0"], by: "conformance")
+                _ = try await transaction.context.markHandled([.specimen("m1"), .specimen("m\0")], by: "conformance")
             }
             try expect("its neighbour", try await scene.mark("m1"), [true])
         },
@@ -86,18 +96,18 @@ extension StoreConformance {
 
     static let claiming: [Case] = [
         Case("a message is handled once its transaction has committed, and not before") { scene in
-            try expect("before", try await scene.store.isHandled("m1", by: "conformance"), false)
+            try expect("before", try await scene.store.isHandled(.specimen("m1"), by: "conformance"), false)
             try await expectChangedMind("the transaction") {
                 try await scene.store.transaction { transaction in
-                    _ = try await transaction.context.markHandled(["m1"], by: "conformance")
+                    _ = try await transaction.context.markHandled([.specimen("m1")], by: "conformance")
                     throw ChangedMind()
                 }
             }
-            try expect("after a rollback", try await scene.store.isHandled("m1", by: "conformance"), false)
+            try expect("after a rollback", try await scene.store.isHandled(.specimen("m1"), by: "conformance"), false)
             _ = try await scene.mark("m1")
-            try expect("after the commit", try await scene.store.isHandled("m1", by: "conformance"), true)
-            try expect("by another consumer", try await scene.store.isHandled("m1", by: "another"), false)
-            try expect("another message", try await scene.store.isHandled("m2", by: "conformance"), false)
+            try expect("after the commit", try await scene.store.isHandled(.specimen("m1"), by: "conformance"), true)
+            try expect("by another consumer", try await scene.store.isHandled(.specimen("m1"), by: "another"), false)
+            try expect("another message", try await scene.store.isHandled(.specimen("m2"), by: "conformance"), false)
         },
         Case("starts are counted per message and consumer") { scene in
             for start in 1...3 { try expect("start", try await scene.claim("m1"), start) }
@@ -107,10 +117,25 @@ extension StoreConformance {
             try expect("its twin", try await scene.claim("e\u{301}"), 1)
             try expect("after all that", try await scene.claim("m1"), 4)
         },
+        Case("starts are counted per source, and from zero after each redrive") { scene in
+            func claim(_ source: String, _ id: String, _ redrive: Int) async throws -> Int {
+                try await scene.store.claimStart(
+                    of: EventIdentity(source: source, id: id),
+                    redrive: redrive,
+                    by: "conformance",
+                    as: Stamp.next().id
+                )
+            }
+            try expect("start", try await claim("/a", "m1", 0), 1)
+            try expect("another source", try await claim("/b", "m1", 0), 1)
+            try expect("after a redrive", try await claim("/a", "m1", 1), 1)
+            try expect("an id that looks like a redrive", try await claim("/a", "m1#1", 0), 1)
+            try expect("after all that", try await claim("/a", "m1", 1), 2)
+        },
         Case("a start stays claimed whatever becomes of the transaction") { scene in
             try await expectChangedMind("the transaction") {
                 try await scene.store.transaction { transaction in
-                    _ = try await transaction.context.markHandled(["m1"], by: "conformance")
+                    _ = try await transaction.context.markHandled([.specimen("m1")], by: "conformance")
                     try expect("start", try await scene.claim("m1"), 1)
                     throw ChangedMind()
                 }
@@ -140,7 +165,7 @@ extension StoreConformance {
 
 extension StoreScene {
     fileprivate func mark(_ ids: String..., by consumer: SubscriptionName = "conformance") async throws -> [Bool] {
-        try await self.store.transaction { try await $0.context.markHandled(ids, by: consumer) }
+        try await self.store.transaction { try await $0.context.markHandled(ids.map(EventIdentity.specimen), by: consumer) }
     }
 
     fileprivate func claim(
@@ -148,6 +173,6 @@ extension StoreScene {
         by consumer: SubscriptionName = "conformance",
         as start: Identifier = Stamp.next().id
     ) async throws -> Int {
-        try await self.store.claimStart(of: id, by: consumer, as: start)
+        try await self.store.claimStart(of: .specimen(id), redrive: 0, by: consumer, as: start)
     }
 }

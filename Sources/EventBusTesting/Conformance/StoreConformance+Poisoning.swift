@@ -25,7 +25,7 @@ extension StoreConformance {
             try await scene.expectConflict(Specimen.byName) { transaction in
                 try scene.specimens.insert(Specimen("taken"), in: transaction)
                 try await expectError(.conflict, key: Specimen.byName.name, "markHandled") {
-                    _ = try await transaction.context.markHandled(["m1"], by: "conformance")
+                    _ = try await transaction.context.markHandled([.specimen("m1")], by: "conformance")
                 }
                 throw ChangedMind()
             }
@@ -55,14 +55,14 @@ extension StoreConformance {
                     _ = try await scene.specimens.find(taken.id, in: transaction)
                 }
                 try await expectError(.conflict, key: key, "markHandled") {
-                    _ = try await transaction.context.markHandled(["m1"], by: "conformance")
+                    _ = try await transaction.context.markHandled([.specimen("m1")], by: "conformance")
                 }
             }
             try await scene.expectStored(taken)
             try await scene.expectMissing(later)
             try expect("events", try await scene.waiting(), [])
             let fresh = try await scene.store.transaction {
-                try await $0.context.markHandled(["m1"], by: "conformance")
+                try await $0.context.markHandled([.specimen("m1")], by: "conformance")
             }
             try expect("fresh", fresh, [true])
         },

@@ -53,11 +53,11 @@ extension StoreConformance {
             try await scene.other.transaction { transaction in
                 try others.insert(Specimen("snail"), in: transaction)
                 try transaction.publish(SpecimenFound(label: "theirs"))
-                _ = try await transaction.context.markHandled(["m1"], by: "conformance")
+                _ = try await transaction.context.markHandled([.specimen("m1")], by: "conformance")
             }
             try expect("events", try await scene.waiting(), [])
             let fresh = try await scene.store.transaction {
-                try await $0.context.markHandled(["m1"], by: "conformance")
+                try await $0.context.markHandled([.specimen("m1")], by: "conformance")
             }
             try expect("fresh", fresh, [true])
         },
@@ -75,7 +75,7 @@ extension StoreConformance {
                     try context.publish(try Message(SpecimenFound(label: "late")))
                 }
                 try await expectError(.transactionEnded, "markHandled") {
-                    _ = try await context.markHandled(["m1"], by: "conformance")
+                    _ = try await context.markHandled([.specimen("m1")], by: "conformance")
                 }
             }
             try expect("events", try await scene.waiting(), [])

@@ -83,7 +83,17 @@ final class SimulatedDeliveries: Deliveries {
 
     func stop() {
         guard !self.process.isDead else { return }
+        let late = self.late.withLock { late in
+            defer { late = [] }
+            return late
+        }
+        self.base.giveBack(late.map(\.id))
         self.base.stop()
+    }
+
+    func giveBack(_ deliveries: [Delivery.ID]) {
+        guard !self.process.isDead else { return }
+        self.base.giveBack(deliveries)
     }
 
     func flush() async throws {

@@ -59,19 +59,20 @@ struct SimulatedStore: Store {
 
     var outbox: any Outbox { SimulatedOutbox(calls: self.calls, base: self.base.outbox) }
 
-    func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
+    func isHandled(_ event: EventIdentity, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
         try await self.calls.perform(.find) { () throws(RepositoryError) in
-            try await self.base.isHandled(messageID, by: consumer)
+            try await self.base.isHandled(event, by: consumer)
         }
     }
 
     func claimStart(
-        of messageID: String,
+        of event: EventIdentity,
+        redrive: Int,
         by consumer: SubscriptionName,
         as start: Identifier
     ) async throws(RepositoryError) -> Int {
         try await self.calls.perform(.claim) { () throws(RepositoryError) in
-            try await self.base.claimStart(of: messageID, by: consumer, as: start)
+            try await self.base.claimStart(of: event, redrive: redrive, by: consumer, as: start)
         }
     }
 }

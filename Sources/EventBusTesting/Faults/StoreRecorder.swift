@@ -21,9 +21,9 @@ final class TransactionStarts: Sendable {
     /// Whether the messages share the transaction; if it fails, each is started again on its own.
     var isBatch: Bool { self.state.withLock { $0.isBatch } }
 
-    func append(_ ids: [String], of count: Int, by consumer: SubscriptionName) {
+    func append(_ events: [EventIdentity], of count: Int, by consumer: SubscriptionName) {
         self.state.withLock { state in
-            state.messages += ids.map { (consumer, $0) }
+            state.messages += events.map { (consumer, $0.id) }
             state.isBatch = state.isBatch || count > 1
         }
     }
@@ -35,26 +35,20 @@ struct StoreRecorder: InMemoryStoreObserver {
     let history: History
     let onCommit: @Sendable ([Message]) -> Void
 
-    func willHandle(_ ids: [String], of count: Int, by consumer: SubscriptionName) {
-        TransactionStarts.current?.append(ids, of: count, by: consumer)
-        for id in ids { self.history.record(.started(consumer, id), at: self.name) }
+    func willHandle(_ events: [EventIdentity], of count: Int, by consumer: SubscriptionName) {
+        TransactionStarts.current?.append(events, of: count, by: consumer)
+        for event in events { self.history.record(.started(consumer, event.id), at: self.name) }
     }
 
-    func didClaim(_ id: String, by consumer: SubscriptionName) {
-        // Starts after a redrive are counted under the message's id and the number of redrives.
-        self.history.record(.claimed(consumer, Self.message(of: id)), at: self.name)
+    func didClaim(_ event: EventIdentity, by consumer: SubscriptionName) {
+        self.history.record(.claimed(consumer, event.id), at: self.name)
     }
 
-    func didCommit(published: [Message], handled: [(consumer: SubscriptionName, id: String)]) {
-        for (consumer, id) in handled { self.history.record(.handled(consumer, id), at: self.name) }
+    func didCommit(published: [Message], handled: [(consumer: SubscriptionName, event: EventIdentity)]) {
+        for (consumer, event) in handled { self.history.record(.handled(consumer, event.id), at: self.name) }
         if !published.isEmpty { self.onCommit(published) }
         for message in published {
             self.history.record(.committed(message.id, message.topic, key: message.orderingKey), at: self.name)
         }
-    }
-
-    private static func message(of claim: String) -> String {
-        guard let mark = claim.lastIndex(of: "#"), Int(claim[claim.index(after: mark)...]) != nil else { return claim }
-        return String(claim[..<mark])
     }
 }

@@ -74,18 +74,19 @@ final class FaultyStore: Store {
         self.base.repository(for: model)
     }
 
-    func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
+    func isHandled(_ event: EventIdentity, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
         try self.enter(.claim)
-        return try await self.base.isHandled(messageID, by: consumer)
+        return try await self.base.isHandled(event, by: consumer)
     }
 
     func claimStart(
-        of messageID: String,
+        of event: EventIdentity,
+        redrive: Int,
         by consumer: SubscriptionName,
         as start: Identifier
     ) async throws(RepositoryError) -> Int {
         try self.enter(.claim)
-        return try await self.base.claimStart(of: messageID, by: consumer, as: start)
+        return try await self.base.claimStart(of: event, redrive: redrive, by: consumer, as: start)
     }
 
     var outbox: any Outbox { FaultyOutbox(store: self, base: self.base.outbox) }

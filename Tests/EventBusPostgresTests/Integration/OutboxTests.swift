@@ -168,15 +168,15 @@ struct OutboxTests {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 let fresh = try await store.transaction { transaction in
-                    try await transaction.markHandled(["b", "a", "b"], by: "consumer")
+                    try await transaction.markHandled([.test("b"), .test("a"), .test("b")], by: "consumer")
                 }
                 #expect(fresh == [true, true, false])
                 let again = try await store.transaction { transaction in
-                    let first = try await transaction.markHandled(["a", "c"], by: "consumer")
-                    return first + (try await transaction.markHandled(["c"], by: "consumer"))
+                    let first = try await transaction.markHandled([.test("a"), .test("c")], by: "consumer")
+                    return first + (try await transaction.markHandled([.test("c")], by: "consumer"))
                 }
                 #expect(again == [false, true, false])
-                let other = try await store.transaction { try await $0.markHandled(["a"], by: "other") }
+                let other = try await store.transaction { try await $0.markHandled([.test("a")], by: "other") }
                 #expect(other == [true])
             }
         }
@@ -189,7 +189,7 @@ struct OutboxTests {
                     for _ in 0..<4 {
                         group.addTask {
                             try await store.transaction { transaction in
-                                try await transaction.markHandled(["m"], by: "consumer")[0]
+                                try await transaction.markHandled([.test("m")], by: "consumer")[0]
                             }
                         }
                     }
@@ -205,7 +205,7 @@ struct OutboxTests {
             try await schema.withStore { store in
                 var counts: [Int] = []
                 for consumer: SubscriptionName in ["a", "a", "b"] {
-                    counts.append(try await store.claimStart(of: "m", by: consumer, as: Stamp.next().id))
+                    counts.append(try await store.claimStart(of: .test("m"), redrive: 0, by: consumer, as: Stamp.next().id))
                 }
                 #expect(counts == [1, 2, 1])
             }
@@ -215,8 +215,8 @@ struct OutboxTests {
     @Test func onlyOldInboxRowsAndClaimsAreDeleted() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
-                _ = try await store.transaction { try await $0.markHandled(["old", "young"], by: "c") }
-                _ = try await store.claimStart(of: "old", by: "c", as: Stamp.next().id)
+                _ = try await store.transaction { try await $0.markHandled([.test("old"), .test("young")], by: "c") }
+                _ = try await store.claimStart(of: .test("old"), redrive: 0, by: "c", as: Stamp.next().id)
                 try await Database.execute(
                     """
                     UPDATE \(schema.name).eventbus_inbox SET handled_at = now() - interval '2 days'
@@ -232,10 +232,14 @@ struct OutboxTests {
                 }
                 let rows = try await Database.execute("SELECT message_id FROM \(schema.name).eventbus_inbox")
                 #expect(rows == [["young"]])
-                #expect(try await store.claimStart(of: "old", by: "c", as: Stamp.next().id) == 1)
+                #expect(try await store.claimStart(of: .test("old"), redrive: 0, by: "c", as: Stamp.next().id) == 1)
             }
         }
     }
+}
+
+extension EventIdentity {
+    static func test(_ id: String) -> EventIdentity { EventIdentity(source: "/test", id: id) }
 }
 
 extension OutboxRow {

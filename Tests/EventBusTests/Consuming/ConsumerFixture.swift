@@ -215,6 +215,8 @@ private struct FragileDeliveries: Deliveries {
 
     func stop() { self.inner.stop() }
 
+    func giveBack(_ deliveries: [Delivery.ID]) { self.inner.giveBack(deliveries) }
+
     func flush() async throws {
         self.onFlush()
         try await self.inner.flush()

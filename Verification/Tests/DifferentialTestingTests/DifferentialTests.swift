@@ -121,5 +121,6 @@ private struct FaultyDeliveries: Deliveries {
     func next() async throws -> [Delivery]? { try await self.inner.next()?.map(self.fault.change) }
     func settle(_ delivery: Delivery.ID, _ verdict: Verdict) { self.inner.settle(delivery, verdict) }
     func stop() { self.inner.stop() }
+    func giveBack(_ deliveries: [Delivery.ID]) { self.inner.giveBack(deliveries) }
     func flush() async throws { try await self.inner.flush() }
 }

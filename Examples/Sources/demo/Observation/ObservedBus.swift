@@ -73,6 +73,10 @@ struct ObservedDeliveries: Deliveries {
         self.base.stop()
     }
 
+    func giveBack(_ deliveries: [Delivery.ID]) {
+        self.base.giveBack(deliveries)
+    }
+
     func flush() async throws {
         try await self.base.flush()
     }

@@ -31,16 +31,17 @@ struct ObservedStore: Store {
 
     var outbox: any Outbox { self.base.outbox }
 
-    func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
-        try await self.base.isHandled(messageID, by: consumer)
+    func isHandled(_ event: EventIdentity, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
+        try await self.base.isHandled(event, by: consumer)
     }
 
     func claimStart(
-        of messageID: String,
+        of event: EventIdentity,
+        redrive: Int,
         by consumer: SubscriptionName,
         as start: Identifier
     ) async throws(RepositoryError) -> Int {
-        try await self.base.claimStart(of: messageID, by: consumer, as: start)
+        try await self.base.claimStart(of: event, redrive: redrive, by: consumer, as: start)
     }
 }
 
@@ -76,8 +77,8 @@ final class ObservedTransaction: TransactionContext {
         if let key = message.orderingKey { self.teller.expect(key: key) }
     }
 
-    func markHandled(_ ids: [String], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool] {
-        let fresh = try await self.base.markHandled(ids, by: consumer)
+    func markHandled(_ events: [EventIdentity], by consumer: SubscriptionName) async throws(RepositoryError) -> [Bool] {
+        let fresh = try await self.base.markHandled(events, by: consumer)
         for isFresh in fresh where isFresh { self.note(.inbox) }
         return fresh
     }

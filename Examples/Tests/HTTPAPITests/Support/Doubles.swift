@@ -37,12 +37,13 @@ struct FailingStore: Store {
 
     var outbox: any Outbox { InMemoryStore().outbox }
 
-    func isHandled(_ messageID: String, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
+    func isHandled(_ event: EventIdentity, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
         throw self.error
     }
 
     func claimStart(
-        of messageID: String,
+        of event: EventIdentity,
+        redrive: Int,
         by consumer: SubscriptionName,
         as start: Identifier
     ) async throws(RepositoryError) -> Int {
