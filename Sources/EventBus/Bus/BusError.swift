@@ -24,7 +24,7 @@ public struct BusError: Error, Sendable {
         public static let unroutable = Code("unroutable")
         /// No subscription has the given name.
         public static let unknownSubscription = Code("unknownSubscription")
-        /// A subscription cannot be removed while a consumer is open.
+        /// A subscription cannot be removed, or moved if it is ordered, while a consumer is open.
         public static let subscriptionInUse = Code("subscriptionInUse")
         /// A subscription cannot be removed while it holds messages or dead letters.
         public static let subscriptionNotEmpty = Code("subscriptionNotEmpty")

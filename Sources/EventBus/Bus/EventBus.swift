@@ -73,12 +73,12 @@ public protocol EventBus: Sendable {
     ///
     /// They keep ``Delivery/failures``, ``Delivery/returns``, ``Delivery/redrives`` and the reason of a dead letter. Retries can be
     /// delivered at once, before their delay is over. Messages stay in order, apart from retries, which come last. What open
-    /// consumers of the subscription hold is not moved. Bindings stay as they are, so what is published meanwhile may be left; see
+    /// consumers of the subscription hold is not moved; an ordered subscription must not have any. Bindings stay as they are, so what is published meanwhile may be left; see
     /// ``unbind(_:from:)``. If the process stops in the middle, nothing is lost, and what was being moved can be in both.
     ///
     /// - Returns: how many messages and dead letters were moved.
     /// - Throws: ``BusError`` with code `invalidSubscription` when both are the same, with code `unknownSubscription` when one of
-    ///   them does not exist, with code `unavailable` or `connectionLost` when the bus cannot be reached; `CancellationError`.
+    ///   them does not exist, with code `subscriptionInUse` when an ordered subscription has open consumers, with code `unavailable` or `connectionLost` when the bus cannot be reached; `CancellationError`.
     ///   What was moved before the error stays moved.
     @discardableResult
     func move(_ subscription: SubscriptionName, to other: SubscriptionName) async throws -> Int

@@ -263,7 +263,9 @@ extension InMemoryEventBus {
         try Task.checkCancellation()
         try BusError.checkMove(subscription, to: other)
         let (source, target) = (try self.queue(of: subscription), try self.queue(of: other))
-        guard let waiting = source.takeWaiting() else { return 0 }
+        guard let waiting = source.takeWaiting() else {
+            throw BusError(.subscriptionInUse, "ordered subscription \(subscription) has open consumers")
+        }
         target.change { $0.add(waiting) }
         return waiting.count
     }

@@ -97,9 +97,11 @@ final class InMemoryQueue: Sendable {
         }
     }
 
+    /// - Returns: `nil` if the subscription is ordered and has consumers.
     func takeWaiting() -> QueueState.Waiting? {
         var waiting: QueueState.Waiting?
         self.change { state in
+            guard state.ordering == .none || state.consumers.isEmpty else { return [] }
             let (taken, wake) = state.takeWaiting()
             waiting = taken
             return wake

@@ -30,21 +30,14 @@ extension RabbitConnection {
         throw BusError(.unknownSubscription, "RabbitMQ: there is no subscription \(subscription)")
     }
 
-    /// Why a subscription cannot be removed; `nil` when nothing keeps it.
-    func obstacle(toRemoving subscription: SubscriptionName) async throws -> BusError? {
-        var messages: [String] = []
-        var consumers = 0
-        // Retries move to the subscription's own queue, which is therefore the last.
-        for queue in Topology.furtherQueues(of: subscription) + [subscription.description] {
-            guard let count = try await self.count(of: queue) else { continue }
-            if count.messages > 0 { messages.append("\(count.messages) in \(queue)") }
-            consumers += count.consumers
+    /// The queues that hold messages, with their numbers.
+    func messages(in queues: [String]) async throws -> [String] {
+        var texts: [String] = []
+        for queue in queues {
+            if let count = try await self.count(of: queue), count.messages > 0 {
+                texts.append("\(count.messages) in \(queue)")
+            }
         }
-        if consumers > 0 {
-            return BusError(.subscriptionInUse, "RabbitMQ: subscription \(subscription) has \(consumers) consumers")
-        }
-        guard !messages.isEmpty else { return nil }
-        let text = messages.joined(separator: ", ")
-        return BusError(.subscriptionNotEmpty, "RabbitMQ: subscription \(subscription) holds messages: \(text)")
+        return texts
     }
 }

@@ -10,34 +10,66 @@ struct QueueMover {
     private static let messagesAtOnce = 16
     private static let bytesAtOnce = 16 * 1024 * 1024
 
+    /// At least as many as most consumers take: an ordered queue returns in another order what is taken in smaller parts.
+    private static let prefetch: UInt16 = 256
+    private static let silence = TimeAmount.milliseconds(200)
+
     let connection: RabbitConnection
-    let channel: NIOLoopBound<AMQPChannel>
     /// Sends copies and returns their outcomes.
     let send: ([OutgoingMessage]) async -> [PublishOutcome]
 
     /// Moves everything that a queue holds.
     ///
     /// - Returns: how many messages were moved.
+    /// - Throws: `ConnectionFailure` with code 405 for a queue with a single active consumer, from which nothing can be fetched.
     func empty(_ queue: String, _ copy: (ReceivedMessage) -> OutgoingMessage) async throws -> Int {
+        let channel = try await self.connection.openChannel()
         var moved = 0
         while true {
-            try Task.checkCancellation()
-            let messages = try await self.fetch(from: queue)
+            let messages = try await self.fetch(from: queue, on: channel)
             // The answer that the queue is empty comes after it has accepted the acknowledgements before.
-            guard !messages.isEmpty else { return moved }
-            let outcomes = await self.send(messages.map { copy(ReceivedMessage($0)) })
-            let stored = zip(messages, outcomes).filter { $0.1.isConfirmed }.map(\.0.tag)
-            try await self.acknowledge(stored)
-            moved += stored.count
-            for outcome in outcomes where !outcome.isConfirmed { throw self.error(outcome) }
+            guard !messages.isEmpty else { break }
+            try await self.move(messages, on: channel, copy)
+            moved += messages.count
         }
+        try await self.connection.call(.channelClose, on: channel)
+        return moved
     }
 
-    private func fetch(from queue: String) async throws -> [IncomingMessage] {
+    /// Moves everything that a queue with a single active consumer holds, as that consumer.
+    func emptyAsConsumer(_ queue: String, _ copy: (ReceivedMessage) -> OutgoingMessage) async throws -> Int {
+        let eventLoop = self.connection.eventLoop
+        let channel = try await self.connection.openChannel()
+        let session = try await self.connection.onLoop { _ in
+            NIOLoopBound(MoveSession(channel.value, eventLoop), eventLoop: eventLoop)
+        }
+        try await self.connection.call(.basicQos(prefetch: Self.prefetch), on: channel)
+        try await self.connection.call(.basicConsume(queue: queue, consumerTag: "move"), on: channel)
+        var moved = 0
+        while true {
+            let arrivals = try await eventLoop.flatSubmit { session.value.next(within: Self.silence) }.get()
+            if arrivals.isEmpty, try await self.connection.count(of: queue)?.messages ?? 0 == 0 { break }
+            for start in stride(from: 0, to: arrivals.count, by: Self.messagesAtOnce) {
+                try await self.move(
+                    Array(arrivals[start..<min(start + Self.messagesAtOnce, arrivals.count)]),
+                    on: channel,
+                    copy
+                )
+            }
+            moved += arrivals.count
+        }
+        try await self.connection.call(.channelClose, on: channel)
+        return moved
+    }
+
+    private func fetch(
+        from queue: String,
+        on channel: NIOLoopBound<AMQPChannel>
+    ) async throws -> [IncomingMessage] {
         var messages: [IncomingMessage] = []
         var bytes = 0
         while messages.count < Self.messagesAtOnce, bytes < Self.bytesAtOnce {
-            guard case .message(let message) = try await self.connection.call(.basicGet(queue: queue), on: self.channel)
+            guard case .message(let message) = try await self.connection.call(.basicGet(queue: queue), on: channel)
             else { break }
             messages.append(message)
             bytes += message.body.readableBytes
@@ -45,11 +77,20 @@ struct QueueMover {
         return messages
     }
 
-    private func acknowledge(_ tags: [UInt64]) async throws {
-        try await self.connection.onLoop { [channel] handler in
-            for tag in tags { handler.send(.basicAck(tag: tag, multiple: false), on: channel.value.number) }
+    private func move(
+        _ messages: [IncomingMessage],
+        on channel: NIOLoopBound<AMQPChannel>,
+        _ copy: (ReceivedMessage) -> OutgoingMessage
+    ) async throws {
+        try Task.checkCancellation()
+        let outcomes = await self.send(messages.map { copy(ReceivedMessage($0)) })
+        // Those behind one that was not stored stay too, so that the order is kept.
+        let stored = zip(messages, outcomes).prefix { $0.1.isConfirmed }.map(\.0.tag)
+        try await self.connection.onLoop { handler in
+            for tag in stored { handler.send(.basicAck(tag: tag, multiple: false), on: channel.value.number) }
             handler.flush()
         }
+        for outcome in outcomes where !outcome.isConfirmed { throw self.error(outcome) }
     }
 
     private func error(_ outcome: PublishOutcome) -> BusError {

@@ -25,24 +25,29 @@ extension RabbitEventBus {
 
     /// Moves what waits in a subscription to another one; see `EventBus.move(_:to:)`.
     ///
-    /// Waits until the bus runs. Each message is acknowledged after the broker has confirmed its copy.
+    /// Waits until the bus runs. Each message is acknowledged after the broker has confirmed its copy. The messages of an ordered
+    /// subscription are received by a consumer, which has to be the only one.
     @discardableResult
     public func move(_ subscription: SubscriptionName, to other: SubscriptionName) async throws -> Int {
         try BusError.checkMove(subscription, to: other)
         return try await self.withConnection("\(subscription).move") { connection in
             for name in [subscription, other] { try await connection.requireSubscription(name) }
-            let mover = QueueMover(connection: connection, channel: try await connection.openChannel()) { copies in
+            let mover = QueueMover(connection: connection) { copies in
                 await self.send(copies.map(Outgoing.copy), through: self.copies)
             }
-            var moved = 0
             let main = subscription.description
-            let retries = RetryLadder.delays.map { Topology.retry(subscription, $0) }
+            func copy(_ message: ReceivedMessage) -> OutgoingMessage { MessageCopy.moved(message, to: other) }
+            func copyDead(_ message: ReceivedMessage) -> OutgoingMessage { MessageCopy.movedDead(message, to: other) }
+            var moved = 0
             // Retries whose delay ends meanwhile are in the subscription's own queue afterwards.
+            let retries = RetryLadder.delays.map { Topology.retry(subscription, $0) }
             for queue in [Topology.quarantine(subscription), main] + retries + [main, Topology.dead(subscription)] {
                 guard try await connection.count(of: queue) != nil else { continue }
-                let isDead = queue == Topology.dead(subscription)
-                moved += try await mover.empty(queue) {
-                    isDead ? MessageCopy.movedDead($0, to: other) : MessageCopy.moved($0, to: other)
+                do {
+                    moved += try await mover.empty(queue, queue == Topology.dead(subscription) ? copyDead : copy)
+                } catch let failure as ConnectionFailure where failure.code == .channelClosed(405) {
+                    try await self.untilUnused(subscription, on: connection)
+                    moved += try await mover.emptyAsConsumer(queue, copy)
                 }
             }
             return moved
@@ -56,7 +61,7 @@ extension RabbitEventBus {
     public func remove(_ subscription: SubscriptionName) async throws {
         try await self.withConnection("\(subscription).remove") { connection in
             try await connection.requireSubscription(subscription)
-            try await self.untilUnused(subscription, on: connection)
+            try await self.untilEmpty(subscription, on: connection)
             let channel = try await connection.openChannel()
             // The subscription's own queue is the last, so that a removal that stops in the middle can be repeated.
             for queue in Topology.furtherQueues(of: subscription) + [subscription.description] {
@@ -67,17 +72,32 @@ extension RabbitEventBus {
 
     /// Returns when two looks in a row have found no consumer and no message.
     ///
-    /// RabbitMQ still counts a consumer that has just ended, and doesn't count a message on its way out of a retry queue.
-    private func untilUnused(_ subscription: SubscriptionName, on connection: RabbitConnection) async throws {
-        var last: BusError?
-        var calmLooks = 0
-        for look in 0..<4 where calmLooks < 2 {
-            if look > 0 { try await Task.sleep(for: .milliseconds(500)) }
-            last = try await connection.obstacle(toRemoving: subscription)
-            if let last, last.code == .subscriptionNotEmpty { throw last }
-            calmLooks = last == nil ? calmLooks + 1 : 0
+    /// RabbitMQ doesn't count a message on its way out of a retry queue.
+    private func untilEmpty(_ subscription: SubscriptionName, on connection: RabbitConnection) async throws {
+        for look in 0..<2 {
+            if look > 0 { try await Task.sleep(for: Self.pause) }
+            try await self.untilUnused(subscription, on: connection)
+            let queues = Topology.furtherQueues(of: subscription) + [subscription.description]
+            let messages = try await connection.messages(in: queues)
+            guard messages.isEmpty else {
+                throw BusError(
+                    .subscriptionNotEmpty,
+                    "RabbitMQ: subscription \(subscription) holds messages: \(messages.joined(separator: ", "))"
+                )
+            }
         }
-        guard calmLooks < 2 else { return }
-        throw last ?? BusError(.subscriptionInUse, "RabbitMQ: subscription \(subscription) is in use")
     }
+
+    /// Returns when the subscription has no consumer; RabbitMQ still counts for a moment one that has just ended.
+    private func untilUnused(_ subscription: SubscriptionName, on connection: RabbitConnection) async throws {
+        var consumers = 0
+        for look in 0..<4 {
+            if look > 0 { try await Task.sleep(for: Self.pause) }
+            consumers = try await connection.count(of: subscription.description)?.consumers ?? 0
+            if consumers == 0 { return }
+        }
+        throw BusError(.subscriptionInUse, "RabbitMQ: subscription \(subscription) has \(consumers) consumers")
+    }
+
+    private static let pause = Duration.milliseconds(500)
 }

@@ -96,6 +96,11 @@ extension EventBusConformance {
             let labels = (1...40).map { "m\($0)" }
             try await scene.publish(labels.map { try scene.message($0, key: "k") })
             try await scene.publish([scene.message("first", on: scene.topic("target"), key: "k")])
+            try await scene.open(source) { _ in
+                try await scene.expectError(.subscriptionInUse) {
+                    try await scene.harness.bus.move(source.name, to: target.name)
+                }
+            }
             try expect("moved", try await scene.harness.bus.move(source.name, to: target.name), labels.count)
             try await scene.open(target) { inbox in
                 let taken = try await inbox.take(count: labels.count + 1)
