@@ -57,14 +57,6 @@ public struct BusError: Error, Sendable {
     }
 }
 
-extension BusError {
-    /// Throws if a subscription were to be moved to itself.
-    package static func checkMove(_ subscription: SubscriptionName, to other: SubscriptionName) throws(BusError) {
-        guard subscription == other else { return }
-        throw BusError(.invalidSubscription, "subscription \(subscription): cannot be moved to itself")
-    }
-}
-
 extension BusError: CustomStringConvertible {
     /// The code and the message; the cause is left out because it may contain a message's content.
     public var description: String { "\(self.code): \(self.message)" }

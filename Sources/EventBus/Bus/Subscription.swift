@@ -26,6 +26,12 @@ public struct SubscriptionName: Hashable, Sendable, ExpressibleByStringLiteral, 
         self.description = name
     }
 
+    /// Throws if the subscription were to be moved to itself.
+    package func checkMove(to other: SubscriptionName) throws(BusError) {
+        guard self == other else { return }
+        throw BusError(.invalidSubscription, "subscription \(self): cannot be moved to itself")
+    }
+
     private static func problem(of name: String) -> String? {
         guard (1...200).contains(name.utf8.count) else { return "has \(name.utf8.count) bytes, must have 1 to 200" }
         let isAllowed = name.utf8.allSatisfy { byte in

@@ -261,7 +261,7 @@ extension InMemoryEventBus {
     @discardableResult
     public func move(_ subscription: SubscriptionName, to other: SubscriptionName) async throws -> Int {
         try Task.checkCancellation()
-        try BusError.checkMove(subscription, to: other)
+        try subscription.checkMove(to: other)
         let (source, target) = (try self.queue(of: subscription), try self.queue(of: other))
         guard let waiting = source.takeWaiting() else {
             throw BusError(.subscriptionInUse, "ordered subscription \(subscription) has open consumers")

@@ -29,7 +29,7 @@ extension RabbitEventBus {
     /// subscription are received by a consumer, which has to be the only one.
     @discardableResult
     public func move(_ subscription: SubscriptionName, to other: SubscriptionName) async throws -> Int {
-        try BusError.checkMove(subscription, to: other)
+        try subscription.checkMove(to: other)
         return try await self.withConnection("\(subscription).move") { connection in
             for name in [subscription, other] { try await connection.requireSubscription(name) }
             let mover = QueueMover(connection: connection) { copies in
