@@ -171,7 +171,7 @@ import Foundation
         for _ in 0..<5 { self.stage.advance(by: .seconds(1)) }
         #expect(self.calls.labels.count == 3)
         #expect(self.deadLetters.map(\.failures.count) == [3])
-        #expect(self.deadLetters.first?.reason == "Failed: Failed()")
+        #expect(self.deadLetters.first?.reason == "Failed")
         #expect(try !self.hasAnswer("one"))
         #expect(try self.published() == [])
     }
