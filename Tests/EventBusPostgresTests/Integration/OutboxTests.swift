@@ -205,7 +205,8 @@ struct OutboxTests {
             try await schema.withStore { store in
                 var counts: [Int] = []
                 for consumer: SubscriptionName in ["a", "a", "b"] {
-                    counts.append(try await store.claimStart(of: .test("m"), redrive: 0, by: consumer, as: Stamp.next().id))
+                    let start = Stamp.next().id
+                    counts.append(try await store.claimStart(of: .test("m"), redrive: 0, by: consumer, as: start))
                 }
                 #expect(counts == [1, 2, 1])
             }
