@@ -20,6 +20,8 @@ public struct RepositoryError: Error, Sendable {
         public static let unavailable = Code("unavailable")
         /// The connection was lost during a commit, which may or may not have taken effect.
         public static let commitUnknown = Code("commitUnknown")
+        /// The store did not answer in time, for example because it is busy; nothing has changed.
+        public static let timedOut = Code("timedOut")
         /// The transaction collided with a concurrent one; running it again helps.
         public static let serialization = Code("serialization")
         /// A value cannot be stored, for example text with a NUL.
@@ -65,9 +67,9 @@ public struct RepositoryError: Error, Sendable {
         self.code == .conflict && self.key == key.name
     }
 
-    /// Whether the same work may succeed later without a change: the store was unreachable or busy.
+    /// Whether the same work may succeed later without a change: the store was unreachable, slow or busy.
     public var isTransient: Bool {
-        self.code == .unavailable || self.code == .commitUnknown || self.code == .serialization
+        [.unavailable, .commitUnknown, .timedOut, .serialization].contains(self.code)
     }
 }
 
