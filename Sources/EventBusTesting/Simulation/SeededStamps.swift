@@ -27,7 +27,7 @@ final class SeededStamps: StampSource {
             1_767_225_600_000 + passed.seconds * 1000 + passed.attoseconds / 1_000_000_000_000_000
         )
         let random = self.random.withLock { $0.next() }
-        let (id, time) = self.generator.withLock { $0.next(milliseconds: milliseconds, random: random) }
-        return Stamp(id: id, time: Date(timeIntervalSince1970: Double(time) / 1000))
+        let id = self.generator.withLock { $0.next(milliseconds: milliseconds, random: random) }
+        return Stamp(id: id, time: Date(timeIntervalSince1970: Double(milliseconds) / 1000))
     }
 }
