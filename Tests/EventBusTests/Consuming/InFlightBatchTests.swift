@@ -44,7 +44,7 @@ struct InFlightBatchTests {
                     retry: RetryPolicy(attempts: attempts),
                     unknownEvents: unknown
                 ),
-                problem: { $0.headers["unknown"] == nil ? nil : "nobody knows \($0.id)" }
+                misfit: { $0.headers["unknown"] == nil ? nil : .unknown(reason: "nobody knows \($0.id)") }
             )
         }
 
