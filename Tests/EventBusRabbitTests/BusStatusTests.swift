@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
+import NIOCore
 import Testing
 
 @testable import EventBusRabbit

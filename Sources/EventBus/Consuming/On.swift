@@ -65,6 +65,9 @@ extension On where Scope == Void {
 /// Lets an ``EventConsumer`` list its handlers one below the other.
 @resultBuilder
 public enum OnBuilder<Scope: ~Copyable> {
+    /// One handler; lets the compiler infer `Scope` for ``On/removed(_:)``.
+    public static func buildExpression(_ handler: On<Scope>) -> On<Scope> { handler }
+
     /// The handlers as a list.
     public static func buildBlock(_ handlers: On<Scope>...) -> [On<Scope>] { handlers }
 }

@@ -290,13 +290,3 @@ struct ConsumeState {
         self.settled.append(tag)
     }
 }
-
-extension IncomingMessage {
-    /// Whether the message has come back so often that it may have crashed a process.
-    ///
-    /// Only what was redelivered or is a copy, which comes through the default exchange, can have come back; nothing else is read.
-    fileprivate var isSuspect: Bool {
-        guard self.redelivered || self.exchange.isEmpty else { return false }
-        return ReceivedMessage(self).returns >= Delivery.suspiciousReturns
-    }
-}

@@ -111,4 +111,12 @@ extension IncomingMessage {
 
     /// The source that the producer set as a property; `nil` when it is missing or empty.
     var appID: String? { self.withText(at: self.places.appID) { IdentifyingText.of($0, .source) }.flatMap { $0 } }
+
+    /// Whether the message has come back so often that it may have crashed a process.
+    ///
+    /// Only what was redelivered or is a copy, which comes through the default exchange, can have come back; of others nothing is read.
+    var isSuspect: Bool {
+        guard self.redelivered || self.exchange.isEmpty else { return false }
+        return ReceivedMessage(self).returns >= Delivery.suspiciousReturns
+    }
 }

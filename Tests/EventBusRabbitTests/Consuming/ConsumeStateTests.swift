@@ -119,8 +119,8 @@ struct ConsumeStateTests {
     func stopped() throws {
         var state = try self.state(out: [1])
         #expect(state.watchesQuarantine)
-        #expect(state.stop())
-        #expect(!state.stop())
+        #expect(state.stop() == true)
+        #expect(state.stop() == false)
         #expect(!state.watchesQuarantine)
         #expect(state.delivered(try .numbered(2)) == .waits)
         #expect(state.delivered(try .numbered(3, returns: 2)) == .moves)
@@ -136,7 +136,7 @@ struct ConsumeStateTests {
         var state = try self.state(out: [1, 2])
         #expect(state.delivered(try .numbered(3)) == .waits)
         #expect(!state.isGivingBack)
-        #expect(state.stop())
+        #expect(state.stop() == true)
         state.giveBack(2, returned: .max)
         #expect(state.takeGivenBack().isEmpty)
         #expect(state.isGivingBack)
@@ -188,7 +188,7 @@ struct ConsumeStateTests {
     func orderedGivesNothingBack() throws {
         var state = try self.state(out: [1], .perKey)
         #expect(state.delivered(try .numbered(2)) == .waits)
-        #expect(!state.stop())
+        #expect(state.stop() == false)
         state.giveBack(1, returned: .max)
         #expect(state.takeGivenBack().isEmpty)
         #expect(!state.isGivingBack)
