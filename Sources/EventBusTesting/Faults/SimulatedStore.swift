@@ -19,15 +19,21 @@ struct SimulatedStore: Store {
     func transaction<Result: Sendable>(
         _ body: (borrowing Transaction) async throws -> Result
     ) async throws -> Result {
-        _ = try await self.calls.enter(.begin)
+        let begin = try await self.calls.enter(.begin)
         var commit: Fault?
-        let starts = TransactionStarts()
+        let starts = TransactionStarts(self.process)
+        let sessions = self.process.storeSessions
+        let session = sessions.open {}
+        defer { sessions.close(session) }
         do {
             let result = try await TransactionStarts.$current.withValue(starts) {
-                try await self.base.transaction { transaction in
+                try await self.transaction(isLate: begin == .lateCommit) { transaction in
                     let result = try await body(transaction)
                     commit = try await self.calls.enter(.commit)
                     if commit == .conflict { throw RepositoryError(.serialization, "a conflict of the simulation") }
+                    guard sessions.isOpen(session) else {
+                        throw RepositoryError(.unavailable, "the store has ended the session")
+                    }
                     return result
                 }
             }
@@ -41,6 +47,17 @@ struct SimulatedStore: Store {
         }
     }
 
+    private func transaction<Result: Sendable>(
+        isLate: Bool,
+        _ body: (borrowing Transaction) async throws -> Result
+    ) async throws -> Result {
+        guard isLate else { return try await self.base.transaction(body) }
+        let session = LateSession()
+        let (world, delay) = (self.process.world, Duration.milliseconds(1 + self.process.below(60_000)))
+        world.onServer { [base] in try await session.serve(base, committingAfter: delay, on: world.clock) }
+        return try await session.run(body)
+    }
+
     /// Records whether a start failed by itself or will be repeated under the same number.
     private func record(_ error: any Error, _ starts: TransactionStarts) {
         guard !(error is ProcessDied), !(error is CancellationError) else { return }
@@ -48,7 +65,7 @@ struct SimulatedStore: Store {
         for message in starts.messages {
             let what: History.What =
                 isAway || starts.isBatch
-                ? .unfinished(message.consumer, message.id) : .failed(message.consumer, message.id)
+                ? .unfinished(message.consumer, message.event) : .failed(message.consumer, message.event)
             self.process.record(what)
         }
     }

@@ -10,24 +10,39 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// The ids and times of a simulation: the seed determines the ids, the clock the times, which start at the beginning of 2026.
+/// The ids and times of a simulation: the seed determines the ids, the wall clock the times, which start at the beginning of 2026.
 final class SeededStamps: StampSource {
     private let random: Mutex<SeededRandom>
     private let generator = Mutex(UUIDv7Generator())
-    private let clock: VirtualClock
+    private let world: SimulatedWorld
+    private let hasFailed = Mutex(false)
 
-    init(seed: UInt64, clock: VirtualClock) {
-        self.random = Mutex(SeededRandom(seed: seed, "stamps"))
-        self.clock = clock
+    init(_ world: SimulatedWorld) {
+        self.random = Mutex(SeededRandom(seed: world.seed, "stamps"))
+        self.world = world
     }
 
     func next() -> Stamp {
-        let passed = self.clock.now.offset.components
+        let passed = (self.world.clock.now.offset + self.world.wallClockError).components
         let milliseconds = UInt64(
             1_767_225_600_000 + passed.seconds * 1000 + passed.attoseconds / 1_000_000_000_000_000
         )
         let random = self.random.withLock { $0.next() }
         let (id, time) = self.generator.withLock { $0.next(milliseconds: milliseconds, random: random) }
+        self.check(time, against: milliseconds)
         return Stamp(id: id, time: Date(timeIntervalSince1970: Double(time) / 1000))
+    }
+
+    /// The order of ids may borrow from the future, the time of an event must not.
+    private func check(_ time: UInt64, against now: UInt64) {
+        guard time > now + 1000 || time + 1000 < now else { return }
+        let isFirst = self.hasFailed.withLock { hasFailed in
+            defer { hasFailed = true }
+            return !hasFailed
+        }
+        guard isFirst else { return }
+        let seconds = (Double(time) - Double(now)) / 1000
+        let text = "an event's time differs from the wall clock by \(seconds) s"
+        self.world.history.record(.broken(Violation("time", nil, nil, text)), at: "clock")
     }
 }

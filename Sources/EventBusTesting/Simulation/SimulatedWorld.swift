@@ -12,6 +12,13 @@ final class SimulatedWorld: Sendable {
         var stores: [String: InMemoryStore] = [:]
         var committed: [Message] = []
         var calls: [String: CallCounter] = [:]
+        /// What servers still do for callers that no longer wait for it.
+        var serverTasks: [Int: @Sendable () -> Void] = [:]
+        var lastServerTask = 0
+        var foreign: [ForeignBacklog] = []
+        /// By how much the wall clock is wrong.
+        var wallClockError = Duration.zero
+        var wallClockSteps = 0
     }
 
     let seed: UInt64
@@ -20,6 +27,7 @@ final class SimulatedWorld: Sendable {
     let executor: SeededExecutor
     let plan: FaultPlan
     let outages: Outages
+    let stalls: Stalls
     let bus: InMemoryEventBus
     /// Silent: the history has what matters.
     let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
@@ -33,6 +41,7 @@ final class SimulatedWorld: Sendable {
         self.executor = SeededExecutor(seed: seed)
         self.plan = FaultPlan(seed: seed, faults, except: suppressed)
         self.outages = Outages(clock: clock)
+        self.stalls = Stalls(clock: clock)
         // Under faults, some seeds have subscriptions that fill up soon.
         var size = SeededRandom(seed: seed, "capacity")
         let isSmall = faults.fullSubscriptions && size.below(4) == 0
@@ -53,13 +62,96 @@ final class SimulatedWorld: Sendable {
 
     /// Whether anything is queued, delayed, in flight or in an outbox.
     var hasWork: Bool {
-        !self.bus.isIdle || self.state.withLock { state in state.stores.values.contains { $0.outboxReport().rows > 0 } }
+        !self.bus.isIdle
+            || self.state.withLock { state in
+                !state.serverTasks.isEmpty || state.foreign.contains { $0.count > 0 }
+                    || state.stores.values.contains { $0.outboxReport().rows > 0 }
+            }
     }
+
+    /// Advances the time, which stops on the way where work will have stood still for too long.
+    func advance(to instant: VirtualClock.Instant) {
+        while let due = self.stalls.due(before: instant.offset) {
+            self.clock.advance(to: VirtualClock.Instant(offset: due))
+            for violation in self.stalls.violations(at: due) { self.history.record(.broken(violation), at: "health") }
+        }
+        self.clock.advance(to: instant)
+    }
+
+    /// Advances the time from one deadline to the next; at each, everything that can run does so.
+    func advance(by duration: Duration) async {
+        await self.executor.untilIdle()
+        let end = self.clock.now.advanced(by: duration)
+        while let next = self.clock.nextDeadline, next <= end {
+            self.advance(to: next)
+            await self.executor.untilIdle()
+        }
+        self.advance(to: end)
+        await self.executor.untilIdle()
+    }
+
+    func add(_ foreign: ForeignBacklog) { self.state.withLock { $0.foreign.append(foreign) } }
+
+    /// What programs of others have not published yet.
+    var foreign: [ForeignBacklog] { self.state.withLock { $0.foreign } }
+
+    // MARK: What servers do
+
+    /// Does something that goes on whatever becomes of the process that has asked for it.
+    func onServer(_ body: @escaping @Sendable () async throws -> Void) {
+        let id = self.state.withLock { state in
+            state.lastServerTask += 1
+            state.serverTasks[state.lastServerTask] = {}
+            return state.lastServerTask
+        }
+        let task = Task(executorPreference: self.executor) {
+            try? await body()
+            self.state.withLock { _ = $0.serverTasks.removeValue(forKey: id) }
+        }
+        self.state.withLock { if $0.serverTasks[id] != nil { $0.serverTasks[id] = { task.cancel() } } }
+    }
+
+    func cancelServerTasks() {
+        for cancel in self.state.withLock({ Array($0.serverTasks.values) }) { cancel() }
+    }
+
+    var hasServerTasks: Bool { self.state.withLock { !$0.serverTasks.isEmpty } }
+
+    // MARK: The wall clock
+
+    /// By how much the wall clock is wrong.
+    var wallClockError: Duration { self.state.withLock { $0.wallClockError } }
+
+    func stepWallClock(by step: Duration, for duration: Duration) {
+        self.history.record(.note("the wall clock is wrong by \(step) for \(duration)"), at: "clock")
+        let number = self.state.withLock { state in
+            state.wallClockError = step
+            state.wallClockSteps += 1
+            return state.wallClockSteps
+        }
+        self.clock.call(at: self.clock.now.advanced(by: duration)) {
+            let isLast = self.state.withLock { state in
+                guard state.wallClockSteps == number else { return false }
+                state.wallClockError = .zero
+                return true
+            }
+            guard isLast else { return }
+            self.history.record(.note("the wall clock is right"), at: "clock")
+        }
+    }
+
+    // MARK: Processes and stores
 
     /// The counter that all lives of a process share.
     func calls(of process: String) -> CallCounter {
         self.state.withLock { state in
-            let counter = state.calls[process] ?? CallCounter(process, seed: self.seed)
+            let counter =
+                state.calls[process]
+                ?? CallCounter(
+                    process,
+                    seed: self.seed,
+                    stepsBetweenFaults: self.plan.stepsBetweenFaults
+                )
             state.calls[process] = counter
             return counter
         }
@@ -70,6 +162,8 @@ final class SimulatedWorld: Sendable {
             if let store = state.stores[name] { return store }
             let recorder = StoreRecorder(name: name, history: self.history) { messages in
                 self.state.withLock { $0.committed += messages }
+                // It was empty before: nothing in it has stood still.
+                if self.store(name).outboxReport().rows == messages.count { self.stalls.moved("outbox of \(name)") }
             }
             let store = InMemoryStore(observer: recorder)
             state.stores[name] = store
