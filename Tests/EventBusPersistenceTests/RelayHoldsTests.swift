@@ -36,7 +36,7 @@ import Foundation
         let rows = [self.row(1, "a"), self.row(2, "b"), self.row(3, "a")]
         #expect(holds.record(rows, [.unroutable, .confirmed, .unroutable], now: .zero) == [2])
         #expect(holds.held(now: .zero) == HeldRows(topics: ["a"]))
-        #expect(holds.unroutableTopics == ["a"])
+        #expect(holds.unroutable.map(\.topic) == ["a"])
         #expect(holds.pause == nil)
         #expect(holds.nextDue(after: .zero) == .milliseconds(250))
         #expect(holds.held(now: .milliseconds(249)) == HeldRows(topics: ["a"]))
@@ -55,7 +55,7 @@ import Foundation
         }
         #expect(waits == [250, 500, 1000, 2000, 4000, 5000, 5000].map { .milliseconds($0) })
         #expect(holds.record([self.row(1)], [.confirmed], now: now) == [1])
-        #expect(holds.unroutableTopics == [])
+        #expect(holds.unroutable.map(\.topic) == [])
         _ = holds.record([self.row(2)], [.unroutable], now: now)
         #expect(holds.nextDue(after: now) == now + .milliseconds(250))
     }

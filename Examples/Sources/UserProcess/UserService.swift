@@ -39,7 +39,7 @@ public struct UserService: Sendable {
         let bus = RabbitEventBus(rabbit, logger: logger)
         let relay = OutboxRelay(from: store, to: bus, logger: logger)
         // Without a broker people can still register: their events wait in the outbox.
-        let readiness = Readiness(requires: [{ store.health }], notes: [{ bus.health }, { relay.health }])
+        let readiness = Readiness(requires: [{ store.health }], notes: [{ bus.health }, { await relay.health }])
         let router = Router(
             serving: RegistrationAPI(Users(store: store, hasher: hasher)).endpoints + HealthAPI(readiness).endpoints
         )

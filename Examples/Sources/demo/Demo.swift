@@ -50,7 +50,7 @@ struct Demo: Sendable {
 
         let readiness = Readiness(
             requires: [{ consumer.health }],
-            notes: [{ userRelay.health }, { paymentRelay.health }]
+            notes: [{ await userRelay.health }, { await paymentRelay.health }]
         )
         let router = Router(
             serving: RegistrationAPI(users).endpoints + AccountAPI(payments).endpoints

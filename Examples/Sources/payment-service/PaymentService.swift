@@ -39,7 +39,7 @@ struct PaymentService: Sendable {
         let consumer = payments.consumer(on: bus, batch: 32, logger: logger)
         let readiness = Readiness(
             requires: [{ store.health }, { consumer.health }],
-            notes: [{ bus.health }, { relay.health }]
+            notes: [{ bus.health }, { await relay.health }]
         )
         let router = Router(serving: AccountAPI(payments).endpoints + HealthAPI(readiness).endpoints)
         self.services = [store, bus, relay, consumer, HTTPServer(router, server, logger: logger)]

@@ -47,6 +47,8 @@ public struct Delivery: Sendable {
     /// After one crash everything that the process held has come back once, and nearly all of it is innocent.
     package static let suspiciousReturns = 2
 
+    package var isSuspect: Bool { self.returns >= Delivery.suspiciousReturns }
+
     /// Creates a delivery.
     public init(id: ID, message: Message, failures: Failures = Failures(), returns: Int = 0, redrives: Int = 0) {
         self.id = id

@@ -19,13 +19,17 @@ final class Backlog: Sendable {
 
     var state: BacklogState { self.list.withLock { $0 } }
 
-    func add(_ deliveries: [Delivery]) {
+    /// Adds deliveries; returns those that are not wanted any more.
+    @discardableResult
+    func add(_ deliveries: [Delivery]) -> [Delivery.ID] {
         self.change { $0.add(deliveries) }
     }
 
-    func finish() {
-        self.change { $0.finish() }
-        self.alarm.raise()
+    /// Ends the backlog: nothing more is started. Returns what was not.
+    @discardableResult
+    func finish() -> [Delivery.ID] {
+        defer { self.alarm.raise() }
+        return self.change { $0.finish() }
     }
 
     func complete(_ job: Job) {
@@ -43,7 +47,7 @@ final class Backlog: Sendable {
         self.change { $0.wake(now: now) }
     }
 
-    /// Waits for jobs; `nil` when the backlog is finished and nothing can start, or when the task is cancelled.
+    /// Waits for jobs; `nil` when the backlog is finished or the task is cancelled.
     ///
     /// - Parameter rest: called before the task waits.
     func take(limit: Int, rest: () -> Void) async -> [Job]? {
@@ -59,14 +63,15 @@ final class Backlog: Sendable {
         }
     }
 
-    private func change(_ body: (inout BacklogState) -> Void) {
+    private func change<Result>(_ body: (inout BacklogState) -> Result) -> Result {
         self.list.change { state, waiters in
-            body(&state)
+            let result = body(&state)
             while let limit = waiters.first {
                 let jobs = state.take(limit: limit)
                 if jobs.isEmpty, !state.isFinished { break }
                 waiters.resumeFirst(returning: jobs.isEmpty ? nil : jobs)
             }
+            return result
         }
     }
 }

@@ -50,37 +50,46 @@ struct BacklogState: Sendable {
     /// Whether something waits for another attempt.
     var isAsleep: Bool { !self.asleep.isEmpty }
 
-    mutating func add(_ deliveries: [Delivery]) {
+    /// Adds deliveries; returns those that are not wanted any more.
+    @discardableResult
+    mutating func add(_ deliveries: [Delivery]) -> [Delivery.ID] {
+        guard !self.isFinished else { return deliveries.map(\.id) }
         self.waiting.append(contentsOf: deliveries.map { Job(delivery: $0, failures: $0.failures) })
+        return []
     }
 
-    /// Nothing more will be added; what is here will still be handled.
-    mutating func finish() {
+    /// Ends the backlog: nothing more is started. Returns what was not.
+    @discardableResult
+    mutating func finish() -> [Delivery.ID] {
         self.isFinished = true
+        defer { self.waiting = [] }
+        return self.waiting.map(\.delivery.id)
     }
 
     /// Takes up to `limit` jobs that may start now.
     mutating func take(limit: Int) -> [Job] {
+        // A failed job that waits for another attempt can be added after the end.
+        guard !self.isFinished else { return [] }
         guard self.ordering == .perKey else {
             let jobs = Array(self.waiting.prefix(limit))
             self.waiting.removeFirst(jobs.count)
             return jobs
         }
-        // A message that came back may have crashed a process: nothing else runs until it is settled.
+        // A message that came back twice may have crashed a process: nothing else runs until it is settled.
         guard !self.isQuarantining else { return [] }
-        let hasReturned = self.waiting.contains { $0.delivery.returns > 0 }
-        if hasReturned, !self.busy.isEmpty { return [] }
+        let hasSuspect = self.waiting.contains { $0.delivery.isSuspect }
+        if hasSuspect, !self.busy.isEmpty { return [] }
         var taken: [Int] = []
         for (index, job) in self.waiting.enumerated() {
             let key = BacklogState.key(of: job)
             guard !self.busy.contains(key), self.asleep[key] == nil else { continue }
             self.busy.insert(key)
             taken.append(index)
-            if taken.count == (hasReturned ? 1 : limit) { break }
+            if taken.count == (hasSuspect ? 1 : limit) { break }
         }
         let jobs = taken.map { self.waiting[$0] }
         for index in taken.reversed() { self.waiting.remove(at: index) }
-        self.isQuarantining = jobs.contains { $0.delivery.returns > 0 }
+        self.isQuarantining = jobs.contains { $0.delivery.isSuspect }
         return jobs
     }
 

@@ -19,6 +19,10 @@ public struct ConsumerOptions: Sendable, Hashable {
     /// Above zero. With a store it should be longer than the store takes to notice that its server is away, or an outage
     /// counts as a failed attempt.
     public var timeLimit: Duration
+    /// What happens to events of topics without a handler and of versions that are too new.
+    public var unknownEvents: UnknownEvents
+    /// Which texts of errors reach the log and the reasons of dead letters.
+    public var errorTexts: ErrorTexts
 
     /// Creates options.
     ///
@@ -28,13 +32,17 @@ public struct ConsumerOptions: Sendable, Hashable {
         prefetch: Int = 64,
         concurrency: Int = 8,
         retry: RetryPolicy = .standard,
-        timeLimit: Duration = .seconds(30)
+        timeLimit: Duration = .seconds(30),
+        unknownEvents: UnknownEvents = .retry,
+        errorTexts: ErrorTexts = .safe
     ) {
         self.ordering = ordering
         self.prefetch = prefetch
         self.concurrency = concurrency
         self.retry = retry
         self.timeLimit = timeLimit
+        self.unknownEvents = unknownEvents
+        self.errorTexts = errorTexts
     }
 
     /// Which value breaks which rule; `nil` if all are valid.

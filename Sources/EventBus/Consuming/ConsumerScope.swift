@@ -11,17 +11,19 @@ struct ConsumerScope: Sendable {
     let processor: any DeliveryProcessor
     let options: ConsumerOptions
     let clock: RelativeClock
+    /// The time limit of each worker.
+    let limits: [WorkLimit]
     let status: ConsumerStatus
     let logger: Logger
 
-    /// Runs until the deliveries end and all that came is handled.
+    /// Runs until the deliveries end and all that was started is settled.
     ///
     /// When it throws, running handlers have been cancelled and have ended. What is unsettled goes back when the subscription's
     /// scope ends.
     func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<self.options.concurrency {
-                group.addTask { try await self.work() }
+            for limit in self.limits {
+                group.addTask { try await self.work(within: limit) }
             }
             if self.options.ordering == .perKey {
                 group.addTask { await self.wakeSleepers() }
@@ -40,8 +42,12 @@ struct ConsumerScope: Sendable {
     }
 
     private func pull() async throws {
-        while let deliveries = try await self.deliveries.next() { self.backlog.add(deliveries) }
-        self.backlog.finish()
+        while let deliveries = try await self.deliveries.next() { self.giveBack(self.backlog.add(deliveries)) }
+        self.giveBack(self.backlog.finish())
+    }
+
+    private func giveBack(_ deliveries: [Delivery.ID]) {
+        if !deliveries.isEmpty { self.deliveries.giveBack(deliveries) }
     }
 
     private func wakeSleepers() async {
@@ -52,8 +58,7 @@ struct ConsumerScope: Sendable {
     }
 
     /// Handles deliveries until no more can come.
-    private func work() async throws {
-        let limit = WorkLimit(self.options.timeLimit, on: self.clock)
+    private func work(within limit: WorkLimit) async throws {
         var interrupted: InFlightBatch?
         repeat {
             let batch = interrupted
@@ -67,7 +72,8 @@ struct ConsumerScope: Sendable {
         if let batch, let interrupted = try await self.handle(batch, within: limit) { return interrupted }
         var batches = 0
         while let jobs = await self.backlog.take(limit: self.processor.batch, rest: limit.rest) {
-            let batch = InFlightBatch(jobs, retry: self.options.retry, ordering: self.options.ordering)
+            self.status.took(jobs.count)
+            let batch = InFlightBatch(jobs, options: self.options, problem: self.processor.problem)
             if let interrupted = try await self.handle(batch, within: limit) { return interrupted }
             // If no handler suspends, this loop never does: leave the thread to others now and then.
             batches += 1
@@ -83,12 +89,12 @@ struct ConsumerScope: Sendable {
         var outage = StoreOutage(name: self.name, clock: self.clock, status: self.status, logger: self.logger)
         defer { outage.end() }
         // Without counted attempts every return counts as one, even if the message has only waited for its turn.
-        let isQuarantined = self.processor.countsAttempts && batch.hasReturned
+        let isQuarantined = self.processor.countsAttempts && batch.isSuspect
         while true {
-            if let cause = batch.outage {
+            if let trouble = batch.trouble {
                 batch.resume()
                 // At a shutdown what is held stays unsettled and goes back.
-                guard try await outage.pause(cause) else { return nil }
+                guard try await outage.pause(trouble) else { return nil }
             }
             let isFinished =
                 isQuarantined
@@ -101,7 +107,13 @@ struct ConsumerScope: Sendable {
 
     /// Does what can be done now; returns whether the batch is finished.
     private func advance(_ batch: inout InFlightBatch, within limit: WorkLimit) async throws -> Bool {
-        while batch.outage == nil {
+        // It may have waited for its turn since it was taken.
+        if !batch.hasBegun, self.status.isShuttingDown {
+            self.giveBack(batch.untouched)
+            return true
+        }
+        while batch.trouble == nil {
+            let begun = self.clock.now()
             do {
                 switch batch.next(Stamp.next) {
                 case .count(let attempt, let claim):
@@ -109,7 +121,9 @@ struct ConsumerScope: Sendable {
                 case .lookUp(let event):
                     batch.answered(isHandled: try await self.processor.isHandled(event))
                 case .process(let messages):
-                    batch.processed(try await self.processor.process(messages, within: limit))
+                    let result = try await self.processor.process(messages, within: limit)
+                    if case .done = result { self.status.handled(messages.count) }
+                    batch.processed(result, self.moment(since: begun))
                     // A verdict may need steps that a cancelled task cannot take.
                     if limit.hasPassed { return false }
                 case .settle(let job, let decision):
@@ -117,23 +131,29 @@ struct ConsumerScope: Sendable {
                 case .finish:
                     return true
                 }
-            } catch let unavailable as StoreUnavailable {
-                batch.storeUnavailable(unavailable.cause)
+            } catch let trouble as StoreTrouble {
+                batch.troubled(trouble, self.moment(since: begun))
             }
         }
         return false
     }
 
+    private func moment(since begun: Duration) -> StorePatience.Moment {
+        let now = self.clock.now()
+        return StorePatience.Moment(now: now, took: now - begun, handled: self.status.handledCount)
+    }
+
     private func settle(_ job: InFlightBatch.Job, _ decision: InFlightBatch.Decision) async throws {
         let id = job.delivery.id
+        self.status.settled()
         switch decision {
         case .done:
             self.deliveries.settle(id, .done)
-        case .retry(let delay, let failures, let error):
-            self.logRetry(of: job, failures, error)
+        case .retry(let delay, let failures):
+            self.logRetry(of: job, failures)
             self.deliveries.settle(id, .retry(after: delay, failures))
-        case .hold(let delay, let failures, let error):
-            self.logRetry(of: job, failures, error)
+        case .hold(let delay, let failures):
+            self.logRetry(of: job, failures)
             self.backlog.hold(job.failed(failures), until: self.clock.now() + delay)
             return
         case .deadLetter(let reason, let failures):
@@ -156,12 +176,8 @@ struct ConsumerScope: Sendable {
         }
     }
 
-    private func logRetry(of job: InFlightBatch.Job, _ failures: Failures, _ error: any Error) {
-        self.logger.info(
-            "Handling an event failed; it will be retried",
-            error: error,
-            metadata: self.metadata(job, failures)
-        )
+    private func logRetry(of job: InFlightBatch.Job, _ failures: Failures) {
+        self.logger.info("An event could not be handled; it will be retried", metadata: self.metadata(job, failures))
     }
 
     private func metadata(_ job: InFlightBatch.Job, _ failures: Failures) -> Logger.Metadata {
@@ -170,6 +186,7 @@ struct ConsumerScope: Sendable {
             LogKey.topic: "\(job.delivery.message.topic)",
             LogKey.messageID: "\(job.delivery.message.id)",
             LogKey.attempts: "\(failures.count)",
+            LogKey.reason: "\(failures.lastReason ?? "")",
         ]
     }
 }

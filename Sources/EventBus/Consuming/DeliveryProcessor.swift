@@ -6,6 +6,9 @@ package protocol DeliveryProcessor: Sendable {
     /// The topics that it has handlers for.
     var topics: [Topic] { get }
 
+    /// Why it has no handler for a message; `nil` if it has one.
+    func problem(with message: Message) -> String?
+
     /// How many deliveries it takes at a time.
     var batch: Int { get }
 
@@ -16,12 +19,12 @@ package protocol DeliveryProcessor: Sendable {
     ///
     /// Asking again with the same `claim` returns the same number.
     ///
-    /// - Throws: ``StoreUnavailable``; `CancellationError`.
+    /// - Throws: ``StoreTrouble``; `CancellationError`.
     func number(of attempt: Attempt, claim: Identifier) async throws -> Int
 
     /// Whether an event is known to have been handled.
     ///
-    /// - Throws: ``StoreUnavailable``; `CancellationError`.
+    /// - Throws: ``StoreTrouble``; `CancellationError`.
     func isHandled(_ event: EventIdentity) async throws -> Bool
 
     /// Handles messages together, with one result for all of them. When a group fails, each message has to be handled by itself.
@@ -55,20 +58,11 @@ package enum ProcessingResult: Sendable {
     case done
     case failed(any Error)
     case poison(reason: String)
-    /// The store could not be reached: the same attempt can be made again.
-    case storeUnavailable(any Error)
+    /// The store could not do its part: the same attempt can be made again.
+    case troubled(StoreTrouble)
 
     package init(_ error: any Error) {
         self = (error as? PoisonMessage).map { .poison(reason: $0.reason) } ?? .failed(error)
-    }
-}
-
-/// The store cannot be reached, so the number of attempts is unknown.
-package struct StoreUnavailable: Error {
-    package let cause: any Error
-
-    package init(_ cause: any Error) {
-        self.cause = cause
     }
 }
 
@@ -77,6 +71,7 @@ struct PlainProcessor: DeliveryProcessor {
     let handlers: HandlerTable<Void>
 
     var topics: [Topic] { self.handlers.topics }
+    func problem(with message: Message) -> String? { self.handlers.problem(with: message) }
     var batch: Int { 1 }
     var countsAttempts: Bool { false }
 
@@ -90,7 +85,9 @@ struct PlainProcessor: DeliveryProcessor {
         do {
             for message in messages {
                 let handler = try self.handlers.handler(for: message)
-                try await limit.run { try await handler.run(message, ()) }
+                try await limit.run(about: [message]) { try await handler.run(message, ()) }
+                // A handler that has swallowed its cancellation has failed all the same.
+                try limit.check()
             }
             return .done
         } catch {

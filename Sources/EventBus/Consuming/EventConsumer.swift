@@ -14,8 +14,8 @@ public import ServiceLifecycle
 /// ```
 ///
 /// A handler that returns has handled the event. One that throws is called again after the delays of the ``RetryPolicy``;
-/// after the last attempt the message becomes a dead letter. A message that no handler can decode, or for whose topic there is
-/// no handler, becomes a dead letter at once.
+/// after the last attempt the message becomes a dead letter. A message that no handler can decode becomes a dead letter at once.
+/// For topics without a handler and for newer versions, see ``UnknownEvents``.
 ///
 /// Attempts are counted durably: at most ``RetryPolicy/attempts`` are started per copy of a message, including those during
 /// which the process died. On an ordered subscription without a store only the first of these is counted, so a message that
@@ -71,8 +71,12 @@ public struct EventConsumer: Service {
         self.logger = logger
     }
 
-    /// Whether the consumer is consuming and, if not, why.
-    public var health: Health { self.status.health(of: self.name, prefetch: self.options.prefetch) }
+    /// Whether the consumer makes progress and, if not, why.
+    ///
+    /// A consumer is not ready while it is not consuming, while handlers run past their time limit, while it holds its deliveries
+    /// because its store is in trouble, and when it has had deliveries for longer than the time limit and 30 s without settling one.
+    /// The last of these is measured between calls of this property, so ask regularly, as a health check does.
+    public var health: Health { self.status.health(of: self.name, self.options, now: self.clock.now()) }
 
     /// Returns once the subscription has been opened, so that events published from now on are kept for it.
     ///
@@ -85,8 +89,9 @@ public struct EventConsumer: Service {
 
     /// Consumes until graceful shutdown or cancellation; an interrupted subscription is opened again.
     ///
-    /// At graceful shutdown no new events are taken, and those already taken are handled. Events of an ordered subscription
-    /// that wait for another attempt, or behind such an event, go back. On cancellation everything unsettled goes back.
+    /// At graceful shutdown the handlers that run finish, and no other is started: the events that were taken and not started go
+    /// back at once and count as never delivered. Those of an ordered subscription go back in order, when the running handlers
+    /// have finished. On cancellation everything unsettled goes back.
     ///
     /// May be called once; a second call is a programming error.
     ///
@@ -113,7 +118,10 @@ public struct EventConsumer: Service {
             do {
                 try await self.bus.withDeliveries(to: subscription) { deliveries in
                     let backlog = Backlog(ordering: subscription.ordering)
-                    guard self.status.open(deliveries, backlog) else { return }
+                    let limits = (0..<self.options.concurrency).map { _ in
+                        WorkLimit(self.options.timeLimit, on: self.clock)
+                    }
+                    guard self.status.open(deliveries, backlog, limits) else { return }
                     backoff.reset()
                     let scope = ConsumerScope(
                         name: self.name,
@@ -122,6 +130,7 @@ public struct EventConsumer: Service {
                         processor: self.processor,
                         options: self.options,
                         clock: self.clock,
+                        limits: limits,
                         status: self.status,
                         logger: self.logger
                     )

@@ -16,6 +16,13 @@ package struct HandlerTable<Scope: ~Copyable>: Sendable {
         }
     }
 
+    /// Why there is no handler for a message; `nil` if there is one.
+    package func problem(with message: Message) -> String? {
+        guard let handler = self.handlers[message.topic] else { return "no handler for topic \(message.topic)" }
+        guard let newest = handler.version, message.version > newest else { return nil }
+        return "\(message.topic) has version \(message.version), this consumer reads up to version \(newest)"
+    }
+
     /// The handler for a message; throws ``PoisonMessage`` when there is none.
     package func handler(for message: Message) throws(PoisonMessage) -> On<Scope> {
         guard let handler = self.handlers[message.topic] else {

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// Deliveries that one worker has taken together, and what is to be done with them next: a pure state machine.
 ///
 /// Each delivery is counted, handled and settled. ``next(_:)`` says what to do; the method named there takes the result.
@@ -11,7 +17,7 @@ struct InFlightBatch: Sendable {
         case count(Attempt, claim: Identifier)
         /// Ask whether the message was handled by an attempt whose verdict was lost; report it with ``answered(isHandled:)``.
         case lookUp(EventIdentity)
-        /// Handle the messages together and report the result with ``processed(_:)``.
+        /// Handle the messages together and report the result with ``processed(_:_:)``.
         case process([Message])
         /// Carry out a decision about a delivery. Nothing is to be reported.
         case settle(Job, Decision)
@@ -23,9 +29,9 @@ struct InFlightBatch: Sendable {
     enum Decision: Sendable {
         case done
         /// Deliver it again after a delay.
-        case retry(after: Duration, Failures, any Error)
+        case retry(after: Duration, Failures)
         /// Keep it, so that nothing with its key overtakes it, and handle it again after a delay.
-        case hold(for: Duration, Failures, any Error)
+        case hold(for: Duration, Failures)
         case deadLetter(reason: String, Failures)
     }
 
@@ -36,10 +42,11 @@ struct InFlightBatch: Sendable {
         let attempt: Int
     }
 
-    private let retry: RetryPolicy
-    private let ordering: Ordering
+    private let options: ConsumerOptions
     /// Deliveries whose attempt has no number yet.
     private var uncounted: ArraySlice<Job>
+    /// Deliveries that no handler can take, each with the reason.
+    private var unknown: ArraySlice<(Job, reason: String)>
     /// Identifies the attempt that is being counted.
     private var claim: Identifier?
     /// The number of an attempt that is one too many, unless an earlier one has handled the message.
@@ -51,22 +58,41 @@ struct InFlightBatch: Sendable {
     /// Deliveries whose fate is known.
     private var ended: ArraySlice<(Started, ProcessingResult)> = []
 
-    /// Why the store could not be reached; the same step is to be repeated after a pause.
-    private(set) var outage: (any Error)?
-    /// Whether a delivery has come back without a verdict.
-    let hasReturned: Bool
+    /// Why the store could not do its part; the same step is to be repeated after a pause.
+    private(set) var trouble: StoreTrouble?
+    private var patience = StorePatience()
+    /// Why the attempt in progress has failed, unless it has committed all the same.
+    private var doubt: (any Error)?
+    /// Whether a delivery has come back so often that it may have crashed its process.
+    let isSuspect: Bool
+    /// Whether something has been asked, handled or settled.
+    private(set) var hasBegun = false
 
-    init(_ jobs: [Job], retry: RetryPolicy, ordering: Ordering) {
-        self.uncounted = jobs[...]
-        self.hasReturned = jobs.contains { $0.delivery.returns > 0 }
-        self.retry = retry
-        self.ordering = ordering
+    /// - Parameter problem: why no handler can take a message; `nil` if one can.
+    init(_ jobs: [Job], options: ConsumerOptions, problem: (Message) -> String? = { _ in nil }) {
+        self.options = options
+        var (known, unknown): ([Job], [(Job, reason: String)]) = ([], [])
+        for job in jobs {
+            if let reason = problem(job.delivery.message) { unknown.append((job, reason)) } else { known.append(job) }
+        }
+        self.uncounted = known[...]
+        self.unknown = unknown[...]
+        self.isSuspect = known.contains { $0.delivery.isSuspect }
+    }
+
+    /// The deliveries, while nothing has begun.
+    var untouched: [Delivery.ID] {
+        self.hasBegun ? [] : (self.uncounted + self.unknown.map(\.0)).map(\.delivery.id)
     }
 
     /// What to do next.
     ///
     /// - Parameter stamp: makes ids of claims and times of first failures.
     mutating func next(_ stamp: () -> Stamp) -> Action {
+        self.hasBegun = true
+        if let (job, reason) = self.unknown.popFirst() {
+            return .settle(job, self.decision(onUnknown: job, reason, stamp().time))
+        }
         if let (start, result) = self.ended.popFirst() {
             return .settle(start.job, self.decision(on: start, result, stamp))
         }
@@ -80,7 +106,8 @@ struct InFlightBatch: Sendable {
             }
             self.start(1)
         }
-        if self.started.isEmpty { return .finish }
+        guard let start = self.started.first else { return .finish }
+        if self.doubt != nil { return .lookUp(start.job.delivery.message.identity) }
         return .process(self.group.map(\.job.delivery.message))
     }
 
@@ -90,38 +117,57 @@ struct InFlightBatch: Sendable {
         if number > self.limit(of: job) { self.excess = number } else { self.start(number) }
     }
 
-    /// Whether the message that has used up its attempts has been handled is known.
+    /// Whether the message that has used up its attempts, or whose commit is in doubt, has been handled is known.
     mutating func answered(isHandled: Bool) {
+        if let cause = self.doubt, let start = self.started.popFirst() {
+            self.doubt = nil
+            self.ended.append((start, isHandled ? .done : .failed(cause)))
+            return
+        }
         guard let number = self.excess, let job = self.uncounted.popFirst() else { return }
         (self.excess, self.claim) = (nil, nil)
-        let reason = "\(number - 1) attempts were started and none of them ended"
+        let reason = InFlightBatch.reason(after: job.failures, attempts: number - 1)
         self.ended.append((Started(job: job, attempt: number - 1), isHandled ? .done : .poison(reason: reason)))
     }
 
     /// The group of messages that was to be handled has a result.
-    mutating func processed(_ result: ProcessingResult) {
+    mutating func processed(_ result: ProcessingResult, _ moment: StorePatience.Moment) {
         let group = self.group
         switch result {
-        case .storeUnavailable(let cause):
-            self.outage = cause
+        case .troubled(let trouble) where self.patience.isOver(trouble.kind, moment):
+            self.patience = StorePatience()
+            if group.count > 1 { self.isSplit = true } else { self.doubt = trouble.cause }
+        case .troubled(let trouble):
+            self.trouble = trouble
         case .failed where group.count > 1, .poison where group.count > 1:
             self.isSplit = true
         default:
+            self.patience = StorePatience()
             self.started.removeFirst(group.count)
             for start in group { self.ended.append((start, result)) }
         }
     }
 
-    /// The store could not be reached while an attempt was being counted or its message looked up.
-    mutating func storeUnavailable(_ cause: any Error) {
-        self.outage = cause
-        // Counting is repeated as a whole: the claim makes it count once.
-        self.excess = nil
+    /// The store could not count an attempt or look its message up.
+    mutating func troubled(_ trouble: StoreTrouble, _ moment: StorePatience.Moment) {
+        guard self.patience.isOver(trouble.kind, moment) else {
+            self.trouble = trouble
+            // Counting is repeated as a whole: the claim makes it count once.
+            self.excess = nil
+            return
+        }
+        // The store answers others. What the bus knows has to do.
+        self.patience = StorePatience()
+        guard self.doubt == nil, self.excess == nil, let job = self.uncounted.first else {
+            return self.answered(isHandled: false)
+        }
+        let attempt = self.attempt(of: job)
+        self.counted(attempt.failures + attempt.returns + 1)
     }
 
-    /// The pause after an outage is over.
+    /// The pause after a trouble is over.
     mutating func resume() {
-        self.outage = nil
+        self.trouble = nil
     }
 
     private var group: ArraySlice<Started> { self.isSplit ? self.started.prefix(1) : self.started }
@@ -139,37 +185,60 @@ struct InFlightBatch: Sendable {
             failures: job.failures.count,
             // On an ordered queue all prefetched messages return together after a crash, so a return does not prove that
             // the message was started.
-            returns: self.ordering == .perKey ? min(1, delivery.returns) : delivery.returns,
+            returns: self.options.ordering == .perKey ? min(1, delivery.returns) : delivery.returns,
             redrives: delivery.redrives
         )
     }
 
     /// How many attempts may be started.
     ///
-    /// The first return of a message that has not failed yet does not prove that it was started. With a policy of one attempt a
-    /// second one is allowed then, so that no message becomes a dead letter without having been started.
+    /// The first two returns of a message that has not failed yet do not prove that it is to blame. With a policy of one or two
+    /// attempts a third one is allowed then, so that it is handled alone before it becomes a dead letter.
     private func limit(of job: Job) -> Int {
-        job.failures.count == 0 ? max(2, self.retry.attempts) : self.retry.attempts
+        let attempts = self.options.retry.attempts
+        return job.failures.count == 0 ? max(Delivery.suspiciousReturns + 1, attempts) : attempts
     }
 
     private func decision(on start: Started, _ result: ProcessingResult, _ stamp: () -> Stamp) -> Decision {
         let attempt = start.attempt
-        func failures() -> Failures {
-            Failures(count: attempt, firstAt: start.job.failures.firstAt ?? stamp().time)
+        func failures(_ reason: String) -> Failures {
+            Failures(count: attempt, firstAt: start.job.failures.firstAt ?? stamp().time, lastReason: reason)
         }
         switch result {
         case .poison(let reason):
-            return .deadLetter(reason: String(reason.prefix(1000)), failures())
-        case .failed(let error) where attempt >= self.retry.attempts:
-            return .deadLetter(reason: String("\(type(of: error)): \(error)".prefix(1000)), failures())
+            let reason = String(reason.prefix(1000))
+            return .deadLetter(reason: reason, failures(reason))
         case .failed(let error):
-            let delay = self.retry.delay(afterFailures: attempt)
+            let reason = self.options.errorTexts.text(of: error)
+            guard attempt < self.options.retry.attempts else { return .deadLetter(reason: reason, failures(reason)) }
+            let delay = self.options.retry.delay(afterFailures: attempt)
             // In a retry queue it would be overtaken by the next message of its key.
-            return self.ordering == .perKey
-                ? .hold(for: min(delay, RetryPolicy.longestOrderedDelay), failures(), error)
-                : .retry(after: delay, failures(), error)
-        case .done, .storeUnavailable:
+            return self.options.ordering == .perKey
+                ? .hold(for: min(delay, RetryPolicy.longestOrderedDelay), failures(reason))
+                : .retry(after: delay, failures(reason))
+        case .done, .troubled:
             return .done
         }
+    }
+
+    /// An unknown event uses up no attempt, since nothing is started; its age decides how long it waits.
+    private func decision(onUnknown job: Job, _ reason: String, _ now: Date) -> Decision {
+        if self.options.unknownEvents.choice == .ignore { return .done }
+        var failures = job.failures
+        failures.lastReason = reason
+        let first = failures.firstAt ?? now
+        failures.firstAt = first
+        let age = Duration.milliseconds(Int64((now.timeIntervalSince(first) * 1000).rounded()))
+        guard let delay = self.options.unknownEvents.delay(atAge: age, ordering: self.options.ordering) else {
+            return .deadLetter(reason: reason, failures)
+        }
+        return self.options.ordering == .perKey ? .hold(for: delay, failures) : .retry(after: delay, failures)
+    }
+
+    /// Why a message has used up its attempts although the last ones left no verdict.
+    private static func reason(after failures: Failures, attempts: Int) -> String {
+        guard failures.count > 0 else { return "\(attempts) attempts were started and none of them ended" }
+        let last = failures.lastReason ?? "\(failures.count) attempts failed"
+        return String("\(last); then \(attempts - failures.count) more were started and did not end".prefix(1000))
     }
 }

@@ -7,16 +7,20 @@
 /// the event: nothing (`Void`), or a transaction in the form that the product `EventBusPersistence` adds.
 public struct On<Scope: ~Copyable>: Sendable {
     package let topic: Topic
+    /// The newest version of the event that the handler can read; `nil` for any.
+    package let version: Int?
     package let run: @Sendable (Message, borrowing Scope) async throws -> Void
     /// Whether an error means that what the event asks for is there already.
     package let isDone: @Sendable (any Error) -> Bool
 
     package init(
         topic: Topic,
+        version: Int? = nil,
         isDone: @escaping @Sendable (any Error) -> Bool = { _ in false },
         run: @escaping @Sendable (Message, borrowing Scope) async throws -> Void
     ) {
         self.topic = topic
+        self.version = version
         self.isDone = isDone
         self.run = run
     }
@@ -30,7 +34,7 @@ extension On where Scope == Void {
         _ type: E.Type,
         _ handler: @escaping @Sendable (_ event: E, _ message: Message) async throws -> Void
     ) {
-        self.init(topic: E.topic) { message, _ in
+        self.init(topic: E.topic, version: E.version) { message, _ in
             try await handler(try message.decodeOrPoison(E.self), message)
         }
     }

@@ -3,7 +3,7 @@
 
 import Logging
 
-/// A worker's pauses while its store cannot be reached: the deliveries are held and no attempt is used up.
+/// A worker's pauses while its store cannot do its part: the deliveries are held and no attempt is used up.
 struct StoreOutage {
     let name: SubscriptionName
     let clock: RelativeClock
@@ -20,14 +20,15 @@ struct StoreOutage {
     }
 
     /// Waits before the store is asked again; `false` when the consumer shuts down instead.
-    mutating func pause(_ cause: any Error) async throws -> Bool {
-        if !self.hasBegun {
+    mutating func pause(_ trouble: StoreTrouble) async throws -> Bool {
+        // A conflict with another transaction is normal and over soon.
+        if !self.hasBegun, trouble.kind != .contended {
             self.hasBegun = true
-            self.status.beginHolding("\(cause)")
+            let reason = ErrorTexts.safe.text(of: trouble.cause)
+            self.status.beginHolding(reason)
             self.logger.info(
                 "The store is unavailable; deliveries are held",
-                error: cause,
-                metadata: [LogKey.subscription: "\(self.name)"]
+                metadata: [LogKey.subscription: "\(self.name)", LogKey.reason: "\(reason)"]
             )
         }
         guard !self.status.isShuttingDown else { return false }

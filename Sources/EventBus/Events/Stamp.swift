@@ -17,6 +17,8 @@ public struct Stamp: Sendable, Hashable {
     public let id: Identifier
 
     /// The time, in whole milliseconds.
+    ///
+    /// It can differ from the time that the id contains: ids keep ascending when the clock is set back.
     public let time: Date
 
     /// Creates a stamp from its parts.
@@ -60,9 +62,16 @@ private final class SystemStampSource: StampSource {
 
     func next() -> Stamp {
         let milliseconds = UInt64(max(0, Date().timeIntervalSince1970 * 1000))
-        let (id, time) = self.state.withLock { state in
-            state.generator.next(milliseconds: milliseconds, random: state.random.next())
+        return self.state.withLock { state in
+            state.generator.stamp(milliseconds: milliseconds, random: state.random.next())
         }
-        return Stamp(id: id, time: Date(timeIntervalSince1970: Double(time) / 1000))
+    }
+}
+
+extension UUIDv7Generator {
+    /// Returns the next id with the time of the clock.
+    package mutating func stamp(milliseconds: UInt64, random: UInt64) -> Stamp {
+        let id = self.next(milliseconds: milliseconds, random: random)
+        return Stamp(id: id, time: Date(timeIntervalSince1970: Double(milliseconds) / 1000))
     }
 }

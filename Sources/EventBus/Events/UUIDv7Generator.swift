@@ -8,8 +8,10 @@ package struct UUIDv7Generator: Sendable {
 
     package init() {}
 
-    /// Returns the next id and the millisecond that it contains, which is never earlier than that of the previous id.
-    package mutating func next(milliseconds: UInt64, random: UInt64) -> (id: Identifier, milliseconds: UInt64) {
+    /// Returns the next id, which is greater than the previous one even if the clock has been set back meanwhile.
+    ///
+    /// The time that it contains can therefore be later than `milliseconds`.
+    package mutating func next(milliseconds: UInt64, random: UInt64) -> Identifier {
         if milliseconds > self.lastMilliseconds {
             self.lastMilliseconds = milliseconds
             self.counter = 0
@@ -22,6 +24,6 @@ package struct UUIDv7Generator: Sendable {
         }
         let high = (self.lastMilliseconds & 0xFFFF_FFFF_FFFF) << 16 | 0x7000 | self.counter
         let low = 0x8000_0000_0000_0000 | random >> 2
-        return (Identifier(high: high, low: low), self.lastMilliseconds)
+        return Identifier(high: high, low: low)
     }
 }

@@ -7,6 +7,8 @@ import ServiceLifecycle
 package enum ShutdownResponse: Sendable {
     /// The work has been notified and ends on its own.
     case drains
+    /// The work has been notified and ends on its own; it is cancelled if it has not ended within this time.
+    case drainsWithin(Duration, RelativeClock)
     /// The work may be waiting indefinitely and has to be cancelled.
     case cancel
 }
@@ -16,10 +18,11 @@ package func withGracefulShutdown(
     _ onShutdown: @escaping @Sendable () -> ShutdownResponse,
     _ body: @escaping @Sendable () async throws -> Void
 ) async throws {
-    try await withThrowingTaskGroup(of: Bool.self) { group in
+    enum End { case body, shutdown, drainLimit }
+    try await withThrowingTaskGroup(of: End.self) { group in
         group.addTask {
             try await body()
-            return true
+            return .body
         }
         group.addTask {
             // `gracefulShutdown()` of ServiceLifecycle is not used because it starts unstructured tasks.
@@ -29,18 +32,32 @@ package func withGracefulShutdown(
             } onGracefulShutdown: {
                 begins.raise()
             }
-            return false
+            return .shutdown
         }
         var hasEnded = false
         var wasCancelledHere = false
         do {
-            while let isBody = try await group.next() {
-                if isBody {
+            while let end = try await group.next() {
+                switch end {
+                case .body:
                     hasEnded = true
                     group.cancelAll()
-                } else if !hasEnded, !Task.isCancelled, onShutdown() == .cancel {
+                case .drainLimit where !hasEnded:
                     wasCancelledHere = true
                     group.cancelAll()
+                case .shutdown where !hasEnded && !Task.isCancelled:
+                    switch onShutdown() {
+                    case .drains: break
+                    case .drainsWithin(let limit, let clock):
+                        group.addTask {
+                            try? await clock.sleep(clock.now() + limit)
+                            return .drainLimit
+                        }
+                    case .cancel:
+                        wasCancelledHere = true
+                        group.cancelAll()
+                    }
+                case .shutdown, .drainLimit: break
                 }
             }
         } catch is CancellationError where wasCancelledHere && !Task.isCancelled {

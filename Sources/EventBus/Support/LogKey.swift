@@ -8,6 +8,8 @@ package enum LogKey {
     package static let messageID = "eventbus.message.id"
     /// How many attempts have been started.
     package static let attempts = "eventbus.attempts"
+    /// Why an event could not be handled.
+    package static let reason = "eventbus.reason"
     /// The outcome of a publish.
     package static let outcome = "eventbus.outcome"
     /// The pause before the next attempt.

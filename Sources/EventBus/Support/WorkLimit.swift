@@ -11,6 +11,8 @@ package final class WorkLimit: Sendable {
     private struct State: Sendable {
         /// When the current piece has to be done.
         var deadline: Duration?
+        /// What the current piece is about.
+        var messages: [Message] = []
         /// When the supervisor wakes up, which can be the deadline of an earlier piece.
         var watchedUntil: Duration?
         var hasPassed = false
@@ -47,14 +49,46 @@ package final class WorkLimit: Sendable {
         }
     }
 
+    /// Throws ``TimeLimitExceeded`` if a piece has taken too long.
+    package func check() throws {
+        if self.hasPassed { throw TimeLimitExceeded(limit: self.limit) }
+    }
+
+    /// A piece of work that is still running although its time is over.
+    package struct Overdue: Sendable {
+        package let messages: [Message]
+        /// For how long it has been over.
+        package let by: Duration
+    }
+
+    /// The piece that is still running although its time is over.
+    package var overdue: Overdue? {
+        let now = self.clock.now()
+        return self.state.withLock { state in
+            guard let deadline = state.deadline, deadline < now else { return nil }
+            return Overdue(messages: state.messages, by: now - deadline)
+        }
+    }
+
     /// Does one piece of work.
     ///
     /// A result that comes too late is still returned, because the piece may have committed something.
     ///
+    /// - Parameters:
+    ///   - messages: what the piece is about, for ``overdue``.
+    ///   - piece: the work.
     /// - Throws: what the piece throws; ``TimeLimitExceeded`` if it has taken too long.
-    package func run<Result>(_ piece: () async throws -> Result) async throws -> Result {
-        self.begin()
-        defer { self.state.withLock { $0.deadline = nil } }
+    package func run<Result>(
+        about messages: [Message] = [],
+        _ piece: () async throws -> Result
+    ) async throws -> Result {
+        self.begin(messages)
+        defer {
+            self.state.withLock { state in
+                state.deadline = nil
+                state.messages = []
+            }
+        }
         do {
             return try await piece()
         } catch {
@@ -67,10 +101,11 @@ package final class WorkLimit: Sendable {
         if self.state.withLock({ $0.watchedUntil != nil }) { self.signal.raise() }
     }
 
-    private func begin() {
+    private func begin(_ messages: [Message]) {
         let deadline = self.clock.now() + self.limit
         let isWatched = self.state.withLock { state in
             state.deadline = deadline
+            state.messages = messages
             return state.watchedUntil != nil
         }
         // A supervisor that sleeps until an earlier deadline sees this one when it wakes up.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+public import EventBus
+
 /// An error of a store.
 ///
 /// Its texts name tables, columns and keys, never a stored value.
@@ -18,6 +20,8 @@ public struct RepositoryError: Error, Sendable {
         public static let notFound = Code("notFound")
         /// The store cannot be reached at the moment; nothing has changed.
         public static let unavailable = Code("unavailable")
+        /// The store did not answer in time; nothing has changed.
+        public static let timedOut = Code("timedOut")
         /// The connection was lost during a commit, which may or may not have taken effect.
         public static let commitUnknown = Code("commitUnknown")
         /// The transaction collided with a concurrent one; running it again helps.
@@ -67,11 +71,16 @@ public struct RepositoryError: Error, Sendable {
 
     /// Whether the same work may succeed later without a change: the store was unreachable or busy.
     public var isTransient: Bool {
-        self.code == .unavailable || self.code == .commitUnknown || self.code == .serialization
+        [.unavailable, .timedOut, .commitUnknown, .serialization].contains(self.code)
     }
 }
 
 extension RepositoryError: CustomStringConvertible {
     /// The code and the message, without the cause, which may contain stored values.
     public var description: String { "\(self.code): \(self.message)" }
+}
+
+extension RepositoryError: SafelyDescribedError {
+    /// The code and the message, which name no stored value.
+    public var safeDescription: String { self.description }
 }

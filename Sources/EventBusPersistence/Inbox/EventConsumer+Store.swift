@@ -54,7 +54,7 @@ extension On where Scope == Transaction {
                 _ event: E, _ message: Message, _ transaction: borrowing Transaction
             ) async throws -> Void
     ) {
-        self.init(topic: E.topic) { message, transaction in
+        self.init(topic: E.topic, version: E.version) { message, transaction in
             try await handler(try message.decodeOrPoison(E.self), message, transaction)
         }
     }
@@ -78,6 +78,7 @@ extension On where Scope == Transaction {
     ) {
         self.init(
             topic: E.topic,
+            version: E.version,
             isDone: { ($0 as? RepositoryError)?.isConflict(on: key) == true },
             run: { message, transaction in try await handler(try message.decodeOrPoison(E.self), transaction) }
         )

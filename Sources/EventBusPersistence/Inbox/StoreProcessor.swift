@@ -13,6 +13,8 @@ struct StoreProcessor: DeliveryProcessor {
 
     var topics: [Topic] { self.handlers.topics }
 
+    func problem(with message: Message) -> String? { self.handlers.problem(with: message) }
+
     /// Claims each attempt after the first in the store before it starts, so that no crash hides it.
     func number(of attempt: Attempt, claim: Identifier) async throws -> Int {
         try await self.ask(orWhenUnstorable: attempt.failures + attempt.returns + 1) { store throws(RepositoryError) in
@@ -42,7 +44,7 @@ struct StoreProcessor: DeliveryProcessor {
             return fallback
         } catch {
             try Task.checkCancellation()
-            throw StoreUnavailable(error)
+            throw StoreTrouble(error.trouble ?? .away, error)
         }
     }
 
@@ -50,29 +52,70 @@ struct StoreProcessor: DeliveryProcessor {
         do {
             // A message that cannot be handled at all needs no transaction.
             let work = try messages.map { (message: $0, handler: try self.handlers.handler(for: $0)) }
-            let outage = try await limit.run { () -> RepositoryError? in
+            let trouble = try await limit.run(about: messages) { () -> StoreTrouble? in
                 do {
                     try await self.store.transaction { transaction in
                         let fresh = try await transaction.markHandled(work.map(\.message.identity), by: self.consumer)
                         for (item, isFresh) in zip(work, fresh) where isFresh {
-                            try await item.handler.run(item.message, transaction)
+                            do {
+                                try await item.handler.run(item.message, transaction)
+                            } catch {
+                                throw HandlerError(cause: error)
+                            }
                         }
                     }
                     return nil
-                } catch let error as RepositoryError where error.isTransient {
+                } catch let error as RepositoryError {
                     // Returned rather than thrown, since it counts even after the limit: the commit may have taken effect.
-                    return error
+                    guard let kind = error.trouble else { throw error }
+                    return StoreTrouble(kind, error)
                 }
             }
-            return outage.map(ProcessingResult.storeUnavailable) ?? .done
+            return trouble.map(ProcessingResult.troubled) ?? .done
         } catch {
             if !limit.hasPassed { try Task.checkCancellation() }
-            return messages.count > 1 ? .failed(error) : self.result(of: messages[0], error)
+            let cause = (error as? HandlerError)?.cause ?? error
+            if !limit.hasPassed, let trouble = await self.trouble(behind: error, on: messages[0]) {
+                return .troubled(trouble)
+            }
+            return messages.count > 1 ? .failed(cause) : self.result(of: messages[0], cause)
+        }
+    }
+
+    /// What is wrong with the consumer's own store if a handler has failed because of some store.
+    ///
+    /// The handler may have used its store outside the transaction, or another store, whose trouble is the handler's own.
+    private func trouble(behind error: any Error, on message: Message) async -> StoreTrouble? {
+        guard let cause = (error as? HandlerError)?.cause as? RepositoryError,
+            let kind = cause.trouble, kind != .contended
+        else { return nil }
+        do {
+            _ = try await self.store.isHandled(message.identity, by: self.consumer)
+            return nil
+        } catch {
+            return error.trouble.map { StoreTrouble($0, error) }
         }
     }
 
     private func result(of message: Message, _ error: any Error) -> ProcessingResult {
         if let handler = try? self.handlers.handler(for: message), handler.isDone(error) { return .done }
         return ProcessingResult(error)
+    }
+}
+
+/// An error that a handler has thrown, as opposed to one of the store that its transaction belongs to.
+private struct HandlerError: Error {
+    let cause: any Error
+}
+
+extension RepositoryError {
+    /// What the error says of the store; `nil` if the same work would fail again.
+    fileprivate var trouble: StoreTrouble.Kind? {
+        switch self.code {
+        case .unavailable, .commitUnknown: .away
+        case .timedOut: .slow
+        case .serialization: .contended
+        default: nil
+        }
     }
 }

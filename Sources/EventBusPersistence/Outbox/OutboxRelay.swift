@@ -42,12 +42,22 @@ public struct OutboxRelay: Service {
         self.logger = logger
     }
 
-    /// What currently prevents events from being published: the bus, the store, or topics without a subscriber.
+    /// Whether events are being published and, if not, why.
     ///
-    /// These are notes, never problems: committed events are safe and can wait.
-    public var health: Health { self.status.health(now: self.clock.now()) }
+    /// It is a problem when the relay was never started, when the bus has not answered or has confirmed nothing for a minute, and
+    /// when another relay owns the outbox but its oldest event has been the same for a minute. A bus or a store that cannot be
+    /// reached and topics without a subscriber are notes. In either case committed events are safe and can wait, so a service that
+    /// only publishes can stay ready.
+    ///
+    /// Asks the store for its oldest event, for at most 2 s. What lasts a minute is measured from call to call, so ask regularly.
+    public var health: Health {
+        get async {
+            let oldest = try? await withTimeLimit(.seconds(2), on: self.clock) { try await self.outbox.oldest() }
+            return self.status.health(oldest: oldest ?? nil, today: Stamp.next().time, now: self.clock.now())
+        }
+    }
 
-    /// Publishes events until graceful shutdown, which lets the current batch finish, or cancellation.
+    /// Publishes events until graceful shutdown, which lets the current batch finish within 10 s, or cancellation.
     ///
     /// A relay runs once; a second call traps.
     ///
@@ -55,7 +65,8 @@ public struct OutboxRelay: Service {
     public func run() async throws {
         let isFirst = self.status.start()
         require(isFirst, "this outbox relay runs already or has run; create another one")
-        try await withGracefulShutdown(self.status.shutDown) {
+        defer { self.status.end() }
+        try await withGracefulShutdown({ self.status.shutDown(on: self.clock) }) {
             var backoff = Backoff(first: .milliseconds(100), longest: .seconds(5))
             while !self.status.isShuttingDown {
                 do {
@@ -97,9 +108,10 @@ public struct OutboxRelay: Service {
                 try await self.waitForWork(after: commits, until: holds.nextDue(after: now))
                 continue
             }
+            self.status.willPublish(rows.count, now: now)
             let outcomes = await self.bus.publish(rows.map(\.message))
             published = holds.record(rows, outcomes, now: self.clock.now())
-            self.status.report(holds)
+            self.status.report(holds, confirmed: published.count, now: self.clock.now())
             if let pause = holds.pause {
                 // The bus is unreachable: remove what it has confirmed, then wait for the bus instead of for commits.
                 _ = try await outbox.exchange(published: published, limit: 0, except: HeldRows())

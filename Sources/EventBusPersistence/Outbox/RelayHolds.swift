@@ -13,7 +13,9 @@ struct RelayHolds: Sendable {
         var backoff: Backoff
     }
 
+    /// The topics without a subscriber, each with ordering keys of its events.
     private var topics: [Topic: Hold] = [:]
+    private var keys: [Topic: Set<ExactText>] = [:]
     private var rows: [OutboxRow.ID: Hold] = [:]
     private var outage = Backoff(first: .milliseconds(100), longest: .seconds(5))
 
@@ -23,8 +25,19 @@ struct RelayHolds: Sendable {
     /// Why the bus could not publish, for the health report.
     private(set) var outageReason: String?
 
+    /// What waits for a subscriber, for the health report.
+    struct Unroutable: Sendable {
+        let topic: Topic
+        /// Some of the ordering keys of its events: the later events with these keys wait as well.
+        let keys: [String]
+    }
+
     /// The topics without a subscriber.
-    var unroutableTopics: [Topic] { self.topics.keys.sorted { $0.name < $1.name } }
+    var unroutable: [Unroutable] {
+        self.topics.keys.sorted { $0.name < $1.name }.map { topic in
+            Unroutable(topic: topic, keys: (self.keys[topic] ?? []).map(\.text).sorted())
+        }
+    }
 
     /// The number of rows that the bus has refused.
     var refusedRows: Int { self.rows.count }
@@ -55,8 +68,10 @@ struct RelayHolds: Sendable {
                 confirmed.append(row.id)
                 self.rows[row.id] = nil
                 self.topics[row.message.topic] = nil
+                self.keys[row.message.topic] = nil
             case .unroutable:
                 unroutable.insert(row.message.topic)
+                self.note(row.message.orderingKey, of: row.message.topic)
             case .refused:
                 self.rows[row.id] = RelayHolds.hold(after: self.rows[row.id], now)
             case .unknown, .notSent:
@@ -79,7 +94,13 @@ struct RelayHolds: Sendable {
         return confirmed
     }
 
+    private mutating func note(_ key: String?, of topic: Topic) {
+        guard let key, self.keys[topic, default: []].count < RelayHolds.maximumKeys else { return }
+        self.keys[topic, default: []].insert(ExactText(key))
+    }
+
     private static let maximumRefusedRows = 1000
+    private static let maximumKeys = 3
 
     /// The hold that follows `previous`, and is longer.
     private static func hold(after previous: Hold?, _ now: Duration) -> Hold {

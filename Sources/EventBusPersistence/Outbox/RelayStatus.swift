@@ -4,16 +4,29 @@
 import EventBus
 import Synchronization
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// The status of a relay, for its shutdown and its health report.
 final class RelayStatus: Sendable {
     private struct State: Sendable {
         var hasStarted = false
+        var hasEnded = false
         var isOwner = false
         var isShuttingDown = false
         var storeProblem: (text: String, at: Duration)?
         var busProblem: String?
-        var unroutable: [Topic] = []
+        var unroutable: [RelayHolds.Unroutable] = []
         var refusedRows = 0
+        /// The batch that the bus has not answered yet.
+        var publishing: (count: Int, since: Duration)?
+        /// Since when nothing has been confirmed although the bus was asked to.
+        var fruitlessSince: Duration?
+        /// The time of the oldest event, and since when it has been the oldest.
+        var oldest: (time: Date, since: Duration)?
     }
 
     private let state = Mutex(State())
@@ -28,6 +41,13 @@ final class RelayStatus: Sendable {
         self.state.withLock { state in
             defer { state.hasStarted = true }
             return !state.hasStarted
+        }
+    }
+
+    func end() {
+        self.state.withLock { state in
+            state.hasEnded = true
+            state.isOwner = false
         }
     }
 
@@ -46,40 +66,98 @@ final class RelayStatus: Sendable {
             state.busProblem = nil
             state.unroutable = []
             state.refusedRows = 0
+            state.publishing = nil
+            state.fruitlessSince = nil
         }
     }
 
-    func report(_ holds: RelayHolds) {
+    func willPublish(_ count: Int, now: Duration) {
         self.state.withLock { state in
+            state.publishing = (count, now)
+            state.fruitlessSince = state.fruitlessSince ?? now
+        }
+    }
+
+    func report(_ holds: RelayHolds, confirmed: Int, now: Duration) {
+        self.state.withLock { state in
+            state.publishing = nil
             state.busProblem = holds.outageReason
-            state.unroutable = holds.unroutableTopics
+            state.unroutable = holds.unroutable
             state.refusedRows = holds.refusedRows
+            // Waiting for a subscriber is nobody's failure.
+            if confirmed > 0 || holds.outageReason == nil && holds.refusedRows == 0 { state.fruitlessSince = nil }
         }
     }
 
     /// The owner finishes its batch; a relay that stands by has nothing to finish.
-    func shutDown() -> ShutdownResponse {
+    func shutDown(on clock: RelativeClock) -> ShutdownResponse {
         let isOwner = self.state.withLock { state in
             state.isShuttingDown = true
             return state.isOwner
         }
         self.sleeper.raise()
-        return isOwner ? .drains : .cancel
+        // A bus that was not started, or that is stuck, never answers.
+        return isOwner ? .drainsWithin(.seconds(10), clock) : .cancel
     }
 
-    func health(now: Duration) -> Health {
-        let state = self.state.withLock { $0 }
+    /// - Parameters:
+    ///   - oldest: the time of the oldest waiting event, if there is one and the store has answered.
+    ///   - today: the time of day.
+    ///   - now: the relay's clock.
+    func health(oldest: Date?, today: Date, now: Duration) -> Health {
+        let state = self.state.withLock { state in
+            if let oldest, oldest == state.oldest?.time {
+            } else {
+                state.oldest = oldest.map { ($0, now) }
+            }
+            return state
+        }
         var health = Health()
+        if !state.hasStarted || state.hasEnded {
+            let age = state.oldest.map { ", and the oldest event is \(RelayStatus.age($0.time, today)) old" } ?? ""
+            health.problems.append("the outbox relay \(state.hasStarted ? "has ended" : "has not been started")\(age)")
+            return health
+        }
+        if let oldest = state.oldest, !state.isOwner, now - oldest.since >= RelayStatus.patience {
+            let age = RelayStatus.age(oldest.time, today)
+            health.problems.append(
+                "this relay stands by, and the oldest event, \(age) old, has not been published for \(now - oldest.since)"
+            )
+        }
+        if let publishing = state.publishing, now - publishing.since >= RelayStatus.patience {
+            health.problems.append(
+                "the bus has not answered for \(now - publishing.since) to the publishing of \(publishing.count) events"
+            )
+        } else if let since = state.fruitlessSince, now - since >= RelayStatus.patience, state.busProblem == nil {
+            health.problems.append("the bus has confirmed no event for \(now - since)")
+        }
         // During an outage the relay fails every few seconds and refreshes the problem. A relay that stands by again
         // does not report success, so an old problem is considered solved.
         if let problem = state.storeProblem, now - problem.at < .seconds(30) {
             health.notes.append("the outbox cannot be read: \(problem.text)")
         }
-        if let problem = state.busProblem { health.notes.append("events wait for the bus: \(problem)") }
-        for topic in state.unroutable { health.notes.append("events of topic \(topic) wait for a subscriber") }
+        if let problem = state.busProblem {
+            let age = state.oldest.map { "; the oldest is \(RelayStatus.age($0.time, today)) old" } ?? ""
+            health.notes.append("events wait for the bus: \(problem)\(age)")
+        }
+        for waiting in state.unroutable { health.notes.append(RelayStatus.text(waiting)) }
         if state.refusedRows > 0 {
             health.notes.append("events refused by the bus, to be retried: \(state.refusedRows)")
         }
         return health
+    }
+
+    /// How long something may last before it is a problem.
+    private static let patience = Duration.seconds(60)
+
+    private static func age(_ time: Date, _ today: Date) -> Duration {
+        .seconds(max(0, Int(today.timeIntervalSince(time))))
+    }
+
+    private static func text(_ waiting: RelayHolds.Unroutable) -> String {
+        let text = "events of topic \(waiting.topic) wait for a subscriber"
+        guard !waiting.keys.isEmpty else { return text }
+        return text + ", and later events of the same ordering keys with them, for example of "
+            + waiting.keys.joined(separator: ", ")
     }
 }

@@ -77,7 +77,7 @@ struct SimulatedBus: EventBus {
             defer { self.process.connections.close(session) }
             let simulated = SimulatedDeliveries(base: base, subscription: subscription, process: self.process)
             let stalls = self.world.stalls
-            let work = stalls.began(of: self.process) { simulated.silence() }
+            let work = stalls.began(simulated.work)
             self.process.holds(work, of: subscription.name)
             defer { stalls.ended(work) }
             try await body(simulated)

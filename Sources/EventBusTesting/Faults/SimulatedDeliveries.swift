@@ -132,14 +132,20 @@ final class SimulatedDeliveries: Deliveries {
         self.state.withLock { $0.held }.sorted { $0.key.tag < $1.key.tag }.map { ($0.key, $0.value) }
     }
 
-    /// What to say if deliveries have been out for too long and the consumer says that all is well.
-    func silence() -> Violation? {
-        let held = self.held
-        guard let first = held.first, self.process.reports.hasProblem(of: self.name) == false else { return nil }
-        let text =
-            "is one of \(held.count) that \(self.process.place) has held for longer than \(self.process.world.stalls.limit)"
-            + " without starting or settling any, and its health showed no problem"
-        return Violation("stalled", self.name, first.message.identity, text)
+    /// What is out and unsettled.
+    var work: Stalls.Work {
+        Stalls.Work(
+            process: self.process,
+            name: nil,
+            isThere: { self.state.withLock { !$0.held.isEmpty } },
+            hasProblem: { [name, process] in await process.reports.hasProblem(of: name) },
+            violation: {
+                let text =
+                    "is one of \(self.held.count) that \(self.process.place) has held for \(self.process.world.stalls.limit)"
+                    + " without starting or settling any, and its health showed no problem"
+                return Violation("stalled", self.name, self.held.first?.message.identity, text)
+            }
+        )
     }
 
     /// At the end of a graceful shutdown, what was never started has to have been given back, so that no return is counted.

@@ -26,7 +26,7 @@ struct SimulatedOutbox: Outbox {
     func withOwnership(_ body: (any OwnedOutbox) async throws -> Void) async throws {
         let fault = try await self.calls.enter(.own)
         let (process, world) = (self.calls.process, self.calls.process.world)
-        let work = world.stalls.began(self.calls.outboxName, of: process) { self.calls.silentOutbox() }
+        let work = world.stalls.began(self.calls.relaying)
         defer { world.stalls.ended(work) }
         let ownership = Ownership()
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -75,14 +75,22 @@ private final class Ownership: Sendable {
 extension StoreCalls {
     var outboxName: String { "outbox of \(self.name)" }
 
-    /// What to say if events wait in the outbox and the relays of this process say that all is well.
-    fileprivate func silentOutbox() -> Violation? {
-        let rows = self.process.world.store(self.name).outboxReport().rows
-        guard rows > 0, self.process.reports.hasProblemOfRelay() == false else { return nil }
-        let text =
-            "\(rows) events in the \(self.outboxName) did not move for longer than \(self.process.world.stalls.limit),"
-            + " and the relay of \(self.process.place) showed no problem"
-        return Violation("stalled", nil, nil, text)
+    private var waiting: Int { self.process.world.store(self.name).outboxReport().rows }
+
+    /// What waits in the outbox.
+    fileprivate var relaying: Stalls.Work {
+        Stalls.Work(
+            process: self.process,
+            name: self.outboxName,
+            isThere: { self.waiting > 0 },
+            hasProblem: { [process] in await process.reports.hasProblemOfRelay() },
+            violation: {
+                let text =
+                    "\(self.waiting) events in the \(self.outboxName) did not move for \(self.process.world.stalls.limit),"
+                    + " and the relay of \(self.process.place) showed no problem"
+                return Violation("stalled", nil, nil, text)
+            }
+        )
     }
 }
 

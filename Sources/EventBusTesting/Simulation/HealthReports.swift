@@ -11,7 +11,7 @@ final class HealthReports: Sendable {
     private struct Report: Sendable {
         /// The part; `nil` for the whole process.
         let part: String?
-        let health: @Sendable () -> Health
+        let health: @Sendable () async -> Health
     }
 
     private let reports = Mutex<[Report]>([])
@@ -22,24 +22,32 @@ final class HealthReports: Sendable {
             if let consumer = service as? EventConsumer {
                 self.add(consumer.description) { consumer.health }
             } else if let relay = service as? OutboxRelay {
-                self.add(relay.description) { relay.health }
+                self.add(relay.description) { await relay.health }
             }
         }
     }
 
-    func add(_ part: String?, _ health: @escaping @Sendable () -> Health) {
+    func add(_ part: String?, _ health: @escaping @Sendable () async -> Health) {
         self.reports.withLock { $0.append(Report(part: part, health: health)) }
     }
 
-    /// Whether a part says that something is wrong; `nil` if nobody reports about it.
-    func hasProblem(_ part: String) -> Bool? {
-        let reports = self.reports.withLock { $0 }.filter { $0.part == nil || $0.part == part }
-        return reports.isEmpty ? nil : reports.contains { !$0.health().isReady }
+    /// Whether a consumer says that something is wrong; `nil` if nobody reports about it.
+    func hasProblem(of subscription: SubscriptionName) async -> Bool? {
+        await self.says(of: "consumer \(subscription)") { !$0.problems.isEmpty }
     }
 
-    func hasProblem(of subscription: SubscriptionName) -> Bool? { self.hasProblem("consumer \(subscription)") }
+    /// Whether a relay says that something is wrong, or what its events wait for; `nil` if nobody reports about it.
+    func hasProblemOfRelay() async -> Bool? {
+        await self.says(of: "outbox relay") { !$0.problems.isEmpty || !$0.notes.isEmpty }
+    }
 
-    func hasProblemOfRelay() -> Bool? { self.hasProblem("outbox relay") }
+    private func says(of part: String, _ isWrong: (Health) -> Bool) async -> Bool? {
+        let reports = self.reports.withLock { $0 }.filter { $0.part == nil || $0.part == part }
+        // Each is asked, even after the first problem: some notice only by being asked regularly.
+        var isAnyWrong: Bool?
+        for report in reports { isAnyWrong = isWrong(await report.health()) || isAnyWrong == true }
+        return isAnyWrong
+    }
 }
 
 extension SimulatedProcess {
@@ -47,7 +55,7 @@ extension SimulatedProcess {
     ///
     /// It asks each `EventConsumer` and `OutboxRelay` among the process's services by itself; this is for those inside of other
     /// services.
-    public func watch(_ health: @escaping @Sendable () -> Health) {
+    public func watch(_ health: @escaping @Sendable () async -> Health) {
         self.reports.add(nil, health)
     }
 }

@@ -28,21 +28,21 @@ final class SeededStamps: StampSource {
             1_767_225_600_000 + passed.seconds * 1000 + passed.attoseconds / 1_000_000_000_000_000
         )
         let random = self.random.withLock { $0.next() }
-        let (id, time) = self.generator.withLock { $0.next(milliseconds: milliseconds, random: random) }
-        self.check(time, against: milliseconds)
-        return Stamp(id: id, time: Date(timeIntervalSince1970: Double(time) / 1000))
+        let stamp = self.generator.withLock { $0.stamp(milliseconds: milliseconds, random: random) }
+        self.check(stamp.time, against: Double(milliseconds) / 1000)
+        return stamp
     }
 
     /// The order of ids may borrow from the future, the time of an event must not.
-    private func check(_ time: UInt64, against now: UInt64) {
-        guard time > now + 1000 || time + 1000 < now else { return }
+    private func check(_ time: Date, against now: Double) {
+        let difference = time.timeIntervalSince1970 - now
+        guard abs(difference) > 1 else { return }
         let isFirst = self.hasFailed.withLock { hasFailed in
             defer { hasFailed = true }
             return !hasFailed
         }
         guard isFirst else { return }
-        let seconds = (Double(time) - Double(now)) / 1000
-        let text = "an event's time differs from the wall clock by \(seconds) s"
+        let text = "an event's time differs from the wall clock by \(difference) s"
         self.world.history.record(.broken(Violation("time", nil, nil, text)), at: "clock")
     }
 }

@@ -8,13 +8,19 @@ import Synchronization
 
 /// What the processes of a simulation share and what outlives them: clock, bus, stores, history and fault plan.
 final class SimulatedWorld: Sendable {
+    private struct LooseTask: Sendable {
+        /// Whether the simulation is not finished without it.
+        let isWork: Bool
+        let cancel: @Sendable () -> Void
+    }
+
     private struct State: Sendable {
         var stores: [String: InMemoryStore] = [:]
         var committed: [Message] = []
         var calls: [String: CallCounter] = [:]
-        /// What servers still do for callers that no longer wait for it.
-        var serverTasks: [Int: @Sendable () -> Void] = [:]
-        var lastServerTask = 0
+        /// Tasks that nobody waits for, such as what servers still do for callers that have given up.
+        var looseTasks: [Int: LooseTask] = [:]
+        var lastLooseTask = 0
         var foreign: [ForeignBacklog] = []
         /// By how much the wall clock is wrong.
         var wallClockError = Duration.zero
@@ -64,18 +70,22 @@ final class SimulatedWorld: Sendable {
     var hasWork: Bool {
         !self.bus.isIdle
             || self.state.withLock { state in
-                !state.serverTasks.isEmpty || state.foreign.contains { $0.count > 0 }
+                state.looseTasks.values.contains(where: \.isWork) || state.foreign.contains { $0.count > 0 }
                     || state.stores.values.contains { $0.outboxReport().rows > 0 }
             }
     }
 
-    /// Advances the time, which stops on the way where work will have stood still for too long.
+    /// Advances the time, or first a part of the way, to ask about work that stands still.
     func advance(to instant: VirtualClock.Instant) {
-        while let due = self.stalls.due(before: instant.offset) {
+        if let due = self.stalls.due(before: instant.offset) {
             self.clock.advance(to: VirtualClock.Instant(offset: due))
-            for violation in self.stalls.violations(at: due) { self.history.record(.broken(violation), at: "health") }
+            let violations = self.stalls.look(at: due) { process, question in
+                self.start(on: process.executor, isWork: false, question)
+            }
+            for violation in violations { self.history.record(.broken(violation), at: "health") }
+        } else {
+            self.clock.advance(to: instant)
         }
-        self.clock.advance(to: instant)
     }
 
     /// Advances the time from one deadline to the next; at each, everything that can run does so.
@@ -86,8 +96,10 @@ final class SimulatedWorld: Sendable {
             self.advance(to: next)
             await self.executor.untilIdle()
         }
-        self.advance(to: end)
-        await self.executor.untilIdle()
+        while self.clock.now < end {
+            self.advance(to: end)
+            await self.executor.untilIdle()
+        }
     }
 
     func add(_ foreign: ForeignBacklog) { self.state.withLock { $0.foreign.append(foreign) } }
@@ -99,23 +111,30 @@ final class SimulatedWorld: Sendable {
 
     /// Does something that goes on whatever becomes of the process that has asked for it.
     func onServer(_ body: @escaping @Sendable () async throws -> Void) {
+        self.start(on: self.executor, isWork: true) { try? await body() }
+    }
+
+    /// Starts a task that nobody waits for.
+    ///
+    /// - Parameter isWork: whether the simulation is not finished without it.
+    private func start(on executor: any TaskExecutor, isWork: Bool, _ body: @escaping @Sendable () async -> Void) {
         let id = self.state.withLock { state in
-            state.lastServerTask += 1
-            state.serverTasks[state.lastServerTask] = {}
-            return state.lastServerTask
+            state.lastLooseTask += 1
+            state.looseTasks[state.lastLooseTask] = LooseTask(isWork: isWork) {}
+            return state.lastLooseTask
         }
-        let task = Task(executorPreference: self.executor) {
-            try? await body()
-            self.state.withLock { _ = $0.serverTasks.removeValue(forKey: id) }
+        let task = Task(executorPreference: executor) {
+            await body()
+            self.state.withLock { _ = $0.looseTasks.removeValue(forKey: id) }
         }
-        self.state.withLock { if $0.serverTasks[id] != nil { $0.serverTasks[id] = { task.cancel() } } }
+        self.state.withLock { if $0.looseTasks[id] != nil { $0.looseTasks[id] = LooseTask(isWork: isWork) { task.cancel() } } }
     }
 
-    func cancelServerTasks() {
-        for cancel in self.state.withLock({ Array($0.serverTasks.values) }) { cancel() }
+    func cancelLooseTasks() {
+        for task in self.state.withLock({ Array($0.looseTasks.values) }) { task.cancel() }
     }
 
-    var hasServerTasks: Bool { self.state.withLock { !$0.serverTasks.isEmpty } }
+    var hasLooseTasks: Bool { self.state.withLock { !$0.looseTasks.isEmpty } }
 
     // MARK: The wall clock
 

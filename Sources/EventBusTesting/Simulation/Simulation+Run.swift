@@ -72,9 +72,9 @@ extension Simulation {
     private func stop<Value>(_ outcome: Outcome<Value>) -> UnfinishedWork? {
         let instances = self.instances
         for instance in instances { instance.cancel() }
-        self.world.cancelServerTasks()
+        self.world.cancelLooseTasks()
         let end = self.world.executor.run {
-            outcome.value != nil && !self.world.hasServerTasks && instances.allSatisfy(\.hasEnded)
+            outcome.value != nil && !self.world.hasLooseTasks && instances.allSatisfy(\.hasEnded)
         }
         if case .done = end { return nil }
         let names = (outcome.value == nil ? ["the test"] : []) + instances.filter { !$0.hasEnded }.map(\.name)

@@ -13,7 +13,7 @@ import Foundation
 
 @Suite("Which deliveries may start")
 struct BacklogStateTests {
-    /// Deliveries named by key and number, `a1` being the first of key `a`; `-` is no key; `!` marks one that came back.
+    /// Deliveries named by key and number, `a1` being the first of key `a`; `-` is no key; `!` marks one that came back twice, all others came back once.
     private func deliveries(_ names: String...) -> [Delivery] {
         names.enumerated().map { index, name in
             let key = String(name.prefix(1))
@@ -26,7 +26,7 @@ struct BacklogStateTests {
                     orderingKey: key == "-" ? nil : key,
                     body: []
                 ),
-                returns: name.hasSuffix("!") ? 1 : 0
+                returns: name.hasSuffix("!") ? 2 : 1
             )
         }
     }
@@ -137,12 +137,18 @@ struct BacklogStateTests {
         #expect(self.names(backlog.take(limit: 10)) == ["b1!"])
     }
 
-    @Test func aFinishedBacklogIsFinishedAlsoWhileDeliveriesWait() {
-        var backlog = BacklogState(ordering: .none)
-        backlog.add(self.deliveries("a1"))
+    @Test(arguments: [Ordering.none, .perKey]) func afterTheEndNothingIsStarted(ordering: Ordering) {
+        var backlog = BacklogState(ordering: ordering)
+        let deliveries = self.deliveries("a1", "a2", "b1", "c1")
+        backlog.add(Array(deliveries[..<3]))
+        let running = backlog.take(limit: 1)
         #expect(!backlog.isFinished)
-        backlog.finish()
+        #expect(backlog.finish() == deliveries[1..<3].map(\.id))
         #expect(backlog.isFinished)
-        #expect(self.names(backlog.take(limit: 1)) == ["a1"])
+        #expect(backlog.take(limit: 9).isEmpty)
+        #expect(backlog.add(Array(deliveries[3...])) == [deliveries[3].id], "what comes later goes back as well")
+        backlog.hold(running[0], until: .seconds(1))
+        backlog.wake(now: .seconds(2))
+        #expect(backlog.take(limit: 9).isEmpty, "nor what waits for another attempt")
     }
 }

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("A consumer's start, interruption and end")
 struct ConsumerLifeTests {
-    @Test func atShutdownWhatWasTakenIsHandledAndNothingElse() async throws {
+    @Test func atShutdownWhatRunsIsFinishedAndTheRestGoesBackAtOnce() async throws {
         let world = try ConsumerFixture()
         let log = world.log
         let gate = Gate()
@@ -21,13 +21,13 @@ struct ConsumerLifeTests {
         await world.stage.settleNextJob()
         #expect(!life.run.hasEnded)
         #expect(log.entries.isEmpty)
+        let next = world.start { log.append($0.label) }
+        #expect(log.entries.sorted() == ["c", "d"], "handlers that still run do not hold up the rest")
         gate.open()
         await world.stage.end(life.run)
         #expect(life.run.error == nil)
-        #expect(log.entries.sorted() == ["a", "b", "c"])
-        let next = world.start { log.append($0.label) }
-        await world.drain(next)
         #expect(log.entries.sorted() == ["a", "b", "c", "d"])
+        await world.drain(next)
     }
 
     @Test func verdictsAreFlushedBeforeTheScopeEnds() async throws {

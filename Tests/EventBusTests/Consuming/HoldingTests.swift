@@ -9,7 +9,7 @@ import Testing
 
 @Suite("A consumer whose store is unavailable")
 struct HoldingTests {
-    private struct Away: Error, CustomStringConvertible { let description = "no database" }
+    private struct Away: SafelyDescribedError { let safeDescription = "no database" }
 
     /// Is unavailable as often as a test wants, and logs what it was asked.
     private final class Processor: DeliveryProcessor {
@@ -30,14 +30,16 @@ struct HoldingTests {
         var topics: [Topic] { [Ping.topic] }
         var countsAttempts: Bool { true }
 
-        func isHandled(_ messageID: String) async throws -> Bool { false }
+        func problem(with message: Message) -> String? { nil }
+
+        func isHandled(_ event: EventIdentity) async throws -> Bool { false }
 
         func number(of attempt: Attempt, claim: Identifier) async throws -> Int {
             let isAway = self.state.withLock { state in
                 defer { state.startsAway = max(0, state.startsAway - 1) }
                 return state.startsAway > 0
             }
-            if isAway { throw StoreUnavailable(Away()) }
+            if isAway { throw StoreTrouble(.away, Away()) }
             return attempt.failures + attempt.returns + 1
         }
 
@@ -49,7 +51,7 @@ struct HoldingTests {
             for message in messages {
                 self.log.append((isAway ? "away " : "done ") + (try message.decode(Ping.self).label))
             }
-            return isAway ? .storeUnavailable(Away()) : .done
+            return isAway ? .troubled(StoreTrouble(.away, Away())) : .done
         }
     }
 
@@ -73,7 +75,7 @@ struct HoldingTests {
         try world.publish("a")
         for (index, pause) in [20, 40, 80, 160, 320, 640, 1000, 1000].enumerated() {
             #expect(processor.log.entries.count == index + 1)
-            #expect(life.consumer.health.problems == ["consumer test holds its deliveries: no database"])
+            #expect(life.consumer.health.problems == ["consumer test holds its deliveries: Away: no database"])
             world.stage.advance(by: .milliseconds(pause - 1))
             #expect(processor.log.entries.count == index + 1)
             world.stage.advance(by: .milliseconds(1))
@@ -94,7 +96,7 @@ struct HoldingTests {
         }
         let processor = Processor(startsAway: 2)
         let life = self.start(world, processor)
-        #expect(life.consumer.health.problems == ["consumer test holds its deliveries: no database"])
+        #expect(life.consumer.health.problems == ["consumer test holds its deliveries: Away: no database"])
         #expect(processor.log.entries.isEmpty)
         world.stage.advance(by: .milliseconds(20))
         world.stage.advance(by: .milliseconds(40))

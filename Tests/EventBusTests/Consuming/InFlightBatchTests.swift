@@ -17,6 +17,14 @@ struct InFlightBatchTests {
 
     private static let time = Date(timeIntervalSince1970: 7)
 
+    /// - Parameters:
+    ///   - now: seconds.
+    ///   - took: seconds that the try took.
+    ///   - handled: how many messages have been handled.
+    private static func moment(_ now: Int = 0, took: Double = 0, handled: UInt64 = 0) -> StorePatience.Moment {
+        StorePatience.Moment(now: .seconds(now), took: .seconds(took), handled: handled)
+    }
+
     /// A batch with the number of stamps that it has taken.
     private struct Scene {
         var batch: InFlightBatch
@@ -25,10 +33,19 @@ struct InFlightBatchTests {
         init(
             _ deliveries: Delivery...,
             attempts: Int = 3,
-            ordering: Ordering = .none
+            ordering: Ordering = .none,
+            unknown: UnknownEvents = .retry
         ) {
             let jobs = deliveries.map { InFlightBatch.Job(delivery: $0, failures: $0.failures) }
-            self.batch = InFlightBatch(jobs, retry: RetryPolicy(attempts: attempts), ordering: ordering)
+            self.batch = InFlightBatch(
+                jobs,
+                options: ConsumerOptions(
+                    ordering: ordering,
+                    retry: RetryPolicy(attempts: attempts),
+                    unknownEvents: unknown
+                ),
+                problem: { $0.headers["unknown"] == nil ? nil : "nobody knows \($0.id)" }
+            )
         }
 
         /// What is to be done next, as a line of text.
@@ -41,9 +58,9 @@ struct InFlightBatchTests {
             }
             return switch action {
             case .count(let attempt, let claim):
-                "count \(attempt.messageID) failures \(attempt.failures) returns \(attempt.returns) "
+                "count \(attempt.event.id) failures \(attempt.failures) returns \(attempt.returns) "
                     + "redrives \(attempt.redrives) claim \(claim.low)"
-            case .lookUp(let id): "look up \(id)"
+            case .lookUp(let event): "look up \(event.id)"
             case .process(let messages): "process \(messages.map(\.id).joined(separator: " "))"
             case .settle(let job, let decision): "\(job.delivery.message.id) \(Self.text(decision))"
             case .finish: "finish"
@@ -56,8 +73,8 @@ struct InFlightBatchTests {
             }
             return switch decision {
             case .done: "done"
-            case .retry(let delay, let failures, _): "retry after \(delay), \(text(failures))"
-            case .hold(let delay, let failures, _): "hold for \(delay), \(text(failures))"
+            case .retry(let delay, let failures): "retry after \(delay), \(text(failures))"
+            case .hold(let delay, let failures): "hold for \(delay), \(text(failures))"
             case .deadLetter(let reason, let failures): "dead: \(reason), \(text(failures))"
             }
         }
@@ -84,13 +101,13 @@ struct InFlightBatchTests {
         var scene = Scene(self.delivery("a"))
         #expect(scene.next() == "process a")
         #expect(scene.stamps == 0)
-        #expect(!scene.batch.hasReturned)
+        #expect(!scene.batch.isSuspect)
     }
 
     @Test func aLaterAttemptIsCountedWithWhatIsKnown() {
         var scene = Scene(self.delivery("a", failures: Failures(count: 2, firstAt: Self.time), returns: 3, redrives: 4))
         #expect(scene.next() == "count a failures 2 returns 3 redrives 4 claim 1")
-        #expect(scene.batch.hasReturned)
+        #expect(scene.batch.isSuspect)
     }
 
     @Test func onAnOrderedQueueReturnsCountOnce() {
@@ -117,10 +134,10 @@ struct InFlightBatchTests {
     @Test func aCountThatIsRepeatedKeepsItsClaim() {
         var scene = Scene(self.delivery("a", returns: 1))
         _ = scene.next()
-        scene.batch.storeUnavailable(Broken())
-        #expect(scene.batch.outage is Broken)
+        scene.batch.troubled(StoreTrouble(.away, Broken()), Self.moment())
+        #expect(scene.batch.trouble?.cause is Broken)
         scene.batch.resume()
-        #expect(scene.batch.outage == nil)
+        #expect(scene.batch.trouble == nil)
         #expect(scene.next() == "count a failures 0 returns 1 redrives 0 claim 1")
     }
 
@@ -150,7 +167,7 @@ struct InFlightBatchTests {
         scene.batch.counted(4)
         _ = scene.next()
         scene.batch.answered(isHandled: false)
-        #expect(scene.next() == "a dead: 3 attempts were started and none of them ended, count 3 since 3.0")
+        #expect(scene.next() == "a dead: 1 attempts failed; then 2 more were started and did not end, count 3 since 3.0")
         #expect(scene.next() == "process b")
     }
 
@@ -159,13 +176,14 @@ struct InFlightBatchTests {
         _ = scene.next()
         scene.batch.counted(4)
         _ = scene.next()
-        scene.batch.storeUnavailable(Broken())
+        scene.batch.troubled(StoreTrouble(.away, Broken()), Self.moment())
         scene.batch.resume()
         #expect(scene.next() == "count a failures 1 returns 0 redrives 0 claim 1")
     }
 
     @Test(arguments: [
-        (1, 2, "process a"), (1, 3, "look up a"), (2, 2, "process a"), (3, 3, "process a"), (3, 4, "look up a"),
+        (1, 3, "process a"), (1, 4, "look up a"), (3, 3, "process a"), (3, 4, "look up a"), (5, 5, "process a"),
+        (5, 6, "look up a"),
     ])
     func aReturnWithoutAFailureProvesNoStart(attempts: Int, number: Int, action: String) {
         var scene = Scene(self.delivery("a", returns: 1), attempts: attempts)
@@ -186,7 +204,7 @@ struct InFlightBatchTests {
     @Test func whatIsDoneIsSettledInOrder() {
         var scene = Scene(self.delivery("a"), self.delivery("b"))
         #expect(scene.next() == "process a b")
-        scene.batch.processed(.done)
+        scene.batch.processed(.done, Self.moment())
         #expect(scene.next() == "a done")
         #expect(scene.next() == "b done")
         #expect(scene.next() == "finish")
@@ -196,7 +214,7 @@ struct InFlightBatchTests {
     @Test func aFailureIsRetriedAfterTheDelayOfThePolicy() {
         var scene = Scene(self.delivery("a"))
         _ = scene.next()
-        scene.batch.processed(.failed(Broken()))
+        scene.batch.processed(.failed(Broken()), Self.moment())
         #expect(scene.next() == "a retry after 1.0 seconds, count 1 since 7.0")
         #expect(scene.stamps == 1)
     }
@@ -206,7 +224,7 @@ struct InFlightBatchTests {
         _ = scene.next()
         scene.batch.counted(2)
         _ = scene.next()
-        scene.batch.processed(.failed(Broken()))
+        scene.batch.processed(.failed(Broken()), Self.moment())
         #expect(scene.next() == "a retry after 5.0 seconds, count 2 since 3.0")
         #expect(scene.stamps == 1)
     }
@@ -214,7 +232,7 @@ struct InFlightBatchTests {
     @Test func onAnOrderedQueueAFailureIsHeld() {
         var scene = Scene(self.delivery("a"), ordering: .perKey)
         _ = scene.next()
-        scene.batch.processed(.failed(Broken()))
+        scene.batch.processed(.failed(Broken()), Self.moment())
         #expect(scene.next() == "a hold for 1.0 seconds, count 1 since 7.0")
     }
 
@@ -224,7 +242,7 @@ struct InFlightBatchTests {
         _ = scene.next()
         scene.batch.counted(6)
         _ = scene.next()
-        scene.batch.processed(.failed(Broken()))
+        scene.batch.processed(.failed(Broken()), Self.moment())
         #expect(scene.next() == "a hold for 600.0 seconds, count 6 since 7.0")
     }
 
@@ -232,21 +250,21 @@ struct InFlightBatchTests {
     func theLastFailureIsADeadLetter(ordering: Ordering) {
         var scene = Scene(self.delivery("a"), attempts: 1, ordering: ordering)
         _ = scene.next()
-        scene.batch.processed(.failed(Broken()))
-        #expect(scene.next() == "a dead: Broken: Broken(), count 1 since 7.0")
+        scene.batch.processed(.failed(Broken()), Self.moment())
+        #expect(scene.next() == "a dead: Broken, count 1 since 7.0")
     }
 
     @Test func poisonIsADeadLetterAtOnce() {
         var scene = Scene(self.delivery("a"))
         _ = scene.next()
-        scene.batch.processed(.poison(reason: "no handler"))
+        scene.batch.processed(.poison(reason: "no handler"), Self.moment())
         #expect(scene.next() == "a dead: no handler, count 1 since 7.0")
     }
 
     @Test func aReasonHasAThousandCharactersAtMost() {
         var scene = Scene(self.delivery("a"))
         _ = scene.next()
-        scene.batch.processed(.poison(reason: String(repeating: "x", count: 1001)))
+        scene.batch.processed(.poison(reason: String(repeating: "x", count: 1001)), Self.moment())
         #expect(scene.next() == "a dead: \(String(repeating: "x", count: 1000)), count 1 since 7.0")
     }
 
@@ -254,12 +272,12 @@ struct InFlightBatchTests {
     func aGroupThatFailsIsHandledOneByOne(isPoison: Bool) {
         var scene = Scene(self.delivery("a"), self.delivery("b"), self.delivery("c"))
         #expect(scene.next() == "process a b c")
-        scene.batch.processed(isPoison ? .poison(reason: "no handler") : .failed(Broken()))
+        scene.batch.processed(isPoison ? .poison(reason: "no handler") : .failed(Broken()), Self.moment())
         #expect(scene.next() == "process a")
-        scene.batch.processed(.done)
+        scene.batch.processed(.done, Self.moment())
         #expect(scene.next() == "a done")
         #expect(scene.next() == "process b")
-        scene.batch.processed(.failed(Broken()))
+        scene.batch.processed(.failed(Broken()), Self.moment())
         #expect(scene.next() == "b retry after 1.0 seconds, count 1 since 7.0")
         #expect(scene.next() == "process c")
     }
@@ -267,16 +285,181 @@ struct InFlightBatchTests {
     @Test func anOutageRepeatsTheSameStep() {
         var scene = Scene(self.delivery("a"), self.delivery("b"))
         _ = scene.next()
-        scene.batch.processed(.storeUnavailable(Broken()))
-        #expect(scene.batch.outage is Broken)
+        scene.batch.processed(.troubled(StoreTrouble(.away, Broken())), Self.moment())
+        #expect(scene.batch.trouble?.cause is Broken)
         scene.batch.resume()
-        #expect(scene.batch.outage == nil)
+        #expect(scene.batch.trouble == nil)
         #expect(scene.next() == "process a b")
     }
 
     @Test func anEmptyBatchIsFinished() {
         var scene = Scene()
         #expect(scene.next() == "finish")
-        #expect(!scene.batch.hasReturned)
+        #expect(!scene.batch.isSuspect)
+    }
+
+    // MARK: Trouble with the store
+
+    @Test func anOutageUsesUpNoAttemptHoweverLongItLasts() {
+        var scene = Scene(self.delivery("a"))
+        for try_ in 0..<1000 {
+            #expect(scene.next() == "process a")
+            scene.batch.processed(.troubled(StoreTrouble(.away, Broken())), Self.moment(try_ * 60))
+            scene.batch.resume()
+        }
+        #expect(scene.next() == "process a")
+    }
+
+    @Test(arguments: [StoreTrouble.Kind.away, .slow])
+    func nothingIsAnOutageWhileOthersSucceed(kind: StoreTrouble.Kind) {
+        var scene = Scene(self.delivery("a"))
+        for handled: UInt64 in 0..<4 {
+            #expect(scene.batch.trouble == nil)
+            #expect(scene.next() == "process a")
+            scene.batch.processed(.troubled(StoreTrouble(kind, Broken())), Self.moment(handled: handled))
+            if handled < 3 { scene.batch.resume() }
+        }
+        #expect(scene.batch.trouble == nil)
+        #expect(scene.next() == "look up a", "the last commit may have taken effect")
+        scene.batch.answered(isHandled: false)
+        #expect(scene.next() == "a retry after 1.0 seconds, count 1 since 7.0")
+    }
+
+    @Test func aCommitInDoubtThatTookEffectIsNoFailure() {
+        var scene = Scene(self.delivery("a"), self.delivery("b"))
+        _ = scene.next()
+        scene.batch.processed(.failed(Broken()), Self.moment())
+        _ = scene.next()
+        scene.batch.processed(.troubled(StoreTrouble(.contended, Broken())), Self.moment(took: 2))
+        #expect(scene.next() == "look up a")
+        scene.batch.answered(isHandled: true)
+        #expect(scene.next() == "a done")
+        #expect(scene.next() == "process b")
+    }
+
+    @Test func aSlowStoreIsWaitedForFiveMinutes() {
+        var scene = Scene(self.delivery("a"))
+        for second in [0, 100, 299, 300] {
+            #expect(scene.next() == "process a")
+            scene.batch.processed(.troubled(StoreTrouble(.slow, Broken())), Self.moment(second))
+            scene.batch.resume()
+        }
+        #expect(scene.next() == "look up a")
+        scene.batch.answered(isHandled: false)
+        #expect(scene.next() == "a retry after 1.0 seconds, count 1 since 7.0")
+    }
+
+    @Test func aShortConflictUsesUpNoAttempt() {
+        var scene = Scene(self.delivery("a"))
+        for _ in 0..<3 {
+            _ = scene.next()
+            scene.batch.processed(.troubled(StoreTrouble(.contended, Broken())), Self.moment(took: 0.9))
+            #expect(scene.batch.trouble?.kind == .contended)
+            scene.batch.resume()
+        }
+        _ = scene.next()
+        scene.batch.processed(.troubled(StoreTrouble(.contended, Broken())), Self.moment(took: 0.9))
+        #expect(scene.next() == "look up a")
+        scene.batch.answered(isHandled: false)
+        #expect(scene.next() == "a retry after 1.0 seconds, count 1 since 7.0")
+    }
+
+    @Test func aLockThatIsHeldForLongIsAFailureAtOnce() {
+        var scene = Scene(self.delivery("a"))
+        _ = scene.next()
+        scene.batch.processed(.troubled(StoreTrouble(.contended, Broken())), Self.moment(took: 5))
+        #expect(scene.next() == "look up a")
+        scene.batch.answered(isHandled: false)
+        #expect(scene.next() == "a retry after 1.0 seconds, count 1 since 7.0")
+    }
+
+    @Test func aGroupInTroubleIsSplit() {
+        var scene = Scene(self.delivery("a"), self.delivery("b"))
+        _ = scene.next()
+        scene.batch.processed(.troubled(StoreTrouble(.contended, Broken())), Self.moment(took: 5))
+        #expect(scene.next() == "process a")
+        scene.batch.processed(.troubled(StoreTrouble(.contended, Broken())), Self.moment(took: 0.1))
+        scene.batch.resume()
+        #expect(scene.next() == "process a")
+        scene.batch.processed(.done, Self.moment())
+        #expect(scene.next() == "a done")
+        #expect(scene.next() == "process b")
+    }
+
+    @Test func anAttemptThatCannotBeCountedWhileOthersSucceedIsCountedByTheBus() {
+        var scene = Scene(self.delivery("a", failures: Failures(count: 1, firstAt: Self.time), returns: 1))
+        for handled: UInt64 in 0..<4 {
+            #expect(scene.next() == "count a failures 1 returns 1 redrives 0 claim 1")
+            scene.batch.troubled(StoreTrouble(.away, Broken()), Self.moment(handled: handled))
+            scene.batch.resume()
+        }
+        #expect(scene.next() == "process a")
+        scene.batch.processed(.failed(Broken()), Self.moment())
+        #expect(scene.next() == "a dead: Broken, count 3 since 7.0")
+    }
+
+    // MARK: Unknown events
+
+    private func unknown(_ id: String, since seconds: Double? = nil, failures: Int = 0, returns: Int = 0) -> Delivery {
+        var message = self.delivery(id).message
+        message.headers["unknown"] = .bool(true)
+        return Delivery(
+            id: Delivery.ID(generation: 1, tag: 1),
+            message: message,
+            failures: Failures(count: failures, firstAt: seconds.map(Date.init(timeIntervalSince1970:))),
+            returns: returns
+        )
+    }
+
+    @Test func anUnknownEventIsRetriedAndUsesUpNoAttempt() {
+        var scene = Scene(self.delivery("a"), self.unknown("b", since: 3, failures: 2, returns: 5))
+        #expect(!scene.batch.isSuspect, "it is not started")
+        #expect(scene.next() == "b retry after 1.0 seconds, count 2 since 3.0")
+        #expect(scene.next() == "process a")
+    }
+
+    @Test func anUnknownEventIsNewAtFirst() {
+        var scene = Scene(self.unknown("a"))
+        #expect(scene.next() == "a retry after 1.0 seconds, count 0 since 7.0")
+        #expect(scene.next() == "finish")
+    }
+
+    @Test(arguments: [(1.0, 1.0), (10, 5), (60, 30), (300, 120), (1500, 600), (86399, 600)])
+    func anUnknownEventWaitsLongerAndLonger(age: Double, delay: Double) {
+        var scene = Scene(self.unknown("a", since: 7 - age))
+        #expect(scene.next() == "a retry after \(delay) seconds, count 0 since \(7 - age)")
+    }
+
+    @Test func anUnknownEventBecomesADeadLetterAfterADay() {
+        var scene = Scene(self.unknown("a", since: 7 - 86400))
+        #expect(scene.next() == "a dead: nobody knows a, count 0 since -86393.0")
+    }
+
+    @Test func anUnknownEventOfAnOrderedSubscriptionKeepsItsPlace() {
+        var scene = Scene(self.unknown("a", since: 7 - 899), ordering: .perKey)
+        #expect(scene.next() == "a hold for 30.0 seconds, count 0 since -892.0")
+        scene = Scene(self.unknown("a", since: 7 - 900), ordering: .perKey)
+        #expect(scene.next() == "a dead: nobody knows a, count 0 since -893.0")
+    }
+
+    @Test func unknownEventsCanBeIgnoredOrDeadLetteredAtOnce() {
+        var scene = Scene(self.unknown("a"), unknown: .ignore)
+        #expect(scene.next() == "a done")
+        scene = Scene(self.unknown("a"), unknown: .deadLetter)
+        #expect(scene.next() == "a dead: nobody knows a, count 0 since 7.0")
+    }
+
+    // MARK: What has begun
+
+    @Test func aBatchIsUntouchedUntilItsFirstStep() {
+        var scene = Scene(self.delivery("a"), self.unknown("b"))
+        #expect(!scene.batch.hasBegun && scene.batch.untouched.count == 2)
+        _ = scene.next()
+        #expect(scene.batch.hasBegun && scene.batch.untouched.isEmpty)
+    }
+
+    @Test func onlyTheSecondReturnMakesASuspect() {
+        #expect(!Scene(self.delivery("a", returns: 1)).batch.isSuspect)
+        #expect(Scene(self.delivery("a", returns: 2)).batch.isSuspect)
     }
 }

@@ -24,7 +24,7 @@ public struct HealthAPI: Sendable {
         [
             Endpoint(.get, Self.livenessPath) { _, _ in JSON.response(.ok, Report(status: "alive")) },
             Endpoint(.get, Self.readinessPath) { _, _ in
-                let health = self.readiness.health
+                let health = await self.readiness.health
                 let report = Report(health)
                 return JSON.response(health.isReady ? .ok : .serviceUnavailable, report)
             },

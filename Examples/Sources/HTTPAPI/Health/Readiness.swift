@@ -6,7 +6,7 @@ public import EventBus
 /// Whether a service can do its work, put together from the health of its parts.
 public struct Readiness: Sendable {
     /// Reports how one part is doing.
-    public typealias Part = @Sendable () -> Health
+    public typealias Part = @Sendable () async -> Health
 
     private let required: [Part]
     private let others: [Part]
@@ -23,12 +23,18 @@ public struct Readiness: Sendable {
 
     /// The problems of the parts that are required; what is wrong elsewhere as notes.
     public var health: Health {
-        var health = Health()
-        for part in self.required.map({ $0() }) {
-            health.problems += part.problems
-            health.notes += part.notes
+        get async {
+            var health = Health()
+            for part in self.required {
+                let part = await part()
+                health.problems += part.problems
+                health.notes += part.notes
+            }
+            for part in self.others {
+                let part = await part()
+                health.notes += part.problems + part.notes
+            }
+            return health
         }
-        for part in self.others.map({ $0() }) { health.notes += part.problems + part.notes }
-        return health
     }
 }

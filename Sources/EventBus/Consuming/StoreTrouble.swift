@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// Why the consumer's own store could not do its part, so that the same attempt can be made again.
+package struct StoreTrouble: Error {
+    package enum Kind: Sendable, Hashable {
+        /// It cannot be reached, or does not know whether a commit has taken effect.
+        case away
+        /// It did not answer in time.
+        case slow
+        /// It gave way to a concurrent transaction.
+        case contended
+    }
+
+    package let kind: Kind
+    package let cause: any Error
+
+    package init(_ kind: Kind, _ cause: any Error) {
+        self.kind = kind
+        self.cause = cause
+    }
+}
+
+/// How long the same attempt is made again without being used up: a pure state machine.
+///
+/// An outage of the store is nobody's fault and can last. But nothing is an outage while others succeed, and a row that
+/// somebody else has locked is the trouble of the events about it alone.
+struct StorePatience: Sendable {
+    /// What is known when the store has failed once more.
+    struct Moment: Sendable {
+        /// The time.
+        var now: Duration
+        /// How long this try took.
+        var took: Duration = .zero
+        /// How many messages the consumer has handled so far, in this process.
+        var handled: UInt64
+    }
+
+    private var count = 0
+    private var first: Moment?
+
+    /// Returns whether the attempt has failed, instead of being made again.
+    mutating func isOver(_ kind: StoreTrouble.Kind, _ moment: Moment) -> Bool {
+        let first = self.first ?? moment
+        self.first = first
+        self.count += 1
+        switch kind {
+        case .contended:
+            // A short conflict is over at the next try; a lock that is held for long is not.
+            return self.count > 3 || moment.took > .seconds(1)
+        case .away:
+            return self.hasFailed(since: first, moment)
+        case .slow:
+            return self.hasFailed(since: first, moment) || moment.now - first.now >= .seconds(300)
+        }
+    }
+
+    /// Others have succeeded meanwhile, and it is not the first try after an outage either.
+    private func hasFailed(since first: Moment, _ moment: Moment) -> Bool {
+        self.count >= 4 && moment.handled > first.handled
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// What a consumer does with an event that it cannot read: of a topic without a handler, or of a newer version than its handler's.
+///
+/// Such events are normal during a rollout: an instance of the new program has bound a topic or publishes a version that the
+/// instances of the old one, which share the subscription, do not know.
+public struct UnknownEvents: Sendable, Hashable {
+    package enum Choice: Sendable, Hashable {
+        case retry(for: Duration)
+        case ignore
+        case deadLetter
+    }
+
+    package let choice: Choice
+
+    /// Delivers the event again, later and later, for 24 h; then it becomes a dead letter. This is the default.
+    ///
+    /// This uses up none of the attempts, which are for a consumer that has a handler.
+    public static let retry = UnknownEvents.retry(for: .seconds(86400))
+
+    /// Delivers the event again, after 1 s at first and after 10 minutes at last, until `duration` has passed since the first
+    /// time; then it becomes a dead letter.
+    ///
+    /// On an ordered subscription the event keeps its place and holds up those of its key, for at most 15 minutes.
+    ///
+    /// - Parameter duration: not negative.
+    public static func retry(for duration: Duration) -> UnknownEvents {
+        require(duration >= .zero, "duration is \(duration), must not be negative")
+        return UnknownEvents(choice: .retry(for: duration))
+    }
+
+    /// The event is done: it is removed.
+    public static let ignore = UnknownEvents(choice: .ignore)
+
+    /// The event becomes a dead letter at once.
+    public static let deadLetter = UnknownEvents(choice: .deadLetter)
+
+    /// How long an event that has been unknown for `age` waits; `nil` when it has been long enough.
+    func delay(atAge age: Duration, ordering: Ordering) -> Duration? {
+        guard case .retry(let duration) = self.choice else { return nil }
+        let isOrdered = ordering == .perKey
+        guard age < (isOrdered ? min(duration, .seconds(900)) : duration) else { return nil }
+        return RetryLadder.nearest(to: min(max(age / 2, .seconds(1)), isOrdered ? .seconds(30) : .seconds(600)))
+    }
+}
