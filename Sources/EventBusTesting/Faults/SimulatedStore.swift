@@ -60,7 +60,9 @@ struct SimulatedStore: Store {
 
     /// Records whether a start failed by itself or will be repeated under the same number.
     private func record(_ error: any Error, _ starts: TransactionStarts) {
-        guard !(error is ProcessDied), !(error is CancellationError) else { return }
+        guard !(error is ProcessDied), !self.process.isDead else { return }
+        // The time limit, or the end of the subscription. A batch is not an attempt of each of its messages.
+        guard !(error is CancellationError) || starts.isBatch else { return }
         let isAway = (error as? RepositoryError)?.isTransient == true
         for message in starts.messages {
             let what: History.What =
