@@ -33,7 +33,7 @@ enum FaultCall: String, Sendable {
         case .flush: [.deathBefore, .deathAfter, .delay, .cut]
         case .begin: [.deathBefore, .delay, .unavailable, .storeOutage, .shutdown, .lateCommit]
         case .commit: [.deathBefore, .deathAfter, .delay, .unavailable, .lostAnswer, .conflict, .slowStore, .lockedRow]
-        case .find: [.deathBefore, .deathAfter, .delay, .unavailable, .slowStore, .lockedRow]
+        case .find: [.deathBefore, .deathAfter, .delay, .unavailable, .slowStore]
         case .claim: [.deathBefore, .deathAfter, .unavailable, .lostAnswer, .slowStore]
         case .own: [.deathBefore, .deathAfter, .delay, .unavailable]
         case .exchange: [.deathBefore, .deathAfter, .delay, .unavailable, .lostAnswer, .storeOutage, .slowStore]

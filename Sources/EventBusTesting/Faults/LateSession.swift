@@ -38,6 +38,7 @@ final class LateSession: Sendable {
         await self.begun.wait()
         guard let context = self.state.withLock({ $0.context }) else { throw StoreCalls.timedOut }
         _ = try await body(Transaction(context))
+        try Task.checkCancellation()
         self.state.withLock { $0.commits = true }
         throw RepositoryError(.commitUnknown, "the commit was not confirmed in time")
     }

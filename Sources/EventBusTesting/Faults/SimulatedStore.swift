@@ -64,11 +64,13 @@ struct SimulatedStore: Store {
         // The time limit, or the end of the subscription. A batch is not an attempt of each of its messages.
         guard !(error is CancellationError) || starts.isBatch else { return }
         let isAway = (error as? RepositoryError)?.isTransient == true
-        for message in starts.messages {
-            let what: History.What =
-                isAway || starts.isBatch
-                ? .unfinished(message.consumer, message.event) : .failed(message.consumer, message.event)
-            self.process.record(what)
+        for (consumer, event) in starts.messages {
+            if isAway || starts.isBatch {
+                self.process.record(.unfinished(consumer, event))
+            } else {
+                self.process.record(.failed(consumer, event))
+                self.process.failedStart(of: event, by: consumer)
+            }
         }
     }
 
@@ -79,8 +81,14 @@ struct SimulatedStore: Store {
     var outbox: any Outbox { SimulatedOutbox(calls: self.calls, base: self.base.outbox) }
 
     func isHandled(_ event: EventIdentity, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
-        try await self.calls.perform(.find) { () throws(RepositoryError) in
-            try await self.base.isHandled(event, by: consumer)
+        do {
+            return try await self.calls.perform(.find) { () throws(RepositoryError) in
+                try await self.base.isHandled(event, by: consumer)
+            }
+        } catch {
+            // So a handler that has failed because of a store is not to blame: its own store is in trouble too.
+            if self.process.hasFailedStart(of: event, by: consumer) { self.process.record(.unfinished(consumer, event)) }
+            throw error
         }
     }
 

@@ -17,6 +17,8 @@ public final class SimulatedProcess: Sendable {
         var works: [SubscriptionName: Int] = [:]
         /// The messages that it has begun to handle, for the judgement of its shutdown.
         var starts: [SubscriptionName: Set<EventIdentity>] = [:]
+        /// The messages of which the last start has failed.
+        var failedStarts: [SubscriptionName: Set<EventIdentity>] = [:]
     }
 
     /// The process, with its number when there are several.
@@ -95,12 +97,24 @@ public final class SimulatedProcess: Sendable {
     // MARK: What it has done, for the rules
 
     func started(_ events: [EventIdentity], by consumer: SubscriptionName) {
-        self.state.withLock { $0.starts[consumer, default: []].formUnion(events) }
+        self.state.withLock { state in
+            state.starts[consumer, default: []].formUnion(events)
+            state.failedStarts[consumer]?.subtract(events)
+        }
         self.moved(consumer)
     }
 
     func hasStarted(_ event: EventIdentity, by consumer: SubscriptionName) -> Bool {
         self.state.withLock { $0.starts[consumer]?.contains(event) == true }
+    }
+
+    func failedStart(of event: EventIdentity, by consumer: SubscriptionName) {
+        self.state.withLock { _ = $0.failedStarts[consumer, default: []].insert(event) }
+    }
+
+    /// Whether the last start of an event has failed; true only once.
+    func hasFailedStart(of event: EventIdentity, by consumer: SubscriptionName) -> Bool {
+        self.state.withLock { $0.failedStarts[consumer]?.remove(event) != nil }
     }
 
     func callFailed() { self.state.withLock { $0.hasFailedCalls = true } }
