@@ -68,9 +68,16 @@ final class SystemStampSource: StampSource {
 
     func next() -> Stamp {
         let milliseconds = UInt64(max(0, self.today().timeIntervalSince1970 * 1000))
-        let id = self.state.withLock { state in
-            state.generator.next(milliseconds: milliseconds, random: state.random.next())
+        return self.state.withLock { state in
+            state.generator.stamp(milliseconds: milliseconds, random: state.random.next())
         }
+    }
+}
+
+extension UUIDv7Generator {
+    /// Returns the next id with the time of the clock.
+    package mutating func stamp(milliseconds: UInt64, random: UInt64) -> Stamp {
+        let id = self.next(milliseconds: milliseconds, random: random)
         return Stamp(id: id, time: Date(timeIntervalSince1970: Double(milliseconds) / 1000))
     }
 }
