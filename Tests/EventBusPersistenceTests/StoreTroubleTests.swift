@@ -112,11 +112,11 @@ import Testing
         let consumer = self.start()
         try self.publish(try self.message("a", id: "1", source: "/s"))
         #expect(consumer.health.isReady)
-        self.stage.advance(by: .milliseconds(140))
+        for pause in [20, 40, 80] { self.stage.advance(by: .milliseconds(pause)) }
         #expect(self.labels == ["a"])
         self.store.fail(.transaction, .serialization, times: 4)
         try self.publish(try self.message("b", id: "2", source: "/s"))
-        self.stage.advance(by: .milliseconds(140))
+        for pause in [20, 40, 80] { self.stage.advance(by: .milliseconds(pause)) }
         #expect(self.deadLetters.map(\.reason) == ["RepositoryError: serialization: failed by a test"])
     }
 }

@@ -112,7 +112,8 @@ struct UnknownOrder: Error {}
     static func recordParcels(in simulation: Simulation) throws {
         for parcel in try simulation.entities(of: Parcel.self, in: "shop") {
             let events = try simulation.committed(OrderPlaced.self).filter { $0.event.order == Int(parcel.order) }
-            simulation.history.record(.effect("shipping", events.first?.id ?? "no event"), at: "shop")
+            let none = EventIdentity(source: "no event", id: "")
+            simulation.history.record(.effect("shipping", events.first?.identity ?? none), at: "shop")
         }
     }
 }

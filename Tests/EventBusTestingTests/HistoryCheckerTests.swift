@@ -27,19 +27,22 @@ struct HistoryCheckerTests {
         return HistoryChecker([consumer]).violations(in: history).map(\.rule)
     }
 
+    private static func event(_ id: String, of source: String = "/test") -> EventIdentity {
+        EventIdentity(source: source, id: id)
+    }
     private static func committed(_ id: String, key: String? = nil) -> History.What {
-        .committed(id, Self.topic, key: key)
+        .committed(Self.event(id), Self.topic, key: key)
     }
-    private static func published(_ id: String) -> History.What { .published(id, Self.topic) }
+    private static func published(_ id: String) -> History.What { .published(Self.event(id), Self.topic) }
     private static func delivered(_ id: String, returns: Int = 0) -> History.What {
-        .delivered(Self.name, id, failures: 0, returns: returns, redrives: 0)
+        .delivered(Self.name, Self.event(id), failures: 0, returns: returns, redrives: 0)
     }
-    private static func started(_ id: String) -> History.What { .started(Self.name, id) }
-    private static func handled(_ id: String) -> History.What { .handled(Self.name, id) }
+    private static func started(_ id: String) -> History.What { .started(Self.name, Self.event(id)) }
+    private static func handled(_ id: String) -> History.What { .handled(Self.name, Self.event(id)) }
     private static func dead(_ id: String, reason: String = "too bad") -> [History.What] {
         [
-            .settled(Self.name, id, .deadLetter(reason: reason, Failures(count: 2))),
-            .deadLettered(Self.name, id, reason: reason, attempts: 2),
+            .settled(Self.name, Self.event(id), .deadLetter(reason: reason, Failures(count: 2))),
+            .deadLettered(Self.name, Self.event(id), reason: reason, attempts: 2),
         ]
     }
 
@@ -49,14 +52,14 @@ struct HistoryCheckerTests {
             Self.committed("a"), Self.published("a"), Self.delivered("a"), Self.started("a"), Self.handled("a"),
         ]
         #expect(Self.check(records) == [])
-        #expect(Self.check(hasEffects: true, records + [.effect(Self.name, "a")]) == [])
+        #expect(Self.check(hasEffects: true, records + [.effect(Self.name, Self.event("a"))]) == [])
     }
 
     @Test(
         "A broken promise has a name",
         arguments: [
             ("lost", [committed("a")]),
-            ("lost", [committed("a"), published("a"), delivered("a"), started("a"), .failed(name, "a")]),
+            ("lost", [committed("a"), published("a"), delivered("a"), started("a"), .failed(name, event("a"))]),
             ("doubled", [committed("a"), handled("a"), handled("a")]),
             ("invented", [published("a")]),
             ("invented", [committed("b"), handled("b"), delivered("a")]),
@@ -81,13 +84,16 @@ struct HistoryCheckerTests {
         let handled = [Self.committed("a"), Self.handled("a")]
         #expect(Self.check(hasEffects: true, handled) == ["lost"])
         #expect(
-            Self.check(hasEffects: true, handled + [.effect(Self.name, "a"), .effect(Self.name, "a")]) == ["doubled"]
+            Self.check(
+                hasEffects: true,
+                handled + [.effect(Self.name, Self.event("a")), .effect(Self.name, Self.event("a"))]
+            ) == ["doubled"]
         )
     }
 
     @Test("A start that is made again counts once")
     func unfinishedStarts() {
-        let start: [History.What] = [Self.started("a"), .unfinished(Self.name, "a")]
+        let start: [History.What] = [Self.started("a"), .unfinished(Self.name, Self.event("a"))]
         #expect(
             Self.check([Self.committed("a"), Self.delivered("a")] + start + start + start + [Self.handled("a")]) == []
         )
@@ -114,5 +120,23 @@ struct HistoryCheckerTests {
         #expect(Self.check(ordering: .perKey, commits + Self.dead("a") + [Self.handled("b"), Self.handled("c")]) == [])
         let late = commits + [Self.handled("b"), Self.handled("c")] + Self.dead("a")
         #expect(Self.check(ordering: .perKey, late) == ["order"])
+    }
+
+    @Test("Events that share an id are told apart by their source, and canonically equal ids by their bytes")
+    func identities() {
+        let pairs = [
+            (Self.event("1", of: "/a"), Self.event("1", of: "/b")),
+            (Self.event("\u{e9}"), Self.event("e\u{301}")),
+        ]
+        for (first, second) in pairs {
+            let commits: [History.What] = [
+                .committed(first, Self.topic, key: nil), .committed(second, Self.topic, key: nil),
+            ]
+            #expect(Self.check(commits + [.handled(Self.name, first), .handled(Self.name, second)]) == [])
+            #expect(Self.check(commits + [.handled(Self.name, first)]) == ["lost"])
+            #expect(
+                Self.check(commits + [.handled(Self.name, first), .handled(Self.name, first)]) == ["lost", "doubled"]
+            )
+        }
     }
 }

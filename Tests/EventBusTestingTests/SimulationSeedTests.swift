@@ -27,7 +27,7 @@ struct SimulationSeedTests {
                 await simulation.advance(by: .milliseconds(100))
             }
             try await simulation.finish()
-            return isBroken(simulation) ? [Violation("test", nil, "", "is broken")] : []
+            return isBroken(simulation) ? [Violation("test", nil, nil, "is broken")] : []
         }
     }
 

@@ -240,6 +240,7 @@ struct SimulationTests {
             }
             try await simulation.settle()
             try await simulation.bus.publish(Greeted(name: "ada"))
+            await simulation.idle()
             await service.stop()
             #expect(handled.value == 1)
             try await simulation.bus.publish(Greeted(name: "bob"))

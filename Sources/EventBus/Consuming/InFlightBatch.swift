@@ -46,7 +46,7 @@ struct InFlightBatch: Sendable {
     /// Deliveries whose attempt has no number yet.
     private var uncounted: ArraySlice<Job>
     /// Deliveries that no handler can take, each with the reason.
-    private var unknown: ArraySlice<(Job, reason: String)>
+    private var unhandled: ArraySlice<(Job, Misfit)>
     /// Identifies the attempt that is being counted.
     private var claim: Identifier?
     /// The number of an attempt that is one too many, unless an earlier one has handled the message.
@@ -61,28 +61,28 @@ struct InFlightBatch: Sendable {
     /// Why the store could not do its part; the same step is to be repeated after a pause.
     private(set) var trouble: StoreTrouble?
     private var patience = StorePatience()
-    /// Why the attempt in progress has failed, unless it has committed all the same.
+    /// Why the attempt in progress has failed, unless the message has been handled all the same.
     private var doubt: (any Error)?
     /// Whether a delivery has come back so often that it may have crashed its process.
     let isSuspect: Bool
     /// Whether something has been asked, handled or settled.
     private(set) var hasBegun = false
 
-    /// - Parameter problem: why no handler can take a message; `nil` if one can.
-    init(_ jobs: [Job], options: ConsumerOptions, problem: (Message) -> String? = { _ in nil }) {
+    /// - Parameter misfit: why no handler can take a message; `nil` if one can.
+    init(_ jobs: [Job], options: ConsumerOptions, misfit: (Message) -> Misfit? = { _ in nil }) {
         self.options = options
-        var (known, unknown): ([Job], [(Job, reason: String)]) = ([], [])
+        var (known, unhandled): ([Job], [(Job, Misfit)]) = ([], [])
         for job in jobs {
-            if let reason = problem(job.delivery.message) { unknown.append((job, reason)) } else { known.append(job) }
+            if let misfit = misfit(job.delivery.message) { unhandled.append((job, misfit)) } else { known.append(job) }
         }
         self.uncounted = known[...]
-        self.unknown = unknown[...]
+        self.unhandled = unhandled[...]
         self.isSuspect = known.contains { $0.delivery.isSuspect }
     }
 
     /// The deliveries, while nothing has begun.
     var untouched: [Delivery.ID] {
-        self.hasBegun ? [] : (self.uncounted + self.unknown.map(\.0)).map(\.delivery.id)
+        self.hasBegun ? [] : (self.uncounted + self.unhandled.map(\.0)).map(\.delivery.id)
     }
 
     /// What to do next.
@@ -90,7 +90,8 @@ struct InFlightBatch: Sendable {
     /// - Parameter stamp: makes ids of claims and times of first failures.
     mutating func next(_ stamp: () -> Stamp) -> Action {
         self.hasBegun = true
-        if let (job, reason) = self.unknown.popFirst() {
+        if let (job, misfit) = self.unhandled.popFirst() {
+            guard case .unknown(let reason) = misfit else { return .settle(job, .done) }
             return .settle(job, self.decision(onUnknown: job, reason, stamp().time))
         }
         if let (start, result) = self.ended.popFirst() {
@@ -117,7 +118,7 @@ struct InFlightBatch: Sendable {
         if number > self.limit(of: job) { self.excess = number } else { self.start(number) }
     }
 
-    /// Whether the message that has used up its attempts, or whose commit is in doubt, has been handled is known.
+    /// Whether a message has been handled is known: one that has used up its attempts, or whose commit is in doubt.
     mutating func answered(isHandled: Bool) {
         if let cause = self.doubt, let start = self.started.popFirst() {
             self.doubt = nil
@@ -141,6 +142,9 @@ struct InFlightBatch: Sendable {
             self.trouble = trouble
         case .failed where group.count > 1, .poison where group.count > 1:
             self.isSplit = true
+        case .failed(let error) where self.doubt == nil && self.isLast(group):
+            // A copy of the message, or an attempt whose verdict was lost, may have been handled.
+            self.doubt = error
         default:
             self.patience = StorePatience()
             self.started.removeFirst(group.count)
@@ -168,6 +172,10 @@ struct InFlightBatch: Sendable {
     /// The pause after a trouble is over.
     mutating func resume() {
         self.trouble = nil
+    }
+
+    private func isLast(_ group: ArraySlice<Started>) -> Bool {
+        group.allSatisfy { $0.attempt >= self.options.retry.attempts }
     }
 
     private var group: ArraySlice<Started> { self.isSplit ? self.started.prefix(1) : self.started }

@@ -13,7 +13,9 @@ struct StoreProcessor: DeliveryProcessor {
 
     var topics: [Topic] { self.handlers.topics }
 
-    func problem(with message: Message) -> String? { self.handlers.problem(with: message) }
+    var removedTopics: [Topic] { self.handlers.removedTopics }
+
+    func misfit(of message: Message) -> Misfit? { self.handlers.misfit(of: message) }
 
     /// Claims each attempt after the first in the store before it starts, so that no crash hides it.
     func number(of attempt: Attempt, claim: Identifier) async throws -> Int {

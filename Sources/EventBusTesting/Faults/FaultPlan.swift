@@ -35,11 +35,30 @@ final class FaultPlan: Sendable {
         let possible = call.faults.filter(self.faults.kinds.contains)
         guard !possible.isEmpty else { return nil }
         let fault = possible[random.below(possible.count)]
-        return self.drawn.withLock { drawn in
+        return self.inject(InjectedFault(id: id, fault: fault, call: call.rawValue))
+    }
+
+    /// A fault between two calls, at a step that the seed has chosen.
+    func drawStep(_ id: InjectedFault.ID, _ seed: UInt64) -> Fault? {
+        var random = SeededRandom(seed: seed ^ UInt64(id.call) &* 0x9e37_79b9_7f4a_7c15, "step")
+        let possible = FaultCall.step.faults.filter(self.faults.kinds.contains)
+        guard !possible.isEmpty else { return nil }
+        let fault = possible[random.below(possible.count)]
+        return self.inject(InjectedFault(id: id, fault: fault, call: FaultCall.step.rawValue))
+    }
+
+    /// How many steps of a process are between two faults that hit between its calls, on average; 0 if there are none.
+    var stepsBetweenFaults: Int {
+        guard self.isActive, !self.faults.kinds.isDisjoint(with: FaultCall.step.faults) else { return 0 }
+        return self.faults.perThousandCalls == 0 ? 0 : 10_000 / self.faults.perThousandCalls
+    }
+
+    private func inject(_ fault: InjectedFault) -> Fault? {
+        self.drawn.withLock { drawn in
             // A suppressed fault counts, or another one would take its place.
             guard drawn.count < self.maximum else { return nil }
-            drawn.append(InjectedFault(id: id, fault: fault, call: call.rawValue))
-            return self.suppressed.contains(id) ? nil : fault
+            drawn.append(fault)
+            return self.suppressed.contains(fault.id) ? nil : fault.fault
         }
     }
 }

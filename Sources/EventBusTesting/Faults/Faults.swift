@@ -7,7 +7,7 @@ import EventBus
 public struct Faults: Sendable, Hashable {
     /// The kinds of faults that happen.
     public var kinds: Set<Fault>
-    /// How many calls in a thousand of the bus or of a store go wrong.
+    /// How many calls in a thousand of the bus or of a store go wrong; between calls, a tenth as many of the processes' steps.
     public var perThousandCalls: Int
     /// The maximum number of faults in a run; after them all calls succeed.
     public var maximum: Int
@@ -39,7 +39,7 @@ public struct Faults: Sendable, Hashable {
     public static let all = Faults(fullSubscriptions: true)
 }
 
-/// Something that goes wrong at a call of the bus or of a store.
+/// Something that goes wrong, most of it at a call of the bus or of a store.
 public enum Fault: String, Sendable, Hashable, CaseIterable {
     /// The process dies before the call has any effect.
     case deathBefore = "death before"
@@ -73,46 +73,18 @@ public enum Fault: String, Sendable, Hashable, CaseIterable {
     case busRestart = "bus restart"
     /// For a while the store is unreachable.
     case storeOutage = "store outage"
-    /// The process is asked to shut down and starts again.
+    /// The process is asked to shut down and starts again; this can also happen between two calls.
     case shutdown
-}
-
-/// A call of the bus or of a store at which something can go wrong.
-enum FaultCall: String, Sendable {
-    case publish
-    case open
-    case redrive
-    case next
-    case settle
-    case flush
-    case begin
-    case commit
-    case find
-    case claim
-    case own
-    case exchange
-
-    /// The faults that can happen at this call.
-    var faults: [Fault] {
-        switch self {
-        case .publish:
-            [
-                .deathBefore, .deathAfter, .delay, .unavailable, .lostAnswer, .lostCall, .refusal, .duplicate,
-                .busRestart,
-            ]
-        case .open: [.deathBefore, .deathAfter, .delay, .unavailable]
-        case .redrive: [.deathBefore, .deathAfter, .delay, .unavailable, .lostAnswer, .copyOnly]
-        case .next: [.deathBefore, .deathAfter, .delay, .reorder, .split, .cut, .busRestart, .shutdown]
-        case .settle: [.deathBefore, .deathAfter, .duplicate, .lostVerdict, .copyOnly]
-        case .flush: [.deathBefore, .deathAfter, .delay, .cut]
-        case .begin: [.deathBefore, .delay, .unavailable, .storeOutage, .shutdown]
-        case .commit: [.deathBefore, .deathAfter, .delay, .unavailable, .lostAnswer, .conflict]
-        case .find: [.deathBefore, .deathAfter, .delay, .unavailable]
-        case .claim: [.deathBefore, .deathAfter, .unavailable, .lostAnswer]
-        case .own: [.deathBefore, .deathAfter, .delay, .unavailable]
-        case .exchange: [.deathBefore, .deathAfter, .delay, .unavailable, .lostAnswer, .storeOutage]
-        }
-    }
+    /// For a while, a few seconds to a quarter of an hour, the process neither works nor dies; see ``SimulatedProcess/freeze(for:busGivesUpAfter:storesGiveUpAfter:)``.
+    case freeze
+    /// The store answers late, at most a minute, or not in the caller's time.
+    case slowStore = "slow store"
+    /// A commit is not confirmed in time and takes effect later, while its caller may be trying again.
+    case lateCommit = "late commit"
+    /// Another transaction holds a row for up to 20 seconds; then the caller's transaction loses.
+    case lockedRow = "locked row"
+    /// For up to ten minutes the wall clock is wrong, by at most an hour in either direction; time passes as before.
+    case clockStep = "clock step"
 }
 
 /// A fault that has happened.
@@ -123,6 +95,14 @@ public struct InjectedFault: Sendable, Hashable, CustomStringConvertible {
         public let process: String
         /// The number of the call, from 1.
         public let call: Int
+        /// Whether it went wrong between two calls; ``call`` is then the number of a step of the process.
+        public let isStep: Bool
+
+        init(process: String, call: Int, isStep: Bool = false) {
+            self.process = process
+            self.call = call
+            self.isStep = isStep
+        }
     }
 
     /// Where it happened.
@@ -134,6 +114,6 @@ public struct InjectedFault: Sendable, Hashable, CustomStringConvertible {
 
     /// One line.
     public var description: String {
-        "\(self.fault.rawValue) at \(self.call) (call \(self.id.call) of \(self.id.process))"
+        "\(self.fault.rawValue) at \(self.call) (\(self.id.isStep ? "step" : "call") \(self.id.call) of \(self.id.process))"
     }
 }

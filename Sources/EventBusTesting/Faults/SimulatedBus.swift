@@ -56,7 +56,7 @@ struct SimulatedBus: EventBus {
     private func send(_ messages: [Message]) async -> [PublishOutcome] {
         guard !messages.isEmpty else { return [] }
         for message in messages {
-            self.process.record(.published(message.id, message.topic))
+            self.process.record(.published(message.identity, message.topic))
         }
         return await self.base.publish(messages)
     }
@@ -73,7 +73,15 @@ struct SimulatedBus: EventBus {
             try self.process.leave(.open, fault)
             let connection = self.world.outages.connected { base.cut() }
             defer { self.world.outages.disconnected(connection) }
-            try await body(SimulatedDeliveries(base: base, subscription: subscription, process: self.process))
+            let session = self.process.connections.open { base.cut() }
+            defer { self.process.connections.close(session) }
+            let simulated = SimulatedDeliveries(base: base, subscription: subscription, process: self.process)
+            let stalls = self.world.stalls
+            let work = stalls.began(simulated.work)
+            self.process.holds(work, of: subscription.name)
+            defer { stalls.ended(work) }
+            try await body(simulated)
+            simulated.checkShutdown()
         }
     }
 

@@ -6,11 +6,18 @@ import Synchronization
 
 /// An open subscription of a simulated process, with faults.
 final class SimulatedDeliveries: Deliveries {
+    private struct State: Sendable {
+        /// Deliveries that arrive later than the others of their batch.
+        var late: [Delivery] = []
+        /// What has been handed out and not been settled or given back.
+        var held: [Delivery.ID: Message] = [:]
+        var isStopped = false
+    }
+
     private let base: InMemoryDeliveries
     private let subscription: Subscription
     private let process: SimulatedProcess
-    /// Deliveries that arrive later than the others of their batch.
-    private let late = Mutex<[Delivery]>([])
+    private let state = Mutex(State())
 
     init(base: InMemoryDeliveries, subscription: Subscription, process: SimulatedProcess) {
         self.base = base
@@ -18,15 +25,13 @@ final class SimulatedDeliveries: Deliveries {
         self.process = process
     }
 
+    private var name: SubscriptionName { self.subscription.name }
+
     func next() async throws -> [Delivery]? {
         let fault = try await self.process.enter(.next)
         if fault == .cut { self.base.cut() }
-        let late = self.late.withLock { late in
-            defer { late = [] }
-            return late
-        }
-        var deliveries = late
-        if late.isEmpty {
+        var deliveries = self.takeLate()
+        if deliveries.isEmpty {
             guard let next = try await self.base.next() else { return nil }
             deliveries = next
         }
@@ -37,26 +42,43 @@ final class SimulatedDeliveries: Deliveries {
         if fault == .split, deliveries.count > 1 {
             let first = 1 + self.process.below(deliveries.count - 1)
             let rest = Array(deliveries[first...])
-            self.late.withLock { $0 = rest }
+            self.state.withLock { $0.late = rest }
             deliveries.removeLast(rest.count)
         }
+        self.handOut(deliveries)
+        return deliveries
+    }
+
+    private func takeLate() -> [Delivery] {
+        self.state.withLock { state in
+            defer { state.late = [] }
+            return state.late
+        }
+    }
+
+    private func handOut(_ deliveries: [Delivery]) {
+        self.state.withLock { state in
+            for delivery in deliveries { state.held[delivery.id] = delivery.message }
+        }
+        self.process.moved(self.name)
         for delivery in deliveries {
             let what = History.What.delivered(
-                self.subscription.name,
-                delivery.message.id,
+                self.name,
+                delivery.message.identity,
                 failures: delivery.failures.count,
                 returns: delivery.returns,
                 redrives: delivery.redrives
             )
             self.process.record(what)
         }
-        return deliveries
     }
 
     func settle(_ delivery: Delivery.ID, _ verdict: Verdict) {
         // Verdicts that move a message are rare and have more ways to fail, so they get more chances to.
         var fault = self.process.drawNow(.settle)
         for _ in 0..<8 where fault == nil && verdict != .done { fault = self.process.drawNow(.settle) }
+        self.state.withLock { _ = $0.held.removeValue(forKey: delivery) }
+        self.process.moved(self.name)
         switch fault {
         case .deathBefore:
             return
@@ -78,21 +100,22 @@ final class SimulatedDeliveries: Deliveries {
 
     private func record(_ delivery: Delivery.ID, _ verdict: Verdict) {
         guard let message = self.base.outstanding(delivery) else { return }
-        self.process.record(.settled(self.subscription.name, message.id, verdict))
+        self.process.record(.settled(self.name, message.identity, verdict))
     }
 
     func stop() {
         guard !self.process.isDead else { return }
-        let late = self.late.withLock { late in
-            defer { late = [] }
-            return late
-        }
-        self.base.giveBack(late.map(\.id))
+        self.state.withLock { $0.isStopped = true }
+        self.process.record(.stopped(self.name))
+        self.base.giveBack(self.takeLate().map(\.id))
         self.base.stop()
     }
 
     func giveBack(_ deliveries: [Delivery.ID]) {
         guard !self.process.isDead else { return }
+        self.state.withLock { state in
+            for delivery in deliveries { state.held[delivery] = nil }
+        }
         self.base.giveBack(deliveries)
     }
 
@@ -101,5 +124,39 @@ final class SimulatedDeliveries: Deliveries {
         if fault == .cut { self.base.cut() }
         try await self.base.flush()
         try self.process.leave(.flush, fault)
+    }
+
+    // MARK: Rules
+
+    private var held: [(id: Delivery.ID, message: Message)] {
+        self.state.withLock { $0.held }.sorted { $0.key.tag < $1.key.tag }.map { ($0.key, $0.value) }
+    }
+
+    /// What is out and unsettled.
+    var work: Stalls.Work {
+        Stalls.Work(
+            process: self.process,
+            name: nil,
+            isThere: { self.state.withLock { !$0.held.isEmpty } },
+            hasProblem: { [name, process] in await process.reports.hasProblem(of: name) },
+            violation: {
+                let text =
+                    "is one of \(self.held.count) that \(self.process.place) has held for \(self.process.world.stalls.limit)"
+                    + " without starting or settling any, and its health showed no problem"
+                return Violation("stalled", self.name, self.held.first?.message.identity, text)
+            }
+        )
+    }
+
+    /// At the end of a graceful shutdown, what was never started has to have been given back, so that no return is counted.
+    func checkShutdown() {
+        guard self.subscription.ordering == .none, self.state.withLock({ $0.isStopped }) else { return }
+        // After a failed call it is unknown which message it was about.
+        guard !self.process.isDead, !self.process.hasFailedCalls else { return }
+        for (id, message) in self.held
+        where !self.process.hasStarted(message.identity, by: self.name) && self.base.outstanding(id) != nil {
+            let text = "was never started by \(self.process.place), whose shutdown counts as a return"
+            self.process.record(.broken(Violation("shutdown", self.name, message.identity, text)))
+        }
     }
 }

@@ -19,15 +19,21 @@ struct SimulatedStore: Store {
     func transaction<Result: Sendable>(
         _ body: (borrowing Transaction) async throws -> Result
     ) async throws -> Result {
-        _ = try await self.calls.enter(.begin)
+        let begin = try await self.calls.enter(.begin)
         var commit: Fault?
-        let starts = TransactionStarts()
+        let starts = TransactionStarts(self.process)
+        let sessions = self.process.storeSessions
+        let session = sessions.open {}
+        defer { sessions.close(session) }
         do {
             let result = try await TransactionStarts.$current.withValue(starts) {
-                try await self.base.transaction { transaction in
+                try await self.transaction(isLate: begin == .lateCommit) { transaction in
                     let result = try await body(transaction)
                     commit = try await self.calls.enter(.commit)
                     if commit == .conflict { throw RepositoryError(.serialization, "a conflict of the simulation") }
+                    guard sessions.isOpen(session) else {
+                        throw RepositoryError(.unavailable, "the store has ended the session")
+                    }
                     return result
                 }
             }
@@ -41,15 +47,30 @@ struct SimulatedStore: Store {
         }
     }
 
+    private func transaction<Result: Sendable>(
+        isLate: Bool,
+        _ body: (borrowing Transaction) async throws -> Result
+    ) async throws -> Result {
+        guard isLate else { return try await self.base.transaction(body) }
+        let session = LateSession()
+        let (world, delay) = (self.process.world, Duration.milliseconds(1 + self.process.below(60_000)))
+        world.onServer { [base] in try await session.serve(base, committingAfter: delay, on: world.clock) }
+        return try await session.run(body)
+    }
+
     /// Records whether a start failed by itself or will be repeated under the same number.
     private func record(_ error: any Error, _ starts: TransactionStarts) {
-        guard !(error is ProcessDied), !(error is CancellationError) else { return }
+        guard !(error is ProcessDied), !self.process.isDead else { return }
+        // The time limit, or the end of the subscription. A batch is not an attempt of each of its messages.
+        guard !(error is CancellationError) || starts.isBatch else { return }
         let isAway = (error as? RepositoryError)?.isTransient == true
-        for message in starts.messages {
-            let what: History.What =
-                isAway || starts.isBatch
-                ? .unfinished(message.consumer, message.id) : .failed(message.consumer, message.id)
-            self.process.record(what)
+        for (consumer, event) in starts.messages {
+            if isAway || starts.isBatch {
+                self.process.record(.unfinished(consumer, event))
+            } else {
+                self.process.record(.failed(consumer, event))
+                self.process.failedStart(of: event, by: consumer)
+            }
         }
     }
 
@@ -60,8 +81,14 @@ struct SimulatedStore: Store {
     var outbox: any Outbox { SimulatedOutbox(calls: self.calls, base: self.base.outbox) }
 
     func isHandled(_ event: EventIdentity, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
-        try await self.calls.perform(.find) { () throws(RepositoryError) in
-            try await self.base.isHandled(event, by: consumer)
+        do {
+            return try await self.calls.perform(.find) { () throws(RepositoryError) in
+                try await self.base.isHandled(event, by: consumer)
+            }
+        } catch {
+            // So a handler that has failed because of a store is not to blame: its own store is in trouble too.
+            if self.process.hasFailedStart(of: event, by: consumer) { self.process.record(.unfinished(consumer, event)) }
+            throw error
         }
     }
 

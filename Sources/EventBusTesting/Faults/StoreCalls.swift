@@ -9,17 +9,46 @@ struct StoreCalls: Sendable {
     let name: String
     let process: SimulatedProcess
 
+    /// What a store throws that has not answered in time.
+    static var timedOut: RepositoryError { RepositoryError(.unavailable, "the store has not answered in time") }
+
     /// The start of a call to the store.
     func enter(_ call: FaultCall) async throws -> Fault? {
+        do {
+            return try await self.reach(call)
+        } catch {
+            self.process.callFailed()
+            throw error
+        }
+    }
+
+    private func reach(_ call: FaultCall) async throws -> Fault? {
         let fault = try await self.process.enter(call)
         let outages = self.process.world.outages
-        if fault == .storeOutage {
-            outages.takeStoreAway(self.name, for: .milliseconds(50 + self.process.below(20000)))
+        switch fault {
+        case .storeOutage: outages.takeStoreAway(self.name, for: .milliseconds(50 + self.process.below(20000)))
+        case .slowStore: try await self.waitForSlowStore()
+        case .lockedRow: try await self.waitForRow()
+        default: break
         }
         if fault == .unavailable || outages.storeIsAway(self.name) {
             throw RepositoryError(.unavailable, "the store is away")
         }
         return fault
+    }
+
+    /// The store answers late, or gives up.
+    private func waitForSlowStore() async throws {
+        try await self.process.clock.sleep(for: .milliseconds(1 + self.process.below(60_000)))
+        try self.process.checkAlive()
+        if self.process.below(2) == 0 { throw StoreCalls.timedOut }
+    }
+
+    /// Another transaction changes the row and commits.
+    private func waitForRow() async throws {
+        try await self.process.clock.sleep(for: .milliseconds(1 + self.process.below(20_000)))
+        try self.process.checkAlive()
+        throw RepositoryError(.serialization, "another transaction has changed the row")
     }
 
     /// A complete call that throws only a store's errors.

@@ -10,20 +10,25 @@ final class TransactionStarts: Sendable {
     @TaskLocal static var current: TransactionStarts?
 
     private struct State: Sendable {
-        var messages: [(consumer: SubscriptionName, id: String)] = []
+        var messages: [(consumer: SubscriptionName, event: EventIdentity)] = []
         var isBatch = false
     }
 
+    let process: SimulatedProcess
     private let state = Mutex(State())
 
-    var messages: [(consumer: SubscriptionName, id: String)] { self.state.withLock { $0.messages } }
+    init(_ process: SimulatedProcess) {
+        self.process = process
+    }
+
+    var messages: [(consumer: SubscriptionName, event: EventIdentity)] { self.state.withLock { $0.messages } }
 
     /// Whether the messages share the transaction; if it fails, each is started again on its own.
     var isBatch: Bool { self.state.withLock { $0.isBatch } }
 
     func append(_ events: [EventIdentity], of count: Int, by consumer: SubscriptionName) {
         self.state.withLock { state in
-            state.messages += events.map { (consumer, $0.id) }
+            state.messages += events.map { (consumer, $0) }
             state.isBatch = state.isBatch || count > 1
         }
     }
@@ -37,18 +42,20 @@ struct StoreRecorder: InMemoryStoreObserver {
 
     func willHandle(_ events: [EventIdentity], of count: Int, by consumer: SubscriptionName) {
         TransactionStarts.current?.append(events, of: count, by: consumer)
-        for event in events { self.history.record(.started(consumer, event.id), at: self.name) }
+        let process = TransactionStarts.current?.process
+        for event in events { self.history.record(.started(consumer, event), at: process?.place ?? self.name) }
+        process?.started(events, by: consumer)
     }
 
     func didClaim(_ event: EventIdentity, by consumer: SubscriptionName) {
-        self.history.record(.claimed(consumer, event.id), at: self.name)
+        self.history.record(.claimed(consumer, event), at: self.name)
     }
 
     func didCommit(published: [Message], handled: [(consumer: SubscriptionName, event: EventIdentity)]) {
-        for (consumer, event) in handled { self.history.record(.handled(consumer, event.id), at: self.name) }
+        for (consumer, event) in handled { self.history.record(.handled(consumer, event), at: self.name) }
         if !published.isEmpty { self.onCommit(published) }
         for message in published {
-            self.history.record(.committed(message.id, message.topic, key: message.orderingKey), at: self.name)
+            self.history.record(.committed(message.identity, message.topic, key: message.orderingKey), at: self.name)
         }
     }
 }

@@ -8,30 +8,34 @@ import Synchronization
 ///
 /// A ``Simulation`` records it automatically; for real servers it is built from the content of their tables and queues.
 public final class History: Sendable {
-    /// What has happened; messages are identified by their ids.
+    /// What has happened; messages are told apart by source and id.
     public enum What: Sendable, Hashable {
-        /// An event was committed to an outbox.
-        case committed(String, Topic, key: String?)
+        /// An event exists from now on: it was committed to an outbox, or another program is about to publish it.
+        case committed(EventIdentity, Topic, key: String?)
         /// A message was handed to the bus.
-        case published(String, Topic)
+        case published(EventIdentity, Topic)
         /// A subscription has delivered a message.
-        case delivered(SubscriptionName, String, failures: Int, returns: Int, redrives: Int)
+        case delivered(SubscriptionName, EventIdentity, failures: Int, returns: Int, redrives: Int)
         /// A start other than the first has been counted; it is counted before it happens.
-        case claimed(SubscriptionName, String)
+        case claimed(SubscriptionName, EventIdentity)
         /// A consumer has begun to handle a message.
-        case started(SubscriptionName, String)
+        case started(SubscriptionName, EventIdentity)
         /// A start ended in a failure.
-        case failed(SubscriptionName, String)
+        case failed(SubscriptionName, EventIdentity)
         /// A start was undone for a reason outside its handler; it will be repeated.
-        case unfinished(SubscriptionName, String)
+        case unfinished(SubscriptionName, EventIdentity)
         /// The transaction in which a consumer handled a message has committed.
-        case handled(SubscriptionName, String)
+        case handled(SubscriptionName, EventIdentity)
         /// A delivery was settled.
-        case settled(SubscriptionName, String, Verdict)
+        case settled(SubscriptionName, EventIdentity, Verdict)
         /// A store holds an effect of a message.
-        case effect(SubscriptionName, String)
+        case effect(SubscriptionName, EventIdentity)
         /// A message is a dead letter.
-        case deadLettered(SubscriptionName, String, reason: String, attempts: Int)
+        case deadLettered(SubscriptionName, EventIdentity, reason: String, attempts: Int)
+        /// A consumer takes no more deliveries, since its process shuts down.
+        case stopped(SubscriptionName)
+        /// A promise that was seen broken when it happened.
+        case broken(Violation)
         /// Anything else worth knowing.
         case note(String)
     }

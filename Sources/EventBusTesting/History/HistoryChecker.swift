@@ -22,14 +22,31 @@ public struct HistoryChecker: Sendable {
         public let attempts: Int
         /// Whether the history holds an ``History/What/effect(_:_:)`` for each event that it has handled.
         public let hasEffects: Bool
+        /// How many messages one process may be handling at a time; `nil` if that is not judged.
+        public let workers: Int?
+        /// Whether events may become dead letters.
+        public let givesUp: Bool
 
         /// Describes a consumer with a store.
+        ///
+        /// - Parameters:
+        ///   - name: its subscription.
+        ///   - topics: the topics that it has handlers for.
+        ///   - ordering: whether it handles the events of one key in order.
+        ///   - attempts: how many attempts its `RetryPolicy` allows.
+        ///   - hasEffects: whether the history holds an effect for each event that it has handled.
+        ///   - workers: its `concurrency` times its `batch`: after a shutdown has begun, a process may begin no more than what its
+        ///     workers have taken already; `nil` if that is not to be judged.
+        ///   - givesUp: whether events may become dead letters; not if something that runs can handle each of them, as during a
+        ///     rolling upgrade.
         public init(
             _ name: SubscriptionName,
             topics: Set<Topic>,
             ordering: Ordering = .none,
             attempts: Int = RetryPolicy.standard.attempts,
-            hasEffects: Bool = false
+            hasEffects: Bool = false,
+            workers: Int? = nil,
+            givesUp: Bool = true
         ) {
             require(attempts >= 1, "attempts is \(attempts), must be at least 1")
             self.name = name
@@ -37,6 +54,8 @@ public struct HistoryChecker: Sendable {
             self.ordering = ordering
             self.attempts = attempts
             self.hasEffects = hasEffects
+            self.workers = workers
+            self.givesUp = givesUp
         }
     }
 
@@ -52,6 +71,7 @@ public struct HistoryChecker: Sendable {
         let records = history.records
         let commits = Commits(records)
         var violations = commits.violations
+        for case .broken(let violation) in records.map(\.what) { violations.append(violation) }
         for consumer in self.consumers {
             let tally = ConsumerTally(consumer.name, records)
             violations += self.lost(consumer, tally, commits)
@@ -59,6 +79,7 @@ public struct HistoryChecker: Sendable {
             violations += self.invented(consumer, tally, commits)
             violations += self.attempts(consumer, tally)
             violations += self.deadLetters(consumer, tally)
+            violations += self.shutdowns(consumer, records)
             if consumer.ordering == .perKey { violations += self.order(consumer, records, commits) }
         }
         return violations
@@ -112,7 +133,7 @@ public struct HistoryChecker: Sendable {
                 let text = "was started \(message.starts) times, allowed are \(allowed)"
                 violations.append(Violation("attempts", consumer.name, id, text))
             }
-            guard let letter = message.deadLetters.first, !letter.reason.hasPrefix("no handler") else {
+            guard let letter = message.deadLetters.first, !Self.isUnknown(letter.reason) else {
                 return violations
             }
             // A start is counted before it happens, so that none goes unnoticed. If the process dies right then in every
@@ -129,12 +150,21 @@ public struct HistoryChecker: Sendable {
         }
     }
 
+    /// An event that no handler can take is never started.
+    private static func isUnknown(_ reason: String) -> Bool {
+        reason.hasPrefix("no handler for topic ") || reason.contains(", this consumer reads up to version ")
+    }
+
     /// Every dead letter has a reason and a verdict.
     private func deadLetters(_ consumer: Consumer, _ tally: ConsumerTally) -> [Violation] {
         tally.sorted.flatMap { id, message in
             var violations: [Violation] = []
-            if message.deadLetters.contains(where: { $0.reason.isEmpty || $0.attempts < 1 }) {
+            if message.deadLetters.contains(where: { $0.reason.isEmpty || $0.attempts < 1 && !Self.isUnknown($0.reason) }) {
                 violations.append(Violation("dead letter", consumer.name, id, "has no reason or no attempt"))
+            }
+            if !consumer.givesUp, let letter = message.deadLetters.first {
+                let text = "is a dead letter, and a program that runs can handle it: \(letter.reason)"
+                violations.append(Violation("given up", consumer.name, id, text))
             }
             if message.isTraced, message.deadLetters.count > message.deadVerdicts {
                 let text = "is \(message.deadLetters.count) dead letters after \(message.deadVerdicts) verdicts"
@@ -142,29 +172,5 @@ public struct HistoryChecker: Sendable {
             }
             return violations
         }
-    }
-
-    /// Events of one key are completed in the order in which they were committed.
-    private func order(_ consumer: Consumer, _ records: [History.Record], _ commits: Commits) -> [Violation] {
-        var last: [String: Int] = [:]
-        var ended: Set<String> = []
-        var violations: [Violation] = []
-        for record in records {
-            let id: String
-            switch record.what {
-            case .handled(consumer.name, let handled): id = handled
-            case .settled(consumer.name, let dead, .deadLetter): id = dead
-            default: continue
-            }
-            guard let place = commits.places[id], let key = commits.events[place].key else { continue }
-            guard ended.insert(id).inserted else { continue }
-            if let before = last[key], before > place {
-                let other = commits.events[before].id
-                let text = "of key \(key) came to its end after \(other), which was committed later"
-                violations.append(Violation("order", consumer.name, id, text, otherID: other))
-            }
-            last[key] = max(last[key] ?? place, place)
-        }
-        return violations
     }
 }

@@ -6,19 +6,19 @@ import EventBus
 /// The committed events of a history, in order.
 struct Commits {
     struct Event {
-        let id: String
+        let id: EventIdentity
         let topic: Topic
         let key: String?
     }
 
     private(set) var events: [Event] = []
-    /// The index of an event in ``events``, by id.
-    private(set) var places: [String: Int] = [:]
+    /// The index of an event in ``events``, by its identity.
+    private(set) var places: [EventIdentity: Int] = [:]
     /// Messages that were published before they were committed, or without having been.
     private(set) var violations: [Violation] = []
 
     init(_ records: [History.Record]) {
-        var early: Set<String> = []
+        var early: Set<EventIdentity> = []
         for record in records {
             switch record.what {
             case .committed(let id, let topic, let key):
@@ -35,7 +35,7 @@ struct Commits {
 
 /// What a history says about the messages of one consumer.
 struct ConsumerTally {
-    private(set) var messages: [String: MessageTally] = [:]
+    private(set) var messages: [EventIdentity: MessageTally] = [:]
 
     init(_ name: SubscriptionName, _ records: [History.Record]) {
         for record in records {
@@ -60,7 +60,7 @@ struct ConsumerTally {
     }
 
     /// In the same order in every run.
-    var sorted: [(String, MessageTally)] { self.messages.sorted { $0.key < $1.key } }
+    var sorted: [(EventIdentity, MessageTally)] { self.messages.sorted { $0.key < $1.key } }
 }
 
 /// What a history says about one message at one consumer.

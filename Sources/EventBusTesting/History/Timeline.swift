@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import EventBus
+public import EventBus
 
 extension History {
-    /// The history as text, one line per record; messages appear by topic and number rather than by id.
+    /// The history as text, one line per record; messages appear by topic and number rather than by identity.
     ///
-    /// - Parameter ids: the messages to include; `nil` for all. Records without a message are always included.
-    public func timeline(of ids: Set<String>? = nil) -> String {
+    /// - Parameter events: the messages to include; `nil` for all. Records without a message are always included.
+    public func timeline(of events: Set<EventIdentity>? = nil) -> String {
         let records = self.records
         let names = History.names(of: records)
         let width = min(32, records.map(\.place.count).max() ?? 0)
         var lines: [String] = []
-        for record in records where ids.map({ record.what.id.map($0.contains) ?? true }) ?? true {
+        for record in records where events.map({ record.what.event.map($0.contains) ?? true }) ?? true {
             let time = History.seconds(record.time)
             let place = record.place.padding(to: width)
             lines.append("\(time)  \(place)  \(record.what.text(names))")
@@ -20,8 +20,8 @@ extension History {
         return lines.joined(separator: "\n")
     }
 
-    private static func names(of records: [Record]) -> [String: String] {
-        var names: [String: String] = [:]
+    private static func names(of records: [Record]) -> [EventIdentity: String] {
+        var names: [EventIdentity: String] = [:]
         for record in records {
             guard case .committed(let id, let topic, _) = record.what, names[id] == nil else { continue }
             names[id] = "\(topic)#\(names.count + 1)"
@@ -39,19 +39,20 @@ extension History {
 
 extension History.What {
     /// The message concerned.
-    var id: String? {
+    var event: EventIdentity? {
         switch self {
         case .committed(let id, _, _), .published(let id, _), .delivered(_, let id, _, _, _), .claimed(_, let id),
             .started(_, let id), .failed(_, let id), .unfinished(_, let id), .handled(_, let id),
             .settled(_, let id, _), .effect(_, let id),
             .deadLettered(_, let id, _, _):
             id
-        case .note: nil
+        case .broken(let violation): violation.event
+        case .stopped, .note: nil
         }
     }
 
-    fileprivate func text(_ names: [String: String]) -> String {
-        let name = self.id.map { names[$0] ?? $0 } ?? ""
+    fileprivate func text(_ names: [EventIdentity: String]) -> String {
+        let name = self.event.map { names[$0] ?? "\($0)" } ?? ""
         return switch self {
         case .committed(let id, _, let key): "commits \(name)\(key.map { " with key \($0)" } ?? ""), message \(id)"
         case .published: "publishes \(name)"
@@ -66,6 +67,8 @@ extension History.What {
         case .effect(let consumer, _): "holds an effect of \(name) by \(consumer)"
         case .deadLettered(let subscription, _, let reason, let attempts):
             "\(name) is a dead letter of \(subscription) after \(attempts) attempts: \(reason)"
+        case .stopped(let consumer): "\(consumer) takes no more deliveries"
+        case .broken(let violation): "\(violation)"
         case .note(let text): text
         }
     }

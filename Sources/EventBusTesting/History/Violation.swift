@@ -5,37 +5,39 @@ public import EventBus
 
 /// A promise that was broken.
 public struct Violation: Sendable, Hashable, CustomStringConvertible {
-    /// The rule: lost, doubled, invented, order, attempts or dead letter.
+    /// The rule: lost, doubled, invented, order, attempts, dead letter, given up, shutdown, stalled, time, or one of your own.
     public let rule: String
     /// The subscription concerned, if any.
     public let subscription: SubscriptionName?
-    /// The message concerned.
-    public let messageID: String
+    /// The event concerned, if any.
+    public let event: EventIdentity?
     /// What happened.
     public let text: String
 
-    /// Another message concerned, if any.
-    public let otherID: String?
+    /// Another event concerned, if any.
+    public let other: EventIdentity?
 
     /// Creates a violation.
     public init(
         _ rule: String,
         _ subscription: SubscriptionName?,
-        _ messageID: String,
+        _ event: EventIdentity?,
         _ text: String,
-        otherID: String? = nil
+        other: EventIdentity? = nil
     ) {
-        self.otherID = otherID
+        self.other = other
         self.rule = rule
         self.subscription = subscription
-        self.messageID = messageID
+        self.event = event
         self.text = text
     }
 
-    var messageIDs: [String] { [self.messageID] + (self.otherID.map { [$0] } ?? []) }
+    var events: [EventIdentity] { [self.event, self.other].compactMap { $0 } }
 
     /// One line.
     public var description: String {
-        "\(self.rule): \(self.subscription.map { "\($0), " } ?? "")message \(self.messageID) \(self.text)"
+        let names = [self.subscription.map { "\($0)" }, self.event.map { "event \($0)" }].compactMap { $0 }
+        return names.isEmpty
+            ? "\(self.rule): \(self.text)" : "\(self.rule): \(names.joined(separator: ", ")) \(self.text)"
     }
 }

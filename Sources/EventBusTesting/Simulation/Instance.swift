@@ -7,8 +7,15 @@ import Synchronization
 
 /// A process of a simulation over all its lives.
 final class Instance: Sendable {
+    typealias Services = @Sendable (SimulatedProcess) throws -> [any Service]
+
     private struct State: Sendable {
         var process: SimulatedProcess?
+        /// The program that the next life runs.
+        var services: Services
+        /// How often the program was replaced; that of the current life.
+        var version = 0
+        var runningVersion = 0
         var cancel: (@Sendable () -> Void)?
         var failure: ProcessFailed?
         var isStopped = false
@@ -17,20 +24,19 @@ final class Instance: Sendable {
 
     let name: String
     private let world: SimulatedWorld
-    private let services: @Sendable (SimulatedProcess) throws -> [any Service]
     private let calls: CallCounter
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     /// Raised when a life has ended.
     private let ends = Notifier()
 
     init(
         _ name: String,
         in world: SimulatedWorld,
-        _ services: @escaping @Sendable (SimulatedProcess) throws -> [any Service]
+        _ services: @escaping Services
     ) {
         self.name = name
         self.world = world
-        self.services = services
+        self.state = Mutex(State(services: services))
         self.calls = world.calls(of: name)
     }
 
@@ -50,12 +56,18 @@ final class Instance: Sendable {
     }
 
     func cancel() {
-        let cancel = self.state.withLock { state in
+        let (process, cancel) = self.state.withLock { state in
             state.isStopped = true
-            return state.cancel
+            return (state.process, state.cancel)
         }
+        process?.letGo()
         cancel?()
     }
+
+    /// The current life, unless the process is between two lives or has ended.
+    var process: SimulatedProcess? { self.state.withLock { $0.process } }
+
+    var isFrozen: Bool { self.process?.isFrozen == true }
 
     /// Whether the next life starts at a later time.
     var isRestarting: Bool { self.state.withLock { $0.process == nil && !$0.isStopped && !$0.hasEnded } }
@@ -77,10 +89,33 @@ final class Instance: Sendable {
         guard let process else { return }
         process.shutDown()
         // Services that drain may wait for the clock.
+        await self.letTimePass { self.ends.value > level }
+    }
+
+    /// Replaces the program: shuts the current life down gracefully and returns when one with the new program runs.
+    func roll(to services: @escaping Services) async {
+        let (process, version) = self.state.withLock { state in
+            state.services = services
+            state.version += 1
+            return (state.process, state.version)
+        }
+        process?.shutDown()
+        await self.letTimePass {
+            self.state.withLock { state in
+                state.hasEnded || state.isStopped || state.process != nil && state.runningVersion >= version
+            }
+        }
+    }
+
+    func advance(by duration: Duration) async {
+        await self.world.advance(by: duration)
+    }
+
+    private func letTimePass(until isDone: () -> Bool) async {
         while true {
             await self.world.executor.untilIdle()
-            guard self.ends.value == level, let next = self.world.clock.nextDeadline else { return }
-            self.world.clock.advance(to: next)
+            guard !isDone(), let next = self.world.clock.nextDeadline else { return }
+            self.world.advance(to: next)
         }
     }
 
@@ -104,20 +139,27 @@ final class Instance: Sendable {
     private enum End { case services, death, shutdownRequest }
 
     private func live(_ process: SimulatedProcess) async {
+        let (program, version) = self.state.withLock { ($0.services, $0.version) }
         let services: ServiceGroup
         do {
+            let parts = try program(process)
+            process.reports.add(parts)
             services = ServiceGroup(
                 configuration: .init(
-                    services: try self.services(process).map { .init(service: NamedService(base: $0)) },
+                    services: parts.map { .init(service: NamedService(base: $0)) },
                     logger: self.world.logger
                 )
             )
         } catch {
             return self.fail(error)
         }
-        self.state.withLock { $0.process = process }
+        self.state.withLock { state in
+            state.process = process
+            state.runningVersion = version
+        }
+        process.executor.setFault { [weak process] step in process?.hit(step: step) }
         await withTaskGroup(of: End.self) { group in
-            group.addTask {
+            group.addTask(executorPreference: process.executor) {
                 let result: Result<Void, any Error>
                 do {
                     result = .success(
@@ -131,7 +173,7 @@ final class Instance: Sendable {
                 await process.death.wait()
                 return .death
             }
-            group.addTask {
+            group.addTask(executorPreference: process.executor) {
                 await process.shutdown.wait()
                 if !Task.isCancelled { await services.triggerGracefulShutdown() }
                 return .shutdownRequest
@@ -176,22 +218,5 @@ public struct ProcessFailed: Error, CustomStringConvertible {
     /// The process and the error.
     public var description: String {
         "process \(self.process) ended by itself: \(self.cause.map { "\($0)" } ?? "its services returned")"
-    }
-}
-
-/// The processes of one name in a ``Simulation``.
-public struct SimulatedService: Sendable {
-    let instances: [Instance]
-
-    /// Kills the processes at once; each starts again within two seconds.
-    ///
-    /// It does nothing to a process that has not started yet or is between two lives.
-    public func kill() async {
-        for instance in self.instances { await instance.kill() }
-    }
-
-    /// Shuts the processes down gracefully and returns when they have ended; they do not start again.
-    public func stop() async {
-        for instance in self.instances { await instance.stop() }
     }
 }

@@ -6,7 +6,10 @@ import Synchronization
 /// Runs all tasks of a simulation on one thread, one job at a time; the seed picks the next of the jobs that are ready.
 final class SeededExecutor: TaskExecutor {
     private struct State: Sendable {
-        var jobs: [UnownedJob] = []
+        var jobs: [Ready] = []
+        /// The ready jobs of frozen processes, by the number of their executor.
+        var parked: [Int: [UnownedJob]] = [:]
+        var lastProcess = 0
         // Closures, since arrays of continuations, whose layout only the runtime knows, are slow to move about.
         var idle: [@Sendable () -> Void] = []
         var random: SeededRandom
@@ -15,8 +18,14 @@ final class SeededExecutor: TaskExecutor {
         var steps = 0
     }
 
+    /// A job that is ready, and the process that it belongs to.
+    private struct Ready: Sendable {
+        let job: UnownedJob
+        let process: ProcessExecutor?
+    }
+
     private enum NextAction {
-        case job(UnownedJob)
+        case job(Ready)
         case idle(@Sendable () -> Void)
         case stuck
     }
@@ -35,8 +44,50 @@ final class SeededExecutor: TaskExecutor {
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        self.state.withLock { $0.jobs.append(job) }
+        self.state.withLock { $0.jobs.append(Ready(job: job, process: nil)) }
     }
+
+    // MARK: Processes
+
+    /// The number of a new process.
+    func nextProcess() -> Int {
+        self.state.withLock { state in
+            state.lastProcess += 1
+            return state.lastProcess
+        }
+    }
+
+    func enqueue(_ job: UnownedJob, of process: ProcessExecutor) {
+        self.state.withLock { state in
+            guard state.parked.isEmpty || state.parked[process.number] == nil else {
+                state.parked[process.number]?.append(job)
+                return
+            }
+            state.jobs.append(Ready(job: job, process: process))
+        }
+    }
+
+    /// Runs no job of a process until it thaws.
+    func freeze(_ process: ProcessExecutor) {
+        self.state.withLock { state in
+            guard state.parked[process.number] == nil else { return }
+            state.parked[process.number] = state.jobs.filter { $0.process === process }.map(\.job)
+            state.jobs.removeAll { $0.process === process }
+        }
+    }
+
+    func thaw(_ process: ProcessExecutor) {
+        self.state.withLock { state in
+            guard let jobs = state.parked.removeValue(forKey: process.number) else { return }
+            state.jobs += jobs.map { Ready(job: $0, process: process) }
+        }
+    }
+
+    func isFrozen(_ process: ProcessExecutor) -> Bool {
+        self.state.withLock { $0.parked[process.number] != nil }
+    }
+
+    // MARK: Running
 
     /// Returns when no job is ready.
     func untilIdle() async {
@@ -61,9 +112,18 @@ final class SeededExecutor: TaskExecutor {
         while steps < Self.stepLimit {
             if isDone() { return .done }
             switch self.step() {
-            case .job(let job):
+            case .job(let ready):
                 steps += 1
-                job.runSynchronously(on: executor)
+                guard let process = ready.process else {
+                    ready.job.runSynchronously(on: executor)
+                    continue
+                }
+                // A fault that hits between two steps of a process, such as a freeze.
+                if process.isDueForFault(), process.hit(), self.isFrozen(process) {
+                    self.enqueue(ready.job, of: process)
+                } else {
+                    ready.job.runSynchronously(on: process.asUnownedTaskExecutor())
+                }
             case .idle(let resume):
                 steps = 0
                 resume()

@@ -8,6 +8,19 @@ import Synchronization
 ///
 /// What it does after its death has no effect on others.
 public final class SimulatedProcess: Sendable {
+    private struct State: Sendable {
+        var isDead = false
+        var isShuttingDown = false
+        /// Whether it is ending and must not wait for anything any more.
+        var isLetGo = false
+        var hasFailedCalls = false
+        var works: [SubscriptionName: Int] = [:]
+        /// The messages that it has begun to handle, for the judgement of its shutdown.
+        var starts: [SubscriptionName: Set<EventIdentity>] = [:]
+        /// The messages of which the last start has failed.
+        var failedStarts: [SubscriptionName: Set<EventIdentity>] = [:]
+    }
+
     /// The process, with its number when there are several.
     public let name: String
     /// The number of this life, from 1.
@@ -15,9 +28,18 @@ public final class SimulatedProcess: Sendable {
     let world: SimulatedWorld
     /// Its name in the history.
     let place: String
+    /// Runs its tasks.
+    let executor: ProcessExecutor
+    /// Its subscriptions on the bus.
+    let connections = Sessions()
+    /// Its transactions, and the outboxes that it owns.
+    let storeSessions = Sessions()
+    /// Handlers that ignore their cancellation.
+    let hanging = Sessions()
+    /// What it says about itself.
+    let reports = HealthReports()
     private let calls: CallCounter
-    private let isDeadState = Mutex(false)
-    private let isShuttingDownState = Mutex(false)
+    private let state = Mutex(State())
     /// Raised when the process dies.
     let death = Signal()
     /// Raised when the process is asked to shut down.
@@ -29,36 +51,82 @@ public final class SimulatedProcess: Sendable {
         self.world = world
         self.calls = calls
         self.place = "\(name) (life \(life))"
+        self.executor = ProcessExecutor(on: world.executor, calls: calls)
     }
 
     /// The simulation's time.
     public var clock: VirtualClock { self.world.clock }
 
     /// Whether the process has died.
-    public var isDead: Bool { self.isDeadState.withLock { $0 } }
+    public var isDead: Bool { self.state.withLock { $0.isDead } }
 
     /// Kills the process at once, whatever it is doing, as SIGKILL would.
     public func die(_ place: String = "killed") {
-        let isFirst = self.isDeadState.withLock { isDead in
-            defer { isDead = true }
-            return !isDead
+        let isFirst = self.state.withLock { state in
+            defer { state.isDead = true }
+            return !state.isDead
         }
         guard isFirst else { return }
         self.record(.note("dies: \(place)"))
+        self.letGo()
         self.death.raise()
+    }
+
+    /// Lets everything end that waits without heeding its cancellation.
+    func letGo() {
+        self.state.withLock { $0.isLetGo = true }
+        self.executor.thaw()
+        self.hanging.endAll()
     }
 
     /// Asks the process to shut down, as SIGTERM would; it then starts again, as after a deployment.
     public func shutDown() {
-        self.isShuttingDownState.withLock { $0 = true }
+        self.state.withLock { $0.isShuttingDown = true }
         self.record(.note("is asked to shut down"))
         self.shutdown.raise()
     }
 
-    var isShuttingDown: Bool { self.isShuttingDownState.withLock { $0 } }
+    var isLetGo: Bool { self.state.withLock { $0.isLetGo } }
+
+    var isShuttingDown: Bool { self.state.withLock { $0.isShuttingDown } }
 
     func record(_ what: History.What) {
         self.world.history.record(what, at: self.place)
+    }
+
+    // MARK: What it has done, for the rules
+
+    func started(_ events: [EventIdentity], by consumer: SubscriptionName) {
+        self.state.withLock { state in
+            state.starts[consumer, default: []].formUnion(events)
+            state.failedStarts[consumer]?.subtract(events)
+        }
+        self.moved(consumer)
+    }
+
+    func hasStarted(_ event: EventIdentity, by consumer: SubscriptionName) -> Bool {
+        self.state.withLock { $0.starts[consumer]?.contains(event) == true }
+    }
+
+    func failedStart(of event: EventIdentity, by consumer: SubscriptionName) {
+        self.state.withLock { _ = $0.failedStarts[consumer, default: []].insert(event) }
+    }
+
+    /// Whether the last start of an event has failed; true only once.
+    func hasFailedStart(of event: EventIdentity, by consumer: SubscriptionName) -> Bool {
+        self.state.withLock { $0.failedStarts[consumer]?.remove(event) != nil }
+    }
+
+    func callFailed() { self.state.withLock { $0.hasFailedCalls = true } }
+
+    /// Whether a call to a store has failed.
+    var hasFailedCalls: Bool { self.state.withLock { $0.hasFailedCalls } }
+
+    /// The deliveries of a subscription are work that ``Stalls`` watches.
+    func holds(_ work: Int, of consumer: SubscriptionName) { self.state.withLock { $0.works[consumer] = work } }
+
+    func moved(_ consumer: SubscriptionName) {
+        if let work = self.state.withLock({ $0.works[consumer] }) { self.world.stalls.moved(work) }
     }
 
     // MARK: Points at which something can go wrong
@@ -114,6 +182,12 @@ public final class SimulatedProcess: Sendable {
 
     /// A random number for the details of a fault.
     func below(_ bound: Int) -> Int { self.calls.below(bound) }
+
+    /// A fault between two calls.
+    func draw(step: Int) -> Fault? {
+        let id = InjectedFault.ID(process: self.name, call: step, isStep: true)
+        return self.world.plan.drawStep(id, self.calls.seed)
+    }
 
     private func draw(_ call: FaultCall) -> Fault? {
         let plan = self.world.plan

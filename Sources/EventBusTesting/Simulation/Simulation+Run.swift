@@ -41,7 +41,7 @@ extension Simulation {
     ) -> (result: Result<Value, any Error>, simulation: Simulation) {
         let simulation = Simulation(seed: seed, faults: faults, except: suppressed)
         let outcome = Outcome<Value>()
-        let stamps = SeededStamps(seed: seed, clock: simulation.clock)
+        let stamps = SeededStamps(simulation.world)
         // The only unstructured task here, like that of a program's main function.
         let task = Task(executorPreference: simulation.world.executor) {
             await outcome.set {
@@ -72,7 +72,10 @@ extension Simulation {
     private func stop<Value>(_ outcome: Outcome<Value>) -> UnfinishedWork? {
         let instances = self.instances
         for instance in instances { instance.cancel() }
-        let end = self.world.executor.run { outcome.value != nil && instances.allSatisfy(\.hasEnded) }
+        self.world.cancelLooseTasks()
+        let end = self.world.executor.run {
+            outcome.value != nil && !self.world.hasLooseTasks && instances.allSatisfy(\.hasEnded)
+        }
         if case .done = end { return nil }
         let names = (outcome.value == nil ? ["the test"] : []) + instances.filter { !$0.hasEnded }.map(\.name)
         return self.report("\(names.joined(separator: ", ")) cannot be ended by cancellation")

@@ -92,13 +92,21 @@ public final class Simulation: Sendable {
         try self.store(store).all(type)
     }
 
-    /// The events of a type that were committed to any store's outbox, in order, with their message ids.
-    public func committed<E: Event>(_ type: E.Type) throws(BusError) -> [(id: String, event: E)] {
-        var events: [(id: String, event: E)] = []
+    /// The events of a type that were committed to any store's outbox, in order, with what identifies them.
+    public func committed<E: Event>(_ type: E.Type) throws(BusError) -> [(identity: EventIdentity, event: E)] {
+        var events: [(identity: EventIdentity, event: E)] = []
         for message in self.world.committed where message.topic == E.topic {
-            events.append((message.id, try message.decode(E.self)))
+            events.append((message.identity, try message.decode(E.self)))
         }
         return events
+    }
+
+    /// Sets the wall clock wrong for a while; ``clock`` goes on as before.
+    ///
+    /// Times of events come from the wall clock, which starts at the beginning of 2026. An event whose time differs from it by
+    /// more than a second is a ``Violation`` of the rule "time".
+    public func stepWallClock(by step: Duration, for duration: Duration) {
+        self.world.stepWallClock(by: step, for: duration)
     }
 
     /// Adds the dead letters of subscriptions to the history for a ``HistoryChecker``.
@@ -107,7 +115,7 @@ public final class Simulation: Sendable {
             for letter in try await self.bus.deadLetters(of: subscription, limit: .max) {
                 let what = History.What.deadLettered(
                     subscription,
-                    letter.message.id,
+                    letter.message.identity,
                     reason: letter.reason,
                     attempts: letter.failures.count
                 )
@@ -144,14 +152,7 @@ public final class Simulation: Sendable {
 
     /// Advances the time from one deadline to the next; at each, everything that can run does so.
     public func advance(by duration: Duration) async {
-        await self.idle()
-        let end = self.clock.now.advanced(by: duration)
-        while let next = self.clock.nextDeadline, next <= end {
-            self.clock.advance(to: next)
-            await self.idle()
-        }
-        self.clock.advance(to: end)
-        await self.idle()
+        await self.world.advance(by: duration)
     }
 
     /// Advances the time until no work is left: nothing queued, delayed, in flight or in an outbox, and `isDone`.
@@ -169,7 +170,7 @@ public final class Simulation: Sendable {
             guard let next = self.clock.nextDeadline, next <= end else {
                 throw self.report(self.clock.nextDeadline == nil ? "nobody waits for time" : "not within \(limit)")
             }
-            self.clock.advance(to: next)
+            self.world.advance(to: next)
         }
     }
 
@@ -177,14 +178,15 @@ public final class Simulation: Sendable {
     public var unfinished: [UnfinishedWork.Item] {
         UnfinishedWork.items(of: self.bus)
             + self.world.stores.flatMap { UnfinishedWork.items(of: $0.store, named: $0.name) }
+            + self.world.foreign.flatMap { UnfinishedWork.items(of: $0) }
     }
 
     private func waitsForTime(_ item: UnfinishedWork.Item) -> Bool {
         switch item.state {
         case .delayed: true
         case .inFlight, .outbox: self.clock.nextDeadline != nil
-        case .queued: self.instances.contains(where: \.isRestarting)
-        case .publisher: false
+        case .queued: self.instances.contains { $0.isRestarting || $0.isFrozen }
+        case .publisher: self.world.foreign.contains { $0.name == item.place }
         }
     }
 

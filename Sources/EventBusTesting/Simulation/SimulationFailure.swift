@@ -90,7 +90,7 @@ extension Simulation {
             error: best.error,
             faults: best.faults,
             faultsBefore: first.faults.count,
-            timeline: history.timeline(of: best.error == nil ? Set(best.violations.flatMap(\.messageIDs)) : nil)
+            timeline: history.timeline(of: best.error == nil ? Set(best.violations.flatMap(\.events)) : nil)
         )
         return SimulationRun(first, failure)
     }

@@ -75,6 +75,10 @@ public struct UnfinishedWork: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    static func items(of foreign: ForeignBacklog) -> [Item] {
+        foreign.count == 0 ? [] : [Item(state: .publisher, place: foreign.name, count: foreign.count, detail: "")]
+    }
+
     static func items(of store: InMemoryStore, named name: String) -> [Item] {
         let report = store.outboxReport()
         guard report.rows > 0 else { return [] }

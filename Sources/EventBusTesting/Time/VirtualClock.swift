@@ -90,6 +90,14 @@ public final class VirtualClock: Clock {
         self.advance(to: self.now.advanced(by: duration))
     }
 
+    /// Calls `body` when the clock reaches the deadline, on the thread that moves the clock.
+    package func call(at deadline: Instant, _ body: @escaping @Sendable () -> Void) {
+        self.state.withLock { state in
+            state.lastSleeper += 1
+            state.add(Sleeper(deadline: max(deadline, state.now), id: state.lastSleeper) { _ in body() })
+        }
+    }
+
     /// The deadline of the task that wakes next.
     package var nextDeadline: Instant? {
         self.state.withLock { $0.sleepers.first?.deadline }

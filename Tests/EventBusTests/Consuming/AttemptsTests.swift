@@ -7,11 +7,13 @@ import Testing
 
 @Suite("Attempts over crashes")
 struct AttemptsTests {
-    @Test(arguments: [2, 3, 5], [1, 4])
-    func aMessageThatAlwaysKillsIsStartedExactlyAsOftenAsAllowed(attempts: Int, concurrency: Int) async throws {
+    /// The first two returns do not prove a start, so that three starts are allowed at least.
+    @Test(arguments: [1, 2, 3, 5], [1, 4])
+    func aMessageThatAlwaysKillsIsStartedExactlyAsOftenAsAllowed(policy: Int, concurrency: Int) async throws {
+        let attempts = max(3, policy)
         let world = try ConsumerFixture()
         let log = world.log
-        let options = ConsumerOptions(concurrency: concurrency, retry: RetryPolicy(attempts: attempts))
+        let options = ConsumerOptions(concurrency: concurrency, retry: RetryPolicy(attempts: policy))
         let neighbours = (0..<20).map { "n\($0)" }
         try world.publish((["n", "killer"] + neighbours).map { try Message(Ping($0)) })
         var lives = 0
@@ -78,12 +80,11 @@ struct AttemptsTests {
         #expect(world.deadLetters.map(\.failures.count) == [2])
     }
 
-    @Test func whatCameBackRunsAlone() async throws {
+    @Test func whatCameBackTwiceRunsAlone() async throws {
         let world = try ConsumerFixture()
         let log = world.log
         try world.publish("a", "b", "c")
-        let first = world.start { _ in try await Gate().wait() }
-        await world.crash(first)
+        for _ in 0..<2 { await world.crash(world.start { _ in try await Gate().wait() }) }
         try world.publish("d")
         let gates = ["a", "b", "c", "d"].reduce(into: [:]) { $0[$1] = Gate() }
         let second = world.start { event in
@@ -209,7 +210,8 @@ struct PerKeyTests {
         try world.publish("b1", key: "b")
         #expect(log.entries.isEmpty)
         await world.crash(dying)
-        #expect(log.entries == ["a2", "a3", "b1"])
+        #expect(log.entries.filter { $0.hasPrefix("a") } == ["a2", "a3"])
+        #expect(log.entries.count == 3)
         await world.drain(standby)
     }
 

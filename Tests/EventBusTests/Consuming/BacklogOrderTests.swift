@@ -35,7 +35,7 @@ struct BacklogOrderTests {
                     orderingKey: ["a", "b", "c"].randomElement(using: &generator),
                     body: []
                 )
-                let returns = Int.random(in: 0..<10, using: &generator) == 0 ? 1 : 0
+                let returns = Int.random(in: 0..<10, using: &generator) == 0 ? 2 : 0
                 backlog.add([Delivery(id: Delivery.ID(generation: 1, tag: lastTag), message: message, returns: returns)]
                 )
             case 1:

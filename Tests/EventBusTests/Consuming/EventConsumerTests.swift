@@ -63,7 +63,7 @@ struct EventConsumerTests {
         let letter = try #require(world.deadLetters.first)
         #expect(letter.message == message)
         #expect(letter.failures.count == 5)
-        #expect(letter.reason == "HandlerFailure: HandlerFailure()")
+        #expect(letter.reason == "HandlerFailure")
         #expect(letter.failures.firstAt == Date(timeIntervalSince1970: 0))
         #expect(letter.deadAt == Date(timeIntervalSince1970: 156))
         await world.drain(life)
@@ -107,7 +107,7 @@ struct EventConsumerTests {
     @Test func poisonIsADeadLetterAtOnceAndItsNeighboursFlow() async throws {
         let world = try ConsumerFixture(topics: ["test.*"])
         let log = world.log
-        let life = world.start { log.append($0.label) }
+        let life = world.start(options: ConsumerOptions(unknownEvents: .deadLetter)) { log.append($0.label) }
         var broken = try Message(Ping("broken"))
         broken.body = Array(#"{"label":"SECRET"#.utf8)
         var wrong = try Message(Ping("wrong"))
@@ -127,7 +127,8 @@ struct EventConsumerTests {
                 unheard.id: "no handler for topic test.pong",
             ]
         )
-        #expect(world.deadLetters.allSatisfy { $0.failures.count == 1 })
+        let started = Set([broken.id, wrong.id])
+        #expect(world.deadLetters.allSatisfy { $0.failures.count == (started.contains($0.message.id) ? 1 : 0) })
     }
 
     @Test func anOlderVersionIsHandled() async throws {
@@ -172,20 +173,6 @@ struct EventConsumerTests {
         await world.drain(life)
     }
 
-    @Test func aHandlerThatEndsAfterItsLimitHasHandledTheEvent() async throws {
-        let world = try ConsumerFixture()
-        let log = world.log
-        let life = world.start { event in
-            try? await Gate().wait()
-            log.append(event.label)
-        }
-        try world.publish("a")
-        world.stage.advance(by: .seconds(7))
-        world.stage.advance(by: .seconds(1))
-        #expect(log.entries == ["a"])
-        await world.drain(life)
-    }
-
     @Test func aCancellationErrorThatNobodyAskedForIsAFailure() async throws {
         let world = try ConsumerFixture()
         let log = world.log
@@ -202,7 +189,7 @@ struct EventConsumerTests {
     }
 
     @Test func aLongReasonIsCutShort() async throws {
-        struct Long: Error, CustomStringConvertible { var description: String { String(repeating: "x", count: 5000) } }
+        struct Long: SafelyDescribedError { var safeDescription: String { String(repeating: "x", count: 5000) } }
         let world = try ConsumerFixture()
         let life = world.start(options: ConsumerOptions(retry: .never)) { _ in throw Long() }
         try world.publish("a")

@@ -13,24 +13,27 @@ struct RolloutTests {
 
     @Test func whatWasNeverStartedIsNoSuspectHoweverOftenItIsGivenBack() async throws {
         let world = try ConsumerFixture()
-        let gate = Gate()
+        let log = world.log
         let options = ConsumerOptions(prefetch: 64, concurrency: 8)
         for number in 0..<64 { try world.publish("\(number)") }
-        for _ in 0..<3 {
-            let life = world.start(options: options) { _ in try await gate.wait() }
+        for round in 1...3 {
+            let gate = Gate()
+            let life = world.start(options: options) { event in
+                log.append(event.label)
+                try await gate.wait()
+            }
             life.shutDown()
             await world.stage.settleNextJob()
-            life.run.cancel()
+            #expect(log.entries.count == round * 8, "what waits is not started any more")
+            gate.open()
             await world.stage.end(life.run)
         }
-        // Only the 24 at most that were started have come back, and only those twice at most would run alone.
-        let log = world.log
+        let gate = Gate()
         let next = world.start(options: options) { event in
             log.append(event.label)
             try await gate.wait()
         }
-        world.stage.settle()
-        #expect(log.entries.count == 8)
+        #expect(log.entries.count == 32, "all workers are busy at once")
         gate.open()
         world.stage.settle()
         #expect(Set(log.entries).count == 64)
@@ -82,6 +85,23 @@ struct RolloutTests {
         let reason = "test.pong has version 3, this consumer reads up to version 2"
         #expect(world.deadLetters.map(\.reason) == [reason])
         await world.drain(old)
+    }
+
+    @Test func aRemovedHandlerUnbindsItsTopicAndItsEventsAreDone() async throws {
+        let world = try ConsumerFixture(topics: Self.all)
+        let log = world.log
+        try world.publish([try Message(Pong(count: 1)), try Message(Ping("a"))])
+        let life = world.start(
+            world.consumer {
+                On(Ping.self) { log.append($0.label) }
+                On.removed(Pong.topic)
+            }
+        )
+        #expect(log.entries == ["a"])
+        #expect(world.deadLetters.isEmpty && world.bus.isIdle)
+        let outcome = try world.stage.run { [bus = world.bus] in await bus.publish([try Message(Pong(count: 2))]) }
+        #expect(outcome.map { "\($0)" } == ["unroutable"], "nothing is bound to the topic any more")
+        await world.drain(life)
     }
 
     @Test func aHandlerThatSwallowsItsCancellationHasFailed() async throws {

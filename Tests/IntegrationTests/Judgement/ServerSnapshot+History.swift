@@ -27,27 +27,27 @@ extension ServerSnapshot {
         let violations =
             Self.checker.violations(in: history)
             + unkept.sorted().map {
-                Violation("lost", nil, $0, "had its registration confirmed, and there is no such user")
+                Violation("lost", nil, nil, "user \($0) had its registration confirmed, and there is no such user")
             }
         return Judgement(violations: violations, leftovers: self.leftovers, history: history)
     }
 
     private func history() -> History {
         // A repeated event counts once; of two events about one user, one is too many.
-        var ids: Set<String> = []
+        var ids: Set<EventIdentity> = []
         let events = self.seen.filter { ids.insert($0.id).inserted }
         let creations = Self.firsts(of: events, about: Self.created, \.user)
         let openings = Self.firsts(of: events, about: Self.opened, \.account)
         let facts =
             self.commits(events, creations, openings)
-            + self.inbox.map { Fact($0.time, "payments", .handled($0.consumer, $0.message)) }
+            + self.inbox.map { Fact($0.time, "payments", .handled($0.consumer, $0.event)) }
             + self.accounts.map { account in
-                let id = creations[account.owner]?.id ?? "unseen event about user \(account.owner)"
+                let id = creations[account.owner]?.id ?? Self.unseen("user \(account.owner)")
                 return Fact(account.time, "payments", .effect(Payments.subscription, id))
             }
             + events.map { Fact($0.time, "bus", .handled(Self.audit, $0.id)) }
             + self.deadLetters.map { letter in
-                let (id, attempts) = (letter.message.id, letter.failures.count)
+                let (id, attempts) = (letter.message.identity, letter.failures.count)
                 let what = History.What.deadLettered(
                     Payments.subscription,
                     id,
@@ -65,7 +65,7 @@ extension ServerSnapshot {
             if let users = self.users {
                 users.map { user in
                     let event = creations[user.id]
-                    let id = event?.id ?? "unseen event about user \(user.id)"
+                    let id = event?.id ?? Self.unseen("user \(user.id)")
                     return Fact(user.time, "users", .committed(id, Self.created, key: event?.key))
                 }
             } else {
@@ -75,10 +75,15 @@ extension ServerSnapshot {
             }
         let opened = self.accounts.map { account in
             let event = openings[account.id]
-            let id = event?.id ?? "unseen event about account \(account.id)"
+            let id = event?.id ?? Self.unseen("account \(account.id)")
             return Fact(account.time, "payments", .committed(id, Self.opened, key: event?.key))
         }
         return created + opened
+    }
+
+    /// Stands for the event that a row must have had and that nobody has seen.
+    private static func unseen(_ subject: String) -> EventIdentity {
+        EventIdentity(source: "nowhere", id: "event about \(subject)")
     }
 
     private static func firsts(
@@ -105,7 +110,7 @@ struct Judgement: Sendable {
     /// What is wrong, and what happened to the first twenty messages concerned.
     var report: String {
         let findings = self.violations.map(\.description) + self.leftovers
-        let timeline = self.history.timeline(of: Set(self.violations.map(\.messageID).prefix(20)))
+        let timeline = self.history.timeline(of: Set(self.violations.compactMap(\.event).prefix(20)))
         return findings.joined(separator: "\n") + "\n\n" + timeline
     }
 }

@@ -8,7 +8,7 @@ import Foundation
 struct ServerSnapshot: Sendable {
     /// An event that was observed outside the services: on the bus or in an outbox.
     struct Seen: Sendable, Hashable {
-        let id: String
+        let id: EventIdentity
         let topic: Topic
         let key: String?
         let time: Date
@@ -34,7 +34,7 @@ struct ServerSnapshot: Sendable {
     /// A row of an inbox.
     struct InboxRow: Sendable, Hashable {
         let consumer: SubscriptionName
-        let message: String
+        let event: EventIdentity
         let time: Date
     }
 
@@ -60,7 +60,7 @@ extension ServerSnapshot.Seen {
     init(_ message: Message) {
         let body = try? JSONDecoder().decode(Body.self, from: Data(message.body))
         self.init(
-            id: message.id,
+            id: message.identity,
             topic: message.topic,
             key: message.orderingKey,
             time: message.time,

@@ -25,14 +25,20 @@ struct ServerSnapshotTests {
         var row: ServerSnapshot.UserRow { .init(id: self.user, time: self.time) }
         var created: ServerSnapshot.Seen { self.created("created-\(self.user)") }
         func created(_ id: String) -> ServerSnapshot.Seen {
-            .init(id: id, topic: "user.created", key: self.user, time: self.time, user: self.user)
+            .init(
+                id: EventIdentity(source: "/user", id: id),
+                topic: "user.created",
+                key: self.user,
+                time: self.time,
+                user: self.user
+            )
         }
         var handled: ServerSnapshot.InboxRow {
-            .init(consumer: Payments.subscription, message: "created-\(self.user)", time: self.time + 0.5)
+            .init(consumer: Payments.subscription, event: self.created.id, time: self.time + 0.5)
         }
         var opened: ServerSnapshot.Seen { self.opened(self.account) }
         func opened(_ account: String) -> ServerSnapshot.Seen {
-            let id = "opened-\(account)"
+            let id = EventIdentity(source: "/payment", id: "opened-\(account)")
             return .init(
                 id: id,
                 topic: "payment.account.opened",
@@ -136,7 +142,9 @@ struct ServerSnapshotTests {
         snapshot.seen.append(Self.second.opened("again"))
         let report = snapshot.judged().report
         #expect(
-            report.contains("doubled: payments.accounts, message created-user-2 was handled 1 times and has 2 effects")
+            report.contains(
+                "doubled: payments.accounts, event created-user-2 of /user was handled 1 times and has 2 effects"
+            )
         )
         #expect(report.contains("1.000 s  users     commits user.created#3 with key user-2"))
         #expect(report.contains("1.500 s  payments  holds an effect of user.created#3"))
@@ -165,7 +173,7 @@ struct ServerSnapshotTests {
 
     private static func deadLetter(_ id: String, reason: String) -> DeadLetter {
         let time = Date(timeIntervalSince1970: 1_700_000_010)
-        let message = Message(id: id, topic: "user.created", time: time, body: [])
+        let message = Message(id: id, topic: "user.created", source: "/user", time: time, body: [])
         return DeadLetter(message: message, reason: reason, failures: Failures(count: 1, firstAt: time), deadAt: time)
     }
 

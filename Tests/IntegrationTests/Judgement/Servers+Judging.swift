@@ -62,9 +62,11 @@ extension Servers {
 
     /// The events of an outbox, none of which has been published yet.
     func waiting(in schema: String) async throws -> [ServerSnapshot.Seen] {
-        let sql = "SELECT message_id, topic, ordering_key, extract(epoch FROM time) FROM \(schema).eventbus_outbox"
+        let sql =
+            "SELECT message_id, topic, ordering_key, extract(epoch FROM time), source FROM \(schema).eventbus_outbox"
         return try await self.rows(sql) {
-            .init(id: $0[0], topic: try Topic($0[1]), key: $0[2], time: $0[3].date, user: $0[2])
+            let event = EventIdentity(source: $0[4], id: $0[0])
+            return .init(id: event, topic: try Topic($0[1]), key: $0[2], time: $0[3].date, user: $0[2])
         }
     }
 
@@ -74,9 +76,10 @@ extension Servers {
     private func complete(_ snapshot: inout ServerSnapshot) async throws {
         let accounts = "SELECT id, owner, extract(epoch FROM created_at) FROM payments.accounts"
         snapshot.accounts = try await self.rows(accounts) { .init(id: $0[0], owner: $0[1], time: $0[2].date) }
-        let inbox = "SELECT consumer, message_id, extract(epoch FROM handled_at) FROM payments.eventbus_inbox"
+        let inbox = "SELECT consumer, source, message_id, extract(epoch FROM handled_at) FROM payments.eventbus_handled"
         snapshot.inbox = try await self.rows(inbox) {
-            .init(consumer: try SubscriptionName($0[0]), message: $0[1], time: $0[2].date)
+            let event = EventIdentity(source: $0[1], id: $0[2])
+            return .init(consumer: try SubscriptionName($0[0]), event: event, time: $0[3].date)
         }
         let audited = try await self.ready(in: [ServerSnapshot.audit.description])
         let (seen, deadLetters) = try await self.withBus { bus in

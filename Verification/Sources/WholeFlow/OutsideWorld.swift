@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
+import EventBusPersistence
 import EventBusTesting
 import EventBusUsers
 import Synchronization
@@ -26,6 +27,8 @@ final class OutsideWorld: Sendable {
 
     let registrations: Requests<Registration>
     let wishes: Requests<Wish>
+    /// What other programs publish.
+    let notes: [Message]
     private let state = Mutex(State())
 
     init(seed: UInt64) {
@@ -44,8 +47,21 @@ final class OutsideWorld: Sendable {
             }
         }
         self.wishes = Requests(wishes)
+        self.notes = Self.notes(seed: seed, &random)
     }
 
+    /// In one of four runs other programs publish as well.
+    private static func notes(seed: UInt64, _ random: inout SeededRandom) -> [Message] {
+        guard random.below(4) == 0 else { return [] }
+        // A version that nobody knows is rare, since it is retried for a day.
+        let isNew = random.below(16) == 0
+        return ForeignProducer(seed: seed)
+            .messages(of: NoteTaken.topic, count: 2 + random.below(5), version: isNew ? 99 : 1, at: Stamp.next().time) {
+                Array(#"{"text":"note \#($0)"}"#.utf8)
+            }
+    }
+
+    var hasUnknownNotes: Bool { self.notes.contains { $0.version > 1 } }
     var isDone: Bool { self.registrations.isDone && self.wishes.isDone }
     var registered: [Identifier] { self.state.withLock { $0.registered } }
     var poisonedCommits: Int { self.state.withLock { $0.poisonedCommits } }
@@ -63,12 +79,17 @@ final class OutsideWorld: Sendable {
         self.state.withLock { $0.isCured = true }
     }
 
-    /// Lets a handler succeed, fail or kill its process, according to the event's fate.
-    func meet(_ consumer: SubscriptionName, _ message: Message, _ text: String, in process: SimulatedProcess) throws {
+    /// Lets a handler succeed, fail, hang or kill its process, according to the event's fate.
+    func meet(
+        _ consumer: SubscriptionName,
+        _ message: Message,
+        _ text: String,
+        in process: SimulatedProcess
+    ) async throws {
         guard let fate = Fate(text) else { return }
         let (start, isCured) = self.state.withLock { state in
-            state.starts["\(consumer) \(message.id)", default: 0] += 1
-            return (state.starts["\(consumer) \(message.id)", default: 0], state.isCured)
+            state.starts["\(consumer) \(message.identity)", default: 0] += 1
+            return (state.starts["\(consumer) \(message.identity)", default: 0], state.isCured)
         }
         if isCured { return }
         switch fate {
@@ -79,13 +100,25 @@ final class OutsideWorld: Sendable {
         case .killsOnce, .killsAlways:
             process.die("by its handler of \(message.topic)")
             throw HandlerFailed()
+        case .hangs: try await process.clock.sleep(for: Self.forever)
+        case .swallowsCancellation: try? await process.clock.sleep(for: Self.forever)
+        case .blocks: await process.hang(for: .seconds(1200))
+        case .needsLostStore: throw RepositoryError(.unavailable, "the store of another module is away")
+        case .losesAlways: throw RepositoryError(.serialization, "another transaction has changed the row")
+        case .isRefused: throw RepositoryError(.database, "a trigger refuses the row")
         }
     }
+
+    private static let forever = Duration.seconds(1_000_000)
 }
 
 /// What an event does to its handlers.
 enum Fate: String, CaseIterable {
     case succeeds, failsOnce, failsAlways, killsOnce, killsAlways
+    /// Waits until it is cancelled; waits and then goes on as if it had not been; waits and does not even notice it.
+    case hangs, swallowsCancellation, blocks
+    /// Uses a store of its own that is away; always loses against another transaction; is refused by the database.
+    case needsLostStore, losesAlways, isRefused
 
     init?(_ text: String) {
         guard let word = text.split(separator: " ").first else { return nil }

@@ -12,6 +12,13 @@ struct Options {
     var isTwice = false
     var stopsAtFirst = false
     var isVerbose = false
+    var scenario = Scenario.wholeFlow
+
+    /// What is simulated.
+    enum Scenario: String, CaseIterable {
+        case wholeFlow = "whole-flow"
+        case rollingUpgrade = "rolling-upgrade"
+    }
 
     init(_ words: some Sequence<String>) throws(Problem) {
         var words = Array(words)[...]
@@ -25,6 +32,13 @@ struct Options {
                 first = try Self.number(after: word, &words)
                 count = 1
                 self.isVerbose = true
+            case "--scenario":
+                let name = words.popFirst() ?? ""
+                guard let scenario = Scenario(rawValue: name) else {
+                    let names = Scenario.allCases.map(\.rawValue).joined(separator: " or ")
+                    throw Problem(text: "--scenario needs \(names)")
+                }
+                self.scenario = scenario
             case "--twice": self.isTwice = true
             case "--stop-at-first": self.stopsAtFirst = true
             default: throw Problem(text: "\(word) is unknown")

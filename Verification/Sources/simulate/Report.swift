@@ -79,8 +79,9 @@ final class Report: Sendable {
         totals.steps += result.steps
         if let failure = result.failure {
             totals.violations += 1
-            Swift.print(totals.violations <= 3 ? "\(failure)" : "Seed \(seed) fails")
-            Swift.print("again: scripts/simulate --seed \(seed)")
+            Swift.print(totals.violations <= 3 ? "\(failure)" : "Seed \(seed) fails: \(failure.summary)")
+            let scenario = self.options.scenario == .wholeFlow ? "" : "--scenario \(self.options.scenario.rawValue) "
+            Swift.print("again: scripts/simulate \(scenario)--seed \(seed)")
         } else if let timeline = result.timeline {
             Swift.print(timeline)
         }
@@ -90,5 +91,13 @@ final class Report: Sendable {
             totals.violations += 1
             Swift.print("Seed \(seed) does not take the same steps twice")
         }
+    }
+}
+
+extension SimulationFailure {
+    /// The first thing that went wrong, in one line.
+    fileprivate var summary: String {
+        let text = self.violations.first.map { "\($0)" } ?? self.error.map { "\($0)" } ?? ""
+        return text.split(separator: "\n").prefix(3).joined(separator: ";")
     }
 }

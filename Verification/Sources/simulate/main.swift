@@ -6,7 +6,7 @@ import EventBusTesting
 import Foundation
 import WholeFlow
 
-// simulate [--seeds N] [--from n] [--twice] [--stop-at-first] | --seed n
+// simulate [--scenario name] [--seeds N] [--from n] [--twice] [--stop-at-first] | --seed n
 
 let options: Options
 do {
@@ -16,13 +16,20 @@ do {
     exit(2)
 }
 
+func simulate(_ seed: UInt64) -> SimulationRun {
+    switch options.scenario {
+    case .wholeFlow: WholeFlow.run(seed: seed)
+    case .rollingUpgrade: RollingUpgrade.run(seed: seed)
+    }
+}
+
 func result(of seed: UInt64) -> SeedResult {
-    let run = WholeFlow.run(seed: seed)
+    let run = simulate(seed)
     return SeedResult(
         faults: run.faults.count,
         steps: run.steps,
         failure: run.failure,
-        fingerprints: options.isTwice ? [run.fingerprint, WholeFlow.run(seed: seed).fingerprint] : [],
+        fingerprints: options.isTwice ? [run.fingerprint, simulate(seed).fingerprint] : [],
         timeline: options.isVerbose ? run.history.timeline() : nil
     )
 }

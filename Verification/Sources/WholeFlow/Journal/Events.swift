@@ -13,6 +13,13 @@ struct EntryWritten: Event {
     var orderingKey: String? { self.page }
 }
 
+/// What a program that does not use this package publishes.
+struct NoteTaken: Event {
+    static let topic: Topic = "foreign.note.taken"
+
+    let text: String
+}
+
 /// The part of `payment.account.opened` that the journal reads.
 struct AccountOpened: Event {
     static let topic: Topic = "payment.account.opened"

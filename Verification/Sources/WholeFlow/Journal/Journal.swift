@@ -10,6 +10,7 @@ struct Journal: Sendable {
     static let pages: SubscriptionName = "journal.pages"
     static let totals: SubscriptionName = "journal.totals"
     static let accounts: SubscriptionName = "journal.accounts"
+    static let notes: SubscriptionName = "journal.notes"
     static let retry = RetryPolicy(attempts: 3, firstDelay: .seconds(1), factor: 5)
 
     private let store: any Store
@@ -23,7 +24,7 @@ struct Journal: Sendable {
     /// Writes an entry and publishes it.
     func write(_ entry: EntryWritten) async throws {
         try await self.store.transaction { transaction in
-            try self.lines.insert(Line(consumer: "writer", message: entry.text), in: transaction)
+            try self.lines.insert(Line(consumer: "writer", text: entry.text), in: transaction)
             try transaction.publish(entry)
         }
     }
@@ -45,8 +46,8 @@ struct Journal: Sendable {
     func swallow(_ entry: EntryWritten) async throws -> Bool {
         do {
             try await self.store.transaction { transaction in
-                try self.lines.insert(Line(consumer: "writer", message: "", mark: "taken"), in: transaction)
-                try self.lines.insert(Line(consumer: "writer", message: "", mark: "taken"), in: transaction)
+                try self.lines.insert(Line(consumer: "writer", text: "", mark: "taken"), in: transaction)
+                try self.lines.insert(Line(consumer: "writer", text: "", mark: "taken"), in: transaction)
                 _ = try? await self.lines.find(by: Line.byMark, "taken", in: transaction)
                 try? transaction.publish(entry)
             }
@@ -56,36 +57,50 @@ struct Journal: Sendable {
         }
     }
 
-    /// The journal's three consumers: ordered, batched, and one for another module's events.
-    func consumers(on bus: any EventBus, clock: VirtualClock, _ handle: @escaping Handling) -> [EventConsumer] {
+    /// The journal's four consumers: ordered, batched, one for another module's events, and one for those of other programs.
+    ///
+    /// - Parameter hasNotes: whether other programs publish anything.
+    func consumers(
+        on bus: any EventBus,
+        hasNotes: Bool,
+        clock: VirtualClock,
+        _ handle: @escaping Handling
+    ) -> [EventConsumer] {
         let ordered = ConsumerOptions(ordering: .perKey, prefetch: 4, concurrency: 2, retry: Self.retry)
         let batched = ConsumerOptions(prefetch: 8, concurrency: 2, retry: Self.retry)
         let few = ConsumerOptions(prefetch: 4, concurrency: 1)
         return [
             EventConsumer(Self.pages, on: bus, store: self.store, options: ordered, clock: clock) {
-                self.line(EntryWritten.self, by: Self.pages) { try handle(Self.pages, $1, $0.text) }
+                self.line(EntryWritten.self, by: Self.pages) { try await handle(Self.pages, $1, $0.text) }
             },
             EventConsumer(Self.totals, on: bus, store: self.store, batch: 4, options: batched, clock: clock) {
-                self.line(EntryWritten.self, by: Self.totals) { try handle(Self.totals, $1, $0.text) }
+                self.line(EntryWritten.self, by: Self.totals) { try await handle(Self.totals, $1, $0.text) }
             },
             EventConsumer(Self.accounts, on: bus, store: self.store, options: few, clock: clock) {
-                self.line(AccountOpened.self, by: Self.accounts) { try handle(Self.accounts, $1, "") }
+                self.line(AccountOpened.self, by: Self.accounts) { try await handle(Self.accounts, $1, "") }
             },
         ]
+            + (hasNotes
+                ? [
+                    EventConsumer(Self.notes, on: bus, store: self.store, batch: 4, options: few, clock: clock) {
+                        self.line(NoteTaken.self, by: Self.notes) { try await handle(Self.notes, $1, $0.text) }
+                    }
+                ] : [])
     }
 
     /// Inserts a line for each event, unless `before` throws.
     private func line<E: Event>(
         _ type: E.Type,
         by consumer: SubscriptionName,
-        _ before: @escaping @Sendable (E, Message) throws -> Void
+        _ before: @escaping @Sendable (E, Message) async throws -> Void
     ) -> On<Transaction> {
         On(E.self) { [lines] event, message, transaction in
-            try before(event, message)
-            try lines.insert(Line(consumer: consumer.description, message: message.id), in: transaction)
+            try await before(event, message)
+            try lines.insert(Line(of: message.identity, by: consumer), in: transaction)
         }
     }
 
-    /// What else a handler does: fail, or kill its process.
-    typealias Handling = @Sendable (_ consumer: SubscriptionName, _ message: Message, _ text: String) throws -> Void
+    /// What else a handler does: fail, hang, or kill its process.
+    typealias Handling =
+        @Sendable (_ consumer: SubscriptionName, _ message: Message, _ text: String) async throws -> Void
 }

@@ -11,19 +11,34 @@ struct Line: Entity {
 
     static let schema = EntitySchema<Line>(
         table: "lines",
-        columns: [.uuid("id"), .text("consumer"), .text("message"), .text("mark")],
+        columns: [.uuid("id"), .text("consumer"), .text("source"), .text("message"), .text("mark")],
         uniqueKeys: [byMark]
     )
 
     let id: Identifier
     let consumer: String
+    /// Source and id of the event that the line is the effect of.
+    let source: String
     let message: String
     let mark: String?
 
-    init(consumer: String, message: String, mark: String? = nil) {
+    /// A line that no event has caused.
+    init(consumer: String, text: String, mark: String? = nil) {
+        self.init(consumer, source: "", text, mark)
+    }
+
+    /// The effect of an event.
+    init(of event: EventIdentity, by consumer: SubscriptionName) {
+        self.init(consumer.description, source: event.source, event.id, nil)
+    }
+
+    private init(_ consumer: String, source: String, _ message: String, _ mark: String?) {
         self.id = Stamp.next().id
         self.consumer = consumer
+        self.source = source
         self.message = message
         self.mark = mark
     }
+
+    var event: EventIdentity { EventIdentity(source: self.source, id: self.message) }
 }

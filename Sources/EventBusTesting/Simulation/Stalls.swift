@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import Synchronization
+
+/// Notices work that stands still while the process that should do it says that it is well.
+///
+/// It costs nothing while work moves. Of work that does not, the health is asked three times before the limit has passed, since some
+/// parts notice only from one question to the next that nothing has happened.
+final class Stalls: Sendable {
+    /// Something that a process has to do.
+    struct Work: Sendable {
+        let process: SimulatedProcess
+        /// Several processes can wait for work of one name.
+        let name: String?
+        /// Whether there is anything to do.
+        let isThere: @Sendable () -> Bool
+        /// Whether the process says that something is wrong; `nil` if it says nothing about this work.
+        let hasProblem: @Sendable () async -> Bool?
+        /// What to report.
+        let violation: @Sendable () -> Violation
+    }
+
+    private struct Watch: Sendable {
+        let work: Work
+        var lastMove: Duration
+        /// How often the health has been asked since then.
+        var questions = 0
+        /// The last answer.
+        var hasProblem: Bool?
+        var isReported = false
+
+        mutating func moved(_ now: Duration) {
+            self.lastMove = now
+            self.questions = 0
+            self.hasProblem = nil
+        }
+
+        /// When to ask next, or to decide.
+        func due(_ limit: Duration) -> Duration { self.lastMove + limit * (self.questions + 1) / (Stalls.questions + 1) }
+    }
+
+    private struct State: Sendable {
+        var limit = Duration.seconds(600)
+        var watches: [Int: Watch] = [:]
+        var last = 0
+        /// Nothing is due before.
+        var nextLook = Duration.zero
+    }
+
+    private static let questions = 3
+
+    private let state = Mutex(State())
+    private let clock: VirtualClock
+
+    init(clock: VirtualClock) {
+        self.clock = clock
+    }
+
+    var limit: Duration {
+        get { self.state.withLock { $0.limit } }
+        set {
+            self.state.withLock { state in
+                state.limit = newValue
+                state.nextLook = .zero
+            }
+        }
+    }
+
+    /// Watches work until ``ended(_:)``.
+    func began(_ work: Work) -> Int {
+        let now = self.clock.now.offset
+        return self.state.withLock { state in
+            state.last += 1
+            state.watches[state.last] = Watch(work: work, lastMove: now)
+            return state.last
+        }
+    }
+
+    func moved(_ id: Int) {
+        let now = self.clock.now.offset
+        self.state.withLock { $0.watches[id]?.moved(now) }
+    }
+
+    /// All work of a name has moved.
+    func moved(_ name: String) {
+        let now = self.clock.now.offset
+        self.state.withLock { state in
+            for (id, watch) in state.watches where watch.work.name == name { state.watches[id]?.moved(now) }
+        }
+    }
+
+    func ended(_ id: Int) {
+        self.state.withLock { _ = $0.watches.removeValue(forKey: id) }
+    }
+
+    /// When something is to be asked or decided, if that is before a time.
+    func due(before time: Duration) -> Duration? {
+        self.state.withLock { state in
+            guard time > state.nextLook else { return nil }
+            // What is added or has moved until then is due later.
+            state.nextLook =
+                state.watches.values.map { $0.due(state.limit) }.min()
+                ?? self.clock.now.offset + state.limit / (Stalls.questions + 1)
+            return time > state.nextLook ? state.nextLook : nil
+        }
+    }
+
+    /// Asks and decides what is due.
+    ///
+    /// - Parameter ask: runs a question as a part of the process.
+    /// - Returns: what has stood still for too long without a word.
+    func look(at time: Duration, _ ask: (SimulatedProcess, @escaping @Sendable () async -> Void) -> Void) -> [Violation] {
+        let due = self.state.withLock { state in
+            state.watches.filter { $0.value.due(state.limit) <= time }.sorted { $0.key < $1.key }
+        }
+        return due.compactMap { id, watch in
+            guard watch.work.isThere(), !watch.isReported else {
+                self.moved(id)
+                return nil
+            }
+            guard watch.questions == Stalls.questions else {
+                self.ask(id, watch, ask)
+                return nil
+            }
+            self.moved(id)
+            // A process that is dead or frozen does not answer: whoever asks it notices.
+            guard watch.hasProblem == false, !watch.work.process.isDead, !watch.work.process.isFrozen else { return nil }
+            self.state.withLock { $0.watches[id]?.isReported = true }
+            return watch.work.violation()
+        }
+    }
+
+    private func ask(
+        _ id: Int,
+        _ watch: Watch,
+        _ ask: (SimulatedProcess, @escaping @Sendable () async -> Void) -> Void
+    ) {
+        self.state.withLock { state in
+            state.watches[id]?.questions += 1
+            state.watches[id]?.hasProblem = nil
+        }
+        ask(watch.work.process) {
+            let answer = await watch.work.hasProblem()
+            self.state.withLock { state in
+                guard state.watches[id]?.lastMove == watch.lastMove else { return }
+                state.watches[id]?.hasProblem = answer
+            }
+        }
+    }
+}
+
+extension Simulation {
+    /// How long work may stand still without a problem in the health of the process that should do it; 10 minutes at first.
+    ///
+    /// Work that is unsettled, or in an outbox with a relay, and does not move for longer is a ``Violation`` of the rule "stalled".
+    public var stallLimit: Duration {
+        get { self.world.stalls.limit }
+        set {
+            require(newValue > .zero, "stallLimit is \(newValue), must be above zero")
+            self.world.stalls.limit = newValue
+        }
+    }
+}
