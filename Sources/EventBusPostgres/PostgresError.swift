@@ -13,6 +13,8 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
         case waitTimedOut
         /// The connection was lost; what was sent on it may or may not have taken effect.
         case connectionLost
+        /// The server has not answered in time, and the connection was closed; what was sent on it may or may not have taken effect.
+        case noAnswer
         /// The store has been shut down.
         case closed
         /// The caller's task was cancelled while it waited for a connection; nothing was sent.
@@ -37,7 +39,7 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
     /// The detail for log lines, if it concerns a connection: it can then name hosts and roles, but contains no
     /// password and no stored values.
     var metadata: Logger.Metadata {
-        guard self.code == .unavailable || self.code == .connectionLost, !self.detail.isEmpty else { return [:] }
+        guard [.unavailable, .connectionLost, .noAnswer].contains(self.code), !self.detail.isEmpty else { return [:] }
         return [LogKey.postgresDetail: "\(self.detail)"]
     }
 
@@ -50,6 +52,8 @@ struct ServerFailure: Error, Sendable, Hashable, CustomStringConvertible {
     var constraint: String?
     var table: String?
     var column: String?
+    /// The function of the server that has reported the error, whose name does not depend on the server's language.
+    var routine: String?
     /// The primary message, which may contain stored values.
     var message = ""
 
@@ -61,6 +65,17 @@ struct ServerFailure: Error, Sendable, Hashable, CustomStringConvertible {
         if self.state.code.hasPrefix("42"), !self.message.isEmpty { return self.message }
         guard let table, let column else { return nil }
         return "column \"\(column)\" of table \"\(table)\" must have a value"
+    }
+
+    /// Whether a prepared statement is missing or outdated and has to be prepared again.
+    ///
+    /// A trigger can raise the same error codes, but reports another function. Poolers report none.
+    var invalidatesPreparedStatement: Bool {
+        switch self.state {
+        case .featureNotSupported: ["RevalidateCachedQuery", nil].contains(self.routine)
+        case .invalidStatementName: ["FetchPreparedStatement", nil].contains(self.routine)
+        default: false
+        }
     }
 
     var description: String {
@@ -83,14 +98,13 @@ struct SQLState: Sendable, Hashable {
     static let invalidStatementName = Self("26000")
     static let lockNotAvailable = Self("55P03")
     static let queryCanceled = Self("57014")
+    static let idleInTransactionTimeout = Self("25P03")
+    static let transactionTimeout = Self("25P04")
 
-    /// Running the whole transaction again may help.
-    var isTransient: Bool {
+    /// A collision with another transaction: running the whole transaction again may help.
+    var isContention: Bool {
         self == .serializationFailure || self == .deadlockDetected || self == .lockNotAvailable
     }
-
-    /// The prepared statement is missing or outdated and has to be prepared again.
-    var invalidatesPreparedStatement: Bool { self == .featureNotSupported || self == .invalidStatementName }
 
     /// A value does not fit its column: it is out of range, too long, or has invalid characters.
     var isAboutValues: Bool { ["22001", "22003", "22008", "22021", "22P02", "22P05"].contains(self.code) }
@@ -98,8 +112,7 @@ struct SQLState: Sendable, Hashable {
     /// A table, column or function is missing or has another type, or a column that must not be null has no value.
     var isAboutSchema: Bool { self.code.hasPrefix("42") || self.code == "3F000" || self.code == "23502" }
 
-    /// The server is unreachable, starting, shutting down, out of resources or read-only, whatever the statement is.
-    var saysUnavailable: Bool {
-        ["08", "53", "57P", "25006"].contains { self.code.hasPrefix($0) } && self != .queryCanceled
-    }
+    /// The server is unreachable, starting, shutting down, read-only, out of resources or cannot read or write its files, whatever
+    /// the statement is.
+    var saysUnavailable: Bool { ["08", "53", "57P", "58", "25006"].contains { self.code.hasPrefix($0) } }
 }

@@ -17,6 +17,19 @@ final class BusStatus: Sendable {
     private struct State: Sendable {
         var phase = Phase.idle
         var lastScope: UInt64 = 0
+        /// The copies that are not confirmed, by scope.
+        var delayedCopies: [UInt64: (subscription: SubscriptionName, delay: CopyDelay)] = [:]
+
+        var problem: String? {
+            switch self.phase {
+            case .connected: nil
+            case .idle: "RabbitMQ: the bus is not running"
+            case .connecting: "RabbitMQ: not connected yet"
+            case .blocked(let reason): "RabbitMQ: the broker accepts no messages: \(reason)"
+            case .down(let text): "RabbitMQ: not connected: \(text)"
+            case .ended: "RabbitMQ: the bus has been shut down"
+            }
+        }
     }
 
     private enum Answer: Sendable {
@@ -27,15 +40,12 @@ final class BusStatus: Sendable {
 
     private let state = WaitList<State, Void, Answer>(State())
 
-    /// What keeps the bus from publishing.
+    /// What keeps the bus from publishing, or from moving messages that have failed.
     var health: Health {
-        switch self.state.withLock({ $0.phase }) {
-        case .connected: .ready
-        case .idle: Health(problems: ["RabbitMQ: the bus is not running"])
-        case .connecting: Health(problems: ["RabbitMQ: not connected yet"])
-        case .blocked(let reason): Health(problems: ["RabbitMQ: the broker accepts no messages: \(reason)"])
-        case .down(let text): Health(problems: ["RabbitMQ: not connected: \(text)"])
-        case .ended: Health(problems: ["RabbitMQ: the bus has been shut down"])
+        self.state.withLock { state in
+            let delays = state.delayedCopies.sorted { $0.key < $1.key }.map(\.value)
+            let copies = delays.map { "RabbitMQ: subscription \($0.subscription): \($0.delay)" }
+            return Health(problems: [state.problem].compactMap { $0 } + copies)
         }
     }
 
@@ -55,6 +65,11 @@ final class BusStatus: Sendable {
 
     func change(to phase: Phase) {
         self.state.withLock { if $0.phase != .ended { $0.phase = phase } }
+    }
+
+    /// Copies of a subscription are not confirmed, or, with `nil`, no longer.
+    func note(_ delay: CopyDelay?, of subscription: SubscriptionName, scope: UInt64) {
+        self.state.withLock { $0.delayedCopies[scope] = delay.map { (subscription, $0) } }
     }
 
     /// A number for a new scope, unique within the bus.

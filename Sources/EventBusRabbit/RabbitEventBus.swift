@@ -170,12 +170,15 @@ extension RabbitEventBus {
         let channel = try await connection.openChannel()
         // A `Subscription` allows at most 2,000.
         try await connection.call(.basicQos(prefetch: UInt16(subscription.prefetch)), on: channel)
-        let deliveries = RabbitDeliveries(generation: self.status.nextScope(), executor: self.executor)
+        let scope = self.status.nextScope()
+        let deliveries = RabbitDeliveries(generation: scope, subscription.ordering, executor: self.executor)
         var logger = self.logger
         logger[metadataKey: LogKey.subscription] = "\(subscription.name)"
         let timeout = TimeAmount(self.configuration.confirmTimeout)
-        let session = try await connection.onLoop { [copies, logger] handler in
-            let sender = CopySender(copies, connection.eventLoop, logger)
+        let session = try await connection.onLoop { [copies, status, logger] handler in
+            let sender = CopySender(copies, connection.eventLoop, logger) { delay in
+                status.note(delay, of: subscription.name, scope: scope)
+            }
             let session = NIOLoopBound(
                 ConsumeSession(subscription, deliveries, sender, channel.value, handler),
                 eventLoop: connection.eventLoop
@@ -187,7 +190,8 @@ extension RabbitEventBus {
             return session
         }
         let queue = subscription.name.description
-        try await connection.call(.basicConsume(queue: queue, consumerTag: "events"), on: channel)
+        let consume = ClientMethod.basicConsume(queue: queue, consumerTag: ConsumeSession.consumerTag)
+        try await connection.call(consume, on: channel)
         try await connection.onLoop { _ in session.value.started() }
         return (deliveries, session)
     }

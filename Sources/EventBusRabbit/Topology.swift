@@ -41,6 +41,13 @@ enum Topology {
         return queues
     }
 
+    /// The names of the queues that messages of a subscription go to from its own queue; an ordered one has no quarantine.
+    static func furtherQueues(of subscription: SubscriptionName) -> [String] {
+        RetryLadder.delays.map { self.retry(subscription, $0) } + [
+            self.quarantine(subscription), self.dead(subscription),
+        ]
+    }
+
     /// Declares the events exchange.
     static func declareExchange(
         on connection: RabbitConnection,

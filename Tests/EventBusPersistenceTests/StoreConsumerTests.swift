@@ -332,7 +332,8 @@ import Foundation
         let consumer = self.consumer(retry: .never)
         _ = self.stage.start { try await consumer.run() }
         try self.publish(try self.message("one"))
-        #expect(consumer.health.problems == ["consumer test.answers holds its deliveries: RepositoryError: \(code): failed by a test"])
+        let cause = "RepositoryError: \(code): failed by a test"
+        #expect(consumer.health.problems == ["consumer test.answers holds its deliveries: \(cause)"])
         for pause in [20, 40, 80] {
             #expect(self.calls.labels == [])
             #expect(!consumer.health.isReady)

@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
+import NIOCore
 import Testing
 
 @testable import EventBusRabbit
@@ -39,6 +40,29 @@ struct BusStatusTests {
         let error = await #expect(throws: BusError.self) { try await status.untilStarted() }
         #expect(error?.code == .closed)
         #expect(status.health.problems == ["RabbitMQ: the bus has been shut down"])
+    }
+
+    @Test("Copies that are not confirmed are a problem until they are, with subscription, number and cause")
+    func copies() {
+        let status = BusStatus()
+        #expect(status.start())
+        status.change(to: .connected)
+        #expect(status.health == .ready)
+        let delay = CopyDelay(count: 3, time: .seconds(12), cause: .refused(reason: "full"))
+        status.note(delay, of: "payments", scope: 7)
+        status.note(CopyDelay(count: 1, time: .seconds(10), cause: nil), of: "users", scope: 8)
+        let text = "messages have not been moved to its own queues for"
+        #expect(
+            status.health.problems == [
+                "RabbitMQ: subscription payments: 3 \(text) 12 s: full",
+                "RabbitMQ: subscription users: 1 \(text) 10 s: the broker does not answer",
+            ]
+        )
+        status.change(to: .down("gone"))
+        #expect(status.health.problems.count == 3)
+        status.change(to: .connected)
+        for scope in [7, 8] as [UInt64] { status.note(nil, of: "payments", scope: scope) }
+        #expect(status.health == .ready)
     }
 
     @Test("A second run() traps, with the reason in the text")

@@ -88,5 +88,11 @@ private final class ConfirmingBus: EventBus {
         where isWanted: @Sendable (DeadLetter) -> Bool
     ) async throws -> Int { throw Self.error }
 
+    func unbind(_ patterns: [TopicPattern], from subscription: SubscriptionName) async throws { throw Self.error }
+
+    func move(_ subscription: SubscriptionName, to other: SubscriptionName) async throws -> Int { throw Self.error }
+
+    func remove(_ subscription: SubscriptionName) async throws { throw Self.error }
+
     private static let error = BusError(.unknownSubscription, "this bus has no subscriptions")
 }

@@ -24,6 +24,10 @@ public struct BusError: Error, Sendable {
         public static let unroutable = Code("unroutable")
         /// No subscription has the given name.
         public static let unknownSubscription = Code("unknownSubscription")
+        /// A subscription cannot be removed while a consumer is open.
+        public static let subscriptionInUse = Code("subscriptionInUse")
+        /// A subscription cannot be removed while it holds messages or dead letters.
+        public static let subscriptionNotEmpty = Code("subscriptionNotEmpty")
         /// The bus received the message and rejected it, for example because a queue is at its length limit.
         public static let refused = Code("refused")
         /// The message was sent but the bus's answer was lost, so the message may or may not be stored.
@@ -50,6 +54,14 @@ public struct BusError: Error, Sendable {
         self.code = code
         self.message = message
         self.cause = cause
+    }
+}
+
+extension BusError {
+    /// Throws if a subscription were to be moved to itself.
+    package static func checkMove(_ subscription: SubscriptionName, to other: SubscriptionName) throws(BusError) {
+        guard subscription == other else { return }
+        throw BusError(.invalidSubscription, "subscription \(subscription): cannot be moved to itself")
     }
 }
 

@@ -12,6 +12,8 @@ public struct DeadLetter: Sendable, Hashable {
     /// The message as it was published.
     public let message: Message
     /// Why the message became a dead letter.
+    ///
+    /// A bus keeps the first 2,000 bytes of UTF-8.
     public let reason: String
     /// How many attempts were started, and when the first of them failed.
     public let failures: Failures
@@ -19,6 +21,9 @@ public struct DeadLetter: Sendable, Hashable {
     public let deadAt: Date
     /// How often the message had already been redriven when it became a dead letter.
     public let redrives: Int
+
+    /// The longest reason that a bus keeps, in bytes of UTF-8.
+    package static let maximumReasonBytes = 2000
 
     /// Creates a dead letter.
     public init(message: Message, reason: String, failures: Failures, deadAt: Date, redrives: Int = 0) {

@@ -66,12 +66,23 @@ public struct Failures: Sendable, Hashable {
     /// When the first attempt failed; `nil` if none has failed.
     public var firstAt: Date?
     /// Why the last attempt failed, as far as it may be shown: never the content of a message.
+    ///
+    /// A bus keeps the first 255 bytes of UTF-8.
     public var lastReason: String?
+
+    private static let maximumReasonBytes = 255
 
     /// Creates a count.
     public init(count: Int = 0, firstAt: Date? = nil, lastReason: String? = nil) {
         self.count = count
         self.firstAt = firstAt
         self.lastReason = lastReason
+    }
+
+    /// What a bus keeps.
+    package var kept: Failures {
+        var kept = self
+        kept.lastReason = self.lastReason?.prefix(ofBytes: Self.maximumReasonBytes)
+        return kept
     }
 }

@@ -42,9 +42,9 @@ public protocol EventBus: Sendable {
     /// Delivers dead letters to their own subscription again, oldest first.
     ///
     /// Considers the `limit` oldest dead letters. Those for which `isWanted` returns `false` stay, in order. The others move to
-    /// the back of the subscription's queue with all attempts available again and ``Delivery/redrives`` increased by one. If
-    /// several dead letters have the same message id, they are copies of one event: only the first is redriven, the others are
-    /// removed.
+    /// the back of the subscription's queue with all attempts available again and ``Delivery/redrives`` increased by one. Dead
+    /// letters with the same ``Message/identity``, topic and body are copies of one event: only the first is redriven, the others
+    /// are removed.
     ///
     /// A consumer with a store does not handle an event again that its inbox records as handled. If the process stops in the
     /// middle of a redrive, a message can be in the queue and still be a dead letter, so the next redrive delivers it a second
@@ -59,6 +59,39 @@ public protocol EventBus: Sendable {
         limit: Int,
         where isWanted: @Sendable (DeadLetter) -> Bool
     ) async throws -> Int
+
+    /// Takes patterns away from a subscription, so that it gets no further messages because of them.
+    ///
+    /// Messages that are there already stay. A pattern that is not bound is ignored. A consumer that opens the subscription with
+    /// the pattern binds it again.
+    ///
+    /// - Throws: ``BusError`` with code `unknownSubscription` when no subscription has that name, with code `unavailable` or
+    ///   `connectionLost` when the bus cannot be reached; `CancellationError`.
+    func unbind(_ patterns: [TopicPattern], from subscription: SubscriptionName) async throws
+
+    /// Moves everything that waits in a subscription to the back of another one: messages, retries, what came back, and dead letters.
+    ///
+    /// They keep ``Delivery/failures``, ``Delivery/returns``, ``Delivery/redrives`` and the reason of a dead letter. Retries can be
+    /// delivered at once, before their delay is over. Messages stay in order, apart from retries, which come last. What open
+    /// consumers of the subscription hold is not moved. Bindings stay as they are, so what is published meanwhile may be left; see
+    /// ``unbind(_:from:)``. If the process stops in the middle, nothing is lost, and what was being moved can be in both.
+    ///
+    /// - Returns: how many messages and dead letters were moved.
+    /// - Throws: ``BusError`` with code `invalidSubscription` when both are the same, with code `unknownSubscription` when one of
+    ///   them does not exist, with code `unavailable` or `connectionLost` when the bus cannot be reached; `CancellationError`.
+    ///   What was moved before the error stays moved.
+    @discardableResult
+    func move(_ subscription: SubscriptionName, to other: SubscriptionName) async throws -> Int
+
+    /// Removes a subscription that nobody uses and that is empty.
+    ///
+    /// To empty it, handle, redrive or move what it holds; see ``move(_:to:)``. Unbind its patterns before, since a message that is
+    /// published at the same moment may be removed with it. The next consumer that opens a subscription of that name creates it again.
+    ///
+    /// - Throws: ``BusError`` with code `unknownSubscription` when no subscription has that name, with code `subscriptionInUse`
+    ///   while a consumer is open, with code `subscriptionNotEmpty` while it holds messages or dead letters, with code
+    ///   `unavailable` or `connectionLost` when the bus cannot be reached; `CancellationError`.
+    func remove(_ subscription: SubscriptionName) async throws
 }
 
 extension EventBus {

@@ -73,7 +73,7 @@ struct ConsumerScope: Sendable {
         var batches = 0
         while let jobs = await self.backlog.take(limit: self.processor.batch, rest: limit.rest) {
             self.status.took(jobs.count)
-            let batch = InFlightBatch(jobs, options: self.options, problem: self.processor.problem)
+            let batch = InFlightBatch(jobs, options: self.options, misfit: self.processor.misfit)
             if let interrupted = try await self.handle(batch, within: limit) { return interrupted }
             // If no handler suspends, this loop never does: leave the thread to others now and then.
             batches += 1

@@ -6,8 +6,11 @@ package protocol DeliveryProcessor: Sendable {
     /// The topics that it has handlers for.
     var topics: [Topic] { get }
 
+    /// The topics whose handlers were removed.
+    var removedTopics: [Topic] { get }
+
     /// Why it has no handler for a message; `nil` if it has one.
-    func problem(with message: Message) -> String?
+    func misfit(of message: Message) -> Misfit?
 
     /// How many deliveries it takes at a time.
     var batch: Int { get }
@@ -71,7 +74,8 @@ struct PlainProcessor: DeliveryProcessor {
     let handlers: HandlerTable<Void>
 
     var topics: [Topic] { self.handlers.topics }
-    func problem(with message: Message) -> String? { self.handlers.problem(with: message) }
+    var removedTopics: [Topic] { self.handlers.removedTopics }
+    func misfit(of message: Message) -> Misfit? { self.handlers.misfit(of: message) }
     var batch: Int { 1 }
     var countsAttempts: Bool { false }
 

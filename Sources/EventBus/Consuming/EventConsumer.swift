@@ -113,10 +113,12 @@ public struct EventConsumer: Service {
     }
 
     private func consume(_ subscription: Subscription) async throws {
+        let removed = self.processor.removedTopics.map(TopicPattern.init)
         var backoff = Backoff(first: .milliseconds(50), longest: .seconds(5))
         while !self.status.isShuttingDown {
             do {
                 try await self.bus.withDeliveries(to: subscription) { deliveries in
+                    if !removed.isEmpty { try await self.bus.unbind(removed, from: self.name) }
                     let backlog = Backlog(ordering: subscription.ordering)
                     let limits = (0..<self.options.concurrency).map { _ in
                         WorkLimit(self.options.timeLimit, on: self.clock)

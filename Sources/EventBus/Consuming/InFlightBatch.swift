@@ -46,7 +46,7 @@ struct InFlightBatch: Sendable {
     /// Deliveries whose attempt has no number yet.
     private var uncounted: ArraySlice<Job>
     /// Deliveries that no handler can take, each with the reason.
-    private var unknown: ArraySlice<(Job, reason: String)>
+    private var unhandled: ArraySlice<(Job, Misfit)>
     /// Identifies the attempt that is being counted.
     private var claim: Identifier?
     /// The number of an attempt that is one too many, unless an earlier one has handled the message.
@@ -68,21 +68,21 @@ struct InFlightBatch: Sendable {
     /// Whether something has been asked, handled or settled.
     private(set) var hasBegun = false
 
-    /// - Parameter problem: why no handler can take a message; `nil` if one can.
-    init(_ jobs: [Job], options: ConsumerOptions, problem: (Message) -> String? = { _ in nil }) {
+    /// - Parameter misfit: why no handler can take a message; `nil` if one can.
+    init(_ jobs: [Job], options: ConsumerOptions, misfit: (Message) -> Misfit? = { _ in nil }) {
         self.options = options
-        var (known, unknown): ([Job], [(Job, reason: String)]) = ([], [])
+        var (known, unhandled): ([Job], [(Job, Misfit)]) = ([], [])
         for job in jobs {
-            if let reason = problem(job.delivery.message) { unknown.append((job, reason)) } else { known.append(job) }
+            if let misfit = misfit(job.delivery.message) { unhandled.append((job, misfit)) } else { known.append(job) }
         }
         self.uncounted = known[...]
-        self.unknown = unknown[...]
+        self.unhandled = unhandled[...]
         self.isSuspect = known.contains { $0.delivery.isSuspect }
     }
 
     /// The deliveries, while nothing has begun.
     var untouched: [Delivery.ID] {
-        self.hasBegun ? [] : (self.uncounted + self.unknown.map(\.0)).map(\.delivery.id)
+        self.hasBegun ? [] : (self.uncounted + self.unhandled.map(\.0)).map(\.delivery.id)
     }
 
     /// What to do next.
@@ -90,7 +90,8 @@ struct InFlightBatch: Sendable {
     /// - Parameter stamp: makes ids of claims and times of first failures.
     mutating func next(_ stamp: () -> Stamp) -> Action {
         self.hasBegun = true
-        if let (job, reason) = self.unknown.popFirst() {
+        if let (job, misfit) = self.unhandled.popFirst() {
+            guard case .unknown(let reason) = misfit else { return .settle(job, .done) }
             return .settle(job, self.decision(onUnknown: job, reason, stamp().time))
         }
         if let (start, result) = self.ended.popFirst() {

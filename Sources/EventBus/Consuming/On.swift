@@ -9,6 +9,8 @@ public struct On<Scope: ~Copyable>: Sendable {
     package let topic: Topic
     /// The newest version of the event that the handler can read; `nil` for any.
     package let version: Int?
+    /// Whether the topic is not handled any more.
+    package let isRemoved: Bool
     package let run: @Sendable (Message, borrowing Scope) async throws -> Void
     /// Whether an error means that what the event asks for is there already.
     package let isDone: @Sendable (any Error) -> Bool
@@ -16,13 +18,26 @@ public struct On<Scope: ~Copyable>: Sendable {
     package init(
         topic: Topic,
         version: Int? = nil,
+        isRemoved: Bool = false,
         isDone: @escaping @Sendable (any Error) -> Bool = { _ in false },
         run: @escaping @Sendable (Message, borrowing Scope) async throws -> Void
     ) {
         self.topic = topic
         self.version = version
+        self.isRemoved = isRemoved
         self.isDone = isDone
         self.run = run
+    }
+}
+
+extension On where Scope: ~Copyable {
+    /// Takes the place of a handler that was removed: the topic is unbound from the subscription, and its events that are still
+    /// there are done.
+    ///
+    /// Without it, the subscription goes on receiving the events of the topic, which then count as unknown; see
+    /// ``UnknownEvents``. Remove this line as well once no instance of the old program runs any more and the queue is empty.
+    public static func removed(_ topic: Topic) -> On {
+        On(topic: topic, isRemoved: true) { _, _ in }
     }
 }
 
@@ -50,6 +65,9 @@ extension On where Scope == Void {
 /// Lets an ``EventConsumer`` list its handlers one below the other.
 @resultBuilder
 public enum OnBuilder<Scope: ~Copyable> {
+    /// One handler; lets the compiler infer `Scope` for ``On/removed(_:)``.
+    public static func buildExpression(_ handler: On<Scope>) -> On<Scope> { handler }
+
     /// The handlers as a list.
     public static func buildBlock(_ handlers: On<Scope>...) -> [On<Scope>] { handlers }
 }

@@ -22,6 +22,7 @@ package enum HeaderName: UInt8, CaseIterable, Sendable {
     case attempt
     case returns
     case firstFailedAt
+    case lastFailure
     case deadReason
     case deadAt
     case redrives
@@ -37,18 +38,42 @@ package enum HeaderName: UInt8, CaseIterable, Sendable {
     case carbonCopy
     case blindCarbonCopy
 
-    /// The beginnings of all other reserved names: further attributes of CloudEvents, and what brokers set.
-    private static let contractPrefixes: [StaticString] = ["cloudEvents_"]
+    /// The two beginnings of an attribute's name (CloudEvents AMQP binding §3.2.3), of which this package writes the first.
+    ///
+    /// All names that begin like that are reserved, also those of further attributes.
+    private static let attributePrefix: StaticString = "cloudEvents_"
+    private static let otherAttributePrefix: StaticString = "cloudEvents:"
+    /// The beginnings of names that brokers set.
     private static let brokerPrefixes: [StaticString] = ["x-first-death-", "x-last-death-"]
 
     /// The header with this name; `nil` for all others.
     ///
     /// - Parameter previous: the header before it, if the headers are probably in the order of the cases.
     package init?(utf8 name: UnsafeRawBufferPointer, after previous: HeaderName? = nil) {
+        // Every name of the table begins with one of these; most other names don't.
+        switch name.first {
+        case UInt8(ascii: "c"), UInt8(ascii: "x"), UInt8(ascii: "C"), UInt8(ascii: "B"): break
+        default: return nil
+        }
         var number = previous?.rawValue ?? .max
         for _ in 0...HeaderName.blindCarbonCopy.rawValue {
             number = number < HeaderName.blindCarbonCopy.rawValue ? number + 1 : 0
             guard let candidate = HeaderName(rawValue: number), candidate.hasSameBytes(as: name) else { continue }
+            self = candidate
+            return
+        }
+        return nil
+    }
+
+    /// The attribute of CloudEvents whose name begins with `cloudEvents:` instead of `cloudEvents_`; `nil` for all other names.
+    package init?(colonForm name: UnsafeRawBufferPointer) {
+        guard Self.begins(name, with: Self.otherAttributePrefix) else { return nil }
+        let count = Self.otherAttributePrefix.utf8CodeUnitCount
+        let rest = UnsafeRawBufferPointer(rebasing: name[count...])
+        for candidate in [HeaderName.specVersion, .id, .type, .source, .time] {
+            let text = candidate.text
+            let attribute = UnsafeRawBufferPointer(start: text.utf8Start + count, count: text.utf8CodeUnitCount - count)
+            guard rest.hasSameBytes(as: attribute) else { continue }
             self = candidate
             return
         }
@@ -75,6 +100,7 @@ package enum HeaderName: UInt8, CaseIterable, Sendable {
         case .attempt: "x-attempt"
         case .returns: "x-returns"
         case .firstFailedAt: "x-first-failed-at"
+        case .lastFailure: "x-last-failure"
         case .deadReason: "x-dead-reason"
         case .deadAt: "x-dead-at"
         case .redrives: "x-redrives"
@@ -90,7 +116,13 @@ package enum HeaderName: UInt8, CaseIterable, Sendable {
 
     /// Whether a name that is none of the table's is reserved because of its beginning.
     package static func hasReservedPrefix(_ name: UnsafeRawBufferPointer) -> Bool {
-        Self.begins(name, with: Self.contractPrefixes) || Self.begins(name, with: Self.brokerPrefixes)
+        // Nearly all names are told apart by the first byte.
+        switch name.first {
+        case UInt8(ascii: "c"):
+            Self.begins(name, with: Self.attributePrefix) || Self.begins(name, with: Self.otherAttributePrefix)
+        case UInt8(ascii: "x"): Self.isForBrokers(name)
+        default: false
+        }
     }
 
     /// Whether producers must not set a header.
@@ -100,13 +132,15 @@ package enum HeaderName: UInt8, CaseIterable, Sendable {
 
     /// Whether brokers set or interpret a header, so that a copy of a message must not keep it.
     package static func isForBrokers(_ name: String) -> Bool {
-        Self.withBytes(of: name) { HeaderName(utf8: $0)?.isForBrokers ?? Self.begins($0, with: Self.brokerPrefixes) }
+        Self.withBytes(of: name) { HeaderName(utf8: $0)?.isForBrokers ?? Self.isForBrokers($0) }
     }
 
-    private static func begins(_ name: UnsafeRawBufferPointer, with prefixes: [StaticString]) -> Bool {
-        prefixes.contains { prefix in
-            prefix.withUTF8Buffer { name.prefix($0.count).elementsEqual($0) }
-        }
+    private static func isForBrokers(_ name: UnsafeRawBufferPointer) -> Bool {
+        Self.brokerPrefixes.contains { Self.begins(name, with: $0) }
+    }
+
+    private static func begins(_ name: UnsafeRawBufferPointer, with prefix: StaticString) -> Bool {
+        prefix.withUTF8Buffer { name.prefix($0.count).elementsEqual($0) }
     }
 
     private static func withBytes<Result>(of name: String, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {

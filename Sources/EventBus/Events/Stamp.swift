@@ -52,16 +52,22 @@ public protocol StampSource: Sendable {
 }
 
 /// Creates stamps from the wall clock and the system's random numbers; ids increase strictly, even within a millisecond.
-private final class SystemStampSource: StampSource {
+final class SystemStampSource: StampSource {
     private struct State: Sendable {
         var generator = UUIDv7Generator()
         var random = SystemRandomNumbers()
     }
 
+    private let today: @Sendable () -> Date
     private let state = Mutex(State())
 
+    /// - Parameter today: returns the time of day.
+    init(today: @escaping @Sendable () -> Date = { Date() }) {
+        self.today = today
+    }
+
     func next() -> Stamp {
-        let milliseconds = UInt64(max(0, Date().timeIntervalSince1970 * 1000))
+        let milliseconds = UInt64(max(0, self.today().timeIntervalSince1970 * 1000))
         return self.state.withLock { state in
             state.generator.stamp(milliseconds: milliseconds, random: state.random.next())
         }

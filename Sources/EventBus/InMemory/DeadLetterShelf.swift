@@ -25,6 +25,12 @@ struct DeadLetterShelf: Sendable {
         Array(self.items.prefix(max(0, limit)))
     }
 
+    /// Removes all dead letters; returns them, oldest first.
+    mutating func removeAll() -> [DeadLetter] {
+        defer { self.items = [] }
+        return self.letters
+    }
+
     /// Removes a dead letter; returns `nil` if another caller has already removed it.
     mutating func remove(_ number: UInt64) -> DeadLetter? {
         // Dead letters to be removed are usually near the front.

@@ -9,6 +9,7 @@ import Synchronization
 /// both pass the same conformance suite. However, its messages are lost when the process ends.
 public final class InMemoryEventBus: EventBus {
     private struct State: Sendable {
+        /// Also those that have been removed, since publishers in line know them by place.
         var queues: [InMemoryQueue] = []
         var places: [SubscriptionName: Int] = [:]
         var router = TopicRouter<Int>()
@@ -16,6 +17,11 @@ public final class InMemoryEventBus: EventBus {
         /// The signals of the publishers in `line`, by id.
         var waiting: [UInt64: Signal] = [:]
         var lastConsumer: UInt64 = 0
+
+        /// The subscriptions that exist, in the order in which they were first opened.
+        var existing: [(place: Int, queue: InMemoryQueue)] {
+            self.places.values.sorted().map { ($0, self.queues[$0]) }
+        }
 
         /// Stores what there is room for, unless earlier publishers are waiting; the rest has to wait in line.
         mutating func store(_ publishing: inout Publishing) {
@@ -87,16 +93,23 @@ public final class InMemoryEventBus: EventBus {
         _ body: (any Deliveries) async throws -> Void
     ) async throws {
         try Task.checkCancellation()
-        let (queue, consumer) = try self.declare(subscription)
-        let deliveries = queue.attach(consumer, prefetch: subscription.prefetch)
+        let deliveries = try self.attach(subscription)
         defer { deliveries.detach() }
         try await body(deliveries)
+    }
+
+    private func attach(_ subscription: Subscription) throws(BusError) -> InMemoryDeliveries {
+        while true {
+            let (queue, consumer) = try self.declare(subscription)
+            // Between the two it may have been removed.
+            if let deliveries = queue.attach(consumer, prefetch: subscription.prefetch) { return deliveries }
+        }
     }
 
     /// The contents of all subscriptions, in the order in which they were first opened.
     package func report() -> [InMemoryReport] {
         self.state.withLock { state in
-            state.queues.enumerated().map { place, queue in
+            state.existing.map { place, queue in
                 InMemoryReport(queue.name, queue.state, suspendedPublishers: state.line.count(for: place))
             }
         }
@@ -104,7 +117,7 @@ public final class InMemoryEventBus: EventBus {
 
     /// Whether no subscription holds messages other than dead letters and no publisher waits for room.
     package var isIdle: Bool {
-        self.state.withLock { state in state.line.isEmpty && state.queues.allSatisfy(\.isIdle) }
+        self.state.withLock { state in state.line.isEmpty && state.existing.allSatisfy(\.queue.isIdle) }
     }
 
     /// The contents of a subscription; `nil` if there is none with that name.
@@ -221,7 +234,48 @@ extension InMemoryEventBus {
 
     private func queue(of subscription: SubscriptionName) throws(BusError) -> InMemoryQueue {
         let queue = self.state.withLock { state in state.places[subscription].map { state.queues[$0] } }
-        guard let queue else { throw BusError(.unknownSubscription, "there is no subscription named \(subscription)") }
+        guard let queue else { throw Self.unknown(subscription) }
         return queue
+    }
+
+    private static func unknown(_ subscription: SubscriptionName) -> BusError {
+        BusError(.unknownSubscription, "there is no subscription named \(subscription)")
+    }
+}
+
+// MARK: - Changing subscriptions
+
+extension InMemoryEventBus {
+    /// Takes patterns away from a subscription; see ``EventBus/unbind(_:from:)``.
+    public func unbind(_ patterns: [TopicPattern], from subscription: SubscriptionName) async throws {
+        try Task.checkCancellation()
+        try self.state.withLock { state throws(BusError) in
+            guard let place = state.places[subscription] else { throw Self.unknown(subscription) }
+            for pattern in patterns { state.router.unbind(place, from: pattern) }
+        }
+    }
+
+    /// Moves what waits in a subscription to another one; see ``EventBus/move(_:to:)``.
+    ///
+    /// It does not wait for room.
+    @discardableResult
+    public func move(_ subscription: SubscriptionName, to other: SubscriptionName) async throws -> Int {
+        try Task.checkCancellation()
+        try BusError.checkMove(subscription, to: other)
+        let (source, target) = (try self.queue(of: subscription), try self.queue(of: other))
+        guard let waiting = source.takeWaiting() else { return 0 }
+        target.change { $0.add(waiting) }
+        return waiting.count
+    }
+
+    /// Removes an empty subscription that nobody uses; see ``EventBus/remove(_:)``.
+    public func remove(_ subscription: SubscriptionName) async throws {
+        try Task.checkCancellation()
+        try self.state.withLock { state throws(BusError) in
+            guard let place = state.places[subscription] else { throw Self.unknown(subscription) }
+            try state.queues[place].remove()
+            state.places[subscription] = nil
+            state.router.unbindAll(of: place)
+        }
     }
 }

@@ -8,6 +8,7 @@ final class InMemoryQueue: Sendable {
     private struct Guarded: Sendable {
         var state: QueueState
         var signals: [QueueState.ConsumerID: Signal] = [:]
+        var isRemoved = false
     }
 
     let name: SubscriptionName
@@ -54,7 +55,7 @@ final class InMemoryQueue: Sendable {
             switch filter.step(for: item.letter, where: isWanted) {
             case .keep: break
             case .give: given.append(item.number)
-            case .remove: removed.append(item.number)
+            case .remove(copyOf: _): removed.append(item.number)
             }
         }
         var count = 0
@@ -66,11 +67,44 @@ final class InMemoryQueue: Sendable {
         return count
     }
 
-    func attach(_ consumer: QueueState.ConsumerID, prefetch: Int) -> InMemoryDeliveries {
+    /// - Returns: `nil` if the subscription has been removed.
+    func attach(_ consumer: QueueState.ConsumerID, prefetch: Int) -> InMemoryDeliveries? {
         let signal = Signal()
-        self.guarded.withLock { $0.signals[consumer] = signal }
-        self.change { $0.attach(consumer, prefetch: prefetch) }
+        let signals = self.guarded.withLock { guarded -> [Signal]? in
+            guard !guarded.isRemoved else { return nil }
+            guarded.signals[consumer] = signal
+            return guarded.state.attach(consumer, prefetch: prefetch).compactMap { guarded.signals[$0] }
+        }
+        guard let signals else { return nil }
+        for signal in signals { signal.raise() }
         return InMemoryDeliveries(queue: self, consumer: consumer, signal: signal)
+    }
+
+    /// Removes the subscription, unless it is in use or holds something.
+    func remove() throws(BusError) {
+        try self.guarded.withLock { guarded throws(BusError) in
+            guard guarded.state.consumers.isEmpty else {
+                throw BusError(.subscriptionInUse, "subscription \(self.name) has open consumers")
+            }
+            let (messages, letters) = guarded.state.contents
+            guard messages == 0, letters == 0 else {
+                throw BusError(
+                    .subscriptionNotEmpty,
+                    "subscription \(self.name) holds \(messages) messages and \(letters) dead letters"
+                )
+            }
+            guarded.isRemoved = true
+        }
+    }
+
+    func takeWaiting() -> QueueState.Waiting? {
+        var waiting: QueueState.Waiting?
+        self.change { state in
+            let (taken, wake) = state.takeWaiting()
+            waiting = taken
+            return wake
+        }
+        return waiting
     }
 
     func detach(_ consumer: QueueState.ConsumerID) {

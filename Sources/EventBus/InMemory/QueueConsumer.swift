@@ -33,7 +33,10 @@ struct QueueConsumer: Sendable {
 
     var handedOut: Int { self.outstanding.count - self.buffered }
 
-    var hasRoom: Bool { !self.isStopped && self.outstanding.count < self.prefetch }
+    var hasRoom: Bool { self.outstanding.count < self.prefetch }
+
+    /// Whether it can get another message of an unordered subscription.
+    var takesMore: Bool { !self.isStopped && self.hasRoom }
 
     /// Whether a message from quarantine is unsettled.
     var hasQuarantined: Bool { self.outstanding.contains { $0.origin == .quarantine } }

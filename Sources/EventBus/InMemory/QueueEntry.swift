@@ -6,10 +6,17 @@ struct QueueEntry: Sendable {
     var message: Message
     var failures = Failures()
     var redrives = 0
-    /// How often the message came back before it was moved to quarantine.
+    /// How often the message came back before it was moved to quarantine, given back or moved to this subscription.
     var returnsBefore = 0
     /// How often the message came back to the queue that it is in now.
     var returnsHere = 0
 
     var returns: Int { self.returnsBefore + self.returnsHere }
+
+    /// The message as a copy in another place, where it has yet to come back.
+    var copied: QueueEntry {
+        var copy = self
+        (copy.returnsBefore, copy.returnsHere) = (self.returns, 0)
+        return copy
+    }
 }

@@ -8,6 +8,15 @@ extension QueueState {
             && self.consumers.allSatisfy { $0.outstanding.isEmpty }
     }
 
+    /// The number of messages that wait or are held by consumers, and of dead letters.
+    var contents: (messages: Int, deadLetters: Int) {
+        let held = self.consumers.reduce(0) { $0 + $1.outstanding.count }
+        return (
+            self.main.count + self.quarantined.count + self.delayed.count + held,
+            self.deadLetters.count
+        )
+    }
+
     /// Whether a consumer's scope is still open.
     func isOpen(_ id: ConsumerID) -> Bool { self.consumers.contains { $0.id == id } }
 

@@ -18,6 +18,14 @@ struct QueueState: Sendable {
         case detached
     }
 
+    /// What waits in a subscription: messages in order, then retries; and dead letters.
+    struct Waiting {
+        let entries: Deque<Entry>
+        let letters: [DeadLetter]
+
+        var count: Int { self.entries.count + self.letters.count }
+    }
+
     /// Picks one of the consumers with room by index; the first one is next in turn.
     typealias Choice = @Sendable (_ consumers: [ConsumerID], _ message: Message) -> Int
 
@@ -96,7 +104,7 @@ struct QueueState: Sendable {
         guard let index = self.index(of: id) else { return [] }
         self.consumers[index].isStopped = true
         guard self.ordering == .none else { return [id] }
-        for entry in self.consumers[index].takeBuffered() { self.main.append(entry) }
+        for entry in self.consumers[index].takeBuffered() { self.main.append(entry.copied) }
         return [id] + self.push()
     }
 
@@ -106,8 +114,8 @@ struct QueueState: Sendable {
         for tag in tags {
             guard let outstanding = self.consumers[index].remove(tag) else { continue }
             switch outstanding.origin {
-            case .main: self.main.append(outstanding.entry)
-            case .quarantine: self.quarantined.append(outstanding.entry)
+            case .main: self.main.append(outstanding.entry.copied)
+            case .quarantine: self.quarantined.append(outstanding.entry.copied)
             }
         }
         return self.push()
@@ -147,6 +155,23 @@ struct QueueState: Sendable {
         let letters = given.compactMap { self.shelf.remove($0) }
         for letter in letters { self.main.append(Entry(message: letter.message, redrives: letter.redrives + 1)) }
         return (letters.count, self.push())
+    }
+
+    /// Takes out everything that waits, and the dead letters; what consumers hold stays.
+    mutating func takeWaiting() -> (Waiting, wake: [ConsumerID]) {
+        let waiting = Waiting(
+            entries: self.quarantined + self.main + self.delayed.map(\.entry),
+            letters: self.shelf.removeAll()
+        )
+        (self.main, self.quarantined, self.delayed) = ([], [], [])
+        // The quarantine may have held them back.
+        return (waiting, self.consumers.map(\.id))
+    }
+
+    mutating func add(_ moved: Waiting) -> [ConsumerID] {
+        self.main.append(contentsOf: moved.entries.map(\.copied))
+        for letter in moved.letters { self.shelf.add(letter) }
+        return self.push()
     }
 
     /// Redrives dead letters without removing them, as when a process crashes in the middle of a redrive.
@@ -191,11 +216,9 @@ struct QueueState: Sendable {
     private mutating func push() -> [ConsumerID] {
         var woken: [ConsumerID] = []
         while !self.main.isEmpty, let index = self.consumerWithRoom() {
-            var entry = self.main.removeFirst()
-            if self.ordering == .none, entry.returnsHere > 0, entry.returns >= Delivery.suspiciousReturns {
-                entry.returnsBefore = entry.returns
-                entry.returnsHere = 0
-                self.quarantined.append(entry)
+            let entry = self.main.removeFirst()
+            if self.ordering == .none, entry.returns >= Delivery.suspiciousReturns {
+                self.quarantined.append(entry.copied)
                 continue
             }
             if self.consumers[index].push(entry) { woken.append(self.consumers[index].id) }
@@ -212,7 +235,7 @@ struct QueueState: Sendable {
         if let choice = self.choice { return self.chosenConsumer(choice) }
         for step in 0..<self.consumers.count {
             let index = (self.turn + step) % self.consumers.count
-            guard self.consumers[index].hasRoom else { continue }
+            guard self.consumers[index].takesMore else { continue }
             self.turn = index + 1
             return index
         }
@@ -222,7 +245,7 @@ struct QueueState: Sendable {
     private mutating func chosenConsumer(_ choice: Choice) -> Int? {
         let inTurn = (0..<self.consumers.count)
             .map { (self.turn + $0) % self.consumers.count }
-            .filter { self.consumers[$0].hasRoom }
+            .filter { self.consumers[$0].takesMore }
         guard var index = inTurn.first else { return nil }
         let chosen = choice(inTurn.map { self.consumers[$0].id }, self.main[0].message)
         if inTurn.indices.contains(chosen) { index = inTurn[chosen] }
@@ -238,15 +261,15 @@ struct QueueState: Sendable {
         case .retry(let delay, let failures):
             let due = now + RetryLadder.nearest(to: delay)
             let place = self.delayed.firstIndex { $0.due > due } ?? self.delayed.endIndex
-            let copy = Entry(message: entry.message, failures: failures, redrives: entry.redrives)
+            let copy = Entry(message: entry.message, failures: failures.kept, redrives: entry.redrives)
             self.delayed.insert((due, copy), at: place)
             return place == self.delayed.startIndex
         case .deadLetter(let reason, let failures):
             self.shelf.add(
                 DeadLetter(
                     message: entry.message,
-                    reason: reason,
-                    failures: failures,
+                    reason: reason.prefix(ofBytes: DeadLetter.maximumReasonBytes),
+                    failures: failures.kept,
                     deadAt: stamp().time,
                     redrives: entry.redrives
                 )

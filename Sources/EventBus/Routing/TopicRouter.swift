@@ -44,6 +44,20 @@ public struct TopicRouter<Target: Hashable & Sendable>: Sendable {
         self.remembered = []
     }
 
+    /// Takes a pattern away from a target; does nothing if it is not bound to it.
+    public mutating func unbind(_ target: Target, from pattern: TopicPattern) {
+        guard let number = self.numbers[target] else { return }
+        self.trie.remove(pattern, for: number)
+        self.remembered = []
+    }
+
+    /// Takes all patterns away from a target.
+    public mutating func unbindAll(of target: Target) {
+        guard let number = self.numbers[target] else { return }
+        self.trie.removeAll(for: number)
+        self.remembered = []
+    }
+
     /// Returns the targets of a topic, each once, however many of its patterns match.
     @inlinable
     public mutating func targets(of topic: Topic) -> [Target] {

@@ -22,7 +22,7 @@ struct TopicTrie: Sendable {
     private struct Link: Sendable {
         let target: UInt32
         /// The node's next target, encoded like `firstLink`.
-        let next: UInt32
+        var next: UInt32
     }
 
     private var words = WordTable()
@@ -49,6 +49,37 @@ struct TopicTrie: Sendable {
         }
         self.links.append(Link(target: UInt32(target), next: self.nodes[Int(node)].firstLink))
         self.nodes[Int(node)].firstLink = UInt32(self.links.count)
+    }
+
+    /// Removes a pattern of a target; does nothing when it has no such pattern.
+    mutating func remove(_ pattern: TopicPattern, for target: Int) {
+        var node: UInt32 = 0
+        for word in pattern.words {
+            guard let child = self.knownChild(of: node, behind: word) else { return }
+            node = child
+        }
+        self.unlink(target, from: Int(node))
+    }
+
+    /// Removes all patterns of a target.
+    mutating func removeAll(for target: Int) {
+        for node in self.nodes.indices { self.unlink(target, from: node) }
+    }
+
+    /// Takes a target out of a node's list; its place in `links` stays unused.
+    private mutating func unlink(_ target: Int, from node: Int) {
+        var previous: Int?
+        var link = self.nodes[node].firstLink
+        while link != 0 {
+            let place = Int(link) - 1
+            link = self.links[place].next
+            guard self.links[place].target == target else {
+                previous = place
+                continue
+            }
+            if let previous { self.links[previous].next = link } else { self.nodes[node].firstLink = link }
+            return
+        }
     }
 
     /// How many answers a router remembers, both powers of two; the limit keeps arbitrary topics from filling the memory.
@@ -78,14 +109,20 @@ struct TopicTrie: Sendable {
 
     // MARK: Steps
 
-    private mutating func child(of node: UInt32, behind word: Substring) -> UInt32 {
+    private func knownChild(of node: UInt32, behind word: Substring) -> UInt32? {
         let known: UInt32
         switch word {
         case "*": known = self.nodes[Int(node)].star
         case "#": known = self.nodes[Int(node)].hash
-        default: known = self.edges.child(of: node, word: self.words.add(String(word)))
+        default:
+            let number = String(word).withBytes { self.words.number(of: $0) }
+            known = number.map { self.edges.child(of: node, word: $0) } ?? 0
         }
-        if known != 0 { return known }
+        return known == 0 ? nil : known
+    }
+
+    private mutating func child(of node: UInt32, behind word: Substring) -> UInt32 {
+        if let known = self.knownChild(of: node, behind: word) { return known }
         let child = UInt32(self.nodes.count)
         self.nodes.append(Node(isHash: word == "#"))
         switch word {

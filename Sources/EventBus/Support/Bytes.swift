@@ -53,4 +53,16 @@ extension String {
     func hasSameBytes(as other: String) -> Bool {
         self.withBytes { left in other.withBytes { left.hasSameBytes(as: $0) } }
     }
+
+    /// The beginning of the text, at most so many bytes of UTF-8, with no scalar cut in two.
+    package func prefix(ofBytes limit: Int) -> String {
+        guard self.utf8.count > limit else { return self }
+        var length = 0
+        return String(
+            self.unicodeScalars.prefix {
+                length += $0.utf8.count
+                return length <= limit
+            }
+        )
+    }
 }

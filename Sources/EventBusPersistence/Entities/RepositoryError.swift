@@ -69,7 +69,7 @@ public struct RepositoryError: Error, Sendable {
         self.code == .conflict && self.key == key.name
     }
 
-    /// Whether the same work may succeed later without a change: the store was unreachable or busy.
+    /// Whether the same work may succeed later without a change: the store was unreachable, slow or busy.
     public var isTransient: Bool {
         [.unavailable, .timedOut, .commitUnknown, .serialization].contains(self.code)
     }

@@ -2,7 +2,6 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Synchronization
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -26,7 +25,7 @@ struct InMemoryOutbox: Outbox, OwnedOutbox {
     }
 
     func oldest() async throws(RepositoryError) -> Date? {
-        self.storage.tables.withLock { $0.outbox.oldest?.time }
+        self.storage.withContents { $0.tables.outbox.oldest?.time }
     }
 
     func exchange(
@@ -34,9 +33,9 @@ struct InMemoryOutbox: Outbox, OwnedOutbox {
         limit: Int,
         except held: HeldRows
     ) async throws(RepositoryError) -> [OutboxRow] {
-        self.storage.tables.withLock { tables in
-            tables.removeFromOutbox(published)
-            return tables.outbox.next(limit: limit, except: held)
+        self.storage.withContents { contents in
+            contents.tables.removeFromOutbox(published)
+            return contents.tables.outbox.next(limit: limit, except: held)
         }
     }
 }

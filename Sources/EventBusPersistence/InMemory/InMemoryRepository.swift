@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import Synchronization
-
 /// The entities of one type in an in-memory store.
 struct InMemoryRepository<Model: Entity>: Repository {
     let storage: InMemoryStorage
@@ -10,34 +8,31 @@ struct InMemoryRepository<Model: Entity>: Repository {
     private var schema: EntitySchema<Model> { Model.schema }
 
     func find(_ id: Model.ID) async throws(RepositoryError) -> Model? {
-        let table = self.schema.table
-        let value = id.columnValue
-        return try self.model(self.storage.tables.withLock { $0.row(table, value) })
+        let key = self.key(id)
+        return try self.model(self.storage.withContents { $0.tables.row(key) })
     }
 
     func find(
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable
     ) async throws(RepositoryError) -> Model? {
-        let table = self.schema.table
-        let value = key.normalized(value.columnValue)
-        return try self.model(self.storage.tables.withLock { $0.row(table, by: key.name, value) })
+        let value = self.value(value.columnValue, of: key)
+        return try self.model(self.storage.withContents { $0.tables.row(of: value) })
     }
 
     func taken(
         _ values: [UniqueKey<Model>: ColumnValue]
     ) async throws(RepositoryError) -> Set<UniqueKey<Model>> {
-        let table = self.schema.table
-        let rows = self.storage.tables.withLock { tables in
-            values.filter { key, value in tables.row(table, by: key.name, key.normalized(value)) != nil }
+        let rows = self.storage.withContents { contents in
+            values.filter { key, value in contents.tables.id(of: self.value(value, of: key)) != nil }
         }
         return Set(rows.keys)
     }
 
     func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
-        let table = self.schema.table
-        let value = id.columnValue
-        return try self.model(try self.context(transaction).read { $0.row(table, value) })
+        let key = self.key(id)
+        let context = try self.context(transaction)
+        return try self.model(try await context.read { $0.row(key, for: $1) })
     }
 
     func find(
@@ -45,17 +40,25 @@ struct InMemoryRepository<Model: Entity>: Repository {
         _ value: some ColumnConvertible & Sendable,
         in transaction: borrowing Transaction
     ) async throws(RepositoryError) -> Model? {
-        let table = self.schema.table
-        let value = key.normalized(value.columnValue)
-        return try self.model(try self.context(transaction).read { $0.row(table, by: key.name, value) })
+        let value = self.value(value.columnValue, of: key)
+        let context = try self.context(transaction)
+        return try self.model(try await context.read { $0.row(of: value, for: $1) })
     }
 
     func insert(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) {
-        try self.context(transaction).collect { () throws(RepositoryError) in .insert(try self.write(model)) }
+        try self.context(transaction).collect { () throws(RepositoryError) in try self.write(.insert, model) }
     }
 
     func update(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) {
-        try self.context(transaction).collect { () throws(RepositoryError) in .update(try self.write(model)) }
+        try self.context(transaction).collect { () throws(RepositoryError) in try self.write(.update, model) }
+    }
+
+    private func key(_ id: Model.ID) -> Tables.RowKey {
+        Tables.RowKey(table: self.schema.table, id: id.columnValue)
+    }
+
+    private func value(_ value: ColumnValue, of key: UniqueKey<Model>) -> Tables.UniqueValue {
+        Tables.UniqueValue(table: self.schema.table, key: key.name, value: key.normalized(value))
     }
 
     private func context(_ transaction: borrowing Transaction) throws(RepositoryError) -> InMemoryTransaction {
@@ -66,12 +69,13 @@ struct InMemoryRepository<Model: Entity>: Repository {
         return context
     }
 
-    private func write(_ model: Model) throws(RepositoryError) -> Tables.TableWrite {
-        Tables.TableWrite(
+    private func write(_ kind: TableWrite.Kind, _ model: Model) throws(RepositoryError) -> TableWrite {
+        TableWrite(
+            kind: kind,
             table: self.schema.table,
             row: try self.schema.row(of: model),
             unique: self.schema.uniqueKeys.map { key in
-                Tables.UniqueColumn(
+                TableWrite.UniqueColumn(
                     name: key.name,
                     index: self.schema.columns.firstIndex { $0.name == key.column } ?? 0,
                     normalized: key.normalized

@@ -2,32 +2,41 @@
 // Part of swift-event-bus.
 
 public import EventBus
-import Synchronization
 
 /// A store in the memory of the process, for tests and for programs that need no database.
 ///
-/// Conflicts, atomicity, failed transactions and rejected values are the same as with the Postgres store, and both pass
-/// the same conformance suite. The contents are lost when the process ends.
+/// Conflicts, waits for other transactions, atomicity, failed transactions and rejected values are the same as with the Postgres
+/// store, and both pass the same conformance suite. The contents are lost when the process ends.
 public final class InMemoryStore: Store {
     private let storage: InMemoryStorage
 
     /// Creates an empty store.
-    public init() {
-        self.storage = InMemoryStorage()
+    ///
+    /// - Parameter inboxRetention: how long the inbox remembers handled events, by the time of `Stamp`; it should be longer than a bus
+    ///   may deliver them again. Must be positive, otherwise the program stops.
+    public convenience init(inboxRetention: Duration = .seconds(30 * 24 * 3600)) {
+        self.init(inboxRetention: inboxRetention, observer: nil)
     }
 
-    package init(observer: any InMemoryStoreObserver) {
-        self.storage = InMemoryStorage(observer: observer)
+    package init(inboxRetention: Duration = .seconds(30 * 24 * 3600), observer: (any InMemoryStoreObserver)?) {
+        require(inboxRetention > .zero, "inboxRetention is \(inboxRetention), must be positive")
+        self.storage = InMemoryStorage(retention: inboxRetention, observer: observer)
     }
+
+    /// The numbers of handled events and of claims that the store remembers.
+    package var inboxCounts: (handled: Int, claims: Int) { self.storage.withContents { $0.tables.inboxCounts } }
+
+    /// The number of transactions that hold what they have written.
+    package var openTransactions: Int { self.storage.withContents { $0.openTransactions } }
 
     /// The number of waiting events, and whether a relay owns the outbox.
     package func outboxReport() -> (rows: Int, isOwned: Bool) {
-        (self.storage.tables.withLock { $0.outbox.count }, self.storage.ownership.isTaken)
+        (self.storage.withContents { $0.tables.outbox.count }, self.storage.ownership.isTaken)
     }
 
     /// Returns all entities of a type, in the order of their ids.
     package func all<Model: Entity>(_ type: Model.Type) throws(RepositoryError) -> [Model] {
-        let rows = self.storage.tables.withLock { $0.rows(of: Model.schema.table) }
+        let rows = self.storage.withContents { $0.tables.rows(of: Model.schema.table) }
         var models: [Model] = []
         for row in rows { models.append(try Model.schema.model(of: row)) }
         return models
@@ -43,16 +52,16 @@ public final class InMemoryStore: Store {
         try Task.checkCancellation()
         let context = InMemoryTransaction(storage: self.storage)
         defer { context.end() }
-        let result: Result
         do {
-            result = try await body(Transaction(context))
+            let result = try await body(Transaction(context))
             try Task.checkCancellation()
+            if try await context.commit() { self.storage.commits.raise() }
+            return result
         } catch {
-            throw context.failure ?? error
+            let first = context.failure ?? error
+            guard let failure = first as? RepositoryError, failure.cause is CancellationError else { throw first }
+            throw CancellationError()
         }
-        let hasPublished = try context.commit()
-        if hasPublished { self.storage.commits.raise() }
-        return result
     }
 
     /// Returns the repository for entities of a type.
@@ -63,7 +72,7 @@ public final class InMemoryStore: Store {
     /// Returns whether a consumer has handled an event; see ``Store/isHandled(_:by:)``.
     public func isHandled(_ event: EventIdentity, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
         let key = try Tables.InboxKey(event, by: consumer)
-        return self.storage.tables.withLock { $0.isHandled(key) }
+        return self.storage.withContents { $0.tables.isHandled(key) }
     }
 
     /// Counts a start of an event before it happens; see ``Store/claimStart(of:redrive:by:as:)``.
@@ -74,7 +83,8 @@ public final class InMemoryStore: Store {
         as start: Identifier
     ) async throws(RepositoryError) -> Int {
         let key = try Tables.InboxKey(event, by: consumer)
-        let count = self.storage.tables.withLock { $0.claimStart(key, redrive: redrive, as: start) }
+        let time = Stamp.next().time
+        let count = self.storage.withContents { $0.tables.claimStart(key, redrive: redrive, as: start, at: time) }
         self.storage.observer?.didClaim(event, by: consumer)
         return count
     }

@@ -16,18 +16,3 @@ package protocol InMemoryStoreObserver: Sendable {
     /// A transaction has committed these events and these inbox rows.
     func didCommit(published: [Message], handled: [(consumer: SubscriptionName, event: EventIdentity)])
 }
-
-extension InMemoryStoreObserver {
-    func didCommit(_ writes: [Tables.Write]) {
-        var published: [Message] = []
-        var handled: [(consumer: SubscriptionName, event: EventIdentity)] = []
-        for write in writes {
-            switch write {
-            case .publish(let message): published.append(message)
-            case .markHandled(let key): handled.append((key.consumer, key.event))
-            case .insert, .update: break
-            }
-        }
-        self.didCommit(published: published, handled: handled)
-    }
-}

@@ -5,9 +5,16 @@ import EventBus
 import Synchronization
 
 /// A transaction of an in-memory store: its collected writes and its first error.
+///
+/// As with a database, the writes are executed at the first read after them or at the commit.
 final class InMemoryTransaction: TransactionContext {
     private struct State: Sendable {
-        var writes: [Tables.Write] = []
+        var writes: [TableWrite] = []
+        var messages: [Message] = []
+        /// The transaction's number, once it has executed something.
+        var owner: RowLocks.Owner?
+        var marked: [Tables.InboxKey] = []
+        var isExecuting = false
         var failure: RepositoryError?
         var hasEnded = false
     }
@@ -23,78 +30,128 @@ final class InMemoryTransaction: TransactionContext {
     var failure: RepositoryError? { self.state.withLock { $0.failure } }
 
     func publish(_ message: Message) throws(RepositoryError) {
-        try self.collect { () throws(RepositoryError) in
+        try self.change { state throws(RepositoryError) in
             try message.checkStorable()
-            return .publish(message)
+            state.messages.append(message)
         }
     }
 
     /// Collects a write.
     ///
     /// If `write` throws, the transaction has failed.
-    func collect(_ write: () throws(RepositoryError) -> Tables.Write) throws(RepositoryError) {
-        try self.state.withLock { state throws(RepositoryError) in
-            try InMemoryTransaction.checkOpen(state)
-            do throws(RepositoryError) {
-                state.writes.append(try write())
-            } catch {
-                state.failure = error
-                throw error
-            }
-        }
+    func collect(_ write: () throws(RepositoryError) -> TableWrite) throws(RepositoryError) {
+        try self.change { state throws(RepositoryError) in state.writes.append(try write()) }
     }
 
-    /// Reads with the collected writes applied.
-    ///
-    /// If one of them cannot be applied, the transaction has failed.
-    func read<Result: Sendable>(_ read: @Sendable (inout Tables) -> Result) throws(RepositoryError) -> Result {
-        try self.state.withLock { state throws(RepositoryError) in
-            try InMemoryTransaction.checkOpen(state)
-            do throws(RepositoryError) {
-                let writes = state.writes
-                return try self.storage.tables.withLock { tables throws(RepositoryError) in
-                    try tables.reading(after: writes, read)
-                }
-            } catch {
-                state.failure = error
-                throw error
-            }
-        }
+    /// Executes the collected writes, then reads what the transaction sees.
+    func read<Result>(_ read: (inout Contents, RowLocks.Owner?) -> Result) async throws(RepositoryError) -> Result {
+        let owner = try await self.execute(try self.take()).owner
+        return self.storage.withContents { read(&$0, owner) }
     }
 
     func markHandled(
         _ events: [EventIdentity],
         by consumer: SubscriptionName
     ) async throws(RepositoryError) -> [Bool] {
-        var fresh: [Bool] = []
-        for event in events {
-            let key = try Tables.InboxKey(event, by: consumer)
-            let isNew = try self.read { !$0.isHandled(key) }
-            if isNew { try self.collect { .markHandled(key) } }
-            fresh.append(isNew)
-        }
-        self.storage.observer?.willHandle(zip(events, fresh).filter(\.1).map(\.0), of: events.count, by: consumer)
-        return fresh
+        var keys: [Tables.InboxKey] = []
+        for event in events { keys.append(try Tables.InboxKey(event, by: consumer)) }
+        // Sorted, so that two batches with events in common wait for each other instead of causing a deadlock.
+        let sorted = keys.count > 1 ? keys.sorted { $0.event < $1.event } : keys
+        var fresh = Set(try await self.execute(try self.take(), marking: sorted).fresh)
+        let answers = keys.map { fresh.remove($0) != nil }
+        self.storage.observer?.willHandle(zip(events, answers).filter(\.1).map(\.0), of: events.count, by: consumer)
+        return answers
     }
 
-    /// Applies the collected writes, and returns whether they include events.
-    func commit() throws(RepositoryError) -> Bool {
-        try self.state.withLock { state throws(RepositoryError) in
-            try InMemoryTransaction.checkOpen(state)
-            let writes = state.writes
-            try self.storage.tables.withLock { tables throws(RepositoryError) in try tables.commit(writes) }
-            state.hasEnded = true
-            self.storage.observer?.didCommit(writes)
-            return writes.contains { if case .publish = $0 { true } else { false } }
-        }
+    /// Commits what has been collected, and returns whether that includes events.
+    func commit() async throws(RepositoryError) -> Bool {
+        let owner = try await self.execute(try self.take(isLast: true)).owner
+        let (messages, marked) = self.state.withLock { ($0.messages, $0.marked) }
+        self.storage.observer?.didCommit(published: messages, handled: marked.map { ($0.consumer, $0.event) })
+        let time = marked.isEmpty ? nil : Stamp.next().time
+        self.storage.end(owner) { $0.commit(owner, publishing: messages, at: time) }
+        return !messages.isEmpty
     }
 
+    /// Ends the transaction, rolled back if it has not been committed.
     func end() {
-        self.state.withLock { $0.hasEnded = true }
+        let owner = self.state.withLock { state in
+            state.hasEnded = true
+            return state.owner
+        }
+        if let owner { self.storage.end(owner) { $0.rollBack(owner) } }
     }
 
-    private static func checkOpen(_ state: State) throws(RepositoryError) {
-        if state.hasEnded { throw RepositoryError(.transactionEnded, "the transaction's scope has ended") }
-        if let failure = state.failure { throw failure }
+    /// Executes writes, then marks events; whatever another transaction holds has to be waited for.
+    ///
+    /// - Returns: the transaction's number, if it has one by now, and the events that were not marked before.
+    private func execute(
+        _ writes: [TableWrite],
+        marking keys: [Tables.InboxKey] = []
+    ) async throws(RepositoryError) -> (owner: RowLocks.Owner?, fresh: [Tables.InboxKey]) {
+        guard let owner = self.owner(needed: !writes.isEmpty || !keys.isEmpty) else { return (nil, []) }
+        var (writes, keys) = (writes[...], keys[...])
+        var fresh: [Tables.InboxKey] = []
+        while !writes.isEmpty || !keys.isEmpty {
+            let progress = self.storage.withContents { $0.execute(&writes, marking: &keys, &fresh, for: owner) }
+            switch progress {
+            case .done: break
+            case .failed(let error): throw self.fail(error)
+            case .waits:
+                guard await self.storage.wait(owner) else {
+                    let error = RepositoryError(.unavailable, "the task was cancelled", cause: CancellationError())
+                    throw self.fail(error)
+                }
+            }
+        }
+        self.state.withLock { state in
+            state.marked += fresh
+            state.isExecuting = false
+        }
+        return (owner, fresh)
+    }
+
+    /// Takes the collected writes; `execute` has to follow.
+    private func take(isLast: Bool = false) throws(RepositoryError) -> [TableWrite] {
+        try self.change { state throws(RepositoryError) in
+            guard !state.isExecuting else {
+                throw RepositoryError(.database, "a transaction can be used by one task at a time")
+            }
+            state.isExecuting = true
+            state.hasEnded = isLast
+            defer { state.writes = [] }
+            return state.writes
+        }
+    }
+
+    /// The transaction's number, which it gets when it executes something for the first time.
+    private func owner(needed: Bool) -> RowLocks.Owner? {
+        self.state.withLock { state in
+            if state.owner == nil, needed { state.owner = self.storage.withContents { $0.begin() } }
+            if !needed { state.isExecuting = false }
+            return state.owner
+        }
+    }
+
+    /// Records the first error and releases everything, as a database does at once.
+    private func fail(_ error: RepositoryError) -> RepositoryError {
+        self.state.withLock { $0.failure = $0.failure ?? error }
+        if let owner = self.owner(needed: false) { self.storage.end(owner) { $0.rollBack(owner) } }
+        return error
+    }
+
+    private func change<Result: Sendable>(
+        _ change: (inout State) throws(RepositoryError) -> Result
+    ) throws(RepositoryError) -> Result {
+        try self.state.withLock { state throws(RepositoryError) in
+            if state.hasEnded { throw RepositoryError(.transactionEnded, "the transaction's scope has ended") }
+            if let failure = state.failure { throw failure }
+            do throws(RepositoryError) {
+                return try change(&state)
+            } catch {
+                state.failure = error
+                throw error
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@
 import DequeModule
 import EventBus
 
-/// The outbox rows of an in-memory store, in order of insertion.
+/// The outbox rows of an in-memory store, in the order of the commits.
 struct OutboxTable: Sendable {
     private var rows: Deque<OutboxRow> = []
     private var lastID: OutboxRow.ID = 0
@@ -15,11 +15,6 @@ struct OutboxTable: Sendable {
     mutating func append(_ message: Message) {
         self.lastID += 1
         self.rows.append(OutboxRow(id: self.lastID, message: message))
-    }
-
-    mutating func removeLast() {
-        self.rows.removeLast()
-        self.lastID -= 1
     }
 
     mutating func remove(_ ids: [OutboxRow.ID]) {

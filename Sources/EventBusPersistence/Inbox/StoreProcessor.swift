@@ -13,17 +13,20 @@ struct StoreProcessor: DeliveryProcessor {
 
     var topics: [Topic] { self.handlers.topics }
 
-    func problem(with message: Message) -> String? { self.handlers.problem(with: message) }
+    var removedTopics: [Topic] { self.handlers.removedTopics }
+
+    func misfit(of message: Message) -> Misfit? { self.handlers.misfit(of: message) }
 
     /// Claims each attempt after the first in the store before it starts, so that no crash hides it.
     func number(of attempt: Attempt, claim: Identifier) async throws -> Int {
         try await self.ask(orWhenUnstorable: attempt.failures + attempt.returns + 1) { store throws(RepositoryError) in
-            1 + (try await store.claimStart(
-                of: attempt.event,
-                redrive: attempt.redrives,
-                by: self.consumer,
-                as: claim
-            ))
+            1
+                + (try await store.claimStart(
+                    of: attempt.event,
+                    redrive: attempt.redrives,
+                    by: self.consumer,
+                    as: claim
+                ))
         }
     }
 

@@ -39,8 +39,7 @@ public struct Transaction: ~Copyable, Sendable {
     package borrowing func markHandled(
         _ events: [EventIdentity],
         by consumer: SubscriptionName
-    ) async throws(RepositoryError) -> [Bool]
-    {
+    ) async throws(RepositoryError) -> [Bool] {
         try await self.context.markHandled(events, by: consumer)
     }
 }

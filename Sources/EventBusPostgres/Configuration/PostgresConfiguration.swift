@@ -20,7 +20,7 @@ public struct PostgresConfiguration: Sendable, Hashable {
     ///
     /// Default: 8. The relay and the migrations use one more connection each.
     public var maximumConnections = 8
-    /// How long a caller waits for a connection before it fails with `unavailable`.
+    /// How long a caller waits for a connection before it fails, with `timedOut` if all are in use.
     ///
     /// Default: 5 s.
     public var waitTimeout: Duration = .seconds(5)
@@ -28,14 +28,19 @@ public struct PostgresConfiguration: Sendable, Hashable {
     ///
     /// Default: 5 s, or `connect_timeout`.
     public var connectTimeout: Duration = .seconds(5)
-    /// The time after which the server ends a statement.
+    /// The time after which the server ends a statement, which then fails with `timedOut`.
     ///
     /// Default: 10 s.
     public var statementTimeout: Duration = .seconds(10)
-    /// The time after which the server ends a wait for a lock.
+    /// The time after which the server ends a wait for a row that another transaction has written.
     ///
-    /// Default: 4 s.
+    /// The transaction then fails with `serialization`. Should be less than ``statementTimeout``. Default: 4 s.
     public var lockTimeout: Duration = .seconds(4)
+    /// The time after which the server ends a transaction that sends nothing, and releases what it holds.
+    ///
+    /// The transaction then fails with `database`. The time limit of a handler should be shorter, so that a handler that waits for
+    /// something else is ended by its own limit. Default: 60 s.
+    public var idleInTransactionTimeout: Duration = .seconds(60)
     /// How long the inbox remembers handled messages; it should be longer than a broker may deliver them again.
     ///
     /// Default: 30 days.
@@ -53,7 +58,7 @@ extension PostgresConfiguration {
         let durations = [
             ("waitTimeout", self.waitTimeout), ("connectTimeout", self.connectTimeout),
             ("statementTimeout", self.statementTimeout), ("lockTimeout", self.lockTimeout),
-            ("inboxRetention", self.inboxRetention),
+            ("idleInTransactionTimeout", self.idleInTransactionTimeout), ("inboxRetention", self.inboxRetention),
         ]
         // For Postgres, a timeout of 0 ms means that there is none.
         for (name, value) in durations where value < .milliseconds(1) {

@@ -75,9 +75,9 @@ final class Connection: IOHandler {
             switch self.core.withLock({ send(&$0, continuation) }) {
             case .entirely: break
             case .partly: self.thread.wake()
-            case .refused:
+            case .refused(let loss):
                 self.thread.wake()
-                continuation.resume(returning: .notSent)
+                continuation.resume(returning: .notSent(loss))
             }
         }
     }

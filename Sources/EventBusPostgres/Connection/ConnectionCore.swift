@@ -5,25 +5,6 @@
 struct ConnectionCore: ~Copyable {
     typealias Waiter = CheckedContinuation<SegmentOutcome, Never>
 
-    struct Timeouts: Sendable {
-        var connect: Duration
-        /// The session ends if nothing arrives for this long although an answer is due; `nil`: never.
-        var response: Duration?
-    }
-
-    enum Sent {
-        case entirely
-        /// The I/O thread has to send the rest.
-        case partly
-        /// Nothing that could take effect has been sent.
-        case refused
-    }
-
-    struct Effects {
-        var resumptions: [(Waiter, SegmentOutcome)] = []
-        var event: ConnectionEvent?
-    }
-
     private enum Phase {
         case resolving(deadline: ContinuousClock.Instant)
         case connecting(LibpqConnection.Progress, deadline: ContinuousClock.Instant)
@@ -51,6 +32,7 @@ struct ConnectionCore: ~Copyable {
     private var isDue = false
     private var lastProgress: ContinuousClock.Instant = .now
     private var failure: PostgresError?
+    private var endedBy: ServerFailure?
 
     init(mode: ConnectionMode, timeouts: Timeouts) {
         self.mode = mode
@@ -81,7 +63,7 @@ struct ConnectionCore: ~Copyable {
     // MARK: Sending
 
     mutating func send(_ statements: [Statement], to waiter: Waiter, now: ContinuousClock.Instant) -> Sent {
-        guard self.canSend(.pipeline) else { return .refused }
+        guard self.canSend(.pipeline) else { return .refused(self.loss) }
         return self.send(statements, .statements(statements, waiter), now: now)
     }
 
@@ -90,7 +72,7 @@ struct ConnectionCore: ~Copyable {
     /// - Parameter isOnIOThread: the caller runs on the I/O thread. The read is then sent at the end of the thread's turn,
     ///   together with others of the same turn.
     mutating func send(read: Statement, to waiter: Waiter, isOnIOThread: Bool, now: ContinuousClock.Instant) -> Sent {
-        guard self.canSend(.pipeline) else { return .refused }
+        guard self.canSend(.pipeline) else { return .refused(self.loss) }
         let read = Read(statement: read, waiter: waiter)
         guard self.reads.isBatchInFlight || isOnIOThread else { return self.send([read], fromQueue: 0, now: now) }
         self.reads.append(read)
@@ -120,7 +102,7 @@ struct ConnectionCore: ~Copyable {
         guard let sent = self.libpq?.send(statements, preparing: &self.statements) else {
             // The server does not commit statements that are not followed by a Sync.
             self.fail(PostgresError(.connectionLost))
-            return .refused
+            return .refused(self.loss)
         }
         self.enqueue(sent.entries, segment, now: now)
         if self.libpq?.sync() != true { self.fail(PostgresError(.connectionLost)) }
@@ -128,10 +110,10 @@ struct ConnectionCore: ~Copyable {
     }
 
     mutating func send(script: String, to waiter: Waiter, now: ContinuousClock.Instant) -> Sent {
-        guard self.canSend(.script), self.pipeline.isEmpty else { return .refused }
+        guard self.canSend(.script), self.pipeline.isEmpty else { return .refused(self.loss) }
         guard self.libpq?.sendScript(script) == true else {
             self.fail(PostgresError(.connectionLost))
-            return .refused
+            return .refused(self.loss)
         }
         self.enqueue([.script], .statements([], waiter), now: now)
         return self.flush(isLarge: script.utf8.count > Self.flushThreshold)
@@ -143,8 +125,22 @@ struct ConnectionCore: ~Copyable {
     private mutating func canSend(_ mode: ConnectionMode) -> Bool {
         guard self.mode == mode, case .open = self.phase, self.failure == nil else { return false }
         guard self.pipeline.isEmpty, self.libpq?.hasEnded() == true else { return true }
-        self.fail(PostgresError(.connectionLost, detail: "the server has ended the session"))
+        self.fail(self.sessionEnded())
         return false
+    }
+
+    /// Why nothing can be sent any longer.
+    private var loss: SessionLoss {
+        if let endedBy = self.endedBy { return .reported(endedBy) }
+        return self.failure?.code == .noAnswer ? .noAnswer : .silent
+    }
+
+    private mutating func sessionEnded() -> PostgresError {
+        self.endedBy = self.libpq?.endedBy ?? self.endedBy
+        guard let endedBy = self.endedBy else {
+            return PostgresError(.connectionLost, detail: self.libpq?.errorMessage ?? "")
+        }
+        return PostgresError(.connectionLost, detail: "the server has ended the session (\(endedBy.state.code))")
     }
 
     private mutating func enqueue(
@@ -236,7 +232,7 @@ struct ConnectionCore: ~Copyable {
         // If no answer is due, this makes libpq process notices and changed settings.
         if self.pipeline.isEmpty { _ = self.libpq?.isBusy }
         guard isAlive, self.libpq?.isBad == false else {
-            return self.fail(PostgresError(.connectionLost, detail: self.libpq?.errorMessage ?? ""))
+            return self.fail(self.sessionEnded())
         }
         self.sendWaitingReads(now: now)
         self.needsFlush = self.libpq?.flush() == true
@@ -249,7 +245,7 @@ struct ConnectionCore: ~Copyable {
             return
         }
         guard self.lastProgress + limit <= now else { return }
-        self.fail(PostgresError(.connectionLost, detail: "no answer in time"))
+        self.fail(PostgresError(.noAnswer, detail: "no answer in time"))
     }
 
     private mutating func receive(_ effects: inout Effects) {
@@ -267,7 +263,7 @@ struct ConnectionCore: ~Copyable {
 
     private mutating func complete(_ id: Pipeline.SegmentID, _ outcome: SegmentOutcome, _ effects: inout Effects) {
         guard let segment = self.pending.removeValue(forKey: id) else { return }
-        if case .failed(let failure, let index) = outcome, failure.state.invalidatesPreparedStatement,
+        if case .failed(let failure, let index) = outcome, failure.invalidatesPreparedStatement,
             let statement = segment.statement(at: index)
         {
             self.statements.forget(sql: statement.sql)
@@ -280,8 +276,8 @@ struct ConnectionCore: ~Copyable {
 
     private mutating func end(_ failure: PostgresError, _ effects: inout Effects) {
         if case .closed = self.phase { return }
-        for (id, outcome) in self.pipeline.failAll() { self.complete(id, outcome, &effects) }
-        for read in self.reads.removeAll() { effects.resumptions.append((read.waiter, .notSent)) }
+        for (id, outcome) in self.pipeline.failAll(self.loss) { self.complete(id, outcome, &effects) }
+        for read in self.reads.removeAll() { effects.resumptions.append((read.waiter, .notSent(self.loss))) }
         self.libpq = nil
         self.phase = .closed
         effects.event = .closed(failure)

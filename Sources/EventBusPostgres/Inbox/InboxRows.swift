@@ -6,7 +6,8 @@ import EventBusPersistence
 
 /// The statements for the inbox and for the counted starts of events.
 ///
-/// Rows of before migration 3 have an empty source, which no event has: such a row stands for its id in every source.
+/// The tables of before migration 3, `eventbus_inbox` and `eventbus_claims`, know no source: a row stands for its id in every source.
+/// They are read, and left to instances of the previous version that run at the same time.
 struct InboxRows: Sendable {
     private let insert: SQL
     private let findSQL: SQL
@@ -17,29 +18,40 @@ struct InboxRows: Sendable {
     static let cleanupChunk = 5000
 
     init(schema: SchemaName) {
+        let handled = schema.table("handled")
+        let starts = schema.table("starts")
         let inbox = schema.table("inbox")
         let claims = schema.table("claims")
-        // Sorted, so that two batches with ids in common wait for each other instead of causing a deadlock.
+        // Sorted, so that two batches with events in common wait for each other instead of causing a deadlock.
         self.insert = SQL(
             """
-            INSERT INTO \(inbox) (consumer, message_id, source) \
+            INSERT INTO \(handled) (consumer, message_id, source) \
             SELECT $1, u.id, u.source FROM unnest($2, $3) AS u(id, source) \
-            WHERE NOT EXISTS (SELECT FROM \(inbox) WHERE consumer = $1 AND message_id = u.id AND source = '') \
+            WHERE NOT EXISTS (SELECT FROM \(inbox) WHERE consumer = $1 AND message_id = u.id) \
             ORDER BY u.id, u.source ON CONFLICT DO NOTHING RETURNING message_id, source
             """
         )
-        self.findSQL = SQL("SELECT 1 FROM \(inbox) WHERE consumer = $1 AND message_id = $2 AND source IN ($3, '')")
+        self.findSQL = SQL(
+            """
+            SELECT 1 FROM \(handled) WHERE consumer = $1 AND message_id = $2 AND source = $3 \
+            UNION ALL SELECT 1 FROM \(inbox) WHERE consumer = $1 AND message_id = $2
+            """
+        )
+        // The first start in this table goes on where the old one has stopped, whose key contains the number of redrives.
         self.claimSQL = SQL(
             """
-            INSERT INTO \(claims) AS c (consumer, message_id, source, redrives, last_start, starts) \
-            VALUES ($1, $2, $3, $4, $5, 1 + coalesce((SELECT starts FROM \(claims) \
-            WHERE consumer = $1 AND message_id = $2 AND source = '' AND redrives = $4), 0)) \
+            INSERT INTO \(starts) AS s (consumer, message_id, source, redrives, last_start, starts) \
+            VALUES ($1, $2, $3, $4, $5, 1 + coalesce((SELECT starts FROM \(claims) WHERE consumer = $1 \
+            AND message_id = CASE $4 WHEN 0 THEN $2 ELSE $2 || '#' || $4::text END), 0)) \
             ON CONFLICT (consumer, message_id, source, redrives) DO UPDATE SET claimed_at = now(), \
-            last_start = excluded.last_start, starts = c.starts + CASE WHEN c.last_start = excluded.last_start THEN 0 ELSE 1 END \
+            last_start = excluded.last_start, starts = s.starts + CASE WHEN s.last_start = excluded.last_start THEN 0 ELSE 1 END \
             RETURNING starts
             """
         )
-        self.cleanups = [(inbox, "handled_at"), (claims, "claimed_at")].map { table, column in
+        let aging = [
+            (handled, "handled_at"), (starts, "claimed_at"), (inbox, "handled_at"), (claims, "claimed_at"),
+        ]
+        self.cleanups = aging.map { table, column in
             SQL(
                 """
                 DELETE FROM \(table) WHERE ctid = ANY(ARRAY(SELECT ctid FROM \(table) \

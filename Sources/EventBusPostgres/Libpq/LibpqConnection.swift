@@ -26,6 +26,14 @@ struct LibpqConnection: ~Copyable {
     private var offsets: [Int?] = []
     private var lengths: [Int32] = []
     private var formats: [Int32] = []
+    private let farewell: Farewell
+
+    /// What the server has reported while no answer was due, such as why it ends the session.
+    ///
+    /// libpq takes such an error for a notice, and passes it to a C function that captures nothing.
+    private final class Farewell {
+        var failure: ServerFailure?
+    }
 
     /// Buffers that a large value has grown beyond this capacity are not reused.
     private static let keptCapacity = 65_536
@@ -46,8 +54,18 @@ struct LibpqConnection: ~Copyable {
         }
         guard let started else { return nil }
         self.connection = started
+        let farewell = Farewell()
+        self.farewell = farewell
         // By default libpq prints notices to stderr.
-        _ = PQsetNoticeReceiver(started, { _, _ in }, nil)
+        _ = PQsetNoticeReceiver(
+            started,
+            { farewell, result in
+                guard let farewell, let result, LibpqResult.isFatal(result) else { return }
+                let place = Unmanaged<Farewell>.fromOpaque(farewell).takeUnretainedValue()
+                place.failure = LibpqResult.serverFailure(result)
+            },
+            Unmanaged.passUnretained(farewell).toOpaque()
+        )
     }
 
     deinit { PQfinish(self.connection) }
@@ -56,6 +74,8 @@ struct LibpqConnection: ~Copyable {
     /// May change until the connection is open.
     var descriptor: Int32 { PQsocket(self.connection) }
     var usesTLS: Bool { PQsslInUse(self.connection) == 1 }
+    /// Why the server has ended the session, if it has said so while no answer was due.
+    var endedBy: ServerFailure? { self.farewell.failure }
     /// May contain names of hosts and roles, but no password.
     var errorMessage: String { String(cString: PQerrorMessage(self.connection)) }
 

@@ -69,15 +69,22 @@ extension LibpqResult {
         return rows
     }
 
-    private static func serverFailure(_ result: OpaquePointer) -> ServerFailure {
+    /// Copies the fields of an error or a notice.
+    static func serverFailure(_ result: OpaquePointer) -> ServerFailure {
         ServerFailure(
             // Errors without a SQLSTATE come from libpq itself and concern the connection.
             state: SQLState(Self.field("C", of: result) ?? "08006"),
             constraint: Self.field("n", of: result),
             table: Self.field("t", of: result),
             column: Self.field("c", of: result),
+            routine: Self.field("R", of: result),
             message: Self.field("M", of: result) ?? String(cString: PQresultErrorMessage(result))
         )
+    }
+
+    /// Whether an error or a notice says that the session ends.
+    static func isFatal(_ result: OpaquePointer) -> Bool {
+        ["FATAL", "PANIC"].contains(Self.field("V", of: result))
     }
 
     /// libpq identifies fields by letters (postgres_ext.h), in macros that Swift does not import.

@@ -74,9 +74,9 @@ struct Pipeline: Sendable {
 
     /// Ends all segments because the connection is lost, each with the error that the server has reported for it, if
     /// any.
-    mutating func failAll() -> [(SegmentID, SegmentOutcome)] {
+    mutating func failAll(_ loss: SessionLoss) -> [(SegmentID, SegmentOutcome)] {
         defer { self = Pipeline() }
-        return self.segments.map { ($0.id, .lost($0.failure?.0)) }
+        return self.segments.map { ($0.id, .lost($0.failure.map { .reported($0.0) } ?? loss)) }
     }
 
     private mutating func receive(_ result: LibpqResult, for head: Entry) -> Action {

@@ -44,12 +44,28 @@ struct StatementResult: Sendable {
 /// The outcome of a segment, which is a number of statements and the Sync that ends them.
 enum SegmentOutcome: Sendable {
     /// Nothing can have taken effect: the connection was lost before the Sync was sent.
-    case notSent
+    case notSent(SessionLoss)
     /// The server has answered all statements.
     case completed([StatementResult])
     /// A statement has failed, and those after it have not been run. `at` is its index, or the number of statements if
     /// the implicit commit has failed.
     case failed(ServerFailure, at: Int)
-    /// The connection was lost before the Sync was answered. The failure is the last one that the server has reported.
-    case lost(ServerFailure?)
+    /// The connection was lost before the Sync was answered.
+    case lost(SessionLoss)
+}
+
+/// Why a session with the server has ended.
+enum SessionLoss: Sendable, Hashable {
+    /// The connection was lost without a word of the server, or closed by this side.
+    case silent
+    /// The server has not answered in time.
+    case noAnswer
+    /// The last error that the server has reported, which may be why it has ended the session.
+    case reported(ServerFailure)
+
+    /// What the server has reported.
+    var failure: ServerFailure? {
+        guard case .reported(let failure) = self else { return nil }
+        return failure
+    }
 }

@@ -107,7 +107,7 @@ struct Migrator: Sendable {
         switch outcome {
         case .completed(let results): return results
         case .failed(let failure, _): throw RepositoryError(failure, of: nil)
-        case .notSent, .lost: throw RepositoryError(.unavailable, "the connection was lost")
+        case .notSent(let loss), .lost(let loss): throw RepositoryError(loss, isCommit: false)
         }
     }
 }

@@ -55,21 +55,42 @@ enum PackageMigrations {
             "claims that can be repeated",
             sql: "ALTER TABLE eventbus_claims ADD COLUMN last_start uuid;"
         ),
-        // An empty source stands for all sources: which one it was is not known of older rows.
+        // New tables, because instances of the previous version may still use the old ones: what those contain counts for every
+        // source, and the trigger shows those instances what newer ones have handled.
         Migration(
             3,
             "events are identified by source and id",
             sql: """
-                ALTER TABLE eventbus_inbox ADD COLUMN source text COLLATE "C" NOT NULL DEFAULT '';
-                ALTER TABLE eventbus_inbox DROP CONSTRAINT eventbus_inbox_pkey,
-                    ADD PRIMARY KEY (consumer, message_id, source);
-                ALTER TABLE eventbus_claims ADD COLUMN source text COLLATE "C" NOT NULL DEFAULT '',
-                    ADD COLUMN redrives bigint NOT NULL DEFAULT 0;
-                ALTER TABLE eventbus_claims DROP CONSTRAINT eventbus_claims_pkey,
-                    ADD PRIMARY KEY (consumer, message_id, source, redrives);
-                UPDATE eventbus_claims SET message_id = substring(message_id FROM '^(.*)#[0-9]+$'),
-                    redrives = substring(message_id FROM '#([0-9]+)$')::bigint
-                    WHERE message_id ~ '#[0-9]{1,9}$';
+                CREATE TABLE eventbus_handled (
+                    consumer text COLLATE "C" NOT NULL,
+                    message_id text COLLATE "C" NOT NULL,
+                    source text COLLATE "C" NOT NULL,
+                    handled_at timestamptz NOT NULL DEFAULT now(),
+                    PRIMARY KEY (consumer, message_id, source)
+                );
+                CREATE INDEX eventbus_handled_age ON eventbus_handled USING brin (handled_at);
+                CREATE TABLE eventbus_starts (
+                    consumer text COLLATE "C" NOT NULL,
+                    message_id text COLLATE "C" NOT NULL,
+                    source text COLLATE "C" NOT NULL,
+                    redrives bigint NOT NULL,
+                    starts bigint NOT NULL,
+                    last_start uuid NOT NULL,
+                    claimed_at timestamptz NOT NULL DEFAULT now(),
+                    PRIMARY KEY (consumer, message_id, source, redrives)
+                );
+                CREATE INDEX eventbus_starts_age ON eventbus_starts USING brin (claimed_at);
+                CREATE FUNCTION eventbus_inbox_is_superseded() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    IF EXISTS (
+                        SELECT FROM eventbus_handled WHERE consumer = NEW.consumer AND message_id = NEW.message_id
+                    ) THEN
+                        RETURN NULL;
+                    END IF;
+                    RETURN NEW;
+                END $$;
+                CREATE TRIGGER eventbus_inbox_superseded BEFORE INSERT ON eventbus_inbox
+                    FOR EACH ROW EXECUTE FUNCTION eventbus_inbox_is_superseded();
                 """
         ),
     ]

@@ -96,7 +96,7 @@ final class ConnectionPool: IOHandler {
     }
 
     private func send(_ body: (Connection) async -> SegmentOutcome) async throws(PostgresError) -> SegmentOutcome {
-        var outcome = SegmentOutcome.notSent
+        var outcome = SegmentOutcome.notSent(.silent)
         // Each connection may have ended while it was idle, and an outdated prepared statement fails once.
         for _ in 0..<self.attempts {
             let lease = try await self.lease(.shared)
@@ -107,7 +107,7 @@ final class ConnectionPool: IOHandler {
             }
             self.release(lease, .shared)
             switch outcome {
-            case .failed(let failure, _) where failure.state.invalidatesPreparedStatement: continue
+            case .failed(let failure, _) where failure.invalidatesPreparedStatement: continue
             default: return outcome
             }
         }

@@ -172,9 +172,11 @@ struct PoolState: Sendable {
 
     mutating func tick(now: Instant) -> [Action] {
         var actions: [Action] = []
+        // Without an open connection it is not other callers that the request has waited for.
+        let code: PostgresError.Code = self.isUp ? .waitTimedOut : .unavailable
         self.requests.removeAll { request in
             guard request.deadline <= now else { return false }
-            actions.append(.fail(request.id, .waitTimedOut))
+            actions.append(.fail(request.id, code))
             return true
         }
         if self.phase == .running, let outage = self.outage, outage.retryAt <= now, self.openingCount == 0 {

@@ -31,7 +31,7 @@ extension PostgresStorage {
         switch outcome {
         case .completed(let results): return results.last?.rows ?? Rows(columnCount: 0)
         case .failed(let failure, _): throw RepositoryError(failure, of: nil)
-        case .notSent, .lost: throw RepositoryError(PostgresError(.connectionLost))
+        case .notSent(let loss), .lost(let loss): throw RepositoryError(loss, isCommit: false)
         }
     }
 
@@ -84,7 +84,7 @@ extension PostgresConfiguration {
             ("search_path", "\(schema.name),pg_temp"),
             ("statement_timeout", self.statementTimeout.milliseconds),
             ("lock_timeout", self.lockTimeout.milliseconds),
-            ("idle_in_transaction_session_timeout", "60000"),
+            ("idle_in_transaction_session_timeout", self.idleInTransactionTimeout.milliseconds),
         ] + Self.keepalives
     }
 

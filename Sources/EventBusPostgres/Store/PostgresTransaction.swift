@@ -68,7 +68,7 @@ final class PostgresTransaction: TransactionContext {
     ///
     /// Without a statement, the caller knows that it would find nothing.
     func read(_ statement: Statement?) async throws(RepositoryError) -> Rows? {
-        let (writes, held) = try self.take()
+        let (writes, held) = try self.takeWrites()
         var statements = writes.map(\.statement)
         if let statement { statements.append(statement) }
         guard !statements.isEmpty else { return nil }
@@ -89,7 +89,8 @@ final class PostgresTransaction: TransactionContext {
     ///
     /// After an error nothing is committed, except perhaps with `commitUnknown`.
     func commit() async throws(RepositoryError) {
-        let (writes, lease) = try self.take()
+        var (writes, lease) = try self.takeWrites()
+        if let events = try self.takeMessages() { writes.append(events) }
         self.state.withLock { $0.hasEnded = true }
         guard let lease else {
             guard !writes.isEmpty else { return }
@@ -101,7 +102,8 @@ final class PostgresTransaction: TransactionContext {
             }
             return
         }
-        let outcome = await lease.connection.run(writes.map(\.statement) + [PostgresTransaction.commit])
+        let statements = writes.map(\.statement) + [PostgresTransaction.commit]
+        let outcome = await lease.connection.run(statements)
         let results = try PostgresTransaction.results(outcome, writes: writes, offset: 0, isCommit: true)
         // In a failed transaction COMMIT succeeds with the tag ROLLBACK (PostgreSQL 15 manual, COMMIT).
         guard results.last?.command == "COMMIT" else {
@@ -126,21 +128,26 @@ final class PostgresTransaction: TransactionContext {
         self.storage.pool.release(lease, .exclusive, isReusable: isReusable)
     }
 
-    /// Takes the collected writes.
-    ///
-    /// The outbox rows come last, in one statement, as no other write depends on them.
-    private func take() throws(RepositoryError) -> ([PostgresWrite], ConnectionPool.Lease?) {
-        let (writes, messages, lease) = try self.change { state in
-            defer {
-                state.writes = []
-                state.messages = []
-            }
-            return (state.writes, state.messages, state.lease)
+    /// Takes the collected writes, without the events.
+    private func takeWrites() throws(RepositoryError) -> ([PostgresWrite], ConnectionPool.Lease?) {
+        try self.change { state in
+            defer { state.writes = [] }
+            return (state.writes, state.lease)
         }
-        guard !messages.isEmpty else { return (writes, lease) }
+    }
+
+    /// Takes the events, as one write.
+    ///
+    /// It has to be the last one before the commit: then the outbox rows of transactions that wait for each other are in the
+    /// order of their commits.
+    private func takeMessages() throws(RepositoryError) -> PostgresWrite? {
+        let messages = try self.change { state in
+            defer { state.messages = [] }
+            return state.messages
+        }
+        guard !messages.isEmpty else { return nil }
         do {
-            let statement = try self.storage.outboxRows.insert(messages)
-            return (writes + [PostgresWrite(statement, table: "eventbus_outbox")], lease)
+            return PostgresWrite(try self.storage.outboxRows.insert(messages), table: "eventbus_outbox")
         } catch {
             throw self.fail(RepositoryError(error))
         }
@@ -177,11 +184,8 @@ final class PostgresTransaction: TransactionContext {
         case .failed(let failure, let index):
             let write = writes.indices.contains(index - offset) ? writes[index - offset] : nil
             throw RepositoryError(failure, of: write)
-        case .notSent: throw RepositoryError(.unavailable, "the connection was lost before anything was sent")
-        case .lost(let failure?) where !failure.state.saysUnavailable: throw RepositoryError(failure, of: nil)
-        case .lost(let failure):
-            let code: RepositoryError.Code = isCommit ? .commitUnknown : .unavailable
-            throw RepositoryError(code, "the connection was lost before the answer arrived", cause: failure)
+        case .notSent(let loss): throw RepositoryError(loss, isCommit: false)
+        case .lost(let loss): throw RepositoryError(loss, isCommit: isCommit)
         }
     }
 }

@@ -27,13 +27,28 @@ extension RepositoryError {
     private init(_ error: PostgresError) {
         switch error.code {
         case .unavailable: self.init(.unavailable, "the database cannot be reached", cause: error)
-        case .waitTimedOut: self.init(.unavailable, "no connection became free in time", cause: error)
+        case .waitTimedOut: self.init(.timedOut, "no connection became free in time", cause: error)
         case .connectionLost: self.init(.unavailable, "the connection was lost", cause: error)
+        case .noAnswer: self.init(.timedOut, "the database did not answer in time", cause: error)
         case .closed: self.init(.unavailable, "the store has been shut down", cause: error)
         case .cancelled: self.init(.unavailable, "the task was cancelled", cause: CancellationError())
         case .invalidValue: self.init(.invalidValue, error.detail)
         case .unexpectedData:
             self.init(.schemaMismatch, "the database returned data of another type than expected", cause: error)
+        }
+    }
+
+    /// Converts the loss of a session before an answer.
+    ///
+    /// - Parameter isCommit: a commit has been sent, which may have taken effect.
+    init(_ loss: SessionLoss, isCommit: Bool) {
+        switch loss {
+        case .reported(let failure) where !failure.state.saysUnavailable: self.init(failure, of: nil)
+        case _ where isCommit:
+            self.init(.commitUnknown, "the connection was lost before the answer arrived", cause: loss.failure)
+        case .reported(let failure): self.init(failure, of: nil)
+        case .noAnswer: self.init(PostgresError(.noAnswer))
+        case .silent: self.init(PostgresError(.connectionLost))
         }
     }
 
@@ -46,8 +61,22 @@ extension RepositoryError {
             self.init(.conflict, "unique key \(name) is taken", key: name, cause: failure)
         case .divisionByZero where write?.mustTouchRow == true:
             self.init(.notFound, "\(write?.table ?? "") has no row with that id")
-        case let state where state.isTransient || state.invalidatesPreparedStatement:
+        case let state where state.isContention:
             self.init(.serialization, "\(place)the transaction must be run again (\(state.code))", cause: failure)
+        case let state where failure.invalidatesPreparedStatement:
+            self.init(.serialization, "\(place)the statement must be prepared again (\(state.code))", cause: failure)
+        case .queryCanceled:
+            self.init(
+                .timedOut,
+                "\(place)the statement was cancelled, as after statementTimeout (57014)",
+                cause: failure
+            )
+        case .idleInTransactionTimeout:
+            let text = "the transaction was idle for longer than idleInTransactionTimeout (25P03)"
+            self.init(.database, text, cause: failure)
+        case .transactionTimeout:
+            let text = "the transaction took longer than the server's transaction_timeout (25P04)"
+            self.init(.database, text, cause: failure)
         case let state where state.saysUnavailable:
             self.init(.unavailable, "the database is not available (\(state.code))", cause: failure)
         case let state where state.isAboutValues:

@@ -19,10 +19,13 @@ enum ClientMethod: Sendable {
     case exchangeDeclare(name: String, type: String)
     case queueDeclare(name: String, passive: Bool, arguments: [(String, HeaderValue)])
     case queueBind(queue: String, exchange: String, routingKey: String)
+    case queueUnbind(queue: String, exchange: String, routingKey: String)
+    case queueDelete(name: String)
     case confirmSelect
 
     case basicQos(prefetch: UInt16)
     case basicConsume(queue: String, consumerTag: String)
+    case basicCancel(consumerTag: String)
     case basicGet(queue: String)
     case basicAck(tag: UInt64, multiple: Bool)
 }

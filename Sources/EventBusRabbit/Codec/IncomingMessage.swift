@@ -61,7 +61,8 @@ final class IncomingMessage: Sendable {
         }
     }
 
-    private func withText<Result>(at place: UInt32, _ body: (UnsafeRawBufferPointer) -> Result) -> Result? {
+    /// Calls `body` with the bytes at one of the ``places``; returns `nil` when the property is missing.
+    func withText<Result>(at place: UInt32, _ body: (UnsafeRawBufferPointer) -> Result) -> Result? {
         self.read(at: place) { reader in reader.shortString().map(body) }
     }
 

@@ -87,8 +87,12 @@ enum MethodDecoder {
             switch id {
             case AMQP_EXCHANGE_DECLARE_OK_METHOD: { _ in .exchangeDeclareOk }
             case AMQP_QUEUE_DECLARE_OK_METHOD:
-                self.reading(amqp_queue_declare_ok_t.self) { .queueDeclareOk(messages: $0.message_count) }
+                self.reading(amqp_queue_declare_ok_t.self) {
+                    .queueDeclareOk(messages: $0.message_count, consumers: $0.consumer_count)
+                }
             case AMQP_QUEUE_BIND_OK_METHOD: { _ in .queueBindOk }
+            case AMQP_QUEUE_UNBIND_OK_METHOD: { _ in .queueUnbindOk }
+            case AMQP_QUEUE_DELETE_OK_METHOD: { _ in .queueDeleteOk }
             case AMQP_CONFIRM_SELECT_OK_METHOD: { _ in .confirmSelectOk }
             default: nil
             }
@@ -133,6 +137,7 @@ enum MethodDecoder {
         case AMQP_BASIC_QOS_OK_METHOD: { _ in .basicQosOk }
         case AMQP_BASIC_CONSUME_OK_METHOD: { _ in .basicConsumeOk }
         case AMQP_BASIC_CANCEL_METHOD: { _ in .basicCancel }
+        case AMQP_BASIC_CANCEL_OK_METHOD: { _ in .basicCancelOk }
         case AMQP_BASIC_GET_OK_METHOD:
             self.reading(amqp_basic_get_ok_t.self) {
                 .basicGetOk(

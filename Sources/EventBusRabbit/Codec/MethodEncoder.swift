@@ -26,9 +26,13 @@ enum MethodEncoder {
             try self.write(AMQP_CHANNEL_CLOSE_OK_METHOD, amqp_channel_close_ok_t(), into: &buffer) { _, _ in }
         case .confirmSelect:
             try self.write(AMQP_CONFIRM_SELECT_METHOD, amqp_confirm_select_t(), into: &buffer) { _, _ in }
-        case .exchangeDeclare, .queueDeclare, .queueBind:
+        case .exchangeDeclare, .queueDeclare, .queueBind, .queueUnbind:
             try self.encodeTopology(method, into: &buffer)
-        case .basicQos, .basicConsume, .basicGet, .basicAck:
+        case .queueDelete(let name):
+            try self.write(AMQP_QUEUE_DELETE_METHOD, amqp_queue_delete_t(), [name], into: &buffer) {
+                $0.queue = $1[0]
+            }
+        case .basicQos, .basicConsume, .basicCancel, .basicGet, .basicAck:
             try self.encodeBasic(method, into: &buffer)
         }
     }
@@ -99,6 +103,17 @@ enum MethodEncoder {
                 $0.exchange = $1[1]
                 $0.routing_key = $1[2]
             }
+        case .queueUnbind(let queue, let exchange, let routingKey):
+            try self.write(
+                AMQP_QUEUE_UNBIND_METHOD,
+                amqp_queue_unbind_t(),
+                [queue, exchange, routingKey],
+                into: &buffer
+            ) {
+                $0.queue = $1[0]
+                $0.exchange = $1[1]
+                $0.routing_key = $1[2]
+            }
         default:
             return
         }
@@ -117,6 +132,10 @@ enum MethodEncoder {
             try self.write(AMQP_BASIC_CONSUME_METHOD, amqp_basic_consume_t(), [queue, consumerTag], into: &buffer) {
                 $0.queue = $1[0]
                 $0.consumer_tag = $1[1]
+            }
+        case .basicCancel(let consumerTag):
+            try self.write(AMQP_BASIC_CANCEL_METHOD, amqp_basic_cancel_t(), [consumerTag], into: &buffer) {
+                $0.consumer_tag = $1[0]
             }
         case .basicGet(let queue):
             try self.write(AMQP_BASIC_GET_METHOD, amqp_basic_get_t(), [queue], into: &buffer) {

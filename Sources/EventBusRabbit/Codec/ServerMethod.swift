@@ -17,13 +17,16 @@ enum ServerMethod: Hashable, Sendable {
     case channelCloseOk
 
     case exchangeDeclareOk
-    case queueDeclareOk(messages: UInt32)
+    case queueDeclareOk(messages: UInt32, consumers: UInt32)
     case queueBindOk
+    case queueUnbindOk
+    case queueDeleteOk
     case confirmSelectOk
 
     case basicQosOk
     case basicConsumeOk
     case basicCancel
+    case basicCancelOk
     case basicDeliver(tag: UInt64, redelivered: Bool, exchange: String, routingKey: String)
     case basicGetOk(tag: UInt64, redelivered: Bool, exchange: String, routingKey: String)
     case basicGetEmpty

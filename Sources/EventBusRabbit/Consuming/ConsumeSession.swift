@@ -12,6 +12,7 @@ final class ConsumeSession: ChannelDelegate {
     private static let longestDelay = TimeAmount.milliseconds(10)
     /// How often to look for messages that another instance has put into quarantine.
     private static let quarantineCheckInterval = TimeAmount.seconds(1)
+    static let consumerTag = "events"
 
     private let subscription: SubscriptionName
     private let deliveries: RabbitDeliveries
@@ -49,7 +50,7 @@ final class ConsumeSession: ChannelDelegate {
         self.scheduleQuarantineCheck()
     }
 
-    /// Carries out all verdicts so far.
+    /// Carries out all verdicts so far, and gives back what is to be given back.
     ///
     /// Succeeds when acknowledgements are written and copies confirmed.
     func flush(within timeout: TimeAmount) -> EventLoopFuture<Void> {
@@ -117,17 +118,35 @@ final class ConsumeSession: ChannelDelegate {
     // MARK: Effects
 
     private func collect() {
-        for verdict in self.deliveries.take() { self.carryOut(verdict) }
-        if self.deliveries.isStopped { self.state.stop() }
+        for given in self.deliveries.take() { self.carryOut(given) }
+        if self.deliveries.isStopped, self.state.stop() { self.endConsumer() }
+        for message in self.state.takeGivenBack() {
+            self.copies.add(MessageCopy.givenBack(ReceivedMessage(message), of: self.subscription), for: message.tag)
+        }
         self.copies.send()
         self.step()
     }
 
+    /// Makes the broker stop delivering.
+    ///
+    /// Acknowledgements wait until then: the deliveries for which they make room could be on their way, and count a return.
+    private func endConsumer() {
+        guard self.failure == nil else { return }
+        self.handler.call(.basicCancel(consumerTag: Self.consumerTag), on: self.channel).assumeIsolated()
+            .whenSuccess { _ in
+                self.state.consumerEnded()
+                self.collect()
+                self.writeAcknowledgements()
+                self.finishFlushes()
+            }
+    }
+
     private func carryOut(_ given: RabbitDeliveries.Given) {
-        let needsCopy = !given.verdict.isDone
+        guard let verdict = given.verdict else { return self.state.giveBack(given.tag, returned: given.returned) }
+        let needsCopy = !verdict.isDone
         guard let message = self.state.settle(given.tag, needsCopy: needsCopy, returned: given.returned) else { return }
         let name = self.subscription
-        switch given.verdict {
+        switch verdict {
         case .done: break
         case .retry(let delay, let failures):
             let copy = MessageCopy.retry(ReceivedMessage(message), of: name, after: delay, failures)
@@ -166,7 +185,10 @@ final class ConsumeSession: ChannelDelegate {
         guard self.failure == nil else { return }
         let isExpected = self.state.fetched(message)
         guard let message else { return self.step() }
-        if isExpected { self.deliveries.offer([message]) } else { self.failUnexpected(message) }
+        guard isExpected else { return self.failUnexpected(message) }
+        self.deliveries.offer([message])
+        // After a stop it is given back at once.
+        if self.deliveries.isStopped { self.collect() }
     }
 
     private func failUnexpected(_ message: IncomingMessage) {
@@ -201,7 +223,7 @@ final class ConsumeSession: ChannelDelegate {
     }
 
     private func finishFlushes() {
-        guard self.copies.isIdle else { return }
+        guard self.copies.isIdle, !self.state.isGivingBack else { return }
         for promise in self.takeFlushes() { promise.succeed() }
     }
 
@@ -222,7 +244,7 @@ final class ConsumeSession: ChannelDelegate {
                 arguments: []
             )
             self.handler.call(count, on: self.channel).assumeIsolated().whenSuccess { reply in
-                if case .method(.queueDeclareOk(let messages)) = reply, messages > 0 {
+                if case .method(.queueDeclareOk(let messages, _)) = reply, messages > 0 {
                     self.state.quarantineHasMessages()
                     self.step()
                 }

@@ -6,8 +6,11 @@ import EventBus
 /// What has become of each delivery of an open subscription, and what to do next: a pure state machine.
 ///
 /// A delivery waits, is handed out and gets a verdict. It is settled at once, or after its copy in another queue has been confirmed,
-/// and then acknowledged together with others. A message that came back without a verdict is not handed out: it is moved to the
+/// and then acknowledged together with others. A message that came back twice without a verdict is not handed out: it is moved to the
 /// quarantine queue by a copy, and fetched from there when nothing else is out.
+///
+/// A delivery that is given back is copied to the end of its queue, since a rejected one would count a return. After a stop this
+/// waits until the broker has ended the consumer, to which it would deliver the copies again.
 struct ConsumeState {
     enum Arrival: Hashable {
         /// It can be handed out; see ``next(isAwaited:)``.
@@ -43,16 +46,34 @@ struct ConsumeState {
         case waiting
         /// Handed out, as the delivery with this number in the order of handing out.
         case out(number: Int)
+        case givenBack
         case copying
         case moving
+    }
+
+    /// The consumer as the broker sees it.
+    private enum Consumer {
+        case active
+        case ending
+        case ended
     }
 
     private struct Entry {
         let message: IncomingMessage
         var stage: Progress
+
+        /// Whether it comes from the quarantine queue.
+        var isAlone: Bool { self.message.origin == .fetched }
+
+        /// Whether it is out and among the first deliveries that the consumer has received.
+        func isOut(_ received: Int) -> Bool {
+            guard case .out(let number) = self.stage else { return false }
+            return number <= received
+        }
     }
 
     private let prefetch: Int
+    /// Whether the subscription is unordered: messages can be isolated and given back.
     private let hasQuarantine: Bool
     /// The deliveries that are not settled.
     private var deliveries: TagTable<Entry>
@@ -63,6 +84,9 @@ struct ConsumeState {
     private var firstUnsettled: UInt64 = 1
     /// The deliveries that are settled and not acknowledged.
     private var settled: [UInt64] = []
+    /// The deliveries that are given back and have no copy yet.
+    private var givenBack: [UInt64] = []
+    private var consumer = Consumer.active
     private var isEnding = false
 
     init(_ subscription: Subscription) {
@@ -83,9 +107,9 @@ struct ConsumeState {
 
     /// The broker has delivered a message.
     mutating func delivered(_ message: IncomingMessage) -> Arrival {
-        let isReturn = self.hasQuarantine && message.redelivered
-        guard self.hold(message, isReturn && !self.isEnding ? .moving : .waiting) else { return .isUnexpected }
-        guard isReturn else {
+        let isSuspect = self.hasQuarantine && message.isSuspect
+        guard self.hold(message, isSuspect && !self.isEnding ? .moving : .waiting) else { return .isUnexpected }
+        guard isSuspect else {
             self.gate.arrived(message.tag)
             return .waits
         }
@@ -116,9 +140,7 @@ struct ConsumeState {
     /// - Parameter returned: how many deliveries the consumer had received by then; it cannot settle any other.
     /// - Returns: the message; `nil` when the delivery is not out or already has a verdict.
     mutating func settle(_ tag: UInt64, needsCopy: Bool, returned: Int = .max) -> IncomingMessage? {
-        guard let entry = self.deliveries[tag], case .out(let number) = entry.stage, number <= returned else {
-            return nil
-        }
+        guard let entry = self.deliveries[tag], entry.isOut(returned) else { return nil }
         self.gate.settled()
         if needsCopy {
             self.deliveries.update(tag) { $0.stage = .copying }
@@ -138,9 +160,47 @@ struct ConsumeState {
         self.forget(tag)
     }
 
+    /// A delivery is given back without a verdict; see ``takeGivenBack()``.
+    ///
+    /// Has no effect when the delivery is not out or already has a verdict, and on an ordered subscription.
+    mutating func giveBack(_ tag: UInt64, returned: Int) {
+        guard self.hasQuarantine, let entry = self.deliveries[tag], entry.isOut(returned) else { return }
+        self.gate.settled()
+        if entry.isAlone { self.gate.moveBegan() }
+        self.deliveries.update(tag) { $0.stage = .givenBack }
+        self.givenBack.append(tag)
+    }
+
     /// Nothing new is handed out from now on.
-    mutating func stop() {
+    ///
+    /// - Returns: whether the broker has to end the consumer. It must not on an ordered subscription, whose next consumer would
+    ///   overtake what is out here.
+    mutating func stop() -> Bool {
         self.gate.stop()
+        guard self.hasQuarantine, self.consumer == .active else { return false }
+        self.consumer = .ending
+        return true
+    }
+
+    /// The broker has ended the consumer after a stop.
+    mutating func consumerEnded() {
+        self.consumer = .ended
+    }
+
+    /// Whether deliveries are given back that have no copy yet, or may be.
+    var isGivingBack: Bool { self.consumer == .ending || !self.givenBack.isEmpty }
+
+    /// The messages that are to be copied to the end of the queue that each came from.
+    mutating func takeGivenBack() -> [IncomingMessage] {
+        guard self.consumer != .ending else { return [] }
+        if self.consumer == .ended { self.givenBack += self.gate.takeWaiting() }
+        defer { self.givenBack = [] }
+        return self.givenBack.compactMap { tag in
+            self.deliveries.update(tag) { entry in
+                entry.stage = entry.isAlone ? .moving : .copying
+                return entry.message
+            }
+        }
     }
 
     /// The scope ends: redelivered messages that arrive now are not moved any more.

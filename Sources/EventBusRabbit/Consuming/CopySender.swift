@@ -9,18 +9,31 @@ import NIOCore
 ///
 /// Confined to the event loop.
 final class CopySender {
+    /// For how long copies may be unconfirmed before that is a problem.
+    static let patience = TimeAmount.seconds(10)
+
     private var copies = PendingCopies()
     private let queue: PublishQueue
     private let eventLoop: any EventLoop
     private let logger: Logger
+    /// Told how long copies have not been confirmed, and with `nil` when that is over.
+    private let onDelay: (CopyDelay?) -> Void
+    private var isDelayed = false
+    private var isWatching = false
     /// Called after every answer, with the deliveries whose copies are confirmed.
     var onAnswer: (([UInt64]) -> Void)?
 
     /// - Parameter logger: its metadata names the subscription.
-    init(_ queue: PublishQueue, _ eventLoop: any EventLoop, _ logger: Logger) {
+    init(
+        _ queue: PublishQueue,
+        _ eventLoop: any EventLoop,
+        _ logger: Logger,
+        onDelay: @escaping (CopyDelay?) -> Void
+    ) {
         self.queue = queue
         self.eventLoop = eventLoop
         self.logger = logger
+        self.onDelay = onDelay
     }
 
     /// Whether every copy has been confirmed.
@@ -28,7 +41,8 @@ final class CopySender {
 
     /// Adds a copy, which the next ``send()`` sends.
     func add(_ copy: OutgoingMessage, for tag: UInt64) {
-        self.copies.add(copy, for: tag)
+        self.copies.add(copy, for: tag, now: self.eventLoop.now)
+        self.watch()
     }
 
     func send() {
@@ -49,24 +63,73 @@ final class CopySender {
     func close() {
         self.copies.removeAll()
         self.onAnswer = nil
+        self.report()
     }
 
     private func answered(_ outcomes: [(tag: UInt64, outcome: PublishOutcome)]) {
         guard let onAnswer = self.onAnswer else { return }
         let answer = self.copies.answered(outcomes)
         if let problem = answer.problem { self.sendAgain(answer.failed, after: problem) }
+        if self.isDelayed, !answer.confirmed.isEmpty { self.report() }
         onAnswer(answer.confirmed)
     }
 
     private func sendAgain(_ tags: [UInt64], after problem: (outcome: PublishOutcome, pause: Duration)) {
         let pause = problem.pause * Double.random(in: 0...1)
         self.logger.info(
-            "A copy for a retry, quarantine or dead-letter queue was not confirmed and will be sent again",
+            "A copy of a message for a queue of its subscription was not confirmed and will be sent again",
             metadata: [LogKey.outcome: "\(problem.outcome)", LogKey.pause: "\(pause)"]
         )
         _ = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(pause)) {
             self.copies.sendAgain(tags)
             self.send()
         }
+    }
+
+    // MARK: Health
+
+    /// Looks at the copies when the oldest one has not been confirmed for ``patience``.
+    private func watch() {
+        guard !self.isWatching, let oldest = self.copies.oldest else { return }
+        self.isWatching = true
+        let start = self.isDelayed ? self.eventLoop.now : oldest
+        _ = self.eventLoop.assumeIsolated().scheduleTask(deadline: start + Self.patience) {
+            self.isWatching = false
+            self.report()
+            self.watch()
+        }
+    }
+
+    private func report() {
+        let now = self.eventLoop.now
+        let count = self.copies.count(until: now - Self.patience)
+        if count > 0, let oldest = self.copies.oldest {
+            self.isDelayed = true
+            self.onDelay(CopyDelay(count: count, time: now - oldest, cause: self.copies.lastProblem))
+        } else if self.isDelayed {
+            self.isDelayed = false
+            self.onDelay(nil)
+        }
+    }
+}
+
+/// Copies that have not been confirmed for too long.
+struct CopyDelay: Sendable, CustomStringConvertible {
+    let count: Int
+    /// How long the oldest one has not been confirmed.
+    let time: TimeAmount
+    /// The last answer; `nil` if there was none.
+    let cause: PublishOutcome?
+
+    var description: String {
+        let cause =
+            switch self.cause {
+            case .none, .unknown, .confirmed: "the broker does not answer"
+            case .unroutable: "a queue of the subscription is missing"
+            case .refused(let reason): reason
+            case .notSent(let error): error.message
+            }
+        return
+            "\(self.count) messages have not been moved to its own queues for \(self.time.nanoseconds / 1_000_000_000) s: \(cause)"
     }
 }

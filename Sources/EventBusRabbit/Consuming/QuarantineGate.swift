@@ -78,6 +78,12 @@ struct QuarantineGate {
         self.isStopped = true
     }
 
+    /// Takes out what waits, to be given back.
+    mutating func takeWaiting() -> [UInt64] {
+        defer { self.waiting = [] }
+        return self.waiting
+    }
+
     /// What to do now.
     ///
     /// - Parameter isAwaited: whether a task waits for a delivery. Nothing is fetched before, since the message would return to the

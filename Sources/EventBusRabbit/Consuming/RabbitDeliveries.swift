@@ -10,11 +10,12 @@ final class RabbitDeliveries: Deliveries {
     private typealias Answer = Result<[IncomingMessage]?, any Error>
     private typealias Waiter = CheckedContinuation<[IncomingMessage]?, any Error>
 
-    /// A verdict on its way to the event loop.
+    /// A verdict on its way to the event loop, or a delivery that is given back.
     struct Given {
         let tag: UInt64
-        let verdict: Verdict
-        /// How many deliveries `next()` had returned when it was given.
+        /// `nil` if the delivery is given back without one.
+        let verdict: Verdict?
+        /// How many deliveries `next()` had returned by then.
         let returned: Int
     }
 
@@ -40,14 +41,21 @@ final class RabbitDeliveries: Deliveries {
             defer { self.arrivals = [] }
             return self.arrivals
         }
+
+        mutating func giveBackArrivals() {
+            self.verdicts += self.arrivals.map { Given(tag: $0.tag, verdict: nil, returned: .max) }
+            self.arrivals = []
+        }
     }
 
     let generation: UInt64
     let executor: (any TaskExecutor)?
+    private let ordering: Ordering
     private let state = Mutex(State())
 
-    init(generation: UInt64, executor: any TaskExecutor) {
+    init(generation: UInt64, _ ordering: Ordering, executor: any TaskExecutor) {
         self.generation = generation
+        self.ordering = ordering
         self.executor = executor
     }
 
@@ -92,11 +100,25 @@ final class RabbitDeliveries: Deliveries {
     }
 
     func stop() {
-        self.takeWaiter { $0.isStopped = true }?.resume(returning: nil)
+        let waiter = self.takeWaiter { state in
+            state.isStopped = true
+            if self.ordering == .none { state.giveBackArrivals() }
+        }
+        waiter?.resume(returning: nil)
         self.state.withLock { $0.wake }?()
     }
 
-    func giveBack(_ deliveries: [Delivery.ID]) {}
+    func giveBack(_ deliveries: [Delivery.ID]) {
+        // Copies of ordered messages would be overtaken.
+        guard self.ordering == .none else { return }
+        let tags = deliveries.filter { $0.generation == self.generation }.map(\.tag)
+        let wake = self.state.withLock { state -> (@Sendable () -> Void)? in
+            guard state.failure == nil else { return nil }
+            state.verdicts += tags.map { Given(tag: $0, verdict: nil, returned: state.returned) }
+            return state.wake
+        }
+        wake?()
+    }
 
     func flush() async throws {
         try Task.checkCancellation()
@@ -130,6 +152,7 @@ final class RabbitDeliveries: Deliveries {
     func offer(_ arrivals: [IncomingMessage]) {
         let (waiter, taken) = self.state.withLock { state -> (Waiter?, [IncomingMessage]) in
             state.arrivals += arrivals
+            if state.isStopped, self.ordering == .none { state.giveBackArrivals() }
             guard let waiter = state.waiter else { return (nil, []) }
             state.waiter = nil
             return (waiter, state.takeArrivals())

@@ -118,7 +118,8 @@ final class DeadLetterQueue {
 
     private func count(on channel: NIOLoopBound<AMQPChannel>) async throws -> Int {
         let declare = ClientMethod.queueDeclare(name: self.name, passive: true, arguments: [])
-        guard case .method(.queueDeclareOk(let messages)) = try await self.connection.call(declare, on: channel) else {
+        guard case .method(.queueDeclareOk(let messages, _)) = try await self.connection.call(declare, on: channel)
+        else {
             return 0
         }
         return Int(messages)

@@ -29,20 +29,21 @@ extension RabbitEventBus {
         try await self.withDeadLetters(of: subscription) { queue in
             var filter = RedriveFilter()
             var given: [ReceivedMessage] = []
-            var doubled: [ReceivedMessage] = []
+            var doubled: [(message: ReceivedMessage, of: Int)] = []
             for message in try await queue.oldest(limit, maximumBytes: Self.maximumHeldBytes) {
                 switch filter.step(for: message.deadLetter(), where: isWanted) {
                 case .keep: break
                 case .give: given.append(message)
-                case .remove: doubled.append(message)
+                case .remove(let number): doubled.append((message, of: number))
                 }
             }
             guard !given.isEmpty else { return 0 }
             let copies = given.map { MessageCopy.redriven($0, of: subscription) }
             let outcomes = await self.send(copies.map(Outgoing.copy), through: self.copies)
             let stored = zip(given, outcomes).filter { $0.1.isConfirmed }.map(\.0)
-            let ids = Set(stored.map(\.messageID))
-            queue.remove((stored + doubled.filter { ids.contains($0.messageID) }).map(\.incoming.tag))
+            // What is the same event as one that was not stored stays with it.
+            let removed = doubled.filter { outcomes[$0.of].isConfirmed }.map(\.message)
+            queue.remove((stored + removed).map(\.incoming.tag))
             if let failed = outcomes.first(where: { !$0.isConfirmed }) { throw self.error(failed, subscription) }
             return stored.count
         }

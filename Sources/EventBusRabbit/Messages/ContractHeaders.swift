@@ -21,6 +21,7 @@ struct ContractHeaders {
     var orderingKey: String?
     var topic: String?
     var firstFailedAt: Date?
+    var lastFailure: String?
     var deadReason: String?
     var deadAt: Date?
     var version = 1
@@ -41,8 +42,9 @@ struct ContractHeaders {
                 previous = known
                 self.note(known, value, hasID: hasID, hasType: hasType)
             } else if !HeaderName.hasReservedPrefix(name) {
-                let name = String(decoding: name, as: UTF8.self)
-                self.others[name] = Self.fieldValue(value)
+                if let value = Self.fieldValue(value) { self.others[String(decoding: name, as: UTF8.self)] = value }
+            } else if let known = HeaderName(colonForm: name) {
+                self.note(known, value, hasID: hasID, hasType: hasType)
             }
         }
         // A table that cannot be read to its end counts as empty.
@@ -53,9 +55,9 @@ struct ContractHeaders {
 
     private mutating func note(_ name: HeaderName, _ value: UnsafeRawBufferPointer, hasID: Bool, hasType: Bool) {
         switch name {
-        case .id: if !hasID { self.id = self.id ?? Self.text(value) }
+        case .id: if !hasID { self.id = self.id ?? Self.identifying(value, .id) }
         case .type: if !hasType { self.type = self.type ?? Self.text(value) }
-        case .source: self.source = self.source ?? Self.text(value)
+        case .source: self.source = self.source ?? Self.identifying(value, .source)
         case .time: self.time = self.time ?? Self.time(value)
         case .version: self.version = Self.version(value)
         case .orderingKey: self.orderingKey = self.orderingKey ?? Self.text(value)
@@ -63,6 +65,7 @@ struct ContractHeaders {
         case .attempt: self.attempt = Self.count(value)
         case .returns: self.returns = Self.count(value)
         case .firstFailedAt: self.firstFailedAt = Self.time(value)
+        case .lastFailure: self.lastFailure = Self.text(value)
         case .deadReason: self.deadReason = Self.text(value)
         case .deadAt: self.deadAt = Self.time(value)
         case .redrives: self.redrives = Self.count(value)
@@ -81,14 +84,21 @@ struct ContractHeaders {
         self.bytes(value).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// The value of a header that holds a time (RFC 3339).
-    private static func time(_ value: UnsafeRawBufferPointer) -> Date? {
-        self.bytes(value).flatMap { EventCoding.date(from: $0) }
+    /// The value of a header by which events are told apart; `nil` if it is empty.
+    private static func identifying(_ value: UnsafeRawBufferPointer, _ kind: IdentifyingText.Kind) -> String? {
+        self.bytes(value).flatMap { IdentifyingText.of($0, kind) }
     }
 
-    /// The bytes of a text header.
+    /// The value of a header that holds a time, as text (RFC 3339) or as a timestamp in whole seconds.
+    private static func time(_ value: UnsafeRawBufferPointer) -> Date? {
+        guard value.first == UInt8(ascii: "T") else { return self.bytes(value).flatMap { EventCoding.date(from: $0) } }
+        guard case .timestamp(let time) = self.fieldValue(value) else { return nil }
+        return time
+    }
+
+    /// The bytes of a text header: a long string or a byte array.
     private static func bytes(_ value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-        guard value.first == UInt8(ascii: "S"), value.count >= 5 else { return nil }
+        guard value.first == UInt8(ascii: "S") || value.first == UInt8(ascii: "x"), value.count >= 5 else { return nil }
         return UnsafeRawBufferPointer(rebasing: value[5...])
     }
 

@@ -17,14 +17,33 @@ enum MessageCopy {
     /// With more than this, the frame might exceed the limit: foreign headers are left out then, since a message that cannot be
     /// copied would stay unacknowledged indefinitely.
     static let maximumHeaderBytes = 96 * 1024
-    /// The longest reason that is kept, in bytes of UTF-8.
-    static let maximumReasonBytes = 2000
+    /// The year 10000, from which on RFC 3339 has no text, in seconds since 1970.
+    private static let endOfTimes = 253_402_300_800.0
 
-    /// For the quarantine queue: one more return.
+    /// For the quarantine queue.
+    ///
+    /// However often the message came back before, it was started at most as often as makes it suspect.
     static func quarantined(_ message: ReceivedMessage, of subscription: SubscriptionName) -> OutgoingMessage {
         self.copy(message, to: Topology.quarantine(subscription)) { headers in
-            headers.set(.returns, .int(Int64(message.returnsBefore + 1)))
+            headers.set(.returns, .int(Int64(max(message.returnsBefore, Delivery.suspiciousReturns))))
         }
+    }
+
+    /// For the end of the queue that the message came from, as if it had not been delivered.
+    static func givenBack(_ message: ReceivedMessage, of subscription: SubscriptionName) -> OutgoingMessage {
+        let isAlone = message.incoming.origin == .fetched
+        let queue = isAlone ? Topology.quarantine(subscription) : subscription.description
+        return self.copy(message, to: queue) { self.note(returns: message.returns, in: &$0) }
+    }
+
+    /// For the queue of another subscription.
+    static func moved(_ message: ReceivedMessage, to subscription: SubscriptionName) -> OutgoingMessage {
+        self.copy(message, to: subscription.description) { self.note(returns: message.returns, in: &$0) }
+    }
+
+    /// For the dead-letter queue of another subscription: everything stays as it is.
+    static func movedDead(_ message: ReceivedMessage, to subscription: SubscriptionName) -> OutgoingMessage {
+        self.copy(message, to: Topology.dead(subscription)) { _ in }
     }
 
     /// For a retry queue: the failures; returns are counted from zero.
@@ -49,7 +68,7 @@ enum MessageCopy {
     ) -> OutgoingMessage {
         self.copy(message, to: Topology.dead(subscription)) { headers in
             self.note(failures, in: &headers)
-            headers.set(.deadReason, .string(self.cut(reason)))
+            headers.set(.deadReason, .string(reason.prefix(ofBytes: DeadLetter.maximumReasonBytes)))
             headers.set(.deadAt, .string(EventCoding.text(of: time)))
         }
     }
@@ -57,15 +76,21 @@ enum MessageCopy {
     /// For the subscription's own queue, from the dead-letter queue: failures and returns are counted from zero, redrives go on.
     static func redriven(_ message: ReceivedMessage, of subscription: SubscriptionName) -> OutgoingMessage {
         self.copy(message, to: subscription.description) { headers in
-            headers.removeAll([.attempt, .returns, .firstFailedAt, .deadReason, .deadAt])
+            headers.removeAll([.attempt, .returns, .firstFailedAt, .lastFailure, .deadReason, .deadAt])
             headers.set(.redrives, .int(Int64(message.redrives + 1)))
         }
     }
 
     private static func note(_ failures: Failures, in headers: inout HeaderTable) {
-        headers.removeAll([.returns, .firstFailedAt])
+        headers.removeAll([.returns, .firstFailedAt, .lastFailure])
         headers.set(.attempt, .int(Int64(failures.count)))
         if let date = failures.firstAt { headers.set(.firstFailedAt, .string(EventCoding.text(of: date))) }
+        if let reason = failures.kept.lastReason { headers.set(.lastFailure, .string(reason)) }
+    }
+
+    private static func note(returns: Int, in headers: inout HeaderTable) {
+        headers.removeAll([.returns])
+        if returns > 0 { headers.set(.returns, .int(Int64(returns))) }
     }
 
     private static func copy(
@@ -77,9 +102,9 @@ enum MessageCopy {
         // Bytes that are not UTF-8 get longer when they are replaced, so that a name may become too long for a table.
         headers.removeAll { HeaderName.isForBrokers($0) || $0.utf8.count > Message.Limits.shortStringBytes }
         if headers.encodedLength > self.maximumHeaderBytes { headers.removeAll { !HeaderName.isReserved($0) } }
-        if headers.encodedLength > self.maximumHeaderBytes { headers = HeaderTable() }
+        if headers.encodedLength > self.maximumHeaderBytes { headers = self.essentials(of: message) }
         if message.redrives > 0 { headers.set(.redrives, .int(Int64(message.redrives))) }
-        headers.set(.topic, .string(self.cut(message.topicName, to: Message.Limits.shortStringBytes)))
+        headers.set(.topic, .string(message.topicName.prefix(ofBytes: Message.Limits.shortStringBytes)))
         change(&headers)
         var properties = message.incoming.properties
         properties.deliveryMode = Properties.persistent
@@ -93,7 +118,7 @@ enum MessageCopy {
         properties.correlationID = self.fitting(properties.correlationID)
         properties.replyTo = self.fitting(properties.replyTo)
         properties.type = self.fitting(properties.type)
-        properties.appID = self.fitting(properties.appID)
+        properties.appID = message.incoming.appID
         return OutgoingMessage(
             exchange: "",
             routingKey: queue,
@@ -104,18 +129,23 @@ enum MessageCopy {
         )
     }
 
-    /// Bytes that are not UTF-8 get longer when they are replaced, perhaps too long for a property.
-    private static func fitting(_ text: String?) -> String? {
-        text.map { self.cut($0, to: Message.Limits.shortStringBytes) }
+    /// The headers that a message needs to stay the same event, when there are too many to keep.
+    private static func essentials(of message: ReceivedMessage) -> HeaderTable {
+        let read = message.message()
+        var headers = HeaderTable()
+        headers.set(.source, .string(read.source))
+        if (0..<Self.endOfTimes).contains(read.time.timeIntervalSince1970) {
+            headers.set(.time, .string(EventCoding.text(of: read.time)))
+        }
+        headers.set(.version, .int(Int64(read.version)))
+        if let key = self.fitting(read.orderingKey) { headers.set(.orderingKey, .string(key)) }
+        self.note(message.failures, in: &headers)
+        self.note(returns: message.returnsBefore, in: &headers)
+        return headers
     }
 
-    private static func cut(_ text: String, to limit: Int = maximumReasonBytes) -> String {
-        guard text.utf8.count > limit else { return text }
-        var length = 0
-        return String(
-            text.unicodeScalars.prefix {
-                length += $0.utf8.count; return length <= limit
-            }
-        )
+    /// Bytes that are not UTF-8 get longer when they are replaced, perhaps too long for a property.
+    private static func fitting(_ text: String?) -> String? {
+        text?.prefix(ofBytes: Message.Limits.shortStringBytes)
     }
 }

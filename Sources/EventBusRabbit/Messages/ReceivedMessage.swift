@@ -31,8 +31,7 @@ struct ReceivedMessage {
     /// The producer's id or, without one, an id derived from the content: `sha256-` and the hexadecimal SHA-256 of topic, a zero
     /// byte and body.
     var messageID: String {
-        if let id = self.headers.givenID { return id }
-        if let id = self.headers.id, IncomingMessage.isID(id) { return id }
+        if let id = self.headers.givenID ?? self.headers.id { return id }
         var hash = SHA256()
         hash.update(data: Array(self.topicName.utf8) + [0])
         self.incoming.body.withUnsafeReadableBytes { hash.update(bufferPointer: $0) }
@@ -47,10 +46,22 @@ struct ReceivedMessage {
     /// How often it came back in other queues before.
     var returnsBefore: Int { self.headers.returns }
 
+    /// How often it came back altogether.
+    var returns: Int { self.returnsBefore + self.returnsHere }
+
     /// How often it was redriven.
     var redrives: Int { self.headers.redrives }
 
-    var failures: Failures { Failures(count: self.headers.attempt, firstAt: self.headers.firstFailedAt) }
+    var failures: Failures {
+        Failures(
+            count: self.headers.attempt,
+            firstAt: self.headers.firstFailedAt,
+            lastReason: self.headers.lastFailure
+        )
+    }
+
+    /// The source: that of the event's headers or the property `app_id`; empty if there is neither.
+    var source: String { self.headers.source ?? self.incoming.appID ?? "" }
 
     /// The message as handlers see it; what a foreign producer left out is filled in.
     func message() -> Message {
@@ -60,7 +71,7 @@ struct ReceivedMessage {
             topic: Topic(foreign: topic),
             type: incoming.text(at: incoming.places.type, perhaps: topic) ?? self.headers.type,
             version: self.headers.version,
-            source: self.headers.source ?? incoming.text(at: incoming.places.appID) ?? "",
+            source: self.source,
             // The beginning of 1970 means that the time is unknown, and is the same on every redelivery.
             time: self.headers.time ?? Date(seconds: incoming.timestamp ?? 0),
             orderingKey: self.headers.orderingKey,
@@ -75,7 +86,7 @@ struct ReceivedMessage {
             id: Delivery.ID(generation: generation, tag: self.incoming.tag),
             message: self.message(),
             failures: self.failures,
-            returns: self.returnsBefore + self.returnsHere,
+            returns: self.returns,
             redrives: self.redrives
         )
     }
@@ -95,13 +106,17 @@ struct ReceivedMessage {
 }
 
 extension IncomingMessage {
-    /// The id that the producer set as a property.
-    var givenID: String? {
-        guard let id = self.text(at: self.places.messageID), Self.isID(id) else { return nil }
-        return id
-    }
+    /// The id that the producer set as a property; `nil` when it is missing or empty.
+    var givenID: String? { self.withText(at: self.places.messageID) { IdentifyingText.of($0, .id) }.flatMap { $0 } }
 
-    fileprivate static func isID(_ text: String) -> Bool {
-        (1...Message.Limits.shortStringBytes).contains(text.utf8.count)
+    /// The source that the producer set as a property; `nil` when it is missing or empty.
+    var appID: String? { self.withText(at: self.places.appID) { IdentifyingText.of($0, .source) }.flatMap { $0 } }
+
+    /// Whether the message has come back so often that it may have crashed a process.
+    ///
+    /// Only what was redelivered or is a copy, which comes through the default exchange, can have come back; of others nothing is read.
+    var isSuspect: Bool {
+        guard self.redelivered || self.exchange.isEmpty else { return false }
+        return ReceivedMessage(self).returns >= Delivery.suspiciousReturns
     }
 }

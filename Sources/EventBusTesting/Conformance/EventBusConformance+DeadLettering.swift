@@ -14,7 +14,7 @@ extension EventBusConformance {
         Case("a dead letter keeps the message, the reason and the time of the first failure") { scene in
             let subscription = try scene.subscription()
             let message = try Self.fullMessage(scene)
-            let failures = Failures(count: 5, firstAt: Self.firstFailure)
+            let failures = Failures(count: 5, firstAt: Self.firstFailure, lastReason: "field user_id is missing")
             let reason = "field user_id is missing: \u{e4}\u{1F4A5} \"quoted\"\n" + String(repeating: "x", count: 900)
             let before = Stamp.next().time
             try await scene.open(subscription) { inbox in
@@ -41,6 +41,17 @@ extension EventBusConformance {
             let letter = try await scene.deadLetters(of: subscription, "m1")[0]
             try expect("failures", letter.failures, Failures())
             try expect("reason", letter.reason, "")
+        },
+        Case("the reason of a dead letter is kept with at most 2,000 bytes of UTF-8") { scene in
+            let subscription = try scene.subscription()
+            try await scene.open(subscription) { inbox in
+                try await scene.publish("m1")
+                let reason = "x" + String(repeating: "\u{e4}", count: 2000)
+                inbox.settle(try await inbox.take("m1")[0], .deadLetter(reason: reason, Failures(count: 1)))
+                try await inbox.flush()
+            }
+            let letter = try await scene.deadLetters(of: subscription, "m1")[0]
+            try expect("reason", letter.reason, "x" + String(repeating: "\u{e4}", count: 999))
         },
         Case("a message can become a dead letter after retries and returns") { scene in
             let subscription = try scene.subscription()

@@ -84,11 +84,16 @@ extension Scene {
     }
 
     func expectUnknown(_ body: () async throws -> Void) async throws {
+        try await self.expectError(.unknownSubscription, body)
+    }
+
+    func expectError(_ code: BusError.Code, _ body: () async throws -> Void) async throws {
+        self.note("wait for error \(code)")
         do {
             try await body()
-            throw ConformanceFailure("nothing was thrown although there is no such subscription")
+            throw ConformanceFailure("nothing was thrown instead of \(code)")
         } catch let error as BusError {
-            try expect("error code", error.code, .unknownSubscription)
+            try expect("error code", error.code, code)
         }
     }
 }

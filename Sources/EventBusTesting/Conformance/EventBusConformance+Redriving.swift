@@ -13,7 +13,7 @@ extension EventBusConformance {
             try await scene.publish([message])
             try await scene.open(subscription) { inbox in _ = try await inbox.take("full") }
             try await scene.open(subscription) { inbox in
-                let failures = Failures(count: 5, firstAt: Self.firstFailure)
+                let failures = Failures(count: 5, firstAt: Self.firstFailure, lastReason: "no use")
                 let delivery = try await inbox.take("full")[0]
                 try expect("redrives before the first", delivery.redrives, 0)
                 inbox.settle(delivery, .deadLetter(reason: "no use", failures))
@@ -124,7 +124,7 @@ extension EventBusConformance {
             try await scene.bury("m5", of: subscription)
             _ = try await scene.deadLetters(of: subscription, "m1", "m4", "m5")
         },
-        Case("of dead letters with one id the first is redriven and the others are removed") { scene in
+        Case("of dead letters of one event the first is redriven and the others are removed") { scene in
             let subscription = try scene.subscription()
             try await scene.bury("twin", "m1", "twin", of: subscription)
             try await scene.redrive(subscription, count: 2)

@@ -39,7 +39,7 @@ extension EventBusConformance {
                 try await scene.publish("m1")
                 _ = try await inbox.take("m1")
             }
-            let failures = Failures(count: 2, firstAt: Self.firstFailure)
+            let failures = Failures(count: 2, firstAt: Self.firstFailure, lastReason: "no account \u{e4}\u{1F4A5}")
             try await scene.open(subscription) { inbox in
                 let returned = try await inbox.take("m1")[0]
                 try expect("returns", returned.returns, 1)
@@ -62,11 +62,31 @@ extension EventBusConformance {
                 try await inbox.flush()
                 try await scene.harness.pass(.seconds(1))
                 let again = try await inbox.take("m1")[0]
-                try expect("failures after the second retry", again.failures.count, 4)
+                try expect(
+                    "failures after the second retry",
+                    again.failures,
+                    Failures(count: 4, firstAt: failures.firstAt)
+                )
                 inbox.settle(again, .done)
                 try await inbox.flush()
             }
             try await scene.expectNothing(subscription)
+        },
+        Case("the reason of the last failure is kept with at most 255 bytes of UTF-8, and no character is cut in two") {
+            scene in
+            let subscription = try scene.subscription()
+            try await scene.open(subscription) { inbox in
+                try await scene.publish("m1")
+                let first = try await inbox.take("m1")[0]
+                let reason = "x" + String(repeating: "\u{e4}", count: 200)
+                inbox.settle(first, .retry(after: .seconds(1), Failures(count: 1, lastReason: reason)))
+                try await inbox.flush()
+                try await scene.harness.pass(.seconds(1))
+                let again = try await inbox.take("m1")[0]
+                try expect("reason", again.failures.lastReason, "x" + String(repeating: "\u{e4}", count: 127))
+                inbox.settle(again, .done)
+                try await inbox.flush()
+            }
         },
         Case("a retry changes nothing in the message") { scene in
             let subscription = try scene.subscription()

@@ -15,7 +15,7 @@ extension EventBusConformance {
                 try await inbox.flush()
             }
             try await scene.open(subscription) { inbox in
-                for label in ["m2", "m4"] { inbox.settle(try await inbox.takeAlone(label), .done) }
+                inbox.settle(try await inbox.take("m2", "m4"), .done)
                 try await inbox.flush()
             }
             try await scene.expectNothing(subscription)

@@ -50,7 +50,7 @@ public enum EventBusConformance {
 
     /// All rules.
     public static let cases: [Case] =
-        Self.routing + Self.publishing + Self.delivering + Self.settling + Self.returning + Self.retrying
-        + Self.deadLettering + Self.listing + Self.redriving + Self.ordering + Self.carrying + Self.limits
-        + Self.consuming
+        Self.routing + Self.publishing + Self.delivering + Self.settling + Self.returning + Self.givingBack
+        + Self.retrying + Self.deadLettering + Self.listing + Self.redriving + Self.identifying + Self.ordering
+        + Self.changing + Self.carrying + Self.limits + Self.consuming
 }

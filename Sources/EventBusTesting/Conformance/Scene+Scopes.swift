@@ -23,6 +23,16 @@ extension Scene {
         return value
     }
 
+    /// Lets scopes end that have taken messages and settled none of them.
+    func abandon(_ labels: String..., of subscription: Subscription, times: Int) async throws {
+        for _ in 0..<times {
+            try await self.open(subscription) { inbox in
+                let taken = try await inbox.take(count: labels.count)
+                try expect("deliveries", inbox.labels(taken), labels)
+            }
+        }
+    }
+
     /// Gives a bus that breaks a rule the time to do so; one that keeps it needs none.
     func giveWay() async {
         for _ in 0..<100 { await Task.yield() }

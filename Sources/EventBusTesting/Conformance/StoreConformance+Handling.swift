@@ -56,7 +56,8 @@ extension StoreConformance {
             let snail = Specimen("snail")
             for _ in 0..<2 {
                 try await scene.store.transaction { transaction in
-                    guard try await transaction.context.markHandled([.specimen("m1")], by: "conformance") == [true] else { return }
+                    guard try await transaction.context.markHandled([.specimen("m1")], by: "conformance") == [true]
+                    else { return }
                     try scene.specimens.insert(snail, in: transaction)
                     try transaction.publish(SpecimenFound(label: "snail"))
                 }
@@ -165,7 +166,9 @@ extension StoreConformance {
 
 extension StoreScene {
     fileprivate func mark(_ ids: String..., by consumer: SubscriptionName = "conformance") async throws -> [Bool] {
-        try await self.store.transaction { try await $0.context.markHandled(ids.map(EventIdentity.specimen), by: consumer) }
+        try await self.store.transaction {
+            try await $0.context.markHandled(ids.map(EventIdentity.specimen), by: consumer)
+        }
     }
 
     fileprivate func claim(

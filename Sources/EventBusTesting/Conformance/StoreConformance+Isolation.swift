@@ -107,11 +107,3 @@ extension StoreScene {
         }
     }
 }
-
-extension Notifier {
-    /// Waits until `count` tasks have called it.
-    fileprivate func meet(_ count: UInt64) async throws {
-        self.raise()
-        _ = try await self.wait(above: count - 1)
-    }
-}

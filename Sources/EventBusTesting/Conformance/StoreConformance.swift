@@ -49,6 +49,6 @@ public enum StoreConformance {
 
     /// All rules.
     public static let cases: [Case] =
-        Self.entities + Self.values + Self.conflicts + Self.poisoning + Self.isolation + Self.scopes
+        Self.entities + Self.values + Self.conflicts + Self.poisoning + Self.isolation + Self.waiting + Self.scopes
         + Self.publishing + Self.relaying + Self.ownership + Self.handling + Self.claiming
 }

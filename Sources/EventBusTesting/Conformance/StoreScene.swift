@@ -149,6 +149,14 @@ extension OutboxRow {
     }
 }
 
+extension Notifier {
+    /// Waits until `count` tasks have called it.
+    func meet(_ count: UInt64) async throws {
+        self.raise()
+        _ = try await self.wait(above: count - 1)
+    }
+}
+
 /// Runs a body in several tasks at once; the results are in no particular order.
 func concurrently<Value: Sendable>(
     _ count: Int,

@@ -116,4 +116,27 @@ struct SimulatedBus: EventBus {
         }
         return count
     }
+
+    func unbind(_ patterns: [TopicPattern], from subscription: SubscriptionName) async throws {
+        try await self.change { try await $0.unbind(patterns, from: subscription) }
+    }
+
+    func move(_ subscription: SubscriptionName, to other: SubscriptionName) async throws -> Int {
+        try await self.change { try await $0.move(subscription, to: other) }
+    }
+
+    func remove(_ subscription: SubscriptionName) async throws {
+        try await self.change { try await $0.remove(subscription) }
+    }
+
+    /// Changes a subscription, perhaps without an answer.
+    private func change<Result>(_ body: (InMemoryEventBus) async throws -> Result) async throws -> Result {
+        let fault = try await self.reach(.redrive)
+        if fault == .copyOnly { throw BusError(.connectionLost, "the connection was lost in the simulation") }
+        let result = try await body(self.base)
+        await self.process.letOthersRun()
+        try self.process.leave(.redrive, fault)
+        if fault == .lostAnswer { throw BusError(.connectionLost, "the connection was lost in the simulation") }
+        return result
+    }
 }

@@ -147,7 +147,7 @@ struct FaultTests {
         }
     }
 
-    @Test func aCallerThatWaitsTooLongForAConnectionGetsUnavailable() async throws {
+    @Test func aCallerThatWaitsTooLongForAConnectionTimesOut() async throws {
         try await TestSchema.with { schema in
             let store = try Self.store(schema, connections: 1)
             try await running(store) {
@@ -155,7 +155,7 @@ struct FaultTests {
                 try await store.transaction { transaction in
                     _ = try await people.find(Stamp.next().id, in: transaction)
                     let error = await #expect(throws: RepositoryError.self) { try await people.find(Stamp.next().id) }
-                    #expect(error?.code == .unavailable)
+                    #expect(error?.code == .timedOut)
                 }
                 _ = try await people.find(Stamp.next().id)
             }
@@ -172,6 +172,14 @@ struct FaultTests {
                 #expect(try await people.find(person.id) == person)
                 try await Database.execute("ALTER TABLE \(schema.name).people ALTER COLUMN nickname TYPE varchar(100)")
                 #expect(try await people.find(person.id) == person)
+                // In a transaction it cannot be repeated alone.
+                try await store.transaction { _ = try await people.find(person.id, in: $0) }
+                try await Database.execute("ALTER TABLE \(schema.name).people ALTER COLUMN nickname TYPE varchar(50)")
+                let error = await #expect(throws: RepositoryError.self) {
+                    try await store.transaction { _ = try await people.find(person.id, in: $0) }
+                }
+                #expect(error?.code == .serialization)
+                try await store.transaction { _ = try await people.find(person.id, in: $0) }
             }
         }
     }

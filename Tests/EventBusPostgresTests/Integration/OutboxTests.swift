@@ -100,17 +100,35 @@ struct OutboxTests {
             try await schema.withStore { store in
                 let people = store.repository(for: Person.self)
                 try await store.outbox.withOwnership { outbox in
-                    let seen = Mutex<[Int]>([])
-                    try await store.transaction { early in
-                        try early.publish(Greeted(number: 1))
-                        // The read sends the insert, which gets the lower id.
-                        _ = try await people.find(Stamp.next().id, in: early)
+                    var early: Task<Void, any Error>?
+                    // The check of a deferred constraint waits for another session when everything else has been written.
+                    let taken = """
+                        BEGIN; INSERT INTO \(schema.name).people
+                        VALUES (gen_random_uuid(), 'b@example.org', 7, 0, true, now(), '')
+                        """
+                    try await Database.execute(taken) {
+                        early = Task {
+                            try await store.transaction { transaction in
+                                // With a read, nothing else is sent on the connection that will wait.
+                                _ = try await people.find(Stamp.next().id, in: transaction)
+                                try people.insert(Person("a@example.org", badge: 7), in: transaction)
+                                try transaction.publish(Greeted(number: 1))
+                            }
+                        }
+                        try await eventually(within: .seconds(3), "the commit to wait") {
+                            let waiting = """
+                                SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+                                JOIN pg_stat_activity a ON a.pid = l.pid
+                                WHERE c.relnamespace = '\(schema.name)'::regnamespace AND a.wait_event_type = 'Lock'
+                                """
+                            return try await Database.execute(waiting) == [["1"]]
+                        }
                         try await store.transaction { try $0.publish(Greeted(number: 2)) }
                         let rows = try await outbox.exchange(published: [], limit: 10, except: HeldRows())
-                        seen.withLock { $0 += rows.map(\.number) }
+                        #expect(rows.map(\.number) == [2])
                         _ = try await outbox.exchange(published: rows.map(\.id), limit: 0, except: HeldRows())
                     }
-                    #expect(seen.withLock { $0 } == [2])
+                    try await early?.value
                     let rows = try await outbox.exchange(published: [], limit: 10, except: HeldRows())
                     #expect(rows.map(\.number) == [1])
                 }
@@ -205,7 +223,9 @@ struct OutboxTests {
             try await schema.withStore { store in
                 var counts: [Int] = []
                 for consumer: SubscriptionName in ["a", "a", "b"] {
-                    counts.append(try await store.claimStart(of: .test("m"), redrive: 0, by: consumer, as: Stamp.next().id))
+                    counts.append(
+                        try await store.claimStart(of: .test("m"), redrive: 0, by: consumer, as: Stamp.next().id)
+                    )
                 }
                 #expect(counts == [1, 2, 1])
             }
@@ -219,9 +239,11 @@ struct OutboxTests {
                 _ = try await store.claimStart(of: .test("old"), redrive: 0, by: "c", as: Stamp.next().id)
                 try await Database.execute(
                     """
-                    UPDATE \(schema.name).eventbus_inbox SET handled_at = now() - interval '2 days'
-                    WHERE message_id = 'old';
-                    UPDATE \(schema.name).eventbus_claims SET claimed_at = now() - interval '2 days'
+                    SET search_path = \(schema.name);
+                    UPDATE eventbus_handled SET handled_at = now() - interval '2 days' WHERE message_id = 'old';
+                    UPDATE eventbus_starts SET claimed_at = now() - interval '2 days';
+                    INSERT INTO eventbus_inbox VALUES ('c', 'older', now() - interval '2 days');
+                    INSERT INTO eventbus_claims VALUES ('c', 'older', 1, now() - interval '2 days')
                     """
                 )
                 for statement in store.storage.inbox.cleanUp(olderThan: .seconds(86_400)) {
@@ -230,7 +252,13 @@ struct OutboxTests {
                         continue
                     }
                 }
-                let rows = try await Database.execute("SELECT message_id FROM \(schema.name).eventbus_inbox")
+                let rows = try await Database.execute(
+                    """
+                    SET search_path = \(schema.name);
+                    SELECT message_id FROM eventbus_handled UNION ALL SELECT message_id FROM eventbus_starts
+                    UNION ALL SELECT message_id FROM eventbus_inbox UNION ALL SELECT message_id FROM eventbus_claims
+                    """
+                )
                 #expect(rows == [["young"]])
                 #expect(try await store.claimStart(of: .test("old"), redrive: 0, by: "c", as: Stamp.next().id) == 1)
             }

@@ -91,17 +91,6 @@ import Testing
         #expect("\(PostgresError(.connectionLost, detail: "secret"))" == "PostgresError.connectionLost")
     }
 
-    @Test(arguments: [
-        ("23505", RepositoryError.Code.conflict), ("40001", .serialization), ("40P01", .serialization),
-        ("55P03", .serialization), ("57014", .database), ("0A000", .serialization), ("57P01", .unavailable),
-        ("57P03", .unavailable), ("53300", .unavailable), ("08006", .unavailable), ("25006", .unavailable),
-        ("22021", .invalidValue), ("22003", .invalidValue), ("42P01", .schemaMismatch), ("42703", .schemaMismatch),
-        ("23502", .schemaMismatch), ("23503", .database), ("22012", .database), ("XX000", .database),
-    ])
-    func eachSQLStateIsConvertedToACode(state: String, code: RepositoryError.Code) {
-        #expect(RepositoryError(ServerFailure(state: SQLState(state)), of: nil).code == code)
-    }
-
     @Test func aSchemaMismatchNamesWhatTheServerReports() {
         let missing = ServerFailure(
             state: SQLState("42703"),

@@ -79,14 +79,14 @@ import Testing
         self.pipeline.enqueue([.execute, .execute, .sync], as: 1)
         self.pipeline.enqueue([.execute, .sync], as: 2)
         _ = self.receive(Self.success, nil, Self.failure)
-        let outcomes = self.pipeline.failAll()
+        let outcomes = self.pipeline.failAll(.noAnswer)
         #expect(outcomes.map(\.0) == [1, 2])
         guard case .lost(let first) = outcomes[0].1, case .lost(let second) = outcomes[1].1 else {
             Issue.record("both outcomes should be lost")
             return
         }
-        #expect(first?.state == .uniqueViolation)
-        #expect(second == nil)
+        #expect(first.failure?.state == .uniqueViolation)
+        #expect(second == .noAnswer)
         #expect(self.pipeline.isEmpty)
     }
 

@@ -62,6 +62,11 @@ import Testing
         #expect(self.pool.tick(now: self.start + .seconds(6)) == [.fail(2, .waitTimedOut)])
     }
 
+    @Test mutating func aRequestThatWaitsTooLongForTheServerSaysSo() {
+        _ = self.request(.shared)
+        #expect(self.pool.tick(now: self.start + .seconds(5)) == [.fail(0, .unavailable)])
+    }
+
     @Test mutating func aCancelledRequestFailsOnce() {
         _ = self.request(.shared)
         #expect(self.pool.cancel(0) == [.fail(0, .cancelled)])

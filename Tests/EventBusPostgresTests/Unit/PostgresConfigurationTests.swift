@@ -86,6 +86,10 @@ import Testing
         configuration.lockTimeout = .zero
         let noTime = #expect(throws: RepositoryError.self) { try PostgresStore(configuration, schema: "app") }
         #expect(noTime?.message == "lockTimeout is 0.0 seconds, must be at least 1 ms")
+        configuration.lockTimeout = .seconds(1)
+        configuration.idleInTransactionTimeout = .microseconds(1)
+        let idle = #expect(throws: RepositoryError.self) { try PostgresStore(configuration, schema: "app") }
+        #expect(idle?.message == "idleInTransactionTimeout is 1e-06 seconds, must be at least 1 ms")
     }
 
     @Test func noDescriptionOfAConfigurationContainsThePassword() throws {

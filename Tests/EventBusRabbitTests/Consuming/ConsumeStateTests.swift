@@ -75,10 +75,20 @@ struct ConsumeStateTests {
         #expect(state.settle(1, needsCopy: false)?.tag == 1)
     }
 
-    @Test("A message that came back is moved, and runs alone before what waits")
+    @Test("A message that came back once waits like any other")
+    func returned() throws {
+        var state = try self.state()
+        #expect(state.delivered(try .numbered(1, redelivered: true)) == .waits)
+        #expect(state.delivered(try .numbered(2, returns: 1)) == .waits)
+        #expect(state.delivered(try .numbered(3, returns: 1, copiedWith: 1)) == .moves)
+        #expect(state.delivered(try .numbered(4, returns: 0, copiedWith: 1)) == .waits)
+        #expect(state.delivered(try .numbered(5, returns: 0, copiedWith: 2)) == .moves)
+    }
+
+    @Test("A message that came back twice is moved, and runs alone before what waits")
     func moved() throws {
         var state = try self.state(out: [1])
-        #expect(state.delivered(try .numbered(2, redelivered: true)) == .moves)
+        #expect(state.delivered(try .numbered(2, returns: 2)) == .moves)
         #expect(state.delivered(try .numbered(3)) == .waits)
         #expect(state.settle(2, needsCopy: false) == nil)
         #expect(state.next(isAwaited: true).text == "none")
@@ -101,7 +111,7 @@ struct ConsumeStateTests {
     func ordered() throws {
         var state = try self.state(.perKey)
         #expect(!state.watchesQuarantine)
-        #expect(state.delivered(try .numbered(1, redelivered: true)) == .waits)
+        #expect(state.delivered(try .numbered(1, returns: 2)) == .waits)
         #expect(state.next(isAwaited: false).text == "hand out 1")
     }
 
@@ -109,20 +119,87 @@ struct ConsumeStateTests {
     func stopped() throws {
         var state = try self.state(out: [1])
         #expect(state.watchesQuarantine)
-        state.stop()
+        #expect(state.stop() == true)
+        #expect(state.stop() == false)
         #expect(!state.watchesQuarantine)
         #expect(state.delivered(try .numbered(2)) == .waits)
-        #expect(state.delivered(try .numbered(3, redelivered: true)) == .moves)
+        #expect(state.delivered(try .numbered(3, returns: 2)) == .moves)
         #expect(state.next(isAwaited: true).text == "none")
         #expect(state.settle(1, needsCopy: false)?.tag == 1)
         #expect(self.acknowledged(&state) == [1])
+    }
+
+    @Test(
+        "After a stop what waits is given back once the broker has ended the consumer, and acknowledged after its copy"
+    )
+    func givenBackAfterStop() throws {
+        var state = try self.state(out: [1, 2])
+        #expect(state.delivered(try .numbered(3)) == .waits)
+        #expect(!state.isGivingBack)
+        #expect(state.stop() == true)
+        state.giveBack(2, returned: .max)
+        #expect(state.takeGivenBack().isEmpty)
+        #expect(state.isGivingBack)
+        state.consumerEnded()
+        #expect(state.takeGivenBack().map(\.tag) == [2, 3])
+        #expect(!state.isGivingBack)
+        #expect(state.takeGivenBack().isEmpty)
+        #expect(self.acknowledged(&state) == [])
+        for tag in [3, 2] as [UInt64] { state.copied(tag) }
+        #expect(self.acknowledged(&state) == [2, 3])
+        // One that was on its way.
+        #expect(state.delivered(try .numbered(4)) == .waits)
+        #expect(state.takeGivenBack().map(\.tag) == [4])
+        #expect(state.settle(1, needsCopy: false)?.tag == 1)
+    }
+
+    @Test("Only what the consumer has received and not settled is given back, and only once")
+    func givenBack() throws {
+        var state = try self.state(out: [1, 2, 3])
+        #expect(state.delivered(try .numbered(4)) == .waits)
+        _ = state.settle(1, needsCopy: false)
+        for tag in [0, 1, 3, 4, 5] as [UInt64] { state.giveBack(tag, returned: 2) }
+        #expect(!state.isGivingBack)
+        state.giveBack(2, returned: 2)
+        state.giveBack(2, returned: 2)
+        #expect(state.isGivingBack)
+        #expect(state.settle(2, needsCopy: false) == nil)
+        #expect(state.takeGivenBack().map(\.tag) == [2])
+        #expect(state.settle(2, needsCopy: true) == nil)
+        state.giveBack(2, returned: 2)
+        #expect(state.takeGivenBack().isEmpty)
+        #expect(state.next(isAwaited: true).text == "hand out 4")
+    }
+
+    @Test("What was given back makes room for what waits in quarantine")
+    func givenBackBeforeQuarantine() throws {
+        var state = try self.state(out: [1])
+        state.quarantineHasMessages()
+        #expect(state.next(isAwaited: true).text == "none")
+        state.giveBack(1, returned: .max)
+        #expect(state.next(isAwaited: true).text == "fetch")
+        _ = state.fetched(try .numbered(2))
+        state.giveBack(2, returned: .max)
+        #expect(state.takeGivenBack().map(\.tag) == [1, 2])
+        #expect(state.next(isAwaited: true).text == "fetch")
+    }
+
+    @Test("Nothing of an ordered subscription is given back, and its consumer goes on")
+    func orderedGivesNothingBack() throws {
+        var state = try self.state(out: [1], .perKey)
+        #expect(state.delivered(try .numbered(2)) == .waits)
+        #expect(state.stop() == false)
+        state.giveBack(1, returned: .max)
+        #expect(state.takeGivenBack().isEmpty)
+        #expect(!state.isGivingBack)
+        #expect(state.settle(1, needsCopy: false)?.tag == 1)
     }
 
     @Test("At the end of the scope what came back stays unacknowledged, and verdicts still count")
     func ended() throws {
         var state = try self.state(out: [1])
         state.end()
-        #expect(state.delivered(try .numbered(2, redelivered: true)) == .stays)
+        #expect(state.delivered(try .numbered(2, returns: 2)) == .stays)
         #expect(state.next(isAwaited: true).text == "none")
         #expect(state.settle(2, needsCopy: false) == nil)
         state.copied(2)

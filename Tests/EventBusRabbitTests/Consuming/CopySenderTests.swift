@@ -28,8 +28,8 @@ struct CopySenderTests {
     func confirmed() {
         var copies = PendingCopies()
         #expect(copies.isEmpty)
-        copies.add(self.copy(), for: 1)
-        copies.add(self.copy(), for: 2)
+        copies.add(self.copy(), for: 1, now: .now())
+        copies.add(self.copy(), for: 2, now: .now())
         #expect(self.taken(&copies) == [1, 2])
         #expect(self.taken(&copies) == [])
         let answer = copies.answered([(2, .confirmed)])
@@ -44,8 +44,8 @@ struct CopySenderTests {
     @Test("A copy that was not confirmed is taken again, after a longer pause each time")
     func failed() {
         var copies = PendingCopies()
-        copies.add(self.copy(), for: 1)
-        copies.add(self.copy(), for: 2)
+        copies.add(self.copy(), for: 1, now: .now())
+        copies.add(self.copy(), for: 2, now: .now())
         _ = self.taken(&copies)
         let answer = copies.answered([(1, .unknown), (2, .unroutable)])
         #expect(answer.confirmed == [])
@@ -63,7 +63,7 @@ struct CopySenderTests {
     @Test("When the originals are gone nothing is pending and nothing is taken again")
     func removed() {
         var copies = PendingCopies()
-        copies.add(self.copy(), for: 1)
+        copies.add(self.copy(), for: 1, now: .now())
         _ = self.taken(&copies)
         copies.removeAll()
         #expect(copies.isEmpty)
@@ -74,7 +74,7 @@ struct CopySenderTests {
     @Test("Copies are sent as a batch, reported when confirmed, and sent again when not")
     func sending() throws {
         let (queue, loop) = (PublishQueue(), EmbeddedEventLoop())
-        let sender = CopySender(queue, loop, Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let sender = self.sender(queue, loop) { _ in }
         var answers: [[UInt64]] = []
         sender.onAnswer = { answers.append($0) }
         sender.add(self.copy(), for: 7)
@@ -103,7 +103,7 @@ struct CopySenderTests {
     @Test("After the end nothing is reported or sent again")
     func closed() throws {
         let (queue, loop) = (PublishQueue(), EmbeddedEventLoop())
-        let sender = CopySender(queue, loop, Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let sender = self.sender(queue, loop) { _ in }
         sender.onAnswer = { _ in Issue.record("an answer after the end") }
         sender.add(self.copy(), for: 1)
         sender.send()
@@ -112,6 +112,58 @@ struct CopySenderTests {
         try self.answer(queue.take(), [(0, .unknown)])
         loop.advanceTime(by: .seconds(30))
         #expect(queue.take().isEmpty)
+    }
+
+    @Test("Copies that are not confirmed for ten seconds are told of, with the cause, until they are")
+    func delayed() throws {
+        let (queue, loop) = (PublishQueue(), EmbeddedEventLoop())
+        var delays: [String] = []
+        let sender = self.sender(queue, loop) { delays.append($0.map(\.description) ?? "over") }
+        sender.onAnswer = { _ in }
+        sender.add(self.copy(), for: 1)
+        sender.send()
+        let lost = queue.take()
+        loop.advanceTime(by: .seconds(5))
+        sender.add(self.copy(), for: 2)
+        sender.send()
+        let other = queue.take()
+        loop.advanceTime(by: .nanoseconds(4_999_999_999))
+        #expect(delays == [])
+        loop.advanceTime(by: .nanoseconds(1))
+        let text = "messages have not been moved to its own queues for"
+        #expect(delays == ["1 \(text) 10 s: the broker does not answer"])
+        try self.answer(other, [(0, .refused(reason: "queue is full"))])
+        loop.advanceTime(by: .seconds(10))
+        #expect(delays.dropFirst() == ["2 \(text) 20 s: queue is full"])
+        try self.answer(lost, [(0, .confirmed)])
+        loop.run()
+        #expect(delays.last == "1 \(text) 15 s: the broker does not answer")
+        try self.answer(queue.take(), [(0, .confirmed)])
+        loop.run()
+        #expect(delays.count == 4)
+        #expect(delays.last == "over")
+        loop.advanceTime(by: .seconds(60))
+        #expect(delays.count == 4)
+    }
+
+    @Test("When the originals are gone their copies are no longer told of")
+    func delayedAndClosed() {
+        let (queue, loop) = (PublishQueue(), EmbeddedEventLoop())
+        var delays: [Int?] = []
+        let sender = self.sender(queue, loop) { delays.append($0?.count) }
+        sender.add(self.copy(), for: 1)
+        loop.advanceTime(by: .seconds(10))
+        sender.close()
+        loop.advanceTime(by: .seconds(60))
+        #expect(delays == [1, nil])
+    }
+
+    private func sender(
+        _ queue: PublishQueue,
+        _ loop: EmbeddedEventLoop,
+        onDelay: @escaping (CopyDelay?) -> Void
+    ) -> CopySender {
+        CopySender(queue, loop, Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onDelay: onDelay)
     }
 
     private func answer(_ batches: [PublishBatch], _ outcomes: [(index: Int, outcome: PublishOutcome)]) throws {

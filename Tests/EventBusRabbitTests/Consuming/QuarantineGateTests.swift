@@ -82,5 +82,7 @@ struct QuarantineGateTests {
         gate.quarantineHasMessages()
         gate.stop()
         #expect(gate.next(isAwaited: true) == .none)
+        #expect(gate.takeWaiting() == [1])
+        #expect(gate.takeWaiting() == [])
     }
 }

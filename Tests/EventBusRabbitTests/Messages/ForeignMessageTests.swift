@@ -110,10 +110,11 @@ struct ForeignMessageTests {
     func copies() throws {
         let original = try self.message()
         let quarantined = try self.returning(MessageCopy.quarantined(original, of: "s"))
-        #expect(quarantined.returnsBefore == 1)
-        let retry = try self.returning(MessageCopy.retry(quarantined, of: "s", after: .seconds(5), Failures(count: 2)))
+        #expect(quarantined.returnsBefore == 2)
+        let failures = Failures(count: 2, lastReason: "no account")
+        let retry = try self.returning(MessageCopy.retry(quarantined, of: "s", after: .seconds(5), failures))
         #expect(retry.returnsBefore == 0)
-        #expect(retry.failures == Failures(count: 2))
+        #expect(retry.failures == failures)
         #expect(retry.message() == original.message())
         let copy = MessageCopy.dead(retry, of: "s", reason: "why", Failures(count: 3), at: .init(seconds: 60))
         #expect(copy.routingKey == "s.dead")
@@ -130,13 +131,13 @@ struct ForeignMessageTests {
                 try self.message(Properties(), headers),
                 of: "s",
                 reason: "why",
-                Failures(count: 3, firstAt: .init(seconds: 5)),
+                Failures(count: 3, firstAt: .init(seconds: 5), lastReason: "gone"),
                 at: .init(seconds: 60)
             )
         )
         let letter = dead.deadLetter()
         #expect(letter.reason == "why")
-        #expect(letter.failures == Failures(count: 3, firstAt: .init(seconds: 5)))
+        #expect(letter.failures == Failures(count: 3, firstAt: .init(seconds: 5), lastReason: "gone"))
         #expect(letter.deadAt == .init(seconds: 60))
         #expect(letter.redrives == 0)
         let copy = MessageCopy.redriven(dead, of: "s")
@@ -150,6 +151,39 @@ struct ForeignMessageTests {
         #expect(again.redrives == 1)
         #expect(again.message() == dead.message())
         #expect(try self.returning(MessageCopy.redriven(again, of: "s")).redrives == 2)
+    }
+
+    @Test("What is given back or moved keeps everything, and its returns are those of its earlier life")
+    func givenBack() throws {
+        let headers: [(String, HeaderValue)] = [
+            ("x-attempt", .int(2)), ("x-first-failed-at", .string("1970-01-01T00:00:05Z")),
+            ("x-last-failure", .string("no")),
+            ("x-redrives", .int(1)), ("x-returns", .int(1)), ("x-delivery-count", .int(3)), ("x-tenant", .int(7)),
+        ]
+        let message = try self.message(redelivered: true, Properties(), headers)
+        for (copy, queue) in [
+            (MessageCopy.givenBack(message, of: "s"), "s"), (MessageCopy.moved(message, to: "t"), "t"),
+        ] {
+            #expect(copy.routingKey == queue)
+            #expect(copy.mandatory)
+            let again = try self.returning(copy)
+            #expect(again.returns == 4)
+            #expect(again.returnsHere == 0)
+            #expect(again.failures == Failures(count: 2, firstAt: .init(seconds: 5), lastReason: "no"))
+            #expect(again.redrives == 1)
+            #expect(again.message() == message.message())
+        }
+        let fresh = MessageCopy.givenBack(try self.message(), of: "s")
+        #expect(fresh.headers.entries.map(\.name) == ["x-topic"])
+    }
+
+    @Test("A dead letter is moved as it is")
+    func movedDead() throws {
+        let failures = Failures(count: 3, firstAt: .init(seconds: 5), lastReason: "gone")
+        let copy = MessageCopy.dead(try self.message(), of: "s", reason: "why", failures, at: .init(seconds: 60))
+        let moved = MessageCopy.movedDead(try self.returning(copy), to: "t")
+        #expect(moved.routingKey == "t.dead")
+        #expect(try self.returning(moved).deadLetter() == self.returning(copy).deadLetter())
     }
 
     @Test("Every copy keeps the number of redrives, even if headers have to be left out")

@@ -22,7 +22,10 @@ struct HeaderNameTests {
 
     @Test(
         "Names with a reserved beginning are reserved as well",
-        arguments: ["cloudEvents_subject", "cloudEvents_", "x-first-death-queue", "x-last-death-reason"]
+        arguments: [
+            "cloudEvents_subject", "cloudEvents_", "cloudEvents:id", "cloudEvents:subject", "x-first-death-queue",
+            "x-last-death-reason",
+        ]
     )
     func prefixes(_ name: String) {
         #expect(self.find(name) == nil)
@@ -36,6 +39,15 @@ struct HeaderNameTests {
     func free(_ name: String) {
         #expect(self.find(name) == nil)
         #expect(!Message.isReserved(header: name))
+    }
+
+    @Test("Attributes of CloudEvents are found in the form with a colon as well", arguments: HeaderName.allCases)
+    func colons(_ name: HeaderName) {
+        let isAttribute = name.description.hasPrefix("cloudEvents_")
+        var colonForm = "cloudEvents:" + name.description.dropFirst(isAttribute ? 12 : 0)
+        #expect(colonForm.withUTF8 { HeaderName(colonForm: UnsafeRawBufferPointer($0)) } == (isAttribute ? name : nil))
+        var text = name.description
+        #expect(text.withUTF8 { HeaderName(colonForm: UnsafeRawBufferPointer($0)) } == nil)
     }
 
     @Test("Copies drop exactly what brokers set or interpret")

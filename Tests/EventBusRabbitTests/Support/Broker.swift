@@ -83,7 +83,8 @@ struct Broker: Sendable {
     static func count(_ queue: String) async throws -> Int {
         try await Broker.withChannel { connection, channel in
             let declare = ClientMethod.queueDeclare(name: queue, passive: true, arguments: [])
-            guard case .method(.queueDeclareOk(let messages)) = try await connection.call(declare, on: channel) else {
+            guard case .method(.queueDeclareOk(let messages, _)) = try await connection.call(declare, on: channel)
+            else {
                 return -1
             }
             return Int(messages)

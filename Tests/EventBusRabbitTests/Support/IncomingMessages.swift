@@ -41,6 +41,25 @@ extension IncomingMessage {
             body: ByteBuffer()
         )
     }
+
+    /// A message that came back.
+    ///
+    /// - Parameters:
+    ///   - returns: how often the broker has counted.
+    ///   - earlier: if it is a copy, how often it had come back before.
+    static func numbered(_ tag: UInt64, returns: Int, copiedWith earlier: Int? = nil) throws -> IncomingMessage {
+        let count: [(String, HeaderValue)] = returns > 0 ? [("x-delivery-count", .int(Int64(returns)))] : []
+        let before: [(String, HeaderValue)] = earlier.map { [("x-returns", .int(Int64($0)))] } ?? []
+        return try self.delivered(
+            tag: tag,
+            redelivered: returns > 0,
+            exchange: earlier == nil ? "events" : "",
+            routingKey: earlier == nil ? "a" : "s",
+            properties: Properties(),
+            headers: HeaderTable(count + before),
+            body: ByteBuffer()
+        )
+    }
 }
 
 extension HeaderTable {

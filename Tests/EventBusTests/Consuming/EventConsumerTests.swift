@@ -127,7 +127,8 @@ struct EventConsumerTests {
                 unheard.id: "no handler for topic test.pong",
             ]
         )
-        #expect(world.deadLetters.allSatisfy { $0.failures.count == 1 })
+        let started = Set([broken.id, wrong.id])
+        #expect(world.deadLetters.allSatisfy { $0.failures.count == (started.contains($0.message.id) ? 1 : 0) })
     }
 
     @Test func anOlderVersionIsHandled() async throws {

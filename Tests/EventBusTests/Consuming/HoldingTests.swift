@@ -30,7 +30,9 @@ struct HoldingTests {
         var topics: [Topic] { [Ping.topic] }
         var countsAttempts: Bool { true }
 
-        func problem(with message: Message) -> String? { nil }
+        var removedTopics: [Topic] { [] }
+
+        func misfit(of message: Message) -> Misfit? { nil }
 
         func isHandled(_ event: EventIdentity) async throws -> Bool { false }
 

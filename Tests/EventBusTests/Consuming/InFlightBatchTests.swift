@@ -44,7 +44,7 @@ struct InFlightBatchTests {
                     retry: RetryPolicy(attempts: attempts),
                     unknownEvents: unknown
                 ),
-                problem: { $0.headers["unknown"] == nil ? nil : "nobody knows \($0.id)" }
+                misfit: { $0.headers["unknown"] == nil ? nil : .unknown(reason: "nobody knows \($0.id)") }
             )
         }
 
@@ -167,7 +167,8 @@ struct InFlightBatchTests {
         scene.batch.counted(4)
         _ = scene.next()
         scene.batch.answered(isHandled: false)
-        #expect(scene.next() == "a dead: 1 attempts failed; then 2 more were started and did not end, count 3 since 3.0")
+        let reason = "1 attempts failed; then 2 more were started and did not end"
+        #expect(scene.next() == "a dead: \(reason), count 3 since 3.0")
         #expect(scene.next() == "process b")
     }
 

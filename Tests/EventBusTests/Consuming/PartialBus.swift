@@ -18,4 +18,16 @@ extension PartialBus {
     ) async throws -> Int {
         throw BusError(.unavailable, "this bus has no dead letters")
     }
+
+    func unbind(_ patterns: [TopicPattern], from subscription: SubscriptionName) async throws {
+        throw BusError(.unavailable, "this bus has no subscriptions")
+    }
+
+    func move(_ subscription: SubscriptionName, to other: SubscriptionName) async throws -> Int {
+        throw BusError(.unavailable, "this bus has no subscriptions")
+    }
+
+    func remove(_ subscription: SubscriptionName) async throws {
+        throw BusError(.unavailable, "this bus has no subscriptions")
+    }
 }

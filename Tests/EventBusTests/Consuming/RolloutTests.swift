@@ -87,6 +87,23 @@ struct RolloutTests {
         await world.drain(old)
     }
 
+    @Test func aRemovedHandlerUnbindsItsTopicAndItsEventsAreDone() async throws {
+        let world = try ConsumerFixture(topics: Self.all)
+        let log = world.log
+        try world.publish([try Message(Pong(count: 1)), try Message(Ping("a"))])
+        let life = world.start(
+            world.consumer {
+                On(Ping.self) { log.append($0.label) }
+                On.removed(Pong.topic)
+            }
+        )
+        #expect(log.entries == ["a"])
+        #expect(world.deadLetters.isEmpty && world.bus.isIdle)
+        let outcome = try world.stage.run { [bus = world.bus] in await bus.publish([try Message(Pong(count: 2))]) }
+        #expect(outcome.map { "\($0)" } == ["unroutable"], "nothing is bound to the topic any more")
+        await world.drain(life)
+    }
+
     @Test func aHandlerThatSwallowsItsCancellationHasFailed() async throws {
         let world = try ConsumerFixture()
         let life = world.start(options: ConsumerOptions(retry: .never, timeLimit: .seconds(1))) { _ in

@@ -117,6 +117,28 @@ struct TopicTests {
         #expect(router.targets(of: "a.b") == ["two"])
     }
 
+    @Test func aPatternThatIsUnboundMatchesNoLonger() {
+        var router = TopicRouter<String>()
+        for target in ["one", "two", "three"] {
+            router.bind(target, to: "a.*")
+            router.bind(target, to: "#")
+        }
+        for _ in 1...2 {
+            #expect(router.targets(of: "a.b").sorted() == ["one", "three", "two"])
+            router.unbind("two", from: "a.*")
+        }
+        router.unbind("two", from: "#")
+        #expect(router.targets(of: "a.b").sorted() == ["one", "three"])
+        router.unbind("one", from: "never.bound")
+        router.unbind("nobody", from: "#")
+        router.unbindAll(of: "three")
+        router.unbindAll(of: "nobody")
+        #expect(router.targets(of: "a.b") == ["one"])
+        router.bind("three", to: "a.#")
+        #expect(router.targets(of: "a.b").sorted() == ["one", "three"])
+        #expect(router.targets(of: "c") == ["one"])
+    }
+
     @Test func manyHashesAreMatchedQuickly() throws {
         // Naive backtracking would take about 2^60 steps.
         let pattern = try TopicPattern((0..<60).map { _ in "#.a" }.joined(separator: "."))

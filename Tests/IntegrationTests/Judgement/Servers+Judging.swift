@@ -76,7 +76,7 @@ extension Servers {
     private func complete(_ snapshot: inout ServerSnapshot) async throws {
         let accounts = "SELECT id, owner, extract(epoch FROM created_at) FROM payments.accounts"
         snapshot.accounts = try await self.rows(accounts) { .init(id: $0[0], owner: $0[1], time: $0[2].date) }
-        let inbox = "SELECT consumer, source, message_id, extract(epoch FROM handled_at) FROM payments.eventbus_inbox"
+        let inbox = "SELECT consumer, source, message_id, extract(epoch FROM handled_at) FROM payments.eventbus_handled"
         snapshot.inbox = try await self.rows(inbox) {
             let event = EventIdentity(source: $0[1], id: $0[2])
             return .init(consumer: try SubscriptionName($0[0]), event: event, time: $0[3].date)

@@ -9,6 +9,7 @@ enum Action: Sendable, Hashable {
     /// `count` deliveries arrive, at any consumer.
     case take(slot: Int, count: Int)
     case settle(slot: Int, labels: [String])
+    case giveBack(slot: Int, labels: [String])
     case stray(slot: Int)
     /// Some deliveries are settled at the last moment; the unsettled ones return.
     case end(consumer: Int, slot: Int, ProgramStep.How, settling: [String])
@@ -17,6 +18,9 @@ enum Action: Sendable, Hashable {
     case drain(slot: Int, finals: Int)
     case letters(slot: Int)
     case redrive(slot: Int, limit: Int, ProgramStep.Wanted)
+    case unbind(slot: Int, pattern: String)
+    case move(slot: Int, to: Int)
+    case remove(slot: Int)
     case restart
     case mismatch(slot: Int)
 
@@ -39,6 +43,7 @@ extension Action: CustomStringConvertible {
         case .publish(let posts): "publish \(posts.map(\.description).joined(separator: "; "))"
         case .take(let slot, let count): "take \(count) of \(name(slot))"
         case .settle(let slot, let labels): "settle \(labels.joined(separator: ", ")) of \(name(slot))"
+        case .giveBack(let slot, let labels): "give back \(labels.joined(separator: ", ")) of \(name(slot))"
         case .stray(let slot): "verdicts on wrong ids of \(name(slot))"
         case .end(let consumer, let slot, let how, let labels):
             "end consumer \(consumer) of \(name(slot)), \(how.rawValue)"
@@ -48,6 +53,9 @@ extension Action: CustomStringConvertible {
         case .letters(let slot): "list the dead letters of \(name(slot))"
         case .redrive(let slot, let limit, let wanted):
             "redrive of the first \(limit) of \(name(slot)) those with \(wanted.rawValue) numbers"
+        case .unbind(let slot, let pattern): "unbind \(pattern) from \(name(slot))"
+        case .move(let slot, let other): "move what waits in \(name(slot)) to \(name(other))"
+        case .remove(let slot): "remove \(name(slot))"
         case .restart: "restart the bus"
         case .mismatch(let slot): "open \(name(slot)) with the other ordering"
         }

@@ -21,5 +21,8 @@ package enum Differential {
     /// The maximum number of subscriptions in a program; the last one is ordered per key, the others are unordered.
     package static let slots = 3
 
+    /// How many returns make an unordered message come alone.
+    static let suspiciousReturns = 2
+
     static func ordering(of slot: Int) -> Ordering { slot == self.slots - 1 ? .perKey : .none }
 }

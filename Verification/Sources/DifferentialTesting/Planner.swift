@@ -7,9 +7,9 @@ import EventBus
 ///
 /// It skips a step that has nothing to refer to, or more than one possible outcome.
 final class Planner {
-    private let player: Player
+    let player: Player
     private let trace: Trace
-    private var ledgers = (0..<Differential.slots).map { Ledger(ordering: Differential.ordering(of: $0)) }
+    var ledgers = (0..<Differential.slots).map { Ledger(ordering: Differential.ordering(of: $0)) }
     private var lastConsumer = 0
     /// The first action after which two consumers of an unordered subscription are open.
     private(set) var firstChoice = Int.max
@@ -34,6 +34,8 @@ final class Planner {
             try await self.take(slot)
         case .settle(let slot, let picks):
             try await self.settle(slot, picks, in: &group)
+        case .giveBack(let slot, let picks):
+            try await self.giveBack(slot, picks, in: &group)
         case .stray(let slot):
             if !self.ledgers[slot].open.isEmpty { _ = try await self.perform(.stray(slot: slot), in: &group) }
         case .end(let slot, let which, let how):
@@ -47,6 +49,12 @@ final class Planner {
             if self.ledgers[slot].isDeclared { _ = try await self.perform(.letters(slot: slot), in: &group) }
         case .redrive(let slot, let limit, let wanted):
             if self.ledgers[slot].isDeclared { try await self.redrive(slot, limit, wanted, in: &group) }
+        case .unbind(let slot, let pick):
+            if self.ledgers[slot].isDeclared { try await self.unbind(slot, pick, in: &group) }
+        case .move(let slot, let other):
+            if self.canMove(slot, to: other) { try await self.move(slot, to: other, in: &group) }
+        case .remove(let slot):
+            if self.ledgers[slot].isDeclared { try await self.remove(slot, in: &group) }
         case .restart:
             if self.ledgers.allSatisfy(\.open.isEmpty) { _ = try await self.perform(.restart, in: &group) }
         case .mismatch(let slot):
@@ -54,7 +62,7 @@ final class Planner {
         }
     }
 
-    private func perform(_ action: Action, in group: inout DiscardingTaskGroup) async throws -> Seen {
+    func perform(_ action: Action, in group: inout DiscardingTaskGroup) async throws -> Seen {
         self.trace.begin(action)
         let seen = try await self.player.perform(action, in: &group)
         self.trace.end(seen)
@@ -102,7 +110,7 @@ final class Planner {
         self.ledgers[slot].isDeclared = true
         self.ledgers[slot].lastPrefetch = prefetch
         self.ledgers[slot].open.append((self.lastConsumer, prefetch))
-        self.ledgers[slot].patterns += try patterns.map { try TopicPattern($0.replacing("@", with: self.player.word)) }
+        self.ledgers[slot].patterns += patterns
         try await self.takeIfCompeting()
     }
 
@@ -110,8 +118,11 @@ final class Planner {
         _ = try await self.perform(.publish(posts), in: &group)
         for post in posts {
             let topic = try Topic(post.topic.replacing("@", with: self.player.word))
-            for slot in self.ledgers.indices where self.ledgers[slot].patterns.contains(where: { $0.matches(topic) }) {
-                self.ledgers[slot].waiting.append(post.label)
+            for slot in self.ledgers.indices {
+                let isBound = try self.ledgers[slot].patterns.contains { pattern in
+                    try TopicPattern(pattern.replacing("@", with: self.player.word)).matches(topic)
+                }
+                if isBound { self.ledgers[slot].waiting.append(post.label) }
             }
         }
         try await self.takeIfCompeting()
@@ -127,6 +138,7 @@ final class Planner {
     private func take(_ slot: Int) async throws {
         guard !self.ledgers[slot].open.isEmpty else { return }
         let seen = try await self.player.take(.max, of: slot, isWait: false)
+        self.ledgers[slot].isRefilling = false
         self.note(seen, .take(slot: slot, count: seen.arrivals.count), of: slot)
     }
 
@@ -201,22 +213,29 @@ final class Planner {
         _ how: ProgramStep.How,
         in group: inout DiscardingTaskGroup
     ) async throws {
-        let ledger = self.ledgers[slot]
+        var ledger = self.ledgers[slot]
         guard !ledger.open.isEmpty, ledger.canEnd else { return }
         let isCompeting = ledger.isCompeting
-        if isCompeting, !self.mayRetry(slot) || how == .stopping && !ledger.waiting.isEmpty { return }
+        let isStopping = how == .stopping || how == .graceful
+        if isCompeting, !self.mayRetry(slot) || isStopping && !ledger.waiting.isEmpty { return }
+        if isStopping, !isCompeting, ledger.isRefilling {
+            // What is still on its way may count a return or not.
+            try await self.take(slot)
+            ledger = self.ledgers[slot]
+        }
         let consumer = ledger.open[which % ledger.open.count].consumer
         let held = ledger.out.filter { $0.consumer == consumer }.map(\.label)
         // With competing consumers it is unknown who holds a message.
         var labels: [String] = []
         if !isCompeting, how != .throwing {
             labels = held.filter { self.mayRetry(slot) || !self.isRetried($0, slot) }
-            if how == .returns { labels = Array(labels.prefix(1)) }
+            if how == .returns || how == .graceful { labels = Array(labels.prefix(1)) }
         }
         let fates = self.fates(labels, slot)
+        if isStopping { self.ledgers[slot].stopped(consumer) }
         _ = try await self.perform(.end(consumer: consumer, slot: slot, how, settling: labels), in: &group)
         for (label, fate) in fates { self.ledgers[slot].settled(label, fate) }
-        self.ledgers[slot].ended(consumer)
+        self.ledgers[slot].ended(consumer, how)
         // What has returned depends on who held what, so the other consumer drains it all.
         if isCompeting, !ledger.out.isEmpty { try await self.drain(slot, in: &group) }
     }

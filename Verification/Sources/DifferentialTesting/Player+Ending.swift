@@ -37,9 +37,10 @@ extension Player {
 
     func end(_ consumer: Int, of slot: Int, _ how: ProgramStep.How, settling labels: [String]) async throws -> Seen {
         guard let seat = self.seats[consumer] else { return Seen(lines: ["it is not open"]) }
-        if how == .stopping { seat.deliveries.stop() }
+        if how == .stopping || how == .graceful { seat.deliveries.stop() }
         var seen = self.settle(labels, of: slot)
-        if how == .stopping {
+        if how == .graceful { seat.deliveries.giveBack(self.seats[consumer]?.held.map(\.id) ?? []) }
+        if how == .stopping || how == .graceful {
             try await seat.deliveries.flush()
             if let late = try await seat.deliveries.next() {
                 seen.lines.append("after stop() come \(late.map { self.label(of: $0.message) })")

@@ -21,6 +21,36 @@ extension Player {
         return seen
     }
 
+    /// Gives messages back, whichever consumer holds them.
+    func giveBack(_ labels: [String], of slot: Int) async throws -> Seen {
+        var seen = Seen()
+        for label in labels {
+            let holder = self.seats.sorted { $0.key < $1.key }.first { _, seat in
+                seat.scope.slot == slot && seat.held.contains { self.label(of: $0.message) == label }
+            }
+            guard let holder else {
+                seen.lines.append("\(label): nobody holds it")
+                continue
+            }
+            let given = holder.value.held.filter { self.label(of: $0.message) == label }.map(\.id)
+            holder.value.deliveries.giveBack(given)
+            try await holder.value.deliveries.flush()
+            // On an ordered subscription nothing happens.
+            guard Differential.ordering(of: slot) == .none else { continue }
+            self.seats[holder.key]?.held.removeAll { given.contains($0.id) }
+            self.seats[holder.key]?.settled += given
+        }
+        return seen
+    }
+
+    func move(_ slot: Int, to other: Int) async throws -> Seen {
+        let (name, target) = (self.harness.subscriptions[slot], self.harness.subscriptions[other])
+        let count = try await self.harness.bus.move(name, to: target)
+        // Retries are ready at once.
+        self.delayed.removeAll { $0.slot == slot }
+        return Seen(lines: ["\(count) moved"])
+    }
+
     private func settle(_ index: Int, at consumer: Int) -> PlannedMessage.Fate {
         guard let delivery = self.seats[consumer]?.held.remove(at: index), let seat = self.seats[consumer],
             let post = self.posts[self.label(of: delivery.message)]

@@ -82,6 +82,7 @@ final class Player {
             let seen = self.settle(labels, of: slot)
             for seat in self.seats.values where seat.scope.slot == slot { try await seat.deliveries.flush() }
             return seen
+        case .giveBack(let slot, let labels): return try await self.giveBack(labels, of: slot)
         case .stray(let slot):
             try await self.stray(slot)
             return Seen()
@@ -94,6 +95,14 @@ final class Player {
         case .letters(let slot): return try await self.letters(of: slot)
         case .redrive(let slot, let limit, let wanted):
             return try await self.redrive(slot, limit: limit, wanted)
+        case .unbind(let slot, let pattern):
+            let bound = try TopicPattern(pattern.replacing("@", with: self.word))
+            try await self.harness.bus.unbind([bound], from: self.harness.subscriptions[slot])
+            return Seen()
+        case .move(let slot, let other): return try await self.move(slot, to: other)
+        case .remove(let slot):
+            try await self.harness.bus.remove(self.harness.subscriptions[slot])
+            return Seen(lines: ["removed"])
         case .restart:
             try await self.harness.restart()
             return Seen()
@@ -165,7 +174,8 @@ final class Player {
                 if !isWait, self.now() >= self.delayed[index].due { throw Differential.TooSlow() }
                 self.delayed.remove(at: index)
             }
-            let mustBeAlone = delivery.returns > 0 && Differential.ordering(of: slot) == .none
+            let mustBeAlone =
+                delivery.returns >= Differential.suspiciousReturns && Differential.ordering(of: slot) == .none
             return Seen.Arrival(
                 consumer: batch.consumer,
                 label: label,

@@ -52,13 +52,17 @@ private struct Author {
         case ...30: self.publish()
         case ...48: .take(slot: slot)
         case ...66: self.settle(slot)
-        case ...71: .stray(slot: slot)
-        case ...79: self.end(slot, self.dice.pick([.returns, .throwing, .throwing, .stopping]))
+        case ...69: .stray(slot: slot)
+        case ...73: .giveBack(slot: slot, picks: (0..<self.dice.pick([1, 1, 2])).map { _ in self.dice.roll(0...99) })
+        case ...81: self.end(slot, self.dice.pick([.returns, .throwing, .throwing, .stopping, .graceful, .graceful]))
         case ...85: .wait(slot: slot)
         case ...87: .drain(slot: slot)
-        case ...91: .letters(slot: slot)
-        case ...96:
+        case ...89: .letters(slot: slot)
+        case ...93:
             .redrive(slot: slot, limit: self.dice.pick([1, 2, 100]), self.dice.pick([.all, .all, .even, .odd]))
+        case ...94: .unbind(slot: slot, pick: self.dice.roll(0...9))
+        case ...96: .move(slot: slot, to: self.dice.pick(self.slots))
+        case ...97: .remove(slot: slot)
         case ...98: .restart
         default: .mismatch(slot: slot)
         }

@@ -13,6 +13,8 @@ enum ProgramStep: Sendable, Hashable {
     case settle(slot: Int, picks: [Int])
     /// Verdicts on ids that are unknown, settled, of an earlier scope or of another subscription.
     case stray(slot: Int)
+    /// Each number picks one of the unsettled deliveries.
+    case giveBack(slot: Int, picks: [Int])
     case end(slot: Int, consumer: Int, How)
     /// Waits until the delayed retries have arrived.
     case wait(slot: Int)
@@ -20,12 +22,19 @@ enum ProgramStep: Sendable, Hashable {
     case drain(slot: Int)
     case letters(slot: Int)
     case redrive(slot: Int, limit: Int, Wanted)
+    /// Takes one of the patterns away that the number picks, or one that was never bound.
+    case unbind(slot: Int, pick: Int)
+    /// Moves what waits to another subscription.
+    case move(slot: Int, to: Int)
+    case remove(slot: Int)
     case restart
     /// Opens with the other ordering.
     case mismatch(slot: Int)
 
     enum How: String, Sendable, Hashable {
         case returns, throwing, stopping
+        /// Stops, settles what it can and gives back the rest.
+        case graceful
     }
 
     /// Which dead letters a redrive moves, by the number in the label.

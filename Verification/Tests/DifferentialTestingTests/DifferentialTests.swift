@@ -112,6 +112,18 @@ private struct FaultyBus: EventBus {
     ) async throws -> Int {
         try await self.inner.redrive(subscription, limit: limit, where: isWanted)
     }
+
+    func unbind(_ patterns: [TopicPattern], from subscription: SubscriptionName) async throws {
+        try await self.inner.unbind(patterns, from: subscription)
+    }
+
+    func move(_ subscription: SubscriptionName, to other: SubscriptionName) async throws -> Int {
+        try await self.inner.move(subscription, to: other)
+    }
+
+    func remove(_ subscription: SubscriptionName) async throws {
+        try await self.inner.remove(subscription)
+    }
 }
 
 private struct FaultyDeliveries: Deliveries {

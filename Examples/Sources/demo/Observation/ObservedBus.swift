@@ -48,6 +48,18 @@ struct ObservedBus: EventBus {
     ) async throws -> Int {
         try await self.base.redrive(subscription, limit: limit, where: isWanted)
     }
+
+    func unbind(_ patterns: [TopicPattern], from subscription: SubscriptionName) async throws {
+        try await self.base.unbind(patterns, from: subscription)
+    }
+
+    func move(_ subscription: SubscriptionName, to other: SubscriptionName) async throws -> Int {
+        try await self.base.move(subscription, to: other)
+    }
+
+    func remove(_ subscription: SubscriptionName) async throws {
+        try await self.base.remove(subscription)
+    }
 }
 
 /// Deliveries that report what is received.

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+/// What a transaction has changed and not yet committed: nobody else sees it.
+struct Changes: Sendable {
+    var rows: [Tables.RowKey: [ColumnValue]] = [:]
+    /// The ids of the rows that have the values; `nil` for values that are free again.
+    var unique: [Tables.UniqueValue: ColumnValue?] = [:]
+    /// The handled events, in the order in which they were marked.
+    var handled: [Tables.InboxKey] = []
+
+    func isHandled(_ key: Tables.InboxKey) -> Bool { self.handled.contains(key) }
+}
+
+/// A collected write of an entity: its row, and the unique columns to check.
+struct TableWrite: Sendable {
+    /// A column in which each value may occur only once.
+    struct UniqueColumn: Sendable {
+        let name: String
+        let index: Int
+        let normalized: @Sendable (ColumnValue) -> ColumnValue
+    }
+
+    enum Kind: Sendable {
+        case insert, update
+    }
+
+    let kind: Kind
+    let table: String
+    let row: [ColumnValue]
+    let unique: [UniqueColumn]
+
+    var key: Tables.RowKey { Tables.RowKey(table: self.table, id: self.row[0]) }
+
+    /// The unique values of a row of this table; as in SQL, nulls are never equal.
+    func uniqueValues(of row: [ColumnValue]) -> [Tables.UniqueValue] {
+        self.unique.compactMap { column in
+            let value = row[column.index]
+            guard value != .null else { return nil }
+            return Tables.UniqueValue(table: self.table, key: column.name, value: column.normalized(value))
+        }
+    }
+}

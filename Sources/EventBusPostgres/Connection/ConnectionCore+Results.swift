@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+extension ConnectionCore {
+    struct Timeouts: Sendable {
+        var connect: Duration
+        /// The session ends if nothing arrives for this long although an answer is due; `nil`: never.
+        var response: Duration?
+    }
+
+    enum Sent {
+        case entirely
+        /// The I/O thread has to send the rest.
+        case partly
+        /// Nothing that could take effect has been sent.
+        case refused(SessionLoss)
+    }
+
+    struct Effects {
+        var resumptions: [(Waiter, SegmentOutcome)] = []
+        var event: ConnectionEvent?
+    }
+}
