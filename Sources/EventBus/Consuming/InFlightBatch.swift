@@ -61,7 +61,7 @@ struct InFlightBatch: Sendable {
     /// Why the store could not do its part; the same step is to be repeated after a pause.
     private(set) var trouble: StoreTrouble?
     private var patience = StorePatience()
-    /// Why the attempt in progress has failed, unless it has committed all the same.
+    /// Why the attempt in progress has failed, unless the message has been handled all the same.
     private var doubt: (any Error)?
     /// Whether a delivery has come back so often that it may have crashed its process.
     let isSuspect: Bool
@@ -118,7 +118,7 @@ struct InFlightBatch: Sendable {
         if number > self.limit(of: job) { self.excess = number } else { self.start(number) }
     }
 
-    /// Whether the message that has used up its attempts, or whose commit is in doubt, has been handled is known.
+    /// Whether a message has been handled is known: one that has used up its attempts, or whose commit is in doubt.
     mutating func answered(isHandled: Bool) {
         if let cause = self.doubt, let start = self.started.popFirst() {
             self.doubt = nil
@@ -142,6 +142,9 @@ struct InFlightBatch: Sendable {
             self.trouble = trouble
         case .failed where group.count > 1, .poison where group.count > 1:
             self.isSplit = true
+        case .failed(let error) where self.doubt == nil && self.isLast(group):
+            // A copy of the message, or an attempt whose verdict was lost, may have been handled.
+            self.doubt = error
         default:
             self.patience = StorePatience()
             self.started.removeFirst(group.count)
@@ -169,6 +172,10 @@ struct InFlightBatch: Sendable {
     /// The pause after a trouble is over.
     mutating func resume() {
         self.trouble = nil
+    }
+
+    private func isLast(_ group: ArraySlice<Started>) -> Bool {
+        group.allSatisfy { $0.attempt >= self.options.retry.attempts }
     }
 
     private var group: ArraySlice<Started> { self.isSplit ? self.started.prefix(1) : self.started }

@@ -37,26 +37,28 @@ struct StorePatience: Sendable {
     }
 
     private var count = 0
-    private var first: Moment?
+    private var began: Duration?
+    /// What others had achieved at the last try, and how many tries have failed since others succeeded.
+    private var others: (handled: UInt64, tries: Int)?
 
     /// Returns whether the attempt has failed, instead of being made again.
     mutating func isOver(_ kind: StoreTrouble.Kind, _ moment: Moment) -> Bool {
-        let first = self.first ?? moment
-        self.first = first
+        let began = self.began ?? moment.now
+        self.began = began
         self.count += 1
+        let (handled, tries) = self.others ?? (moment.handled, 0)
+        self.others = (moment.handled, tries + (moment.handled > handled ? 1 : 0))
         switch kind {
         case .contended:
             // A short conflict is over at the next try; a lock that is held for long is not.
             return self.count > 3 || moment.took > .seconds(1)
         case .away:
-            return self.hasFailed(since: first, moment)
+            return self.isAlone
         case .slow:
-            return self.hasFailed(since: first, moment) || moment.now - first.now >= .seconds(300)
+            return self.isAlone || moment.now - began >= .seconds(300)
         }
     }
 
-    /// Others have succeeded meanwhile, and it is not the first try after an outage either.
-    private func hasFailed(since first: Moment, _ moment: Moment) -> Bool {
-        self.count >= 4 && moment.handled > first.handled
-    }
+    /// Others have succeeded again and again between the tries; once proves nothing, as when a commit was already on its way.
+    private var isAlone: Bool { (self.others?.tries ?? 0) >= 3 }
 }

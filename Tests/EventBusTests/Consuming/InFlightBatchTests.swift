@@ -252,7 +252,29 @@ struct InFlightBatchTests {
         var scene = Scene(self.delivery("a"), attempts: 1, ordering: ordering)
         _ = scene.next()
         scene.batch.processed(.failed(Broken()), Self.moment())
+        #expect(scene.next() == "look up a", "a copy of it may have been handled")
+        scene.batch.answered(isHandled: false)
         #expect(scene.next() == "a dead: Broken, count 1 since 7.0")
+    }
+
+    @Test func theLastFailureOfAMessageThatWasHandledIsNoDeadLetter() {
+        var scene = Scene(self.delivery("a"), attempts: 1)
+        _ = scene.next()
+        scene.batch.processed(.failed(Broken()), Self.moment())
+        _ = scene.next()
+        scene.batch.answered(isHandled: true)
+        #expect(scene.next() == "a done")
+    }
+
+    @Test func theLookBeforeADeadLetterIsRepeatedWhenTheStoreIsAway() {
+        var scene = Scene(self.delivery("a"), attempts: 1)
+        _ = scene.next()
+        scene.batch.processed(.failed(Broken()), Self.moment())
+        _ = scene.next()
+        scene.batch.troubled(StoreTrouble(.away, Broken()), Self.moment())
+        #expect(scene.batch.trouble != nil)
+        scene.batch.resume()
+        #expect(scene.next() == "look up a")
     }
 
     @Test func poisonIsADeadLetterAtOnce() {
@@ -396,6 +418,8 @@ struct InFlightBatchTests {
         }
         #expect(scene.next() == "process a")
         scene.batch.processed(.failed(Broken()), Self.moment())
+        #expect(scene.next() == "look up a")
+        scene.batch.answered(isHandled: false)
         #expect(scene.next() == "a dead: Broken, count 3 since 7.0")
     }
 
