@@ -29,6 +29,11 @@ public final class InMemoryStore: Store {
     /// The number of transactions that hold what they have written.
     package var openTransactions: Int { self.storage.withContents { $0.openTransactions } }
 
+    /// Ends a transaction whose client does not answer any more; does nothing to one that has committed.
+    package static func abort(_ context: any TransactionContext) {
+        (context as? InMemoryTransaction)?.abort()
+    }
+
     /// The number of waiting events, and whether a relay owns the outbox.
     package func outboxReport() -> (rows: Int, isOwned: Bool) {
         (self.storage.withContents { $0.tables.outbox.count }, self.storage.ownership.isTaken)

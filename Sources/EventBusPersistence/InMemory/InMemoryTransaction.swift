@@ -73,6 +73,11 @@ final class InMemoryTransaction: TransactionContext {
         return !messages.isEmpty
     }
 
+    /// Rolls back at once, as a database does when it gives up the session; whatever follows fails.
+    func abort() {
+        _ = self.fail(RepositoryError(.unavailable, "the store has ended the session"))
+    }
+
     /// Ends the transaction, rolled back if it has not been committed.
     func end() {
         let owner = self.state.withLock { state in
