@@ -76,7 +76,7 @@ public final class InMemoryStore: Store {
 
     /// Returns whether a consumer has handled an event; see ``Store/isHandled(_:by:)``.
     public func isHandled(_ event: EventIdentity, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
-        let key = try Tables.InboxKey(event, by: consumer)
+        let key = try InboxKey(event, by: consumer)
         return self.storage.withContents { $0.tables.isHandled(key) }
     }
 
@@ -87,7 +87,7 @@ public final class InMemoryStore: Store {
         by consumer: SubscriptionName,
         as start: Identifier
     ) async throws(RepositoryError) -> Int {
-        let key = try Tables.InboxKey(event, by: consumer)
+        let key = try InboxKey(event, by: consumer)
         let time = Stamp.next().time
         let count = self.storage.withContents { $0.tables.claimStart(key, redrive: redrive, as: start, at: time) }
         self.storage.observer?.didClaim(event, by: consumer)
