@@ -9,7 +9,7 @@ import Testing
 @Suite struct RowLocksTests {
     private var locks = RowLocks()
 
-    private static func row(_ id: Int64) -> RowLocks.Key { .row(Tables.RowKey(table: "t", id: .int(id))) }
+    private static func row(_ id: Int64) -> RowLocks.Key { .row(RowKey(table: "t", id: .int(id))) }
 
     private mutating func acquire(_ row: Int64, for owner: RowLocks.Owner) -> RowLocks.Answer {
         self.locks.acquire(Self.row(row), for: owner)
@@ -90,8 +90,8 @@ import Testing
     }
 
     @Test mutating func kindsOfLocksDoNotMeet() throws {
-        let value = Tables.UniqueValue(table: "t", key: "k", value: .int(1))
-        let event = try Tables.InboxKey(EventIdentity(source: "t", id: "1"), by: "c")
+        let value = UniqueValue(table: "t", key: "k", value: .int(1))
+        let event = try InboxKey(EventIdentity(source: "t", id: "1"), by: "c")
         #expect(self.acquire(1, for: 1) == .held)
         #expect(self.locks.acquire(.value(value), for: 2) == .held)
         #expect(self.locks.acquire(.handled(event), for: 3) == .held)

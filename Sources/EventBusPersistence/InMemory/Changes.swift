@@ -3,13 +3,13 @@
 
 /// What a transaction has changed and not yet committed: nobody else sees it.
 struct Changes: Sendable {
-    var rows: [Tables.RowKey: [ColumnValue]] = [:]
+    var rows: [RowKey: [ColumnValue]] = [:]
     /// The ids of the rows that have the values; `nil` for values that are free again.
-    var unique: [Tables.UniqueValue: ColumnValue?] = [:]
+    var unique: [UniqueValue: ColumnValue?] = [:]
     /// The handled events, in the order in which they were marked.
-    var handled: [Tables.InboxKey] = []
+    var handled: [InboxKey] = []
 
-    func isHandled(_ key: Tables.InboxKey) -> Bool { self.handled.contains(key) }
+    func isHandled(_ key: InboxKey) -> Bool { self.handled.contains(key) }
 }
 
 /// A collected write of an entity: its row, and the unique columns to check.
@@ -30,14 +30,14 @@ struct TableWrite: Sendable {
     let row: [ColumnValue]
     let unique: [UniqueColumn]
 
-    var key: Tables.RowKey { Tables.RowKey(table: self.table, id: self.row[0]) }
+    var key: RowKey { RowKey(table: self.table, id: self.row[0]) }
 
     /// The unique values of a row of this table; as in SQL, nulls are never equal.
-    func uniqueValues(of row: [ColumnValue]) -> [Tables.UniqueValue] {
+    func uniqueValues(of row: [ColumnValue]) -> [UniqueValue] {
         self.unique.compactMap { column in
             let value = row[column.index]
             guard value != .null else { return nil }
-            return Tables.UniqueValue(table: self.table, key: column.name, value: column.normalized(value))
+            return UniqueValue(table: self.table, key: column.name, value: column.normalized(value))
         }
     }
 }

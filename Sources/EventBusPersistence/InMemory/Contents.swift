@@ -37,22 +37,22 @@ struct Contents: Sendable {
 
     // MARK: Reads
 
-    func row(_ key: Tables.RowKey, for owner: RowLocks.Owner?) -> [ColumnValue]? {
+    func row(_ key: RowKey, for owner: RowLocks.Owner?) -> [ColumnValue]? {
         owner.flatMap { self.changes[$0]?.rows[key] } ?? self.tables.row(key)
     }
 
-    func row(of value: Tables.UniqueValue, for owner: RowLocks.Owner?) -> [ColumnValue]? {
+    func row(of value: UniqueValue, for owner: RowLocks.Owner?) -> [ColumnValue]? {
         self.id(of: value, for: owner).flatMap { id in
-            self.row(Tables.RowKey(table: value.table, id: id), for: owner)
+            self.row(RowKey(table: value.table, id: id), for: owner)
         }
     }
 
-    private func id(of value: Tables.UniqueValue, for owner: RowLocks.Owner?) -> ColumnValue? {
+    private func id(of value: UniqueValue, for owner: RowLocks.Owner?) -> ColumnValue? {
         if let own = owner.flatMap({ self.changes[$0]?.unique[value] }) { return own }
         return self.tables.id(of: value)
     }
 
-    private func isHandled(_ key: Tables.InboxKey, for owner: RowLocks.Owner) -> Bool {
+    private func isHandled(_ key: InboxKey, for owner: RowLocks.Owner) -> Bool {
         self.tables.isHandled(key) || self.changes[owner]?.isHandled(key) == true
     }
 
@@ -67,8 +67,8 @@ struct Contents: Sendable {
     /// Executes writes, then marks events, and removes what is done from both.
     mutating func execute(
         _ writes: inout ArraySlice<TableWrite>,
-        marking keys: inout ArraySlice<Tables.InboxKey>,
-        _ fresh: inout [Tables.InboxKey],
+        marking keys: inout ArraySlice<InboxKey>,
+        _ fresh: inout [InboxKey],
         for owner: RowLocks.Owner
     ) -> Progress {
         while let write = writes.first {
@@ -110,7 +110,7 @@ struct Contents: Sendable {
 
     private mutating func store(
         _ write: TableWrite,
-        replacing before: [Tables.UniqueValue] = [],
+        replacing before: [UniqueValue] = [],
         for owner: RowLocks.Owner
     ) -> Progress {
         let after = write.uniqueValues(of: write.row)

@@ -53,12 +53,12 @@ struct InMemoryRepository<Model: Entity>: Repository {
         try self.context(transaction).collect { () throws(RepositoryError) in try self.write(.update, model) }
     }
 
-    private func key(_ id: Model.ID) -> Tables.RowKey {
-        Tables.RowKey(table: self.schema.table, id: id.columnValue)
+    private func key(_ id: Model.ID) -> RowKey {
+        RowKey(table: self.schema.table, id: id.columnValue)
     }
 
-    private func value(_ value: ColumnValue, of key: UniqueKey<Model>) -> Tables.UniqueValue {
-        Tables.UniqueValue(table: self.schema.table, key: key.name, value: key.normalized(value))
+    private func value(_ value: ColumnValue, of key: UniqueKey<Model>) -> UniqueValue {
+        UniqueValue(table: self.schema.table, key: key.name, value: key.normalized(value))
     }
 
     private func context(_ transaction: borrowing Transaction) throws(RepositoryError) -> InMemoryTransaction {

@@ -29,6 +29,11 @@ public final class InMemoryStore: Store {
     /// The number of transactions that hold what they have written.
     package var openTransactions: Int { self.storage.withContents { $0.openTransactions } }
 
+    /// Ends a transaction whose client does not answer any more; does nothing to one that has committed.
+    package static func abort(_ context: any TransactionContext) {
+        (context as? InMemoryTransaction)?.abort()
+    }
+
     /// The number of waiting events, and whether a relay owns the outbox.
     package func outboxReport() -> (rows: Int, isOwned: Bool) {
         (self.storage.withContents { $0.tables.outbox.count }, self.storage.ownership.isTaken)
@@ -71,7 +76,7 @@ public final class InMemoryStore: Store {
 
     /// Returns whether a consumer has handled an event; see ``Store/isHandled(_:by:)``.
     public func isHandled(_ event: EventIdentity, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
-        let key = try Tables.InboxKey(event, by: consumer)
+        let key = try InboxKey(event, by: consumer)
         return self.storage.withContents { $0.tables.isHandled(key) }
     }
 
@@ -82,7 +87,7 @@ public final class InMemoryStore: Store {
         by consumer: SubscriptionName,
         as start: Identifier
     ) async throws(RepositoryError) -> Int {
-        let key = try Tables.InboxKey(event, by: consumer)
+        let key = try InboxKey(event, by: consumer)
         let time = Stamp.next().time
         let count = self.storage.withContents { $0.tables.claimStart(key, redrive: redrive, as: start, at: time) }
         self.storage.observer?.didClaim(event, by: consumer)

@@ -2,7 +2,6 @@
 // Part of swift-event-bus.
 
 import EventBus
-import Synchronization
 
 /// A transaction of an in-memory store: its collected writes and its first error.
 ///
@@ -13,24 +12,22 @@ final class InMemoryTransaction: TransactionContext {
         var messages: [Message] = []
         /// The transaction's number, once it has executed something.
         var owner: RowLocks.Owner?
-        var marked: [Tables.InboxKey] = []
+        var marked: [InboxKey] = []
         var isExecuting = false
-        var failure: RepositoryError?
-        var hasEnded = false
     }
 
     let storage: InMemoryStorage
-    private let state = Mutex(State())
+    private let state = Collected(State())
 
     init(storage: InMemoryStorage) {
         self.storage = storage
     }
 
     /// The first error, after which the transaction can only fail.
-    var failure: RepositoryError? { self.state.withLock { $0.failure } }
+    var failure: RepositoryError? { self.state.failure }
 
     func publish(_ message: Message) throws(RepositoryError) {
-        try self.change { state throws(RepositoryError) in
+        try self.state.change { state throws(RepositoryError) in
             try message.checkStorable()
             state.messages.append(message)
         }
@@ -40,7 +37,7 @@ final class InMemoryTransaction: TransactionContext {
     ///
     /// If `write` throws, the transaction has failed.
     func collect(_ write: () throws(RepositoryError) -> TableWrite) throws(RepositoryError) {
-        try self.change { state throws(RepositoryError) in state.writes.append(try write()) }
+        try self.state.change { state throws(RepositoryError) in state.writes.append(try write()) }
     }
 
     /// Executes the collected writes, then reads what the transaction sees.
@@ -53,8 +50,8 @@ final class InMemoryTransaction: TransactionContext {
         _ events: [EventIdentity],
         by consumer: SubscriptionName
     ) async throws(RepositoryError) -> [Bool] {
-        var keys: [Tables.InboxKey] = []
-        for event in events { keys.append(try Tables.InboxKey(event, by: consumer)) }
+        var keys: [InboxKey] = []
+        for event in events { keys.append(try InboxKey(event, by: consumer)) }
         // Sorted, so that two batches with events in common wait for each other instead of causing a deadlock.
         let sorted = keys.count > 1 ? keys.sorted { $0.event < $1.event } : keys
         var fresh = Set(try await self.execute(try self.take(), marking: sorted).fresh)
@@ -73,13 +70,14 @@ final class InMemoryTransaction: TransactionContext {
         return !messages.isEmpty
     }
 
+    /// Rolls back at once, as a database does when it gives up the session; whatever follows fails.
+    func abort() {
+        _ = self.fail(RepositoryError(.unavailable, "the store has ended the session"))
+    }
+
     /// Ends the transaction, rolled back if it has not been committed.
     func end() {
-        let owner = self.state.withLock { state in
-            state.hasEnded = true
-            return state.owner
-        }
-        if let owner { self.storage.end(owner) { $0.rollBack(owner) } }
+        if let owner = self.state.end({ $0.owner }) { self.storage.end(owner) { $0.rollBack(owner) } }
     }
 
     /// Executes writes, then marks events; whatever another transaction holds has to be waited for.
@@ -87,11 +85,11 @@ final class InMemoryTransaction: TransactionContext {
     /// - Returns: the transaction's number, if it has one by now, and the events that were not marked before.
     private func execute(
         _ writes: [TableWrite],
-        marking keys: [Tables.InboxKey] = []
-    ) async throws(RepositoryError) -> (owner: RowLocks.Owner?, fresh: [Tables.InboxKey]) {
+        marking keys: [InboxKey] = []
+    ) async throws(RepositoryError) -> (owner: RowLocks.Owner?, fresh: [InboxKey]) {
         guard let owner = self.owner(needed: !writes.isEmpty || !keys.isEmpty) else { return (nil, []) }
         var (writes, keys) = (writes[...], keys[...])
-        var fresh: [Tables.InboxKey] = []
+        var fresh: [InboxKey] = []
         while !writes.isEmpty || !keys.isEmpty {
             let progress = self.storage.withContents { $0.execute(&writes, marking: &keys, &fresh, for: owner) }
             switch progress {
@@ -113,12 +111,11 @@ final class InMemoryTransaction: TransactionContext {
 
     /// Takes the collected writes; `execute` has to follow.
     private func take(isLast: Bool = false) throws(RepositoryError) -> [TableWrite] {
-        try self.change { state throws(RepositoryError) in
+        try self.state.change(isLast: isLast) { state throws(RepositoryError) in
             guard !state.isExecuting else {
                 throw RepositoryError(.database, "a transaction can be used by one task at a time")
             }
             state.isExecuting = true
-            state.hasEnded = isLast
             defer { state.writes = [] }
             return state.writes
         }
@@ -135,23 +132,8 @@ final class InMemoryTransaction: TransactionContext {
 
     /// Records the first error and releases everything, as a database does at once.
     private func fail(_ error: RepositoryError) -> RepositoryError {
-        self.state.withLock { $0.failure = $0.failure ?? error }
+        let failure = self.state.fail(error)
         if let owner = self.owner(needed: false) { self.storage.end(owner) { $0.rollBack(owner) } }
-        return error
-    }
-
-    private func change<Result: Sendable>(
-        _ change: (inout State) throws(RepositoryError) -> Result
-    ) throws(RepositoryError) -> Result {
-        try self.state.withLock { state throws(RepositoryError) in
-            if state.hasEnded { throw RepositoryError(.transactionEnded, "the transaction's scope has ended") }
-            if let failure = state.failure { throw failure }
-            do throws(RepositoryError) {
-                return try change(&state)
-            } catch {
-                state.failure = error
-                throw error
-            }
-        }
+        return failure
     }
 }

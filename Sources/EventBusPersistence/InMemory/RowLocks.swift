@@ -9,9 +9,9 @@ struct RowLocks: Sendable {
 
     /// What a transaction holds.
     enum Key: Hashable, Sendable {
-        case row(Tables.RowKey)
-        case value(Tables.UniqueValue)
-        case handled(Tables.InboxKey)
+        case row(RowKey)
+        case value(UniqueValue)
+        case handled(InboxKey)
     }
 
     enum Answer: Sendable, Hashable {

@@ -11,31 +11,6 @@ import Foundation
 
 /// The committed contents of an in-memory store.
 struct Tables: Sendable {
-    struct RowKey: Hashable, Sendable {
-        let table: String
-        let id: ColumnValue
-    }
-
-    /// A value of a unique column, in the form in which values are compared.
-    struct UniqueValue: Hashable, Sendable {
-        let table: String
-        let key: String
-        let value: ColumnValue
-    }
-
-    struct InboxKey: Hashable, Sendable {
-        let consumer: SubscriptionName
-        let event: EventIdentity
-
-        init(_ event: EventIdentity, by consumer: SubscriptionName) throws(RepositoryError) {
-            self.consumer = consumer
-            self.event = event
-            guard ExactText(event.id).isStorable, ExactText(event.source).isStorable else {
-                throw RepositoryError(.invalidValue, "an event's id and source must not contain NUL")
-            }
-        }
-    }
-
     private struct ClaimKey: Hashable, Sendable {
         let event: InboxKey
         let redrive: Int

@@ -209,9 +209,8 @@ struct PoolState: Sendable {
     private mutating func dispatch(now: Instant, _ actions: inout [Action]) {
         guard self.phase == .running, !self.requests.isEmpty else { return }
         var waiting: Deque<Request> = []
-        var isCrowded = false
         while let request = self.requests.popFirst() {
-            guard let id = self.take(for: request.use, &isCrowded) else {
+            guard let id = self.take(for: request.use) else {
                 waiting.append(request)
                 continue
             }
@@ -219,24 +218,17 @@ struct PoolState: Sendable {
         }
         self.requests = waiting
         let mayOpen = self.outage.map { $0.retryAt <= now } ?? true
-        let wanted = max(self.requests.count, isCrowded ? 1 : 0)
-        while mayOpen, self.openingCount < wanted, self.slots.count < self.limits.maximumConnections {
+        while mayOpen, self.openingCount < self.requests.count, self.slots.count < self.limits.maximumConnections {
             self.open(&actions)
         }
     }
 
-    /// Takes the least busy connection.
-    ///
-    /// Sets `isCrowded` if that one is already in use, so that another one should be opened.
-    private mutating func take(for use: Use, _ isCrowded: inout Bool) -> ConnectionID? {
+    /// Takes the least busy connection, unless a new one would be better.
+    private mutating func take(for use: Use) -> ConnectionID? {
         guard let best = self.leastBusy else { return nil }
-        switch use {
-        case .shared: isCrowded = isCrowded || best.segments > 0
-        case .exclusive:
-            // Prefer a new connection to one with a queue, as long as one may be opened.
-            guard best.segments == 0 || self.slots.count >= self.limits.maximumConnections || self.outage != nil
-            else { return nil }
-        }
+        // As long as another connection may be opened, nobody queues behind a statement that may be waiting for a row.
+        guard best.segments == 0 || self.slots.count >= self.limits.maximumConnections || self.outage != nil
+        else { return nil }
         self.give(best, use)
         return best.id
     }

@@ -3,7 +3,6 @@
 
 import EventBus
 import EventBusPersistence
-import Synchronization
 
 /// A transaction of a Postgres store: its collected writes and its first error.
 ///
@@ -15,8 +14,6 @@ final class PostgresTransaction: TransactionContext {
         var messages: [Message] = []
         var hasPublished = false
         var lease: ConnectionPool.Lease?
-        var failure: RepositoryError?
-        var hasEnded = false
     }
 
     private static let begin = Statement("BEGIN")
@@ -24,19 +21,19 @@ final class PostgresTransaction: TransactionContext {
     private static let rollback = Statement("ROLLBACK")
 
     let storage: PostgresStorage
-    private let state = Mutex(State())
+    private let state = Collected(State())
 
     init(storage: PostgresStorage) {
         self.storage = storage
     }
 
     /// The first error, after which the transaction can only fail.
-    var failure: RepositoryError? { self.state.withLock { $0.failure } }
+    var failure: RepositoryError? { self.state.failure }
     /// Whether the transaction includes events.
     var hasPublished: Bool { self.state.withLock { $0.hasPublished } }
 
     func publish(_ message: Message) throws(RepositoryError) {
-        try self.change { state throws(RepositoryError) in
+        try self.state.change { state throws(RepositoryError) in
             try message.checkStorable()
             state.messages.append(message)
             state.hasPublished = true
@@ -47,7 +44,7 @@ final class PostgresTransaction: TransactionContext {
     ///
     /// If `write` throws, the transaction has failed.
     func collect(_ write: () throws(RepositoryError) -> PostgresWrite) throws(RepositoryError) {
-        try self.change { state throws(RepositoryError) in state.writes.append(try write()) }
+        try self.state.change { state throws(RepositoryError) in state.writes.append(try write()) }
     }
 
     func markHandled(
@@ -81,7 +78,7 @@ final class PostgresTransaction: TransactionContext {
             let results = try PostgresTransaction.results(outcome, writes: writes, offset: offset, isCommit: false)
             return statement == nil ? nil : results.last?.rows
         } catch {
-            throw self.fail(RepositoryError(error))
+            throw self.state.fail(RepositoryError(error))
         }
     }
 
@@ -91,7 +88,7 @@ final class PostgresTransaction: TransactionContext {
     func commit() async throws(RepositoryError) {
         var (writes, lease) = try self.takeWrites()
         if let events = try self.takeMessages() { writes.append(events) }
-        self.state.withLock { $0.hasEnded = true }
+        self.state.end { _ in }
         guard let lease else {
             guard !writes.isEmpty else { return }
             do {
@@ -113,8 +110,7 @@ final class PostgresTransaction: TransactionContext {
 
     /// Ends the transaction and releases its connection, rolled back if it was not committed.
     func end(committed: Bool) async {
-        let lease = self.state.withLock { state in
-            state.hasEnded = true
+        let lease = self.state.end { state in
             state.writes = []
             state.messages = []
             defer { state.lease = nil }
@@ -130,7 +126,7 @@ final class PostgresTransaction: TransactionContext {
 
     /// Takes the collected writes, without the events.
     private func takeWrites() throws(RepositoryError) -> ([PostgresWrite], ConnectionPool.Lease?) {
-        try self.change { state in
+        try self.state.change { state in
             defer { state.writes = [] }
             return (state.writes, state.lease)
         }
@@ -141,7 +137,7 @@ final class PostgresTransaction: TransactionContext {
     /// It has to be the last one before the commit: then the outbox rows of transactions that wait for each other are in the
     /// order of their commits.
     private func takeMessages() throws(RepositoryError) -> PostgresWrite? {
-        let messages = try self.change { state in
+        let messages = try self.state.change { state in
             defer { state.messages = [] }
             return state.messages
         }
@@ -149,27 +145,7 @@ final class PostgresTransaction: TransactionContext {
         do {
             return PostgresWrite(try self.storage.outboxRows.insert(messages), table: "eventbus_outbox")
         } catch {
-            throw self.fail(RepositoryError(error))
-        }
-    }
-
-    private func fail(_ error: RepositoryError) -> RepositoryError {
-        self.state.withLock { $0.failure = $0.failure ?? error }
-        return error
-    }
-
-    private func change<Result: Sendable>(
-        _ change: (inout State) throws(RepositoryError) -> Result
-    ) throws(RepositoryError) -> Result {
-        try self.state.withLock { state throws(RepositoryError) in
-            if state.hasEnded { throw RepositoryError(.transactionEnded, "the transaction's scope has ended") }
-            if let failure = state.failure { throw failure }
-            do throws(RepositoryError) {
-                return try change(&state)
-            } catch {
-                state.failure = error
-                throw error
-            }
+            throw self.state.fail(RepositoryError(error))
         }
     }
 

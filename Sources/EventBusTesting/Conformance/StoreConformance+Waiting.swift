@@ -165,8 +165,8 @@ extension StoreScene {
                         wrote.raise()
                         _ = try await arrived.wait(above: 0)
                         // Whoever does not wait gets ahead meanwhile.
-                        for _ in 0..<50 {
-                            _ = try await self.specimens.find(Stamp.next().id)
+                        for _ in 0..<20 {
+                            _ = try await self.specimens.find(Stamp.next().id, in: transaction)
                             await Task.yield()
                         }
                         ends.append("first")

@@ -22,18 +22,15 @@ struct SimulatedStore: Store {
         let begin = try await self.calls.enter(.begin)
         var commit: Fault?
         let starts = TransactionStarts(self.process)
-        let sessions = self.process.storeSessions
-        let session = sessions.open {}
-        defer { sessions.close(session) }
         do {
             let result = try await TransactionStarts.$current.withValue(starts) {
                 try await self.transaction(isLate: begin == .lateCommit) { transaction in
+                    let context = transaction.context
+                    let session = self.process.storeSessions.open { InMemoryStore.abort(context) }
+                    defer { self.process.storeSessions.close(session) }
                     let result = try await body(transaction)
                     commit = try await self.calls.enter(.commit)
                     if commit == .conflict { throw RepositoryError(.serialization, "a conflict of the simulation") }
-                    guard sessions.isOpen(session) else {
-                        throw RepositoryError(.unavailable, "the store has ended the session")
-                    }
                     return result
                 }
             }
@@ -87,7 +84,9 @@ struct SimulatedStore: Store {
             }
         } catch {
             // So a handler that has failed because of a store is not to blame: its own store is in trouble too.
-            if self.process.hasFailedStart(of: event, by: consumer) { self.process.record(.unfinished(consumer, event)) }
+            if self.process.hasFailedStart(of: event, by: consumer) {
+                self.process.record(.unfinished(consumer, event))
+            }
             throw error
         }
     }

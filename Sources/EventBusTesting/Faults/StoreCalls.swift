@@ -10,7 +10,7 @@ struct StoreCalls: Sendable {
     let process: SimulatedProcess
 
     /// What a store throws that has not answered in time.
-    static var timedOut: RepositoryError { RepositoryError(.unavailable, "the store has not answered in time") }
+    static var timedOut: RepositoryError { RepositoryError(.timedOut, "the store has not answered in time") }
 
     /// The start of a call to the store.
     func enter(_ call: FaultCall) async throws -> Fault? {

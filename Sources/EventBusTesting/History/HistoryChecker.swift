@@ -159,7 +159,9 @@ public struct HistoryChecker: Sendable {
     private func deadLetters(_ consumer: Consumer, _ tally: ConsumerTally) -> [Violation] {
         tally.sorted.flatMap { id, message in
             var violations: [Violation] = []
-            if message.deadLetters.contains(where: { $0.reason.isEmpty || $0.attempts < 1 && !Self.isUnknown($0.reason) }) {
+            if message.deadLetters.contains(where: {
+                $0.reason.isEmpty || $0.attempts < 1 && !Self.isUnknown($0.reason)
+            }) {
                 violations.append(Violation("dead letter", consumer.name, id, "has no reason or no attempt"))
             }
             if !consumer.givesUp, let letter = message.deadLetters.first {

@@ -127,7 +127,9 @@ final class SimulatedWorld: Sendable {
             await body()
             self.state.withLock { _ = $0.looseTasks.removeValue(forKey: id) }
         }
-        self.state.withLock { if $0.looseTasks[id] != nil { $0.looseTasks[id] = LooseTask(isWork: isWork) { task.cancel() } } }
+        self.state.withLock {
+            if $0.looseTasks[id] != nil { $0.looseTasks[id] = LooseTask(isWork: isWork) { task.cancel() } }
+        }
     }
 
     func cancelLooseTasks() {

@@ -38,7 +38,9 @@ final class Stalls: Sendable {
         }
 
         /// When to ask next, or to decide.
-        func due(_ limit: Duration) -> Duration { self.lastMove + limit * (self.questions + 1) / (Stalls.questions + 1) }
+        func due(_ limit: Duration) -> Duration {
+            self.lastMove + limit * (self.questions + 1) / (Stalls.questions + 1)
+        }
     }
 
     private struct State: Sendable {
@@ -111,7 +113,8 @@ final class Stalls: Sendable {
     ///
     /// - Parameter ask: runs a question as a part of the process.
     /// - Returns: what has stood still for too long without a word.
-    func look(at time: Duration, _ ask: (SimulatedProcess, @escaping @Sendable () async -> Void) -> Void) -> [Violation] {
+    func look(at time: Duration, _ ask: (SimulatedProcess, @escaping @Sendable () async -> Void) -> Void) -> [Violation]
+    {
         let due = self.state.withLock { state in
             state.watches.filter { $0.value.due(state.limit) <= time }.sorted { $0.key < $1.key }
         }
@@ -126,7 +129,9 @@ final class Stalls: Sendable {
             }
             self.moved(id)
             // A process that is dead or frozen does not answer: whoever asks it notices.
-            guard watch.hasProblem == false, !watch.work.process.isDead, !watch.work.process.isFrozen else { return nil }
+            guard watch.hasProblem == false, !watch.work.process.isDead, !watch.work.process.isFrozen else {
+                return nil
+            }
             self.state.withLock { $0.watches[id]?.isReported = true }
             return watch.work.violation()
         }

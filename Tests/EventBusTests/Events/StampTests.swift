@@ -16,7 +16,9 @@ import Foundation
 struct StampTests {
     @Test func theTimeIsThatOfTheClockAndIdsAscend() {
         let offsets = Mutex<[Double]>([0, 3600, 0, 0, -3600, -3600, 1])
-        let source = SystemStampSource { Date(timeIntervalSince1970: 1_767_225_600 + offsets.withLock { $0.removeFirst() }) }
+        let source = SystemStampSource {
+            Date(timeIntervalSince1970: 1_767_225_600 + offsets.withLock { $0.removeFirst() })
+        }
         let stamps = (0..<7).map { _ in source.next() }
         #expect(zip(stamps, stamps.dropFirst()).allSatisfy { $0.id < $1.id })
         let times = stamps.map { $0.time.timeIntervalSince1970 - 1_767_225_600 }

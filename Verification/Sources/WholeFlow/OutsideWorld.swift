@@ -53,12 +53,15 @@ final class OutsideWorld: Sendable {
     /// In one of four runs other programs publish as well.
     private static func notes(seed: UInt64, _ random: inout SeededRandom) -> [Message] {
         guard random.below(4) == 0 else { return [] }
-        // A version that nobody knows is rare, since it is retried for a day.
-        let isNew = random.below(16) == 0
-        return ForeignProducer(seed: seed)
-            .messages(of: NoteTaken.topic, count: 2 + random.below(5), version: isNew ? 99 : 1, at: Stamp.next().time) {
+        var notes = ForeignProducer(seed: seed)
+            .messages(of: NoteTaken.topic, count: 2 + random.below(5), at: Stamp.next().time) {
                 Array(#"{"text":"note \#($0)"}"#.utf8)
             }
+        // A version that nobody knows is rare, since it is retried for a day.
+        guard random.below(16) == 0 else { return notes }
+        let unknown = notes[0].identity
+        for place in notes.indices where notes[place].identity == unknown { notes[place].version = 99 }
+        return notes
     }
 
     var hasUnknownNotes: Bool { self.notes.contains { $0.version > 1 } }

@@ -26,7 +26,7 @@ public enum WholeFlow {
         Self.startJournal(world, in: simulation)
         if !world.notes.isEmpty { simulation.start("another program", publishing: world.notes) }
         // What hangs, or what nobody knows, is given up much later than what fails.
-        try await simulation.finish(within: .seconds(world.hasUnknownNotes ? 10 * 86400 : 6 * 3600)) { world.isDone }
+        try await simulation.finish(within: .seconds(world.hasUnknownNotes ? 2 * 86400 : 6 * 3600)) { world.isDone }
         if simulation.seed % 3 == 0 { try await Self.redriveDeadLetters(world, in: simulation) }
         try await Self.recordResults(in: simulation)
         return try Self.checker(simulation.seed).violations(in: simulation.history) + Self.unkept(world, in: simulation)
