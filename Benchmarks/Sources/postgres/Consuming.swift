@@ -47,17 +47,17 @@ struct Consuming {
     /// Returns how many events were published, when they all have been handled.
     private func publish(for seconds: Double) async throws -> Int {
         let start = Measurement.Start()
-        var (published, last) = (0, [String]())
+        var (published, last) = (0, [EventIdentity]())
         while start.seconds < seconds {
             let messages = try (1...64).map { try Message(Samples.Registered(number: published + $0)) }
             guard await self.bus.publish(messages).allSatisfy(\.isConfirmed) else {
                 throw BenchmarkFailure("not published")
             }
             published += messages.count
-            last = last.suffix(3 * Self.prefetch) + messages.map(\.id)
+            last = last.suffix(3 * Self.prefetch) + messages.map(\.identity)
         }
-        for id in last {
-            while try await !self.store.isHandled(id, by: Self.subscription) {
+        for event in last {
+            while try await !self.store.isHandled(event, by: Self.subscription) {
                 try await Task.sleep(for: .milliseconds(1))
             }
         }

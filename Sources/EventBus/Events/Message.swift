@@ -100,8 +100,8 @@ public struct Message: Sendable, Hashable {
 
     /// Additional metadata from the producer, for example the W3C `traceparent`.
     ///
-    /// Names have at most 255 bytes of UTF-8. The names of the wire contract (`cloudEvents_…`, `x-attempt` and so on) are
-    /// reserved because they carry the other properties of a message.
+    /// Names have at most 255 bytes of UTF-8. The names of the wire contract (`cloudEvents_…`, `cloudEvents:…`, `x-attempt` and so
+    /// on) are reserved because they carry the other properties of a message.
     public var headers: [String: HeaderValue] {
         get { self.storage.fields.headers }
         set { self.change { $0.headers = newValue } }

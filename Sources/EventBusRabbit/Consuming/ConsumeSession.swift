@@ -129,7 +129,8 @@ final class ConsumeSession: ChannelDelegate {
 
     /// Makes the broker stop delivering.
     ///
-    /// Acknowledgements wait until then: the deliveries for which they make room could be on their way, and count a return.
+    /// This is sent before the acknowledgements that wait: the deliveries for which they make room would be on their way, and RabbitMQ
+    /// counts a return for those that it can no longer pass on.
     private func endConsumer() {
         guard self.failure == nil else { return }
         self.handler.call(.basicCancel(consumerTag: Self.consumerTag), on: self.channel).assumeIsolated()

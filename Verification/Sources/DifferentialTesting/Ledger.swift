@@ -111,7 +111,7 @@ struct Ledger {
             return
         }
         let pushed = self.waiting.prefix(max(0, prefetch - self.out.count { $0.consumer == consumer }))
-        self.waiting = self.waiting.dropFirst(pushed.count) + pushed
+        self.waiting = Array(self.waiting.dropFirst(pushed.count) + pushed)
     }
 
     mutating func ended(_ consumer: Int, _ how: ProgramStep.How) {
