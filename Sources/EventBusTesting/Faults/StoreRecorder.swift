@@ -12,6 +12,7 @@ final class TransactionStarts: Sendable {
     private struct State: Sendable {
         var messages: [(consumer: SubscriptionName, event: EventIdentity)] = []
         var isBatch = false
+        var commitFailure: RepositoryError?
     }
 
     let process: SimulatedProcess
@@ -25,6 +26,12 @@ final class TransactionStarts: Sendable {
 
     /// Whether the messages share the transaction; if it fails, each is started again on its own.
     var isBatch: Bool { self.state.withLock { $0.isBatch } }
+
+    /// What the commit is to fail with.
+    var commitFailure: RepositoryError? {
+        get { self.state.withLock { $0.commitFailure } }
+        set { self.state.withLock { $0.commitFailure = newValue } }
+    }
 
     func append(_ events: [EventIdentity], of count: Int, by consumer: SubscriptionName) {
         self.state.withLock { state in

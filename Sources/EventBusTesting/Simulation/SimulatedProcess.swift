@@ -32,8 +32,10 @@ public final class SimulatedProcess: Sendable {
     let executor: ProcessExecutor
     /// Its subscriptions on the bus.
     let connections = Sessions()
-    /// Its transactions, and the outboxes that it owns.
-    let storeSessions = Sessions()
+    /// Its open transactions.
+    let transactions = Sessions()
+    /// The outboxes that it owns.
+    let ownerships = Sessions()
     /// Handlers that ignore their cancellation.
     let hanging = Sessions()
     /// What it says about itself.
