@@ -80,7 +80,8 @@ extension StoreCalls {
     /// What waits in the outbox.
     fileprivate var relaying: Stalls.Work {
         Stalls.Work(
-            process: self.process,
+            executor: self.process.executor,
+            isDead: { [process] in process.isDead },
             name: self.outboxName,
             isThere: { self.waiting > 0 },
             hasProblem: { [process] in await process.reports.hasProblemOfRelay() },

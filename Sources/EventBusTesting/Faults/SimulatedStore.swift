@@ -21,7 +21,7 @@ struct SimulatedStore: Store {
     ) async throws -> Result {
         let begin = try await self.calls.enter(.begin)
         var commit: Fault?
-        let starts = TransactionStarts(self.process)
+        let starts = TransactionStarts(at: self.process.place) { [process] in process.started($0, by: $1) }
         do {
             let result = try await TransactionStarts.$current.withValue(starts) {
                 try await self.transaction(isLate: begin == .lateCommit) { transaction in
