@@ -42,8 +42,18 @@ private struct Author {
         case ...10: [self.open(slot), .take(slot: slot), self.settle(slot), .wait(slot: slot)]
         case ...16: [.take(slot: slot), self.end(slot, .throwing), self.open(slot), .take(slot: slot)]
         case ...22: [self.open(slot), .take(slot: slot), self.open(slot), self.publish(), self.settle(slot)]
+        case ...28: self.moving(slot)
         default: [self.step(slot)]
         }
+    }
+
+    /// Moves fresh, failed and returned messages to a subscription that holds nothing of its own.
+    private mutating func moving(_ slot: Int) -> [ProgramStep] {
+        let other = self.dice.pick(self.slots)
+        return [
+            self.open(slot), self.publish(), self.open(other), .drain(slot: other), .take(slot: slot), self.settle(slot),
+            self.end(slot, .throwing), .move(slot: slot, to: other), .take(slot: other),
+        ]
     }
 
     private mutating func step(_ slot: Int) -> ProgramStep {
