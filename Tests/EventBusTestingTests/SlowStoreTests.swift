@@ -143,3 +143,35 @@ struct SlowStoreTests {
         #expect(runs.contains { $0.failure == nil })
     }
 }
+
+extension SlowStoreTests {
+    @Test("A transaction that its store refuses each time shows a handler that believes itself done")
+    func refusedTransaction() throws {
+        try Simulation.run { simulation in
+            let errors = Mutex<[String]>([])
+            simulation.start("clerk") { process in
+                let store = process.store("shop")
+                let entries = store.repository(for: Entry.self)
+                return [
+                    SimulationTests.ClosureService {
+                        for number in 0..<2 {
+                            do {
+                                try await store.transaction { transaction in
+                                    try entries.insert(Entry(id: Stamp.next().id, name: "\(number)"), in: transaction)
+                                    if number == 0 {
+                                        process.failTransaction(with: RepositoryError(.database, "refused"))
+                                    }
+                                }
+                            } catch let error as RepositoryError { errors.withLock { $0.append(error.message) } }
+                        }
+                        try await process.clock.sleep(for: .seconds(1_000_000))
+                    }
+                ]
+            }
+            await simulation.idle()
+            #expect(errors.withLock { $0 } == ["refused"])
+            let stored = try simulation.entities(of: Entry.self, in: "shop")
+            #expect(stored.map(\.name) == ["1"])
+        }
+    }
+}

@@ -41,7 +41,9 @@ final class InMemoryTransaction: TransactionContext {
     }
 
     /// Executes the collected writes, then reads what the transaction sees.
-    func read<Result>(_ read: (inout Contents, RowLocks.Owner?) -> Result) async throws(RepositoryError) -> Result {
+    func read<Result: Sendable>(_ read: (inout Contents, RowLocks.Owner?) -> Result) async throws(RepositoryError)
+        -> Result
+    {
         let owner = try await self.execute(try self.take()).owner
         return self.storage.withContents { read(&$0, owner) }
     }
@@ -66,7 +68,7 @@ final class InMemoryTransaction: TransactionContext {
         let (messages, marked) = self.state.withLock { ($0.messages, $0.marked) }
         self.storage.observer?.didCommit(published: messages, handled: marked.map { ($0.consumer, $0.event) })
         let time = marked.isEmpty ? nil : Stamp.next().time
-        self.storage.end(owner) { $0.commit(owner, publishing: messages, at: time) }
+        self.storage.end { $0.commit(owner, publishing: messages, at: time) }
         return !messages.isEmpty
     }
 
@@ -77,7 +79,7 @@ final class InMemoryTransaction: TransactionContext {
 
     /// Ends the transaction, rolled back if it has not been committed.
     func end() {
-        if let owner = self.state.end({ $0.owner }) { self.storage.end(owner) { $0.rollBack(owner) } }
+        if let owner = self.state.end({ $0.owner }) { self.storage.end { $0.rollBack(owner) } }
     }
 
     /// Executes writes, then marks events; whatever another transaction holds has to be waited for.
@@ -133,7 +135,7 @@ final class InMemoryTransaction: TransactionContext {
     /// Records the first error and releases everything, as a database does at once.
     private func fail(_ error: RepositoryError) -> RepositoryError {
         let failure = self.state.fail(error)
-        if let owner = self.owner(needed: false) { self.storage.end(owner) { $0.rollBack(owner) } }
+        if let owner = self.owner(needed: false) { self.storage.end { $0.rollBack(owner) } }
         return failure
     }
 }

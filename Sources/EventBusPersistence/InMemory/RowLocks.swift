@@ -39,11 +39,11 @@ struct RowLocks: Sendable {
     ///
     /// The owner must not be waiting for another one.
     mutating func acquire(_ key: Key, for owner: Owner) -> Answer {
-        guard let lock = self.locks[key] else {
-            self.locks[key] = Lock(holder: owner)
+        guard let lock = self.locks.updateValue(Lock(holder: owner), forKey: key) else {
             self.held[owner, default: []].append(key)
             return .held
         }
+        self.locks[key] = lock
         if lock.holder == owner { return .held }
         if self.chain(from: lock.holder, endsAt: owner) { return .deadlock }
         self.locks[key]?.queue.append(owner)
@@ -53,22 +53,22 @@ struct RowLocks: Sendable {
 
     /// Releases all locks of an owner that has ended, also if it still waits for one.
     ///
-    /// - Returns: the owners that have got the lock for which they waited.
+    /// - Returns: the owners that wait no longer: those which have got a lock, and this one if it waited.
     mutating func release(_ owner: Owner) -> [Owner] {
-        if let key = self.waiting.removeValue(forKey: owner) { self.locks[key]?.queue.removeAll { $0 == owner } }
-        var granted: [Owner] = []
+        var ready: [Owner] = []
+        if let key = self.waiting.removeValue(forKey: owner) {
+            self.locks[key]?.queue.removeAll { $0 == owner }
+            ready.append(owner)
+        }
         for key in self.held.removeValue(forKey: owner) ?? [] {
-            guard var lock = self.locks[key], !lock.queue.isEmpty else {
-                self.locks[key] = nil
-                continue
-            }
+            guard var lock = self.locks.removeValue(forKey: key), !lock.queue.isEmpty else { continue }
             lock.holder = lock.queue.removeFirst()
             self.locks[key] = lock
             self.waiting[lock.holder] = nil
             self.held[lock.holder, default: []].append(key)
-            granted.append(lock.holder)
+            ready.append(lock.holder)
         }
-        return granted
+        return ready
     }
 
     /// Whether `holder` waits for `owner`, possibly through others.

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import DequeModule
 public import EventBus
 import ServiceLifecycle
-import Synchronization
 
 #if canImport(FoundationEssentials)
 public import FoundationEssentials
@@ -97,21 +95,6 @@ extension Simulation {
         self.world.add(backlog)
         return self.start(name) { [ForeignProgram(backlog: backlog, process: $0)] }
     }
-}
-
-/// What a program of others has not published yet, over all its lives.
-final class ForeignBacklog: Sendable {
-    let name: String
-    private let messages: Mutex<Deque<Message>>
-
-    init(_ name: String, _ messages: [Message]) {
-        self.name = name
-        self.messages = Mutex(Deque(messages))
-    }
-
-    var count: Int { self.messages.withLock { $0.count } }
-    fileprivate var next: Message? { self.messages.withLock { $0.first } }
-    fileprivate func removeFirst() { self.messages.withLock { _ = $0.popFirst() } }
 }
 
 private struct ForeignProgram: Service {

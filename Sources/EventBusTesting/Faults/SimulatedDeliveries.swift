@@ -135,7 +135,8 @@ final class SimulatedDeliveries: Deliveries {
     /// What is out and unsettled.
     var work: Stalls.Work {
         Stalls.Work(
-            process: self.process,
+            executor: self.process.executor,
+            isDead: { [process] in process.isDead },
             name: nil,
             isThere: { self.state.withLock { !$0.held.isEmpty } },
             hasProblem: { [name, process] in await process.reports.hasProblem(of: name) },

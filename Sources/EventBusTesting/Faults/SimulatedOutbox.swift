@@ -35,8 +35,8 @@ struct SimulatedOutbox: Outbox {
                 try await base.withOwnership { await ownership.hold($0) }
             }
             let owned = try await ownership.take()
-            let session = process.storeSessions.open { ownership.end() }
-            defer { process.storeSessions.close(session) }
+            let session = process.ownerships.open { ownership.end() }
+            defer { process.ownerships.close(session) }
             try process.leave(.own, fault)
             try await body(SimulatedOwnedOutbox(calls: self.calls, base: owned, session: session))
             ownership.end()
@@ -80,7 +80,8 @@ extension StoreCalls {
     /// What waits in the outbox.
     fileprivate var relaying: Stalls.Work {
         Stalls.Work(
-            process: self.process,
+            executor: self.process.executor,
+            isDead: { [process] in process.isDead },
             name: self.outboxName,
             isThere: { self.waiting > 0 },
             hasProblem: { [process] in await process.reports.hasProblemOfRelay() },
@@ -106,7 +107,7 @@ struct SimulatedOwnedOutbox: OwnedOutbox {
         except held: HeldRows
     ) async throws(RepositoryError) -> [OutboxRow] {
         let rows = try await self.calls.perform(.exchange) { () throws(RepositoryError) in
-            guard self.calls.process.storeSessions.isOpen(self.session) else {
+            guard self.calls.process.ownerships.isOpen(self.session) else {
                 throw RepositoryError(.unavailable, "the store has ended the session")
             }
             return try await self.base.exchange(published: published, limit: limit, except: held)

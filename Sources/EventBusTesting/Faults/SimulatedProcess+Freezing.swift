@@ -10,13 +10,13 @@ extension SimulatedProcess {
     /// Freezes the process as SIGSTOP or a paused virtual machine would: it neither works nor dies.
     ///
     /// Its calls do not return and its timers do not fire, while its connections, transactions, outboxes and unsettled deliveries
-    /// stay its own. When the time is over it continues as if nothing had happened. Only its death ends the freeze sooner.
+    /// stay its own. When the time is over it continues as if nothing had happened. Only its death ends the freeze sooner. A store
+    /// rolls an open transaction back after 60 s, as `PostgresConfiguration.idleInTransactionTimeout` does by default.
     ///
     /// - Parameters:
     ///   - duration: how long, above zero.
     ///   - heartbeat: after which time the bus closes the process's connections; `nil` for never.
-    ///   - lease: after which time the stores end its sessions: its open transactions fail, and others can own its outboxes;
-    ///     `nil` for never.
+    ///   - lease: after which time the stores end its sessions, so that others can own its outboxes; `nil` for never.
     public func freeze(
         for duration: Duration,
         busGivesUpAfter heartbeat: Duration? = nil,
@@ -29,13 +29,14 @@ extension SimulatedProcess {
         let now = self.clock.now
         for (limit, sessions, note) in [
             (heartbeat, self.connections, "has its connections closed by the bus"),
-            (lease, self.storeSessions, "has its sessions ended by the stores"),
+            (min(lease ?? .seconds(60), .seconds(60)), self.transactions, "has its transactions ended by the stores"),
+            (lease, self.ownerships, "has its sessions ended by the stores"),
         ] {
             guard let limit, limit < duration else { continue }
             self.clock.call(at: now.advanced(by: limit)) {
                 guard self.isFrozen else { return }
+                guard sessions.endAll() else { return }
                 self.record(.note(note))
-                sessions.endAll()
             }
         }
         self.clock.call(at: now.advanced(by: duration)) {
@@ -83,7 +84,10 @@ extension SimulatedProcess {
         require(duration > .zero, "duration is \(duration), must be above zero")
         await withCheckedContinuation { continuation in
             let id = self.hanging.open { continuation.resume() }
-            if self.isLetGo { return self.hanging.endAll() }
+            if self.isLetGo {
+                self.hanging.endAll()
+                return
+            }
             self.clock.call(at: self.clock.now.advanced(by: duration)) {
                 if self.hanging.close(id) { continuation.resume() }
             }

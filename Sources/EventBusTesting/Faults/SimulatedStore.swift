@@ -21,15 +21,16 @@ struct SimulatedStore: Store {
     ) async throws -> Result {
         let begin = try await self.calls.enter(.begin)
         var commit: Fault?
-        let starts = TransactionStarts(self.process)
+        let starts = TransactionStarts(at: self.process.place) { [process] in process.started($0, by: $1) }
         do {
             let result = try await TransactionStarts.$current.withValue(starts) {
                 try await self.transaction(isLate: begin == .lateCommit) { transaction in
                     let context = transaction.context
-                    let session = self.process.storeSessions.open { InMemoryStore.abort(context) }
-                    defer { self.process.storeSessions.close(session) }
+                    let session = self.process.transactions.open { InMemoryStore.abort(context) }
+                    defer { self.process.transactions.close(session) }
                     let result = try await body(transaction)
                     commit = try await self.calls.enter(.commit)
+                    if let failure = starts.commitFailure { throw failure }
                     if commit == .conflict { throw RepositoryError(.serialization, "a conflict of the simulation") }
                     return result
                 }
@@ -61,6 +62,8 @@ struct SimulatedStore: Store {
         // The time limit, or the end of the subscription. A batch is not an attempt of each of its messages.
         guard !(error is CancellationError) || starts.isBatch else { return }
         let isAway = (error as? RepositoryError)?.isTransient == true
+        // Then the messages are held, begun or not.
+        if isAway { self.process.callFailed() }
         for (consumer, event) in starts.messages {
             if isAway || starts.isBatch {
                 self.process.record(.unfinished(consumer, event))

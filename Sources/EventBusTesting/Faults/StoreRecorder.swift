@@ -12,13 +12,17 @@ final class TransactionStarts: Sendable {
     private struct State: Sendable {
         var messages: [(consumer: SubscriptionName, event: EventIdentity)] = []
         var isBatch = false
+        var commitFailure: RepositoryError?
     }
 
-    let process: SimulatedProcess
+    /// The name of the process in the history.
+    let place: String
+    private let onStart: @Sendable ([EventIdentity], SubscriptionName) -> Void
     private let state = Mutex(State())
 
-    init(_ process: SimulatedProcess) {
-        self.process = process
+    init(at place: String, onStart: @escaping @Sendable ([EventIdentity], SubscriptionName) -> Void) {
+        self.place = place
+        self.onStart = onStart
     }
 
     var messages: [(consumer: SubscriptionName, event: EventIdentity)] { self.state.withLock { $0.messages } }
@@ -26,11 +30,18 @@ final class TransactionStarts: Sendable {
     /// Whether the messages share the transaction; if it fails, each is started again on its own.
     var isBatch: Bool { self.state.withLock { $0.isBatch } }
 
+    /// What the commit is to fail with.
+    var commitFailure: RepositoryError? {
+        get { self.state.withLock { $0.commitFailure } }
+        set { self.state.withLock { $0.commitFailure = newValue } }
+    }
+
     func append(_ events: [EventIdentity], of count: Int, by consumer: SubscriptionName) {
         self.state.withLock { state in
             state.messages += events.map { (consumer, $0) }
             state.isBatch = state.isBatch || count > 1
         }
+        self.onStart(events, consumer)
     }
 }
 
@@ -41,10 +52,9 @@ struct StoreRecorder: InMemoryStoreObserver {
     let onCommit: @Sendable ([Message]) -> Void
 
     func willHandle(_ events: [EventIdentity], of count: Int, by consumer: SubscriptionName) {
-        TransactionStarts.current?.append(events, of: count, by: consumer)
-        let process = TransactionStarts.current?.process
-        for event in events { self.history.record(.started(consumer, event), at: process?.place ?? self.name) }
-        process?.started(events, by: consumer)
+        let starts = TransactionStarts.current
+        starts?.append(events, of: count, by: consumer)
+        for event in events { self.history.record(.started(consumer, event), at: starts?.place ?? self.name) }
     }
 
     func didClaim(_ event: EventIdentity, by consumer: SubscriptionName) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-public import EventBus
+import EventBus
 import EventBusPersistence
 import ServiceLifecycle
 import Synchronization
@@ -47,15 +47,5 @@ final class HealthReports: Sendable {
         var isAnyWrong: Bool?
         for report in reports { isAnyWrong = isWrong(await report.health()) || isAnyWrong == true }
         return isAnyWrong
-    }
-}
-
-extension SimulatedProcess {
-    /// Tells the simulation how to ask for the health of this process, for the rule that work which stands still is noticed.
-    ///
-    /// It asks each `EventConsumer` and `OutboxRelay` among the process's services by itself; this is for those inside of other
-    /// services.
-    public func watch(_ health: @escaping @Sendable () async -> Health) {
-        self.reports.add(nil, health)
     }
 }

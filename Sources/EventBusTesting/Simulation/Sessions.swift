@@ -29,12 +29,14 @@ final class Sessions: Sendable {
 
     func isOpen(_ id: Int) -> Bool { self.state.withLock { $0.ends[id] != nil } }
 
-    /// Ends all sessions, oldest first.
-    func endAll() {
+    /// Ends all sessions, oldest first; returns whether there were any.
+    @discardableResult
+    func endAll() -> Bool {
         let ends = self.state.withLock { state in
             defer { state.ends = [:] }
             return state.ends.sorted { $0.key < $1.key }.map(\.value)
         }
         for end in ends { end() }
+        return !ends.isEmpty
     }
 }

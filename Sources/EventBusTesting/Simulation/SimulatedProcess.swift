@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import EventBus
+public import EventBus
 import Synchronization
 
 /// One life of a process in a ``Simulation``: from a start to its death.
@@ -32,8 +32,10 @@ public final class SimulatedProcess: Sendable {
     let executor: ProcessExecutor
     /// Its subscriptions on the bus.
     let connections = Sessions()
-    /// Its transactions, and the outboxes that it owns.
-    let storeSessions = Sessions()
+    /// Its open transactions.
+    let transactions = Sessions()
+    /// The outboxes that it owns.
+    let ownerships = Sessions()
     /// Handlers that ignore their cancellation.
     let hanging = Sessions()
     /// What it says about itself.
@@ -92,6 +94,14 @@ public final class SimulatedProcess: Sendable {
 
     func record(_ what: History.What) {
         self.world.history.record(what, at: self.place)
+    }
+
+    /// Tells the simulation how to ask for the health of this process, for the rule that work which stands still is noticed.
+    ///
+    /// It asks each `EventConsumer` and `OutboxRelay` among the process's services by itself; this is for those inside of other
+    /// services.
+    public func watch(_ health: @escaping @Sendable () async -> Health) {
+        self.reports.add(nil, health)
     }
 
     // MARK: What it has done, for the rules

@@ -79,8 +79,8 @@ final class SimulatedWorld: Sendable {
     func advance(to instant: VirtualClock.Instant) {
         if let due = self.stalls.due(before: instant.offset) {
             self.clock.advance(to: VirtualClock.Instant(offset: due))
-            let violations = self.stalls.look(at: due) { process, question in
-                self.start(on: process.executor, isWork: false, question)
+            let violations = self.stalls.look(at: due) { executor, question in
+                self.start(on: executor, isWork: false, question)
             }
             for violation in violations { self.history.record(.broken(violation), at: "health") }
         } else {

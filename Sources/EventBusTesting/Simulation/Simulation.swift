@@ -109,6 +109,17 @@ public final class Simulation: Sendable {
         self.world.stepWallClock(by: step, for: duration)
     }
 
+    /// How long work may stand still without a problem in the health of the process that should do it; 10 minutes at first.
+    ///
+    /// Work that is unsettled, or in an outbox with a relay, and does not move for longer is a ``Violation`` of the rule "stalled".
+    public var stallLimit: Duration {
+        get { self.world.stalls.limit }
+        set {
+            require(newValue > .zero, "stallLimit is \(newValue), must be above zero")
+            self.world.stalls.limit = newValue
+        }
+    }
+
     /// Adds the dead letters of subscriptions to the history for a ``HistoryChecker``.
     public func recordDeadLetters(of subscriptions: SubscriptionName...) async throws {
         for subscription in subscriptions {

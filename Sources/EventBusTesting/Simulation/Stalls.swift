@@ -11,7 +11,10 @@ import Synchronization
 final class Stalls: Sendable {
     /// Something that a process has to do.
     struct Work: Sendable {
-        let process: SimulatedProcess
+        /// Runs the questions.
+        let executor: ProcessExecutor
+        /// Whether the process has died; a dead or frozen one does not answer.
+        let isDead: @Sendable () -> Bool
         /// Several processes can wait for work of one name.
         let name: String?
         /// Whether there is anything to do.
@@ -113,7 +116,7 @@ final class Stalls: Sendable {
     ///
     /// - Parameter ask: runs a question as a part of the process.
     /// - Returns: what has stood still for too long without a word.
-    func look(at time: Duration, _ ask: (SimulatedProcess, @escaping @Sendable () async -> Void) -> Void) -> [Violation]
+    func look(at time: Duration, _ ask: (ProcessExecutor, @escaping @Sendable () async -> Void) -> Void) -> [Violation]
     {
         let due = self.state.withLock { state in
             state.watches.filter { $0.value.due(state.limit) <= time }.sorted { $0.key < $1.key }
@@ -129,7 +132,7 @@ final class Stalls: Sendable {
             }
             self.moved(id)
             // A process that is dead or frozen does not answer: whoever asks it notices.
-            guard watch.hasProblem == false, !watch.work.process.isDead, !watch.work.process.isFrozen else {
+            guard watch.hasProblem == false, !watch.work.isDead(), !watch.work.executor.isFrozen else {
                 return nil
             }
             self.state.withLock { $0.watches[id]?.isReported = true }
@@ -140,31 +143,18 @@ final class Stalls: Sendable {
     private func ask(
         _ id: Int,
         _ watch: Watch,
-        _ ask: (SimulatedProcess, @escaping @Sendable () async -> Void) -> Void
+        _ ask: (ProcessExecutor, @escaping @Sendable () async -> Void) -> Void
     ) {
         self.state.withLock { state in
             state.watches[id]?.questions += 1
             state.watches[id]?.hasProblem = nil
         }
-        ask(watch.work.process) {
+        ask(watch.work.executor) {
             let answer = await watch.work.hasProblem()
             self.state.withLock { state in
                 guard state.watches[id]?.lastMove == watch.lastMove else { return }
                 state.watches[id]?.hasProblem = answer
             }
-        }
-    }
-}
-
-extension Simulation {
-    /// How long work may stand still without a problem in the health of the process that should do it; 10 minutes at first.
-    ///
-    /// Work that is unsettled, or in an outbox with a relay, and does not move for longer is a ``Violation`` of the rule "stalled".
-    public var stallLimit: Duration {
-        get { self.world.stalls.limit }
-        set {
-            require(newValue > .zero, "stallLimit is \(newValue), must be above zero")
-            self.world.stalls.limit = newValue
         }
     }
 }

@@ -56,6 +56,35 @@ struct RolloutTests {
         await world.drain(next)
     }
 
+    @Test(arguments: [true, false])
+    func theEndOfOneOfThreeInstancesCostsTheOthersNothing(isGraceful: Bool) async throws {
+        let world = try ConsumerFixture()
+        let log = world.log
+        let options = ConsumerOptions(prefetch: 64, concurrency: 8)
+        try world.publish(try (0..<600).map { try Message(Ping("\($0)")) })
+        let lives = (1...3).map { number in
+            world.start(options: options) { [clock = world.stage.clock] _ in
+                try await clock.sleep(for: .milliseconds(250))
+                log.append("\(number)")
+            }
+        }
+        func handled(by numbers: String...) -> Int { log.entries.count { numbers.contains($0) } }
+        for _ in 0..<4 { world.stage.advance(by: .milliseconds(250)) }
+        #expect(handled(by: "1", "2") == 64 && handled(by: "3") == 32)
+        if isGraceful {
+            lives[2].shutDown()
+            await world.stage.settleNextJob()
+        } else {
+            await world.crash(lives[2])
+        }
+        for _ in 0..<16 { world.stage.advance(by: .milliseconds(250)) }
+        #expect(handled(by: "1", "2") == 64 + 256, "two instances with 8 handlers each for 4 s")
+        for life in lives.prefix(isGraceful ? 3 : 2) {
+            life.run.cancel()
+            await world.stage.end(life.run)
+        }
+    }
+
     @Test func anUnknownTopicWaitsForAnInstanceThatKnowsIt() async throws {
         let world = try ConsumerFixture(topics: Self.all)
         let log = world.log

@@ -38,7 +38,7 @@ final class OutsideWorld: Sendable {
             names.map { Registration(username: $0, email: "\($0)@example.com", password: "correct horse") }
         )
         let wishes = (0..<4).map { number -> Wish in
-            let fate = Fate.allCases[random.below(100) < 70 ? 0 : random.below(Fate.allCases.count)]
+            let fate = Fate.drawn(from: &random)
             let entry = EntryWritten(page: "page\(random.below(2))", text: "\(fate.rawValue) \(number)")
             switch random.below(12) {
             case 0: return .discard(entry)
@@ -53,12 +53,13 @@ final class OutsideWorld: Sendable {
     /// In one of four runs other programs publish as well.
     private static func notes(seed: UInt64, _ random: inout SeededRandom) -> [Message] {
         guard random.below(4) == 0 else { return [] }
+        let fates = (0..<8).map { _ in Fate.drawn(from: &random) }
         var notes = ForeignProducer(seed: seed)
-            .messages(of: NoteTaken.topic, count: 2 + random.below(5), at: Stamp.next().time) {
-                Array(#"{"text":"note \#($0)"}"#.utf8)
+            .messages(of: NoteTaken.topic, count: 2 + random.below(7), at: Stamp.next().time) {
+                Array(#"{"text":"\#(fates[$0].rawValue) note \#($0)"}"#.utf8)
             }
         // A version that nobody knows is rare, since it is retried for a day.
-        guard random.below(16) == 0 else { return notes }
+        guard random.below(64) == 0 else { return notes }
         let unknown = notes[0].identity
         for place in notes.indices where notes[place].identity == unknown { notes[place].version = 99 }
         return notes
@@ -107,8 +108,12 @@ final class OutsideWorld: Sendable {
         case .swallowsCancellation: try? await process.clock.sleep(for: Self.forever)
         case .blocks: await process.hang(for: .seconds(1200))
         case .needsLostStore: throw RepositoryError(.unavailable, "the store of another module is away")
-        case .losesAlways: throw RepositoryError(.serialization, "another transaction has changed the row")
-        case .isRefused: throw RepositoryError(.database, "a trigger refuses the row")
+        case .losesAlways:
+            process.failTransaction(with: RepositoryError(.serialization, "another transaction has changed the row"))
+        case .isSlowAlways:
+            process.failTransaction(with: RepositoryError(.timedOut, "the store has not answered in time"))
+        case .isRefused:
+            process.failTransaction(with: RepositoryError(.database, "a trigger refuses the row"))
         }
     }
 
@@ -120,8 +125,17 @@ enum Fate: String, CaseIterable {
     case succeeds, failsOnce, failsAlways, killsOnce, killsAlways
     /// Waits until it is cancelled; waits and then goes on as if it had not been; waits and does not even notice it.
     case hangs, swallowsCancellation, blocks
-    /// Uses a store of its own that is away; always loses against another transaction; is refused by the database.
-    case needsLostStore, losesAlways, isRefused
+    /// Uses another store, which is away.
+    case needsLostStore
+    /// Their transactions always lose against others, take too long, or are refused by the database.
+    case losesAlways, isSlowAlways, isRefused
+
+    static func drawn(from random: inout SeededRandom) -> Fate {
+        guard random.below(100) >= 70 else { return .succeeds }
+        let fate = Self.allCases[random.below(Self.allCases.count)]
+        // Its transactions are tried for minutes, which takes long to simulate.
+        return fate == .isSlowAlways && random.below(8) > 0 ? .failsOnce : fate
+    }
 
     init?(_ text: String) {
         guard let word = text.split(separator: " ").first else { return nil }

@@ -26,7 +26,8 @@ public enum RollingUpgrade {
     public static func run(in simulation: Simulation) async throws -> [Violation] {
         var random = SeededRandom(seed: simulation.seed, "upgrade")
         let orders = Requests(Self.orders(&random))
-        let pause = Duration.milliseconds(random.below(60_000))
+        // Sometimes faster than they are handled, so that some wait in a process when it is upgraded.
+        let pause = Duration.milliseconds(random.below(random.below(2) == 0 ? 60_000 : 2000))
         let subscription = try Subscription(Self.billing, patterns: [TopicPattern(Placed.topic)])
         try await simulation.bus.withDeliveries(to: subscription) { _ in }
         simulation.start("shop") { process in
@@ -51,9 +52,9 @@ public enum RollingUpgrade {
     // MARK: The programs
 
     private static let options = ConsumerOptions(
-        prefetch: 4,
+        prefetch: 16,
         concurrency: 2,
-        retry: RetryPolicy(attempts: 20, factor: 2)
+        retry: RetryPolicy(attempts: 8, factor: 2)
     )
 
     private static let oldProgram: @Sendable (SimulatedProcess) -> [any Service] = { process in
@@ -61,7 +62,7 @@ public enum RollingUpgrade {
         let lines = store.repository(for: Line.self)
         return [
             EventConsumer(Self.billing, on: process.bus, store: store, options: Self.options, clock: process.clock) {
-                Self.line(Placed.self, in: lines)
+                Self.line(Placed.self, in: lines, process.clock)
             }
         ]
     }
@@ -71,14 +72,19 @@ public enum RollingUpgrade {
         let lines = store.repository(for: Line.self)
         return [
             EventConsumer(Self.billing, on: process.bus, store: store, options: Self.options, clock: process.clock) {
-                Self.line(PlacedInCurrency.self, in: lines)
-                Self.line(Shipped.self, in: lines)
+                Self.line(PlacedInCurrency.self, in: lines, process.clock)
+                Self.line(Shipped.self, in: lines, process.clock)
             }
         ]
     }
 
-    private static func line<E: Event>(_ type: E.Type, in lines: any Repository<Line>) -> On<Transaction> {
+    private static func line<E: Event>(
+        _ type: E.Type,
+        in lines: any Repository<Line>,
+        _ clock: VirtualClock
+    ) -> On<Transaction> {
         On(E.self) { _, message, transaction in
+            try await clock.sleep(for: .seconds(2))
             try lines.insert(Line(of: message.identity, by: Self.billing), in: transaction)
         }
     }

@@ -54,7 +54,13 @@ public enum WholeFlow {
                 workers: 8
             ),
             .init(Journal.accounts, topics: [AccountOpened.topic], hasEffects: true, workers: 1),
-            .init(Journal.notes, topics: [NoteTaken.topic], hasEffects: true, workers: 4),
+            .init(
+                Journal.notes,
+                topics: [NoteTaken.topic],
+                attempts: Journal.retry.attempts,
+                hasEffects: true,
+                workers: 1
+            ),
         ])
     }
 
@@ -132,11 +138,11 @@ public enum WholeFlow {
     /// An operator redrives all dead letters, and tries again when the connection breaks.
     private static func redriveDeadLetters(_ world: OutsideWorld, in simulation: Simulation) async throws {
         world.cure()
-        let redrives = Requests([Journal.pages, Journal.totals])
+        let redrives = Requests([Journal.pages, Journal.totals, Journal.notes])
         simulation.start("operator") { process in
             [Desk(requests: redrives, process: process, pause: .seconds(1)) { _ = try await process.bus.redrive($0) }]
         }
-        try await simulation.finish(within: .seconds(3600)) { redrives.isDone }
+        try await simulation.finish(within: .seconds(2 * 86400)) { redrives.isDone }
     }
 
     /// Records the effects and dead letters at the end.

@@ -69,6 +69,7 @@ struct Journal: Sendable {
         let ordered = ConsumerOptions(ordering: .perKey, prefetch: 4, concurrency: 2, retry: Self.retry)
         let batched = ConsumerOptions(prefetch: 8, concurrency: 2, retry: Self.retry)
         let few = ConsumerOptions(prefetch: 4, concurrency: 1)
+        let many = ConsumerOptions(prefetch: 16, concurrency: 1, retry: Self.retry)
         return [
             EventConsumer(Self.pages, on: bus, store: self.store, options: ordered, clock: clock) {
                 self.line(EntryWritten.self, by: Self.pages) { try await handle(Self.pages, $1, $0.text) }
@@ -82,8 +83,12 @@ struct Journal: Sendable {
         ]
             + (hasNotes
                 ? [
-                    EventConsumer(Self.notes, on: bus, store: self.store, batch: 4, options: few, clock: clock) {
-                        self.line(NoteTaken.self, by: Self.notes) { try await handle(Self.notes, $1, $0.text) }
+                    EventConsumer(Self.notes, on: bus, store: self.store, options: many, clock: clock) {
+                        self.line(NoteTaken.self, by: Self.notes) {
+                            // Slower than they arrive, so that some wait in the process.
+                            try await clock.sleep(for: .milliseconds(100))
+                            try await handle(Self.notes, $1, $0.text)
+                        }
                     }
                 ] : [])
     }
