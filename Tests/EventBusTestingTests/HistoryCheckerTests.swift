@@ -139,4 +139,37 @@ struct HistoryCheckerTests {
             )
         }
     }
+
+    @Test("An event that no handler can take is a dead letter without having been started")
+    func unknownEvents() {
+        let event = Self.event("a")
+        for (reason, rules) in [
+            ("no handler for topic greeted", []),
+            ("greeted has version 2, this consumer reads up to version 1", []),
+            ("too bad", ["attempts", "dead letter"]),
+        ] {
+            let records: [History.What] = [
+                Self.committed("a"), Self.delivered("a"),
+                .settled(Self.name, event, .deadLetter(reason: reason, Failures())),
+                .deadLettered(Self.name, event, reason: reason, attempts: 0),
+            ]
+            #expect(Self.check(records) == rules)
+        }
+    }
+
+    @Test("Where an event must not be given up, a dead letter breaks a promise; what was seen broken stays so")
+    func givenUp() {
+        let history = History { .zero }
+        let seen = Violation("of my own", nil, nil, "was seen")
+        let starts = [Self.started("a"), Self.started("a")]
+        for record in [Self.committed("a"), Self.delivered("a")] + starts + Self.dead("a") + [.broken(seen)] {
+            history.record(record, at: "test")
+        }
+        func rules(givesUp: Bool) -> [String] {
+            let consumer = HistoryChecker.Consumer(Self.name, topics: [Self.topic], attempts: 2, givesUp: givesUp)
+            return HistoryChecker([consumer]).violations(in: history).map(\.rule)
+        }
+        #expect(rules(givesUp: true) == ["of my own"])
+        #expect(rules(givesUp: false) == ["of my own", "given up"])
+    }
 }
