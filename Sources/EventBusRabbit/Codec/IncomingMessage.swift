@@ -33,9 +33,9 @@ final class IncomingMessage: Sendable {
         case .basicGetOk(let tag, let redelivered, let exchange, let routingKey):
             self.origin = .fetched
             (self.tag, self.redelivered, self.exchange, self.routingKey) = (tag, redelivered, exchange, routingKey)
-        case .basicReturn:
+        case .basicReturn(_, _, let exchange, let routingKey):
             self.origin = .returned
-            (self.tag, self.redelivered, self.exchange, self.routingKey) = (0, false, "", "")
+            (self.tag, self.redelivered, self.exchange, self.routingKey) = (0, false, exchange, routingKey)
         default:
             return nil
         }

@@ -149,7 +149,14 @@ enum MethodDecoder {
             }
         case AMQP_BASIC_GET_EMPTY_METHOD: { _ in .basicGetEmpty }
         case AMQP_BASIC_RETURN_METHOD:
-            self.reading(amqp_basic_return_t.self) { .basicReturn(code: $0.reply_code, text: String($0.reply_text)) }
+            self.reading(amqp_basic_return_t.self) {
+                .basicReturn(
+                    code: $0.reply_code,
+                    text: String($0.reply_text),
+                    exchange: String($0.exchange),
+                    routingKey: String($0.routing_key)
+                )
+            }
         case AMQP_BASIC_NACK_METHOD:
             self.reading(amqp_basic_nack_t.self) { .basicNack(tag: $0.delivery_tag, multiple: $0.multiple != 0) }
         default: nil

@@ -4,10 +4,18 @@
 import DequeModule
 import NIOCore
 
+/// By what a message that comes back is recognized.
+struct ReturnKey: Hashable {
+    let messageID: String?
+    let exchange: String
+    let routingKey: String
+}
+
 /// The messages of a channel that wait for the broker's answer (RabbitMQ, publisher confirms): a pure state machine.
 ///
 /// Tags count from 1 in the order of writing. A mandatory message that reaches no queue is returned before it is acknowledged; a
-/// return has no tag, so it is matched by message id.
+/// return has no tag, so it is matched by message id and by where it was sent: producers may use an id twice, and an event has copies
+/// for several queues.
 struct Confirms<Batch> {
     /// Where an answer goes: a batch and an index in it.
     struct Slot {
@@ -29,7 +37,8 @@ struct Confirms<Batch> {
 
     private struct Entry {
         let slot: Slot
-        let messageID: String?
+        /// `nil` for a message that cannot come back.
+        let returnKey: ReturnKey?
         let size: Int
         var deadline: NIODeadline
         var isReturned = false
@@ -51,18 +60,20 @@ struct Confirms<Batch> {
     var nextDeadline: NIODeadline? { self.entries.first { !$0.isAnswered && !$0.isAbandoned }?.deadline }
 
     /// A message was written.
-    mutating func published(_ slot: Slot, messageID: String?, size: Int, deadline: NIODeadline) {
-        self.entries.append(Entry(slot: slot, messageID: messageID, size: size, deadline: deadline))
+    ///
+    /// - Parameter returnKey: `nil` for a message that is not mandatory.
+    mutating func published(_ slot: Slot, returnKey: ReturnKey?, size: Int, deadline: NIODeadline) {
+        self.entries.append(Entry(slot: slot, returnKey: returnKey, size: size, deadline: deadline))
         self.outstanding += 1
         self.outstandingBytes += size
     }
 
     /// A message was returned because it reached no queue.
-    mutating func returned(messageID: String?) {
+    mutating func returned(_ key: ReturnKey) {
         let start = self.returnHint > self.firstTag ? Int(self.returnHint - self.firstTag) : 0
         let indices = Array(start..<max(start, self.entries.count)) + Array(0..<min(start, self.entries.count))
         for index in indices
-        where self.entries[index].messageID == messageID && !self.entries[index].isReturned
+        where self.entries[index].returnKey == key && !self.entries[index].isReturned
             && !self.entries[index].isAnswered
         {
             self.entries[index].isReturned = true

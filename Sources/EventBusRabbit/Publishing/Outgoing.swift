@@ -10,10 +10,19 @@ enum Outgoing: Sendable {
     /// For one of a subscription's queues.
     case copy(OutgoingMessage)
 
-    var id: String? {
+    /// By what the message is recognized if it comes back; `nil` if it is not mandatory and cannot.
+    var returnKey: ReturnKey? {
         switch self {
-        case .event(let message): message.id
-        case .copy(let message): message.properties.messageID
+        case .event(let message):
+            guard message.requiresSubscriber else { return nil }
+            return ReturnKey(messageID: message.id, exchange: Topology.exchange, routingKey: message.topic.name)
+        case .copy(let message):
+            guard message.mandatory else { return nil }
+            return ReturnKey(
+                messageID: message.properties.messageID,
+                exchange: message.exchange,
+                routingKey: message.routingKey
+            )
         }
     }
 }

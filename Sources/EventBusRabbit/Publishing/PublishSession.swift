@@ -107,7 +107,8 @@ final class PublishSession: ChannelDelegate {
 
     func received(_ message: IncomingMessage) {
         guard message.origin == .returned else { return }
-        self.confirms.returned(messageID: message.text(at: message.places.messageID))
+        let id = message.text(at: message.places.messageID)
+        self.confirms.returned(ReturnKey(messageID: id, exchange: message.exchange, routingKey: message.routingKey))
     }
 
     func readCompleted() {
@@ -156,7 +157,7 @@ final class PublishSession: ChannelDelegate {
                     return buffer.writerIndex - start
                 }
                 turn += size
-                self.confirms.published(head.slot, messageID: head.message.id, size: size, deadline: deadline)
+                self.confirms.published(head.slot, returnKey: head.message.returnKey, size: size, deadline: deadline)
             } catch {
                 self.resolve(head.slot, .refused(reason: "the message does not fit into AMQP: \(error)"))
             }

@@ -45,7 +45,7 @@ struct ContentCodecTests {
         while let frame = try decoder.next() {
             frames.append(frame)
             switch frame.kind {
-            case .method: try assembler.begin(.basicReturn(code: 0, text: ""))
+            case .method: try assembler.begin(.basicReturn(code: 0, text: "", exchange: "", routingKey: ""))
             case .header: content = try assembler.header(frame.payload)
             default: content = try assembler.body(frame.payload)
             }
@@ -148,8 +148,10 @@ struct ContentCodecTests {
         }
         #expect(throws: CodecError.self) { try assembler.body(ByteBuffer(bytes: [1])) }
         #expect(throws: CodecError.self) { try assembler.header(header(1)) }
-        try assembler.begin(.basicReturn(code: 0, text: ""))
-        #expect(throws: CodecError.self) { try assembler.begin(.basicReturn(code: 0, text: "")) }
+        try assembler.begin(.basicReturn(code: 0, text: "", exchange: "", routingKey: ""))
+        #expect(throws: CodecError.self) {
+            try assembler.begin(.basicReturn(code: 0, text: "", exchange: "", routingKey: ""))
+        }
         #expect(throws: CodecError.self) { try assembler.header(header(5)) }
         let incomplete = try assembler.header(header(4))
         #expect(incomplete == nil)

@@ -10,13 +10,17 @@ import Testing
 struct ConfirmsTests {
     private static func time(_ seconds: UInt64) -> NIODeadline { .uptimeNanoseconds(seconds * 1_000_000_000) }
 
+    private static func key(_ id: String, _ routingKey: String = "topic") -> ReturnKey {
+        ReturnKey(messageID: id, exchange: "events", routingKey: routingKey)
+    }
+
     /// Messages `m1` … with tags from 1 and a deadline in seconds.
     private func confirms(_ count: Int, deadline: UInt64 = 30) -> Confirms<Int> {
         var confirms = Confirms<Int>()
         for index in 0..<count {
             confirms.published(
                 Confirms<Int>.Slot(batch: 1, index: index),
-                messageID: "m\(index + 1)",
+                returnKey: Self.key("m\(index + 1)"),
                 size: 10,
                 deadline: Self.time(deadline)
             )
@@ -59,9 +63,9 @@ struct ConfirmsTests {
     @Test("A message that comes back before its acknowledgement is unroutable")
     func returns() {
         var confirms = self.confirms(4)
-        confirms.returned(messageID: "m3")
-        confirms.returned(messageID: "m2")
-        confirms.returned(messageID: "stranger")
+        confirms.returned(Self.key("m3"))
+        confirms.returned(Self.key("m2"))
+        confirms.returned(Self.key("stranger"))
         #expect(
             self.text(confirms.acknowledged(4, multiple: true)) == [
                 "1 confirmed", "2 unroutable", "3 unroutable", "4 confirmed",
@@ -75,22 +79,40 @@ struct ConfirmsTests {
         for index in 0..<3 {
             confirms.published(
                 Confirms<Int>.Slot(batch: 1, index: index),
-                messageID: "same",
+                returnKey: Self.key("same"),
                 size: 1,
                 deadline: Self.time(1)
             )
         }
-        confirms.returned(messageID: "same")
-        confirms.returned(messageID: "same")
+        confirms.returned(Self.key("same"))
+        confirms.returned(Self.key("same"))
         #expect(
             self.text(confirms.acknowledged(3, multiple: true)) == ["1 unroutable", "2 unroutable", "3 confirmed"]
+        )
+    }
+
+    @Test("Of messages with the same id only the one that was sent there comes back, and only a mandatory one")
+    func namesakes() {
+        var confirms = Confirms<Int>()
+        for (index, key) in [Self.key("same", "a"), nil, Self.key("same", "b")].enumerated() {
+            let slot = Confirms<Int>.Slot(batch: 1, index: index)
+            confirms.published(slot, returnKey: key, size: 1, deadline: Self.time(1))
+        }
+        confirms.returned(Self.key("same", "b"))
+        #expect(
+            self.text(confirms.acknowledged(3, multiple: true)) == ["1 confirmed", "2 confirmed", "3 unroutable"]
         )
     }
 
     @Test("A message whose deadline has passed has an unknown outcome, and the broker's late answer is ignored")
     func expiry() {
         var confirms = self.confirms(1, deadline: 10)
-        confirms.published(Confirms<Int>.Slot(batch: 1, index: 1), messageID: "m2", size: 1, deadline: Self.time(20))
+        confirms.published(
+            Confirms<Int>.Slot(batch: 1, index: 1),
+            returnKey: Self.key("m2"),
+            size: 1,
+            deadline: Self.time(20)
+        )
         #expect(confirms.nextDeadline == Self.time(10))
         #expect(self.text(confirms.expire(now: Self.time(9))) == [])
         #expect(self.text(confirms.expire(now: Self.time(10))) == ["1 unknown"])

@@ -61,7 +61,7 @@ final class Guide: Sendable {
     func choose(among consumers: [UInt64], for message: Message) -> Int {
         self.state.withLock { state in
             let slot = consumers.first.flatMap { state.slots[Int($0)] } ?? 0
-            let label = String(message.id.split(separator: "/").last ?? "")
+            let label = PlannedMessage.label(of: message)
             guard let holder = state.holders[slot]?[label] else { return 0 }
             return consumers.firstIndex { $0 == UInt64(holder) } ?? 0
         }

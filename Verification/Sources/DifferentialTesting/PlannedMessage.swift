@@ -19,6 +19,16 @@ struct PlannedMessage: Sendable, Hashable {
         case retry(seconds: Int)
     }
 
+    /// Whose message it is: other programs choose ids and sources as they like.
+    enum Origin: Sendable, Hashable, CaseIterable {
+        case own
+        /// The id is that of messages of other sources.
+        case sharedID
+        /// The id looks like that of others, and the source is the same.
+        case composed, decomposed
+        case withoutSource
+    }
+
     static let firstFailure = Date(timeIntervalSince1970: 1_767_225_601.25)
 
     /// The maximum number of retries of a message in one life.
@@ -31,6 +41,7 @@ struct PlannedMessage: Sendable, Hashable {
     let topic: String
     var key: String?
     var requiresSubscriber = true
+    var origin = Origin.own
     /// By life and number of failures; the last entries also apply to all later ones.
     let fates: [[Fate]]
 
@@ -51,11 +62,34 @@ struct PlannedMessage: Sendable, Hashable {
         }
     }
 
+    /// The label of a message in a program; the id of any other message.
+    static func label(of message: Message) -> String {
+        guard case .string(let label)? = message.headers["label"] else { return message.id }
+        return label
+    }
+
+    private func id(in word: String) -> String {
+        switch self.origin {
+        case .own, .withoutSource: "\(word)/\(self.label)"
+        case .sharedID: "\(word)/shared"
+        case .composed: "\(word)/\u{E9}"
+        case .decomposed: "\(word)/e\u{301}"
+        }
+    }
+
+    private var source: String {
+        switch self.origin {
+        case .own, .composed, .decomposed: "/differential"
+        case .sharedID: "/differential/\(self.label)"
+        case .withoutSource: ""
+        }
+    }
+
     func message(in word: String) throws -> Message {
         Message(
-            id: "\(word)/\(self.label)",
+            id: self.id(in: word),
             topic: try Topic(self.topic.replacing("@", with: word)),
-            source: "/differential",
+            source: self.source,
             time: Date(timeIntervalSince1970: 1_767_225_600.125),
             orderingKey: self.key,
             requiresSubscriber: self.requiresSubscriber,
@@ -69,7 +103,9 @@ extension PlannedMessage: CustomStringConvertible {
     var description: String {
         let key = self.key.map { " key \($0)" } ?? ""
         let lives = self.fates.map { $0.map(\.description).joined(separator: " ") }.joined(separator: " | ")
-        return "\(self.label) on \(self.topic)\(key)\(self.requiresSubscriber ? "" : " for anybody") [\(lives)]"
+        let origin = self.origin == .own ? "" : " (\(self.origin))"
+        return
+            "\(self.label)\(origin) on \(self.topic)\(key)\(self.requiresSubscriber ? "" : " for anybody") [\(lives)]"
     }
 }
 

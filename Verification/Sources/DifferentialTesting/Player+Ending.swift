@@ -78,9 +78,8 @@ extension Player {
     }
 
     func redrive(_ slot: Int, limit: Int, _ wanted: ProgramStep.Wanted) async throws -> Seen {
-        let prefix = self.word + "/"
         let count = try await self.harness.bus.redrive(self.harness.subscriptions[slot], limit: limit) { letter in
-            wanted.isWanted(String(letter.message.id.dropFirst(prefix.utf8.count)))
+            wanted.isWanted(PlannedMessage.label(of: letter.message))
         }
         return Seen(lines: ["\(count) redriven"])
     }

@@ -204,7 +204,7 @@ final class Player {
     }
 
     func label(of message: Message) -> String {
-        message.id.hasPrefix(self.word + "/") ? String(message.id.dropFirst(self.word.utf8.count + 1)) : message.id
+        PlannedMessage.label(of: message)
     }
 
     func isUnchanged(_ message: Message) -> Bool {

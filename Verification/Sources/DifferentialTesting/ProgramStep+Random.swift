@@ -51,7 +51,8 @@ private struct Author {
     private mutating func moving(_ slot: Int) -> [ProgramStep] {
         let other = self.dice.pick(self.slots)
         return [
-            self.open(slot), self.publish(), self.open(other), .drain(slot: other), .take(slot: slot), self.settle(slot),
+            self.open(slot), self.publish(), self.open(other), .drain(slot: other), .take(slot: slot),
+            self.settle(slot),
             self.end(slot, .throwing), .move(slot: slot, to: other), .take(slot: other),
         ]
     }
@@ -105,6 +106,7 @@ private struct Author {
             topic: self.words(wildcards: false),
             key: self.dice.happens(60) ? "k\(self.dice.roll(1...2))" : nil,
             requiresSubscriber: self.dice.happens(75),
+            origin: self.dice.happens(30) ? self.dice.pick(PlannedMessage.Origin.allCases) : .own,
             fates: self.fates()
         )
     }
