@@ -1,8 +1,15 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The module of the engine with the unit tests of its state machines and nothing else. scripts/mutants copies the sources here,
-// with all mutants planted, since the tests of the whole package would take minutes to build.
+// The core and persistence with their unit tests and nothing else. scripts/mutants links the sources here, with all mutants planted,
+// since the tests of the whole package would take minutes to build.
+let shared: [Target.Dependency] = [
+    .product(name: "Logging", package: "swift-log"),
+    .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+    .product(name: "DequeModule", package: "swift-collections"),
+]
+let tests = shared + [.product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle")]
+
 let package = Package(
     name: "transitions",
     platforms: [.macOS(.v15)],
@@ -12,15 +19,14 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
     targets: [
-        .target(
-            name: "EventBus",
-            dependencies: [
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "DequeModule", package: "swift-collections"),
-            ]
+        .target(name: "EventBus", dependencies: shared),
+        .target(name: "EventBusPersistence", dependencies: ["EventBus"] + shared),
+        .target(name: "EventBusTesting", dependencies: ["EventBus", "EventBusPersistence"] + shared),
+        .testTarget(name: "EventBusTests", dependencies: ["EventBus", "EventBusTesting"] + tests),
+        .testTarget(
+            name: "EventBusPersistenceTests",
+            dependencies: ["EventBus", "EventBusPersistence", "EventBusTesting"] + tests
         ),
-        .testTarget(name: "EventBusTests", dependencies: ["EventBus"]),
     ]
 )
 
