@@ -103,7 +103,7 @@ struct SQLState: Sendable, Hashable {
 
     /// A collision with another transaction: running the whole transaction again may help.
     var isContention: Bool {
-        self == .serializationFailure || self == .deadlockDetected || self == .lockNotAvailable
+        self == .serializationFailure || self == .deadlockDetected
     }
 
     /// A value does not fit its column: it is out of range, too long, or has invalid characters.

@@ -56,7 +56,7 @@ import Testing
         self.bus.answer { _ in .refused(reason: "stuck") }
         let relay = self.relay()
         _ = self.stage.start { try await relay.run() }
-        try self.commit(Noted(label: "one"))
+        try self.commit(Noted(label: "one"), Noted(label: "two"))
         self.stage.advance(by: .seconds(70))
         let problem = try #require(try self.health(of: relay).problems.first)
         #expect(problem.hasPrefix("the bus has confirmed no event for "))

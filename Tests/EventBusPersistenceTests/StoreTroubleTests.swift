@@ -107,6 +107,14 @@ import Testing
         #expect(self.deadLetters.isEmpty)
     }
 
+    @Test func aLockThatIsHeldForLongIsAFailureAtOnce() throws {
+        self.store.fail(.transaction, .locked)
+        let consumer = self.start()
+        try self.publish(try self.message("a", id: "1", source: "/s"))
+        #expect(consumer.health.isReady)
+        #expect(self.deadLetters.map(\.reason) == ["RepositoryError: locked: failed by a test"])
+    }
+
     @Test func aConflictIsRepeatedAtOnceAndThenFails() throws {
         self.store.fail(.transaction, .serialization, times: 3)
         let consumer = self.start()

@@ -77,7 +77,9 @@ struct BacklogState: Sendable {
         }
         // A message that came back twice may have crashed a process: nothing else runs until it is settled.
         guard !self.isQuarantining else { return [] }
-        let hasSuspect = self.waiting.contains { $0.delivery.isSuspect }
+        let hasSuspect = self.waiting.contains { job in
+            job.delivery.isSuspect && self.asleep[BacklogState.key(of: job)] == nil
+        }
         if hasSuspect, !self.busy.isEmpty { return [] }
         var taken: [Int] = []
         for (index, job) in self.waiting.enumerated() {

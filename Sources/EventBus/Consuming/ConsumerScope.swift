@@ -73,7 +73,12 @@ struct ConsumerScope: Sendable {
         var batches = 0
         while let jobs = await self.backlog.take(limit: self.processor.batch, rest: limit.rest) {
             self.status.took(jobs.count)
-            let batch = InFlightBatch(jobs, options: self.options, misfit: self.processor.misfit)
+            let batch = InFlightBatch(
+                jobs,
+                options: self.options,
+                countsAttempts: self.processor.countsAttempts,
+                misfit: self.processor.misfit
+            )
             if let interrupted = try await self.handle(batch, within: limit) { return interrupted }
             // If no handler suspends, this loop never does: leave the thread to others now and then.
             batches += 1
@@ -113,7 +118,6 @@ struct ConsumerScope: Sendable {
             return true
         }
         while batch.trouble == nil {
-            let begun = self.clock.now()
             do {
                 switch batch.next(Stamp.next) {
                 case .count(let attempt, let claim):
@@ -123,7 +127,7 @@ struct ConsumerScope: Sendable {
                 case .process(let messages):
                     let result = try await self.processor.process(messages, within: limit)
                     if case .done = result { self.status.handled(messages.count) }
-                    batch.processed(result, self.moment(since: begun))
+                    batch.processed(result, self.moment)
                     // A verdict may need steps that a cancelled task cannot take.
                     if limit.hasPassed { return false }
                 case .settle(let job, let decision):
@@ -132,15 +136,14 @@ struct ConsumerScope: Sendable {
                     return true
                 }
             } catch let trouble as StoreTrouble {
-                batch.troubled(trouble, self.moment(since: begun))
+                batch.troubled(trouble, self.moment)
             }
         }
         return false
     }
 
-    private func moment(since begun: Duration) -> StorePatience.Moment {
-        let now = self.clock.now()
-        return StorePatience.Moment(now: now, took: now - begun, handled: self.status.handledCount)
+    private var moment: StorePatience.Moment {
+        StorePatience.Moment(now: self.clock.now(), handled: self.status.handledCount)
     }
 
     private func settle(_ job: InFlightBatch.Job, _ decision: InFlightBatch.Decision) async throws {

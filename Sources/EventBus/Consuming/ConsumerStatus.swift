@@ -63,6 +63,7 @@ final class ConsumerStatus: Sendable {
         let isOpen = self.state.withLock { state in
             guard !state.isShuttingDown else { return false }
             state.phase = .open(deliveries, backlog, limits)
+            state.watch = ProgressWatch()
             self.inHand.store(0, ordering: .relaxed)
             return true
         }

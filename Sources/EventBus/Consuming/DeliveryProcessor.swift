@@ -90,8 +90,9 @@ struct PlainProcessor: DeliveryProcessor {
             for message in messages {
                 let handler = try self.handlers.handler(for: message)
                 try await limit.run(about: [message]) { try await handler.run(message, ()) }
-                // A handler that has swallowed its cancellation has failed all the same.
+                // A handler that has swallowed its cancellation has not handled the message.
                 try limit.check()
+                try Task.checkCancellation()
             }
             return .done
         } catch {

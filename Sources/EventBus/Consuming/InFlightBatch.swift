@@ -43,6 +43,7 @@ struct InFlightBatch: Sendable {
     }
 
     private let options: ConsumerOptions
+    private let countsAttempts: Bool
     /// Deliveries whose attempt has no number yet.
     private var uncounted: ArraySlice<Job>
     /// Deliveries that no handler can take, each with the reason.
@@ -63,18 +64,30 @@ struct InFlightBatch: Sendable {
     private var patience = StorePatience()
     /// Why the attempt in progress has failed, unless the message has been handled all the same.
     private var doubt: (any Error)?
+    /// Whether the event that no handler can take, and that would become a dead letter, has been handled.
+    private var isUnknownHandled: Bool?
     /// Whether a delivery has come back so often that it may have crashed its process.
     let isSuspect: Bool
     /// Whether something has been asked, handled or settled.
     private(set) var hasBegun = false
 
-    /// - Parameter misfit: why no handler can take a message; `nil` if one can.
-    init(_ jobs: [Job], options: ConsumerOptions, misfit: (Message) -> Misfit? = { _ in nil }) {
+    /// - Parameters:
+    ///   - jobs: the deliveries.
+    ///   - options: of the consumer.
+    ///   - countsAttempts: whether each attempt is counted before it starts, and not only by the returns of a message.
+    ///   - misfit: why no handler can take a message; `nil` if one can.
+    init(
+        _ jobs: [Job],
+        options: ConsumerOptions,
+        countsAttempts: Bool = true,
+        misfit: (Message) -> Misfit? = { _ in nil }
+    ) {
         self.options = options
         var (known, unhandled): ([Job], [(Job, Misfit)]) = ([], [])
         for job in jobs {
             if let misfit = misfit(job.delivery.message) { unhandled.append((job, misfit)) } else { known.append(job) }
         }
+        self.countsAttempts = countsAttempts
         self.uncounted = known[...]
         self.unhandled = unhandled[...]
         self.isSuspect = known.contains { $0.delivery.isSuspect }
@@ -90,9 +103,15 @@ struct InFlightBatch: Sendable {
     /// - Parameter stamp: makes ids of claims and times of first failures.
     mutating func next(_ stamp: () -> Stamp) -> Action {
         self.hasBegun = true
-        if let (job, misfit) = self.unhandled.popFirst() {
-            guard case .unknown(let reason) = misfit else { return .settle(job, .done) }
-            return .settle(job, self.decision(onUnknown: job, reason, stamp().time))
+        if let (job, misfit) = self.unhandled.first {
+            let decision = self.decision(on: job, misfit, stamp)
+            // A newer version of the program may have handled it, and its verdict was lost.
+            if case .deadLetter = decision, self.isUnknownHandled == nil {
+                return .lookUp(job.delivery.message.identity)
+            }
+            defer { self.isUnknownHandled = nil }
+            self.unhandled.removeFirst()
+            return .settle(job, self.isUnknownHandled == true ? .done : decision)
         }
         if let (start, result) = self.ended.popFirst() {
             return .settle(start.job, self.decision(on: start, result, stamp))
@@ -120,6 +139,10 @@ struct InFlightBatch: Sendable {
 
     /// Whether a message has been handled is known: one that has used up its attempts, or whose commit is in doubt.
     mutating func answered(isHandled: Bool) {
+        guard self.unhandled.isEmpty else {
+            self.isUnknownHandled = isHandled
+            return
+        }
         if let cause = self.doubt, let start = self.started.popFirst() {
             self.doubt = nil
             self.ended.append((start, isHandled ? .done : .failed(cause)))
@@ -154,7 +177,9 @@ struct InFlightBatch: Sendable {
 
     /// The store could not count an attempt or look its message up.
     mutating func troubled(_ trouble: StoreTrouble, _ moment: StorePatience.Moment) {
-        guard self.patience.isOver(trouble.kind, moment) else {
+        // Whether an event has been handled cannot be guessed.
+        let isCounting = self.unhandled.isEmpty && self.doubt == nil && self.excess == nil
+        guard isCounting, let job = self.uncounted.first, self.patience.isOver(trouble.kind, moment) else {
             self.trouble = trouble
             // Counting is repeated as a whole: the claim makes it count once.
             self.excess = nil
@@ -162,9 +187,6 @@ struct InFlightBatch: Sendable {
         }
         // The store answers others. What the bus knows has to do.
         self.patience = StorePatience()
-        guard self.doubt == nil, self.excess == nil, let job = self.uncounted.first else {
-            return self.answered(isHandled: false)
-        }
         let attempt = self.attempt(of: job)
         self.counted(attempt.failures + attempt.returns + 1)
     }
@@ -200,11 +222,12 @@ struct InFlightBatch: Sendable {
 
     /// How many attempts may be started.
     ///
-    /// The first two returns of a message that has not failed yet do not prove that it is to blame. With a policy of one or two
-    /// attempts a third one is allowed then, so that it is handled alone before it becomes a dead letter.
+    /// The first two returns of a message do not prove that it was started. If only returns are counted, or if the message has not
+    /// failed yet, it is handled alone before it becomes a dead letter, even if that is one attempt more than the policy allows.
     private func limit(of job: Job) -> Int {
-        let attempts = self.options.retry.attempts
-        return job.failures.count == 0 ? max(Delivery.suspiciousReturns + 1, attempts) : attempts
+        let (attempts, failures) = (self.options.retry.attempts, job.failures.count)
+        guard failures == 0 || !self.countsAttempts else { return attempts }
+        return max(failures + Delivery.suspiciousReturns + 1, attempts)
     }
 
     private func decision(on start: Started, _ result: ProcessingResult, _ stamp: () -> Stamp) -> Decision {
@@ -230,13 +253,15 @@ struct InFlightBatch: Sendable {
     }
 
     /// An unknown event uses up no attempt, since nothing is started; its age decides how long it waits.
-    private func decision(onUnknown job: Job, _ reason: String, _ now: Date) -> Decision {
-        if self.options.unknownEvents.choice == .ignore { return .done }
+    private func decision(on job: Job, _ misfit: Misfit, _ stamp: () -> Stamp) -> Decision {
+        guard case .unknown(let reason) = misfit, self.options.unknownEvents.choice != .ignore else { return .done }
+        let now = stamp().time
         var failures = job.failures
         failures.lastReason = reason
         let first = failures.firstAt ?? now
         failures.firstAt = first
-        let age = Duration.milliseconds(Int64((now.timeIntervalSince(first) * 1000).rounded()))
+        // The time of the first failure comes from the bus and can be anything.
+        let age = Duration.seconds(min(max(now.timeIntervalSince(first), 0), 1e9))
         guard let delay = self.options.unknownEvents.delay(atAge: age, ordering: self.options.ordering) else {
             return .deadLetter(reason: reason, failures)
         }

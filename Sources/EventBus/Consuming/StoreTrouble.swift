@@ -23,19 +23,19 @@ package struct StoreTrouble: Error {
 
 /// How long the same attempt is made again without being used up: a pure state machine.
 ///
-/// An outage of the store is nobody's fault and can last. But nothing is an outage while others succeed, and a row that
-/// somebody else has locked is the trouble of the events about it alone.
+/// An outage of the store is nobody's fault and can last. But nothing is an outage while others succeed, and a conflict that does
+/// not go away is the trouble of the events about it alone.
 struct StorePatience: Sendable {
     /// What is known when the store has failed once more.
     struct Moment: Sendable {
         /// The time.
         var now: Duration
-        /// How long this try took.
-        var took: Duration = .zero
         /// How many messages the consumer has handled so far, in this process.
         var handled: UInt64
     }
 
+    private var kind: StoreTrouble.Kind?
+    /// How often it has failed in this way, and since when.
     private var count = 0
     private var began: Duration?
     /// What others had achieved at the last try, and how many tries have failed since others succeeded.
@@ -43,6 +43,7 @@ struct StorePatience: Sendable {
 
     /// Returns whether the attempt has failed, instead of being made again.
     mutating func isOver(_ kind: StoreTrouble.Kind, _ moment: Moment) -> Bool {
+        if kind != self.kind { (self.kind, self.count, self.began) = (kind, 0, nil) }
         let began = self.began ?? moment.now
         self.began = began
         self.count += 1
@@ -50,8 +51,7 @@ struct StorePatience: Sendable {
         self.others = (moment.handled, tries + (moment.handled > handled ? 1 : 0))
         switch kind {
         case .contended:
-            // A short conflict is over at the next try; a lock that is held for long is not.
-            return self.count > 3 || moment.took > .seconds(1)
+            return self.count > 3
         case .away:
             return self.isAlone
         case .slow:

@@ -9,7 +9,7 @@ package struct DecodingFault: CustomStringConvertible {
     package init(_ error: any Error) {
         func path(_ context: DecodingError.Context, _ key: (any CodingKey)? = nil) -> String? {
             let keys = context.codingPath + (key.map { [$0] } ?? [])
-            return keys.isEmpty ? nil : keys.map(\.stringValue).joined(separator: ".")
+            return keys.isEmpty ? nil : keys.map(DecodingFault.name).joined(separator: ".")
         }
         switch error as? DecodingError {
         case .keyNotFound(let key, let context):
@@ -31,6 +31,13 @@ package struct DecodingFault: CustomStringConvertible {
             self.field = nil
             self.problem = "cannot be decoded"
         }
+    }
+
+    /// A key of the event's type or an index; the key of a dictionary is part of the body and is not shown.
+    private static func name(_ key: any CodingKey) -> String {
+        if let index = key.intValue { return "\(index)" }
+        // The standard library's own keys, which stand for data.
+        return "\(type(of: key))".hasPrefix("_") ? "*" : key.stringValue
     }
 
     package var description: String {

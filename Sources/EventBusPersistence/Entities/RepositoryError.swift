@@ -26,6 +26,10 @@ public struct RepositoryError: Error, Sendable {
         public static let commitUnknown = Code("commitUnknown")
         /// The transaction collided with a concurrent one; running it again helps.
         public static let serialization = Code("serialization")
+        /// A row was locked by another transaction for longer than the store waits; nothing has changed.
+        ///
+        /// For a consumer this is a failed attempt: the events about other rows go on meanwhile.
+        public static let locked = Code("locked")
         /// A value cannot be stored, for example text with a NUL.
         public static let invalidValue = Code("invalidValue")
         /// The model does not match its schema, or the schema does not match the database.
@@ -71,7 +75,7 @@ public struct RepositoryError: Error, Sendable {
 
     /// Whether the same work may succeed later without a change: the store was unreachable, slow or busy.
     public var isTransient: Bool {
-        [.unavailable, .timedOut, .commitUnknown, .serialization].contains(self.code)
+        [.unavailable, .timedOut, .commitUnknown, .serialization, .locked].contains(self.code)
     }
 }
 

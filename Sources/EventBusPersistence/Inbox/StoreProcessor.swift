@@ -47,7 +47,7 @@ struct StoreProcessor: DeliveryProcessor {
             return fallback
         } catch {
             try Task.checkCancellation()
-            throw StoreTrouble(error.trouble ?? .away, error)
+            throw StoreTrouble(error.trouble ?? (error.code == .locked ? .contended : .away), error)
         }
     }
 

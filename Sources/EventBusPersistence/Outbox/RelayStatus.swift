@@ -84,8 +84,8 @@ final class RelayStatus: Sendable {
             state.busProblem = holds.outageReason
             state.unroutable = holds.unroutable
             state.refusedRows = holds.refusedRows
-            // Waiting for a subscriber is nobody's failure.
-            if confirmed > 0 || holds.outageReason == nil && holds.refusedRows == 0 { state.fruitlessSince = nil }
+            // Waiting for a subscriber is nobody's failure, and a single event that is refused is its own.
+            if confirmed > 0 || holds.outageReason == nil && holds.refusedRows <= 1 { state.fruitlessSince = nil }
         }
     }
 

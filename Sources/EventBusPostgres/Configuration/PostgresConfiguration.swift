@@ -34,7 +34,7 @@ public struct PostgresConfiguration: Sendable, Hashable {
     public var statementTimeout: Duration = .seconds(10)
     /// The time after which the server ends a wait for a row that another transaction has written.
     ///
-    /// The transaction then fails with `serialization`. Should be less than ``statementTimeout``. Default: 4 s.
+    /// The transaction then fails with `locked`. Should be less than ``statementTimeout``. Default: 4 s.
     public var lockTimeout: Duration = .seconds(4)
     /// The time after which the server ends a transaction that sends nothing, and releases what it holds.
     ///

@@ -61,6 +61,9 @@ extension RepositoryError {
             self.init(.conflict, "unique key \(name) is taken", key: name, cause: failure)
         case .divisionByZero where write?.mustTouchRow == true:
             self.init(.notFound, "\(write?.table ?? "") has no row with that id")
+        case .lockNotAvailable:
+            let text = "\(place)a row was locked by another transaction for longer than lockTimeout (55P03)"
+            self.init(.locked, text, cause: failure)
         case let state where state.isContention:
             self.init(.serialization, "\(place)the transaction must be run again (\(state.code))", cause: failure)
         case let state where failure.invalidatesPreparedStatement:

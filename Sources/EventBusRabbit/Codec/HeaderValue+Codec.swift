@@ -159,4 +159,7 @@ extension Date {
     init(seconds: UInt64) {
         self.init(timeIntervalSince1970: Double(seconds))
     }
+
+    /// Whether the time is one that RFC 3339 can express: years 0 to 9999.
+    var isOrdinary: Bool { (-62_167_219_200..<253_402_300_800).contains(self.timeIntervalSince1970) }
 }

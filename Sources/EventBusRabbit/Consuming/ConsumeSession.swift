@@ -63,7 +63,9 @@ final class ConsumeSession: ChannelDelegate {
             .unavailable,
             "RabbitMQ: copies for retry or dead-letter queues could not be confirmed in time"
         )
-        let deadline = self.eventLoop.scheduleTask(in: timeout) { promise.fail(error) }
+        // At a shutdown a broker in alarm, which confirms nothing, must not take all the time that the process has left.
+        let limit = self.deliveries.isStopped ? min(timeout, .seconds(5)) : timeout
+        let deadline = self.eventLoop.scheduleTask(in: limit) { promise.fail(error) }
         promise.futureResult.whenComplete { _ in deadline.cancel() }
         self.finishFlushes()
         return promise.futureResult

@@ -90,9 +90,11 @@ struct ContractHeaders {
     }
 
     /// The value of a header that holds a time, as text (RFC 3339) or as a timestamp in whole seconds.
+    ///
+    /// `nil` for a timestamp that is none, such as one in nanoseconds.
     private static func time(_ value: UnsafeRawBufferPointer) -> Date? {
         guard value.first == UInt8(ascii: "T") else { return self.bytes(value).flatMap { EventCoding.date(from: $0) } }
-        guard case .timestamp(let time) = self.fieldValue(value) else { return nil }
+        guard case .timestamp(let time) = self.fieldValue(value), time.isOrdinary else { return nil }
         return time
     }
 

@@ -73,7 +73,8 @@ struct ReceivedMessage {
             version: self.headers.version,
             source: self.source,
             // The beginning of 1970 means that the time is unknown, and is the same on every redelivery.
-            time: self.headers.time ?? Date(seconds: incoming.timestamp ?? 0),
+            time: self.headers.time ?? incoming.timestamp.map(Date.init(seconds:)).flatMap { $0.isOrdinary ? $0 : nil }
+                ?? Date(seconds: 0),
             orderingKey: self.headers.orderingKey,
             contentType: incoming.text(at: incoming.places.contentType, perhaps: Self.json) ?? Self.json,
             headers: self.headers.others,

@@ -93,7 +93,11 @@ extension RabbitEventBus {
         var consumers = 0
         for look in 0..<4 {
             if look > 0 { try await Task.sleep(for: Self.pause) }
-            consumers = try await connection.count(of: subscription.description)?.consumers ?? 0
+            consumers = 0
+            // Whoever lists or redrives dead letters consumes their queue, and holds them all.
+            for queue in Topology.furtherQueues(of: subscription) + [subscription.description] {
+                consumers += try await connection.count(of: queue)?.consumers ?? 0
+            }
             if consumers == 0 { return }
         }
         throw BusError(.subscriptionInUse, "RabbitMQ: subscription \(subscription) has \(consumers) consumers")

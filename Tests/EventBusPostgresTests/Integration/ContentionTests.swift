@@ -53,7 +53,7 @@ struct ContentionTests {
 
     @Test(arguments: [
         ("0A000", RepositoryError.Code.database), ("26000", .database), ("40001", .serialization),
-        ("55P03", .serialization), ("57014", .timedOut), ("58030", .unavailable), ("53400", .unavailable),
+        ("55P03", .locked), ("57014", .timedOut), ("58030", .unavailable), ("53400", .unavailable),
         ("P0001", .database),
     ])
     func whatATriggerRaisesIsClassified(state: String, code: RepositoryError.Code) async throws {

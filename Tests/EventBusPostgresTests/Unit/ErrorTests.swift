@@ -11,7 +11,7 @@ import Testing
     @Test(arguments: [
         ("23505", RepositoryError.Code.conflict),
         // Contention.
-        ("40001", .serialization), ("40P01", .serialization), ("55P03", .serialization),
+        ("40001", .serialization), ("40P01", .serialization), ("55P03", .locked),
         // The server is slow.
         ("57014", .timedOut),
         // The server is away.

@@ -126,6 +126,14 @@ struct BacklogStateTests {
         #expect(self.names(backlog.take(limit: 10)) == ["b1"])
     }
 
+    @Test func aSuspectThatSleepsHoldsUpItsKeyOnly() {
+        var backlog = BacklogState(ordering: .perKey)
+        backlog.add(self.deliveries("a1!", "b1", "c1"))
+        let suspect = backlog.take(limit: 10)[0]
+        backlog.hold(suspect.failed(Failures(count: 1)), until: .seconds(600))
+        #expect(self.names(backlog.take(limit: 10)) == ["b1", "c1"])
+    }
+
     @Test func whatCameBackWaitsForWhatRuns() {
         var backlog = BacklogState(ordering: .perKey)
         let deliveries = self.deliveries("a1", "b1!", "c1")

@@ -146,6 +146,17 @@ struct RolloutTests {
         await world.drain(life)
     }
 
+    @Test func aHandlerThatSwallowsTheEndOfItsConsumerHasNotHandledTheEvent() async throws {
+        let world = try ConsumerFixture()
+        let life = world.start { _ in try? await Gate().wait() }
+        try world.publish("a")
+        await world.crash(life)
+        let log = world.log
+        let next = world.start { log.append($0.label) }
+        #expect(log.entries == ["a"])
+        await world.drain(next)
+    }
+
     @Test func theReasonTellsTheLastErrorAndWhatHappenedAfterIt() async throws {
         let world = try ConsumerFixture()
         let options = ConsumerOptions(retry: RetryPolicy(attempts: 3, firstDelay: .seconds(1), factor: 1))
