@@ -31,7 +31,8 @@ import Testing
         let isUnknown = code == .unavailable
         #expect(RepositoryError(.reported(failure), isCommit: true).code == (isUnknown ? .commitUnknown : code))
         #expect(
-            RepositoryError(failure, of: nil).isTransient == [.serialization, .timedOut, .unavailable].contains(code)
+            RepositoryError(failure, of: nil).isTransient
+                == [.serialization, .timedOut, .unavailable, .locked].contains(code)
         )
     }
 

@@ -202,9 +202,15 @@ struct ForeignIdentityTests {
         #expect(try self.message([text]).message().time == Date(timeIntervalSince1970: 256.5))
         let stamp = RawHeader(name: name, type: "T", value: [0, 0, 0, 0, 0, 0, 1, 0])
         #expect(try self.message([stamp]).message().time == Date(timeIntervalSince1970: 256))
-        let greatest = RawHeader(name: name, type: "T", value: [UInt8](repeating: 0xFF, count: 8))
-        #expect(try self.message([greatest]).message().time == Date(seconds: .max))
-        _ = try self.copies(of: self.message([greatest]))
+        // In nanoseconds, as some producers send it, and the greatest number: no times.
+        for value in [[0x18, 0x6C, 0xD9, 0xC8, 0x9D, 0, 0, 0], [UInt8](repeating: 0xFF, count: 8)] as [[UInt8]] {
+            for name in [name, "x-first-failed-at", "x-dead-at"] {
+                let message = try self.message([RawHeader(name: name, type: "T", value: value)])
+                #expect(message.message().time == Date(seconds: 0))
+                #expect(message.failures.firstAt == nil)
+                _ = try self.copies(of: message)
+            }
+        }
     }
 
     @Test("Attributes in the form with a colon are read and are no headers of the message")

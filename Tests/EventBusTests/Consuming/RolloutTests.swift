@@ -164,13 +164,15 @@ struct RolloutTests {
         try world.publish("a")
         world.stage.advance(by: .milliseconds(1500))
         await world.drain(failing)
-        let hanging = world.start(options: options) { _ in try await Gate().wait() }
-        world.stage.advance(by: .seconds(1))
-        await world.crash(hanging)
+        for _ in 0..<3 {
+            let hanging = world.start(options: options) { _ in try await Gate().wait() }
+            world.stage.advance(by: .seconds(1))
+            await world.crash(hanging)
+        }
         let next = world.start(options: options) { _ in }
         #expect(
             world.deadLetters.map(\.reason)
-                == ["BusError: refused: full; then 1 more were started and did not end"]
+                == ["BusError: refused: full; then 3 more were started and did not end"]
         )
         await world.drain(next)
     }

@@ -159,6 +159,17 @@ struct EventCodingTests {
         #expect(error?.message == "user.moved has version 3, this consumer reads up to version 2")
     }
 
+    @Test func theKeyOfADictionaryIsDataAndIsNotShown() throws {
+        struct Shared: Event {
+            static let topic: Topic = "user.shared"
+            let shares: [String: Int]
+        }
+        let error = #expect(throws: BusError.self) {
+            try self.body(#"{"shares":{"ada@example.com":"x"}}"#, version: 1).decode(Shared.self)
+        }
+        #expect(error?.message == "user.shared: field shares.* has the wrong type")
+    }
+
     private static let id = #""id":"00000000-0000-0001-0000-000000000002""#
     private static let at = #""at":"2026-01-01T00:00:00Z""#
 
