@@ -107,7 +107,7 @@ import Testing
         let clock = self.stage.clock
         try self.stage.run {
             try await Stamp.withSource(ClockStamps(clock: clock)) {
-                for number in 0..<100_000 {
+                for number in 0..<3000 {
                     let event = EventIdentity(source: "/test", id: "\(number)")
                     _ = try await store.claimStart(of: event, redrive: 0, by: "test", as: Stamp.next().id)
                     try await store.transaction { _ = try await $0.context.markHandled([event], by: "test") }
