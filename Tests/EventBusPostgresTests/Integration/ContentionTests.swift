@@ -111,10 +111,58 @@ struct ContentionTests {
                         }
                         return try await group.reduce(into: []) { $0.append($1) }
                     }
-                    #expect(codes.count { $0 == .serialization } == 2)
+                    #expect(codes.count { $0 == .locked } == 2)
                     #expect(codes.count { $0 == nil } == 1)
                 }
                 try await store.transaction { try people.update(locked, in: $0) }
+            }
+        }
+    }
+
+    private struct Touched: Event {
+        static let topic: Topic = "test.person.touched"
+        let person: Identifier
+    }
+
+    @Test func eventsAboutALockedRowHoldUpNoOthersAndAreHandledWhenItIsFree() async throws {
+        try await TestSchema.with { schema in
+            let store = try schema.store {
+                $0.lockTimeout = .milliseconds(200)
+                $0.maximumConnections = 10
+            }
+            try await running(store) {
+                let people = store.repository(for: Person.self)
+                let (locked, free) = (Person("locked@example.org"), Person("free@example.org"))
+                try await store.transaction { transaction in
+                    try people.insert(locked, in: transaction)
+                    try people.insert(free, in: transaction)
+                }
+                let bus = InMemoryEventBus()
+                let consumer = EventConsumer("test.touch", on: bus, store: store) {
+                    On(Touched.self) { event, transaction in
+                        let person = event.person == locked.id ? locked : free
+                        try people.update(person, in: transaction)
+                        _ = try await people.find(person.id, in: transaction)
+                    }
+                }
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try? await consumer.run() }
+                    try await consumer.untilConsuming()
+                    let lock = "BEGIN; SELECT FROM \(schema.name).people WHERE email = '\(locked.email)' FOR UPDATE"
+                    let handled = "SELECT count(*) FROM \(schema.name).eventbus_handled"
+                    try await Database.execute(lock) {
+                        let events = try (0..<28).map { try Message(Touched(person: $0 < 8 ? locked.id : free.id)) }
+                        _ = await bus.publish(events)
+                        try await eventually(within: .seconds(20), "the events about other rows") {
+                            try await Database.execute(handled) == [["20"]]
+                        }
+                    }
+                    try await eventually(within: .seconds(30), "the events about the row that was locked") {
+                        try await Database.execute(handled) == [["28"]]
+                    }
+                    #expect(try await bus.deadLetters(of: "test.touch").isEmpty)
+                    group.cancelAll()
+                }
             }
         }
     }
