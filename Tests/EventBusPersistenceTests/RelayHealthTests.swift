@@ -72,11 +72,11 @@ import Testing
         let standby = self.relay()
         _ = self.stage.start { try await standby.run() }
         try self.commit(Noted(label: "one"))
-        #expect(try self.health(of: standby).isReady)
+        #expect(try self.health(of: standby) == .ready)
         self.stage.advance(by: .seconds(60))
-        let problem = try #require(try self.health(of: standby).problems.first)
-        #expect(problem.hasPrefix("this relay stands by, and the oldest event, "))
-        #expect(problem.hasSuffix(" old, has not been published for 60.0 seconds"))
+        let note = try #require(try self.health(of: standby).notes.first)
+        #expect(note.hasPrefix("this relay stands by, and the oldest event, "))
+        #expect(note.hasSuffix(" old, has not been published for 60.0 seconds"))
     }
 
     @Test(.timeLimit(.minutes(1))) func aShutdownDoesNotWaitForABusThatNeverAnswers() async throws {

@@ -11,8 +11,9 @@ public struct ConsumerOptions: Sendable, Hashable {
     public var concurrency: Int
     /// How often a failing event is tried, and when.
     ///
-    /// On an ordered subscription no delay is longer than 10 minutes, since the event stays unsettled while it waits and
-    /// RabbitMQ closes a channel on which something is unsettled for 30 minutes (`consumer_timeout`).
+    /// On an ordered subscription no delay is longer than 10 minutes and all of them together must not exceed 20 minutes, since the
+    /// event stays unsettled while it waits and RabbitMQ closes a channel on which something is unsettled for 30 minutes
+    /// (`consumer_timeout`).
     public var retry: RetryPolicy
     /// How long one handler may run, its transaction included; then it is cancelled and the attempt has failed.
     ///

@@ -17,9 +17,10 @@ public import ServiceLifecycle
 /// after the last attempt the message becomes a dead letter. A message that no handler can decode becomes a dead letter at once.
 /// For topics without a handler and for newer versions, see ``UnknownEvents``.
 ///
-/// Attempts are counted durably: at most ``RetryPolicy/attempts`` are started per copy of a message, including those during
-/// which the process died. On an ordered subscription without a store only the first of these is counted, so a message that
-/// always crashes its process is delivered until somebody removes it.
+/// Starts are counted durably, including those during which the process died: at most ``RetryPolicy/attempts``, or three if that is
+/// more and the message has come back without a verdict. With a store they are counted per event, otherwise per copy of a message. On
+/// an ordered subscription without a store only one start without a verdict is counted, so a message that always crashes its process
+/// is delivered until somebody removes it.
 public struct EventConsumer: Service {
     private let name: SubscriptionName
     private let bus: any EventBus
@@ -74,7 +75,7 @@ public struct EventConsumer: Service {
     /// Whether the consumer makes progress and, if not, why.
     ///
     /// A consumer is not ready while it is not consuming, while handlers run past their time limit, while it holds its deliveries
-    /// because its store is in trouble, and when it has had deliveries for longer than the time limit and 30 s without settling one.
+    /// because its store is in trouble, while one event of an ordered subscription that waits for its next attempt fills the prefetch, and when it has had deliveries for longer than the time limit and 30 s without settling one.
     /// The last of these is measured between calls of this property, so ask regularly, as a health check does.
     public var health: Health { self.status.health(of: self.name, self.options, now: self.clock.now()) }
 

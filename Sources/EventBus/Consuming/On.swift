@@ -31,11 +31,12 @@ public struct On<Scope: ~Copyable>: Sendable {
 }
 
 extension On where Scope: ~Copyable {
-    /// Takes the place of a handler that was removed: the topic is unbound from the subscription, and its events that are still
-    /// there are done.
+    /// Takes the place of a handler that was removed: unbinds the topic, and discards its events that still arrive.
     ///
-    /// Without it, the subscription goes on receiving the events of the topic, which then count as unknown; see
-    /// ``UnknownEvents``. Remove this line as well once no instance of the old program runs any more and the queue is empty.
+    /// The topic is unbound whenever the consumer opens the subscription. Without this, the subscription still receives the events
+    /// of the topic, which then count as unknown; see ``UnknownEvents``. Remove the line once no instance of the old program runs,
+    /// the subscription holds none of these events, retries included, and the consumer has started once more since then. A
+    /// consumer needs at least one other handler.
     public static func removed(_ topic: Topic) -> On {
         On(topic: topic, isRemoved: true) { _, _ in }
     }
@@ -44,7 +45,7 @@ extension On where Scope: ~Copyable {
 extension On where Scope == Void {
     /// Handles events of a type.
     ///
-    /// Deliveries can repeat: effects have to be idempotent, for which `message.id` is the key.
+    /// Deliveries can repeat, so effects must be idempotent; use ``Message/identity`` as the key.
     public init<E: Event>(
         _ type: E.Type,
         _ handler: @escaping @Sendable (_ event: E, _ message: Message) async throws -> Void

@@ -22,7 +22,8 @@ public struct UnknownEvents: Sendable, Hashable {
     /// Delivers the event again, after 1 s at first and after 10 minutes at last, until `duration` has passed since the first
     /// time; then it becomes a dead letter.
     ///
-    /// On an ordered subscription the event keeps its place and holds up those of its key, for at most 15 minutes.
+    /// On an ordered subscription the event keeps its place and holds up later events of its key. There it becomes a dead letter
+    /// after 15 minutes at most, even if `duration` is longer.
     ///
     /// - Parameter duration: not negative.
     public static func retry(for duration: Duration) -> UnknownEvents {

@@ -18,7 +18,8 @@ public protocol Event: Codable, Sendable {
 
     /// The version of the format, to be increased only for changes that existing readers cannot read. The default is 1.
     ///
-    /// An event with a higher version than the consumer declares becomes a dead letter.
+    /// A consumer that declares a lower version treats the event as unknown; see ``UnknownEvents``. A consumer that declares a higher
+    /// version decodes it with its own type, which must therefore still read the bodies of older versions.
     static var version: Int { get }
 
     /// The context in which the event happens (CloudEvents `source`, a URI reference).

@@ -44,10 +44,10 @@ public struct OutboxRelay: Service {
 
     /// Whether events are being published and, if not, why.
     ///
-    /// It is a problem when the relay was never started, when the bus has not answered or has confirmed nothing for a minute, and
-    /// when another relay owns the outbox but its oldest event has been the same for a minute. A bus or a store that cannot be
-    /// reached and topics without a subscriber are notes. In either case committed events are safe and can wait, so a service that
-    /// only publishes can stay ready.
+    /// It is a problem when the relay was never started, and when the bus has not answered or has confirmed nothing for a minute.
+    /// A bus or a store that cannot be reached, topics without a subscriber, and an oldest event that has been the same for a minute
+    /// although another relay owns the outbox are notes. In either case committed events are safe and can wait: report this health,
+    /// but do not make readiness depend on it.
     ///
     /// Asks the store for its oldest event, for at most 2 s. What lasts a minute is measured from call to call, so ask regularly.
     public var health: Health {

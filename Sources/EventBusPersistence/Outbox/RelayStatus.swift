@@ -120,7 +120,7 @@ final class RelayStatus: Sendable {
         }
         if let oldest = state.oldest, !state.isOwner, now - oldest.since >= RelayStatus.patience {
             let age = RelayStatus.age(oldest.time, today)
-            health.problems.append(
+            health.notes.append(
                 "this relay stands by, and the oldest event, \(age) old, has not been published for \(now - oldest.since)"
             )
         }
