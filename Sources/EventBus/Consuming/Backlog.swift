@@ -25,7 +25,9 @@ final class Backlog: Sendable {
         self.change { $0.add(deliveries) }
     }
 
-    /// Ends the backlog: nothing more is started. Returns what was not.
+    /// Ends the backlog: nothing more is started.
+    ///
+    /// - Returns: what was not started.
     @discardableResult
     func finish() -> [Delivery.ID] {
         defer { self.alarm.raise() }

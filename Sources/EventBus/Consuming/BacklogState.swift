@@ -58,7 +58,9 @@ struct BacklogState: Sendable {
         return []
     }
 
-    /// Ends the backlog: nothing more is started. Returns what was not.
+    /// Ends the backlog: nothing more is started.
+    ///
+    /// - Returns: what was not started.
     @discardableResult
     mutating func finish() -> [Delivery.ID] {
         self.isFinished = true

@@ -14,9 +14,9 @@ public struct UnknownEvents: Sendable, Hashable {
 
     package let choice: Choice
 
-    /// Delivers the event again, later and later, for 24 h; then it becomes a dead letter. This is the default.
+    /// Delivers the event again, later and later, for 24 h; then it becomes a dead letter.
     ///
-    /// This uses up none of the attempts, which are for a consumer that has a handler.
+    /// This is the default. It uses up none of the attempts, which are for a consumer that has a handler.
     public static let retry = UnknownEvents.retry(for: .seconds(86400))
 
     /// Delivers the event again, after 1 s at first and after 10 minutes at last, until `duration` has passed since the first

@@ -17,7 +17,9 @@ final class MoveSession: ChannelDelegate {
         channel.delegate = self
     }
 
-    /// What has arrived since the last call; nothing if nothing arrives in time. Only one task may call this at a time.
+    /// What has arrived since the last call; nothing if nothing arrives in time.
+    ///
+    /// Only one task may call this at a time.
     func next(within limit: TimeAmount) -> EventLoopFuture<[IncomingMessage]> {
         let promise = self.eventLoop.makePromise(of: [IncomingMessage].self)
         self.waiter = promise
