@@ -82,12 +82,6 @@ private final class ConfirmingBus: EventBus {
 
     func deadLetters(of subscription: SubscriptionName, limit: Int) async throws -> [DeadLetter] { throw Self.error }
 
-    func unbind(_ patterns: [TopicPattern], from subscription: SubscriptionName) async throws { throw Self.error }
-
-    func move(_ subscription: SubscriptionName, to other: SubscriptionName) async throws -> Int { throw Self.error }
-
-    func remove(_ subscription: SubscriptionName) async throws { throw Self.error }
-
     func redrive(
         _ subscription: SubscriptionName,
         limit: Int,

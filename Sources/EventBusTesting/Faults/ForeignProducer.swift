@@ -13,7 +13,7 @@ public import Foundation
 /// Messages as programs publish them that do not use this package.
 ///
 /// Their ids repeat between sources, differ only in their bytes, look like something else, or are as long as an id can be; source
-/// and type may be missing, and each message may come twice. What has another ``EventBus/Message/identity`` is another event.
+/// and type may be missing, and each message may come twice. What has another `Message.identity` is another event.
 ///
 /// ```swift
 /// let orders = ForeignProducer(seed: simulation.seed).messages(of: "order.placed", count: 20, at: Stamp.next().time) { number in
