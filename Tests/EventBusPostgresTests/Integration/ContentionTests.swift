@@ -78,22 +78,38 @@ struct ContentionTests {
         }
     }
 
+    /// A store that does not wait for locks for long.
+    private static func store(in schema: TestSchema, connections: Int) throws -> PostgresStore {
+        try schema.store {
+            $0.lockTimeout = .milliseconds(200)
+            $0.maximumConnections = connections
+        }
+    }
+
+    /// Inserts the person whose row is to be locked, and another one.
+    private static func insertTwo(into store: PostgresStore) async throws -> (locked: Person, free: Person) {
+        let people = store.repository(for: Person.self)
+        let (locked, free) = (Person("locked@example.org"), Person("free@example.org"))
+        try await store.transaction { transaction in
+            try people.insert(locked, in: transaction)
+            try people.insert(free, in: transaction)
+        }
+        return (locked, free)
+    }
+
+    /// Locks a row in a session of its own.
+    private static func lock(on person: Person, in schema: TestSchema) -> String {
+        "BEGIN; SELECT FROM \(schema.name).people WHERE email = '\(person.email)' FOR UPDATE"
+    }
+
     @Test(arguments: [false, true])
     func aRowThatIsLockedForLongIsContentionAndOthersGoOn(reading: Bool) async throws {
         try await TestSchema.with { schema in
-            let store = try schema.store {
-                $0.lockTimeout = .milliseconds(200)
-                $0.maximumConnections = 4
-            }
+            let store = try Self.store(in: schema, connections: 4)
             try await running(store) {
                 let people = store.repository(for: Person.self)
-                let (locked, free) = (Person("locked@example.org"), Person("free@example.org"))
-                try await store.transaction { transaction in
-                    try people.insert(locked, in: transaction)
-                    try people.insert(free, in: transaction)
-                }
-                let lock = "BEGIN; SELECT FROM \(schema.name).people WHERE email = '\(locked.email)' FOR UPDATE"
-                try await Database.execute(lock) {
+                let (locked, free) = try await Self.insertTwo(into: store)
+                try await Database.execute(Self.lock(on: locked, in: schema)) {
                     let codes = try await withThrowingTaskGroup(of: RepositoryError.Code?.self) { group in
                         for number in 0..<3 {
                             group.addTask {
@@ -126,17 +142,10 @@ struct ContentionTests {
 
     @Test func eventsAboutALockedRowHoldUpNoOthersAndAreHandledWhenItIsFree() async throws {
         try await TestSchema.with { schema in
-            let store = try schema.store {
-                $0.lockTimeout = .milliseconds(200)
-                $0.maximumConnections = 10
-            }
+            let store = try Self.store(in: schema, connections: 10)
             try await running(store) {
                 let people = store.repository(for: Person.self)
-                let (locked, free) = (Person("locked@example.org"), Person("free@example.org"))
-                try await store.transaction { transaction in
-                    try people.insert(locked, in: transaction)
-                    try people.insert(free, in: transaction)
-                }
+                let (locked, free) = try await Self.insertTwo(into: store)
                 let bus = InMemoryEventBus()
                 let consumer = EventConsumer("test.touch", on: bus, store: store) {
                     On(Touched.self) { event, transaction in
@@ -148,9 +157,8 @@ struct ContentionTests {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try? await consumer.run() }
                     try await consumer.untilConsuming()
-                    let lock = "BEGIN; SELECT FROM \(schema.name).people WHERE email = '\(locked.email)' FOR UPDATE"
                     let handled = "SELECT count(*) FROM \(schema.name).eventbus_handled"
-                    try await Database.execute(lock) {
+                    try await Database.execute(Self.lock(on: locked, in: schema)) {
                         let events = try (0..<28).map { try Message(Touched(person: $0 < 8 ? locked.id : free.id)) }
                         _ = await bus.publish(events)
                         try await eventually(within: .seconds(20), "the events about other rows") {
