@@ -68,17 +68,7 @@ struct ForeignIdentityTests {
     private func received(_ copy: OutgoingMessage) throws -> ReceivedMessage {
         var frames = ByteBuffer()
         try FrameEncoder.publish(copy, channel: 1, maximumFrame: 131_072, into: &frames)
-        return ReceivedMessage(
-            try IncomingMessage.delivered(
-                tag: 2,
-                redelivered: false,
-                exchange: copy.exchange,
-                routingKey: copy.routingKey,
-                properties: copy.properties,
-                headers: copy.headers,
-                body: copy.body
-            )
-        )
+        return try copy.received()
     }
 
     private static let oddBytes: [[UInt8]] =

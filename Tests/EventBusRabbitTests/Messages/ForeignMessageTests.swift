@@ -29,21 +29,6 @@ struct ForeignMessageTests {
         )
     }
 
-    /// A copy as it is received from its queue.
-    private func returning(_ copy: OutgoingMessage) throws -> ReceivedMessage {
-        ReceivedMessage(
-            try IncomingMessage.delivered(
-                tag: 2,
-                redelivered: false,
-                exchange: copy.exchange,
-                routingKey: copy.routingKey,
-                properties: copy.properties,
-                headers: copy.headers,
-                body: copy.body
-            )
-        )
-    }
-
     @Test("Copies and ids leave out what does not fit into a table or a property, so that they can always be sent")
     func oversized() throws {
         let name = String(repeating: "\u{FFFD}", count: 100)
@@ -56,7 +41,7 @@ struct ForeignMessageTests {
         let copy = MessageCopy.quarantined(message, of: "payments.accounts")
         #expect(copy.headers.entries.allSatisfy { $0.name.utf8.count <= 255 })
         #expect(copy.headers.encodedLength < MessageCopy.maximumHeaderBytes + 4096)
-        #expect(try self.returning(copy).topicName.utf8.count == 255)
+        #expect(try copy.received().topicName.utf8.count == 255)
     }
 
     @Test("A body and a routing key are enough, and the id is always the same")
@@ -109,10 +94,10 @@ struct ForeignMessageTests {
     @Test("Copies keep id and topic of a bare message, even through several queues")
     func copies() throws {
         let original = try self.message()
-        let quarantined = try self.returning(MessageCopy.quarantined(original, of: "s"))
+        let quarantined = try MessageCopy.quarantined(original, of: "s").received()
         #expect(quarantined.returnsBefore == 2)
         let failures = Failures(count: 2, lastReason: "no account")
-        let retry = try self.returning(MessageCopy.retry(quarantined, of: "s", after: .seconds(5), failures))
+        let retry = try MessageCopy.retry(quarantined, of: "s", after: .seconds(5), failures).received()
         #expect(retry.returnsBefore == 0)
         #expect(retry.failures == failures)
         #expect(retry.message() == original.message())
@@ -120,21 +105,19 @@ struct ForeignMessageTests {
         #expect(copy.routingKey == "s.dead")
         #expect(copy.headers["x-dead-reason"] == .string("why"))
         #expect(copy.headers["x-dead-at"] == .string("1970-01-01T00:01:00Z"))
-        #expect(try self.returning(copy).message() == original.message())
+        #expect(try copy.received().message() == original.message())
     }
 
     @Test("A redriven copy starts again, counts one more redrive and goes to the subscription only")
     func redriven() throws {
         let headers: [(String, HeaderValue)] = [("x-ordering-key", .string("k")), ("x-returns", .int(2))]
-        let dead = try self.returning(
-            MessageCopy.dead(
-                try self.message(Properties(), headers),
-                of: "s",
-                reason: "why",
-                Failures(count: 3, firstAt: .init(seconds: 5), lastReason: "gone"),
-                at: .init(seconds: 60)
-            )
-        )
+        let dead = try MessageCopy.dead(
+            try self.message(Properties(), headers),
+            of: "s",
+            reason: "why",
+            Failures(count: 3, firstAt: .init(seconds: 5), lastReason: "gone"),
+            at: .init(seconds: 60)
+        ).received()
         let letter = dead.deadLetter()
         #expect(letter.reason == "why")
         #expect(letter.failures == Failures(count: 3, firstAt: .init(seconds: 5), lastReason: "gone"))
@@ -145,12 +128,12 @@ struct ForeignMessageTests {
         #expect(copy.routingKey == "s")
         #expect(copy.mandatory)
         #expect(copy.headers.entries.map(\.name).sorted() == ["x-ordering-key", "x-redrives", "x-topic"])
-        let again = try self.returning(copy)
+        let again = try copy.received()
         #expect(again.failures == Failures())
         #expect(again.returnsBefore == 0)
         #expect(again.redrives == 1)
         #expect(again.message() == dead.message())
-        #expect(try self.returning(MessageCopy.redriven(again, of: "s")).redrives == 2)
+        #expect(try MessageCopy.redriven(again, of: "s").received().redrives == 2)
     }
 
     @Test("What is given back or moved keeps everything, and its returns are those of its earlier life")
@@ -166,7 +149,7 @@ struct ForeignMessageTests {
         ] {
             #expect(copy.routingKey == queue)
             #expect(copy.mandatory)
-            let again = try self.returning(copy)
+            let again = try copy.received()
             #expect(again.returns == 4)
             #expect(again.returnsHere == 0)
             #expect(again.failures == Failures(count: 2, firstAt: .init(seconds: 5), lastReason: "no"))
@@ -181,9 +164,9 @@ struct ForeignMessageTests {
     func movedDead() throws {
         let failures = Failures(count: 3, firstAt: .init(seconds: 5), lastReason: "gone")
         let copy = MessageCopy.dead(try self.message(), of: "s", reason: "why", failures, at: .init(seconds: 60))
-        let moved = MessageCopy.movedDead(try self.returning(copy), to: "t")
+        let moved = MessageCopy.movedDead(try copy.received(), to: "t")
         #expect(moved.routingKey == "t.dead")
-        #expect(try self.returning(moved).deadLetter() == self.returning(copy).deadLetter())
+        #expect(try moved.received().deadLetter() == copy.received().deadLetter())
     }
 
     @Test("Every copy keeps the number of redrives, even if headers have to be left out")
@@ -197,8 +180,8 @@ struct ForeignMessageTests {
             MessageCopy.retry(message, of: "s", after: .seconds(1), Failures(count: 1)),
             MessageCopy.dead(message, of: "s", reason: "", Failures(count: 1), at: .init(seconds: 0)),
         ]
-        #expect(try copies.map { try self.returning($0).redrives } == [3, 3, 3])
-        #expect(try self.returning(MessageCopy.redriven(message, of: "s")).redrives == 4)
+        #expect(try copies.map { try $0.received().redrives } == [3, 3, 3])
+        #expect(try MessageCopy.redriven(message, of: "s").received().redrives == 4)
     }
 
     @Test("A dead letter from another program may have no reason and no time")
