@@ -30,13 +30,16 @@ use_debian() {
     ENTER=(unshare --mount --propagation private -- bash -euc "$enter" enter "$DEBIAN_ROOT" "$2")
 }
 
+# Whether this process may make mounts for its children.
+can_mount() { [ "$(uname -s)" = Linux ] && [ "$(id -u)" -eq 0 ] && unshare --mount --propagation private true 2>/dev/null; }
+
 debian_tree() { printf '%s\n' "$DEBIAN_CACHE/$1"; }
 
 require_debian_is_possible() {
     [ "$(uname -s)" = Linux ] || fail "--debian needs Linux: it runs the servers of another Debian release in a chroot"
     [ "$(id -u)" -eq 0 ] || fail "--debian needs root: it runs the servers of another Debian release in a chroot"
     command -v apt-get >/dev/null || fail "--debian needs Debian or Ubuntu: the servers come from Debian's packages"
-    unshare --mount --propagation private true 2>/dev/null ||
+    can_mount ||
         fail "--debian needs the right to mount (CAP_SYS_ADMIN), which this machine or container doesn't give"
 }
 
