@@ -19,7 +19,7 @@ struct StoreProcessor: DeliveryProcessor {
 
     /// Claims each attempt after the first in the store before it starts, so that no crash hides it.
     func number(of attempt: Attempt, claim: Identifier) async throws -> Int {
-        try await self.ask(orWhenUnstorable: attempt.failures + attempt.returns + 1) { store throws(RepositoryError) in
+        try await self.ask(orWhenUnstorable: attempt.numberOnBus) { store throws(RepositoryError) in
             1
                 + (try await store.claimStart(
                     of: attempt.event,
