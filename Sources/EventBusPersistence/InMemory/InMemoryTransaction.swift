@@ -41,11 +41,10 @@ final class InMemoryTransaction: TransactionContext {
     }
 
     /// Executes the collected writes, then reads what the transaction sees.
-    func read<Result: Sendable>(_ read: (inout Contents, RowLocks.Owner?) -> Result) async throws(RepositoryError)
-        -> Result
-    {
+    func read(_ lookup: RowLookup, _ lock: ReadLock) async throws(RepositoryError) -> [ColumnValue]? {
+        guard lock == .none else { return try await self.execute(try self.take(), locking: lookup).locked }
         let owner = try await self.execute(try self.take()).owner
-        return self.storage.withContents { read(&$0, owner) }
+        return self.storage.withContents { $0.row(lookup, for: owner) }
     }
 
     func markHandled(
@@ -82,20 +81,27 @@ final class InMemoryTransaction: TransactionContext {
         if let owner = self.state.end({ $0.owner }) { self.storage.end { $0.rollBack(owner) } }
     }
 
-    /// Executes writes, then marks events; whatever another transaction holds has to be waited for.
+    /// Executes writes, then marks events or locks a row; whatever another transaction holds has to be waited for.
     ///
-    /// - Returns: the transaction's number, if it has one by now, and the events that were not marked before.
+    /// - Returns: the transaction's number, if it has one by now, the events that were not marked before, and the row that was locked.
     private func execute(
         _ writes: [TableWrite],
-        marking keys: [InboxKey] = []
-    ) async throws(RepositoryError) -> (owner: RowLocks.Owner?, fresh: [InboxKey]) {
-        guard let owner = self.owner(needed: !writes.isEmpty || !keys.isEmpty) else { return (nil, []) }
-        var (writes, keys) = (writes[...], keys[...])
+        marking keys: [InboxKey] = [],
+        locking lookup: RowLookup? = nil
+    ) async throws(RepositoryError) -> (owner: RowLocks.Owner?, fresh: [InboxKey], locked: [ColumnValue]?) {
+        let isNeeded = !writes.isEmpty || !keys.isEmpty || lookup != nil
+        guard let owner = self.owner(needed: isNeeded) else { return (nil, [], nil) }
+        var (writes, keys, read) = (writes[...], keys[...], lookup.map(LockingRead.init))
         var fresh: [InboxKey] = []
-        while !writes.isEmpty || !keys.isEmpty {
-            let progress = self.storage.withContents { $0.execute(&writes, marking: &keys, &fresh, for: owner) }
+        var isDone = false
+        while !isDone {
+            let progress = self.storage.withContents { contents in
+                let progress = contents.execute(&writes, marking: &keys, &fresh, for: owner)
+                guard case .done = progress else { return progress }
+                return contents.lock(&read, for: owner)
+            }
             switch progress {
-            case .done: break
+            case .done: isDone = true
             case .failed(let error): throw self.fail(error)
             case .waits:
                 guard await self.storage.wait(owner) else {
@@ -108,7 +114,7 @@ final class InMemoryTransaction: TransactionContext {
             state.marked += fresh
             state.isExecuting = false
         }
-        return (owner, fresh)
+        return (owner, fresh, read?.row)
     }
 
     /// Takes the collected writes; `execute` has to follow.

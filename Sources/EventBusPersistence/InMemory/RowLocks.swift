@@ -33,6 +33,8 @@ struct RowLocks: Sendable {
 
     var isEmpty: Bool { self.locks.isEmpty && self.held.isEmpty && self.waiting.isEmpty }
 
+    func holder(of key: Key) -> Owner? { self.locks[key]?.holder }
+
     func isWaiting(_ owner: Owner) -> Bool { self.waiting[owner] != nil }
 
     /// Takes a lock or queues for it.
