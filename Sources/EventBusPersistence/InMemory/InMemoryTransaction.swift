@@ -26,6 +26,9 @@ final class InMemoryTransaction: TransactionContext {
     /// The first error, after which the transaction can only fail.
     var failure: RepositoryError? { self.state.failure }
 
+    /// The row that the first of the collected writes needs.
+    var nextRow: RowKey? { self.state.withLock { $0.writes.first?.key } }
+
     func publish(_ message: Message) throws(RepositoryError) {
         try self.state.change { state throws(RepositoryError) in
             try message.checkStorable()
@@ -52,6 +55,7 @@ final class InMemoryTransaction: TransactionContext {
         _ events: [EventIdentity],
         by consumer: SubscriptionName
     ) async throws(RepositoryError) -> [Bool] {
+        self.storage.observer?.willMark(events, by: consumer)
         var keys: [InboxKey] = []
         for event in events { keys.append(try InboxKey(event, by: consumer)) }
         // Sorted, so that two batches with events in common wait for each other instead of causing a deadlock.
@@ -98,6 +102,7 @@ final class InMemoryTransaction: TransactionContext {
             case .done: break
             case .failed(let error): throw self.fail(error)
             case .waits:
+                self.observeWait(as: owner)
                 guard await self.storage.wait(owner) else {
                     let error = RepositoryError(.unavailable, "the task was cancelled", cause: CancellationError())
                     throw self.fail(error)
@@ -109,6 +114,17 @@ final class InMemoryTransaction: TransactionContext {
             state.isExecuting = false
         }
         return (owner, fresh)
+    }
+
+    /// Lets an observer end the wait for what the transaction needs now.
+    private func observeWait(as owner: RowLocks.Owner) {
+        guard let observer = self.storage.observer else { return }
+        let key = self.storage.withContents { $0.locks.awaited(by: owner) }
+        observer.willWait {
+            guard let key, self.storage.withContents({ $0.locks.awaited(by: owner) }) == key else { return }
+            let text = "what another transaction has written was locked for longer than the store waits"
+            _ = self.fail(RepositoryError(.locked, text))
+        }
     }
 
     /// Takes the collected writes; `execute` has to follow.
@@ -132,10 +148,10 @@ final class InMemoryTransaction: TransactionContext {
         }
     }
 
-    /// Records the first error and releases everything, as a database does at once.
+    /// Records the first error, releases everything, as a database does at once, and returns the first error.
     private func fail(_ error: RepositoryError) -> RepositoryError {
-        let failure = self.state.fail(error)
+        _ = self.state.fail(error)
         if let owner = self.owner(needed: false) { self.storage.end { $0.rollBack(owner) } }
-        return failure
+        return self.failure ?? error
     }
 }
