@@ -107,6 +107,8 @@ final class InMemoryTransaction: TransactionContext {
                     let error = RepositoryError(.unavailable, "the task was cancelled", cause: CancellationError())
                     throw self.fail(error)
                 }
+                // The store has ended the transaction meanwhile.
+                if let failure = self.failure { throw failure }
             }
         }
         self.state.withLock { state in
@@ -148,10 +150,10 @@ final class InMemoryTransaction: TransactionContext {
         }
     }
 
-    /// Records the first error, releases everything, as a database does at once, and returns the first error.
+    /// Records the first error and releases everything, as a database does at once.
     private func fail(_ error: RepositoryError) -> RepositoryError {
-        _ = self.state.fail(error)
+        let failure = self.state.fail(error)
         if let owner = self.owner(needed: false) { self.storage.end { $0.rollBack(owner) } }
-        return self.failure ?? error
+        return failure
     }
 }

@@ -56,11 +56,12 @@ struct StoreProcessor: DeliveryProcessor {
             // A message that cannot be handled at all needs no transaction.
             let work = try messages.map { (message: $0, handler: try self.handlers.handler(for: $0)) }
             let trouble = try await limit.run(about: messages) { () -> StoreTrouble? in
-                var isMarked = false
+                var isMarking = false
                 do {
                     try await self.store.transaction { transaction in
+                        isMarking = true
                         let fresh = try await transaction.markHandled(work.map(\.message.identity), by: self.consumer)
-                        isMarked = true
+                        isMarking = false
                         for (item, isFresh) in zip(work, fresh) where isFresh {
                             do {
                                 try await item.handler.run(item.message, transaction)
@@ -73,7 +74,7 @@ struct StoreProcessor: DeliveryProcessor {
                 } catch let error as RepositoryError {
                     // As after a freeze, or a commit that takes effect late: a failure could become a dead letter of an event that
                     // is handled a moment later.
-                    if error.code == .locked, !isMarked, messages.count == 1 { return StoreTrouble(.busy, error) }
+                    if error.code == .locked, isMarking, messages.count == 1 { return StoreTrouble(.busy, error) }
                     // Returned rather than thrown, since it counts even after the limit: the commit may have taken effect.
                     guard let kind = error.trouble else { throw error }
                     return StoreTrouble(kind, error)
