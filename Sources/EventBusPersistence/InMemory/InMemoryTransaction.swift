@@ -107,8 +107,8 @@ final class InMemoryTransaction: TransactionContext {
                     let error = RepositoryError(.unavailable, "the task was cancelled", cause: CancellationError())
                     throw self.fail(error)
                 }
-                // The store has ended the transaction meanwhile.
-                if let failure = self.failure { throw failure }
+                // The wait was too long.
+                if let failure = self.failure, failure.code == .locked { throw failure }
             }
         }
         self.state.withLock { state in
