@@ -84,6 +84,14 @@ struct Contents: Sendable {
         return self.lastOwner
     }
 
+    /// Begins a transaction that holds one thing and writes nothing; `nil` if another one holds it.
+    mutating func begin(holding key: RowLocks.Key) -> RowLocks.Owner? {
+        let owner = self.begin()
+        if self.locks.acquire(key, for: owner) == .held { return owner }
+        _ = self.rollBack(owner)
+        return nil
+    }
+
     /// Executes writes, then marks events, and removes what is done from both.
     mutating func execute(
         _ writes: inout ArraySlice<TableWrite>,
