@@ -14,7 +14,7 @@ import Testing
 struct BlockedTests {
     @Test func ofTwoTransactionsInADeadlockOneCommits() async throws {
         try await TestSchema.with { schema in
-            try await schema.withStore(connections: 2) { store in
+            try await schema.withStore(connections: 3) { store in
                 let people = store.repository(for: Person.self)
                 let (a, b) = (Person("a@example.org"), Person("b@example.org"))
                 try await store.transaction { transaction in
