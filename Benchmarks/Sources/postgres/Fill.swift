@@ -6,16 +6,23 @@ import EventBusPersistence
 
 /// Fills a new outbox within a migration, which runs before the store is ready and takes SQL.
 enum OutboxFill {
-    static func migration(rows: Int) -> Migration {
+    /// A topic that the bus confirms, and one that nobody has subscribed to.
+    static let (relayed, unheard): (Topic, Topic) = ("bench.relayed", "bench.unheard")
+
+    /// - Parameters:
+    ///   - rows: how many events are to be relayed, each with a key of its own.
+    ///   - unheard: how many older ones wait for a subscriber.
+    static func migration(rows: Int, unheard: Int = 0, version: Int = 1) -> Migration {
         Migration(
-            1,
-            "\(rows) events of one topic, each with a key of its own",
+            version,
+            "\(rows) events, behind \(unheard)",
             sql: """
                 INSERT INTO eventbus_outbox
                     (message_id, topic, type, version, source, time, ordering_key, requires_subscriber, content_type, body)
-                SELECT gen_random_uuid()::text, 'bench.relayed', 'bench.relayed', 1, '/bench', now(), gen_random_uuid()::text,
-                    true, 'application/json', convert_to('{"text":"' || repeat('x', 245) || '"}', 'UTF8')
-                FROM generate_series(1, \(rows));
+                SELECT gen_random_uuid()::text, CASE WHEN i <= \(unheard) THEN '\(Self.unheard)' ELSE '\(Self.relayed)' END,
+                    'bench.relayed', 1, '/bench', now(), gen_random_uuid()::text, true, 'application/json',
+                    convert_to('{"text":"' || repeat('x', 245) || '"}', 'UTF8')
+                FROM generate_series(1, \(unheard + rows)) AS i;
                 ANALYZE eventbus_outbox;
                 """
         )
