@@ -44,6 +44,10 @@ let package = Package(
             ]
         ),
         .executableTarget(
+            name: "relays",
+            dependencies: [library("EventBus"), library("EventBusPersistence"), library("EventBusPostgres")]
+        ),
+        .executableTarget(
             name: "conform",
             dependencies: [library("EventBus"), library("EventBusTesting"), library("EventBusPersistence")]
         ),

@@ -32,14 +32,14 @@ let package = Package(
             name: "EventBusPostgres",
             dependencies: ["EventBus", "EventBusPersistence"] + shared,
             sources: [
-                "Codec", "Libpq/Statement.swift", "LogKey+Postgres.swift", "Pool/PoolState.swift", "PostgresError.swift",
-                "Store/PostgresWrite.swift", "Store/RepositoryError+Postgres.swift",
+                "Codec", "Libpq/Statement.swift", "LogKey+Postgres.swift", "Outbox/OutboxLease.swift",
+                "Pool/PoolState.swift", "PostgresError.swift", "Store/PostgresWrite.swift", "Store/RepositoryError+Postgres.swift",
             ]
         ),
         .testTarget(
             name: "EventBusPostgresTests",
             dependencies: ["EventBus", "EventBusPersistence", "EventBusPostgres"] + tests,
-            sources: ["Unit/ErrorTests.swift", "Unit/PoolStateTests.swift"]
+            sources: ["Unit/ErrorTests.swift", "Unit/OutboxLeaseTests.swift", "Unit/PoolStateTests.swift"]
         ),
     ]
 )

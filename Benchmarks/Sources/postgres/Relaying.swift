@@ -85,7 +85,7 @@ struct Relaying {
 }
 
 /// Confirms what it gets, unless nobody has subscribed to it; signals when it has got a number, and when the clock is to start.
-private final class ConfirmingBus: EventBus {
+private final class ConfirmingBus: TakingBus {
     private let first: Int
     private let expected: Int
     private let number = Atomic(0)
@@ -117,24 +117,4 @@ private final class ConfirmingBus: EventBus {
         if confirmed >= self.expected { self.end.continuation.finish() }
         return messages.map { $0.topic == OutboxFill.unheard ? .unroutable : .confirmed }
     }
-
-    func withDeliveries(to subscription: Subscription, _ body: (any Deliveries) async throws -> Void) async throws {
-        throw Self.error
-    }
-
-    func deadLetters(of subscription: SubscriptionName, limit: Int) async throws -> [DeadLetter] { throw Self.error }
-
-    func redrive(
-        _ subscription: SubscriptionName,
-        limit: Int,
-        where isWanted: @Sendable (DeadLetter) -> Bool
-    ) async throws -> Int { throw Self.error }
-
-    func unbind(_ patterns: [TopicPattern], from subscription: SubscriptionName) async throws { throw Self.error }
-
-    func move(_ subscription: SubscriptionName, to other: SubscriptionName) async throws -> Int { throw Self.error }
-
-    func remove(_ subscription: SubscriptionName) async throws { throw Self.error }
-
-    private static let error = BusError(.unknownSubscription, "this bus has no subscriptions")
 }

@@ -16,6 +16,7 @@ import Foundation
 /// A store in a schema of its own, in the database that the environment's `DATABASE_URL` names.
 struct RunningStore {
     private let store: PostgresStore
+    private let other: PostgresStore
 
     init(connections: Int, _ migrations: [Migration]) throws {
         guard let url = ProcessInfo.processInfo.environment["DATABASE_URL"] else {
@@ -27,6 +28,14 @@ struct RunningStore {
         configuration.idleInTransactionTimeout = .seconds(3600)
         let schema = "bench_\(ProcessInfo.processInfo.processIdentifier)"
         self.store = try PostgresStore(configuration, schema: schema, migrations: migrations)
+        self.other = try PostgresStore(configuration, schema: schema, migrations: migrations)
+    }
+
+    /// Measures while the store runs, and prints the result; `measure` also gets a store in the same schema, which it runs itself.
+    func run(
+        _ measure: @escaping @Sendable (PostgresStore, _ other: PostgresStore) async throws -> Measurement
+    ) async throws {
+        try await self.run { try await measure($0, self.other) }
     }
 
     /// Measures while the store runs, and prints the result.

@@ -8,6 +8,7 @@ let arguments = try Arguments([
     "consume": ["connections", "batch", "seconds"], "relay": ["rows"],
     "relay-batches": ["waiting", "unheard", "batches"],
     "relay-dead": ["rows", "dead"], "relay-keys": ["seconds", "age"],
+    "wake-up": ["connections", "rate", "seconds"], "register-waking": ["connections", "tasks", "wakes", "seconds"],
 ])
 let seconds = Double(try arguments.number("seconds", or: 3))
 let thread = try WorkingThread(arguments.text("on", or: "pool"))
@@ -55,8 +56,16 @@ case "relay-keys":
     try await RunningStore(connections: connections, Account.migrations).run { store in
         try await Relaying(store).measure(seconds: Int(seconds), besideTransactionOf: age)
     }
-default:
-    throw BenchmarkFailure(
-        "\(arguments.command) is none of register, select, consume, relay, relay-batches, relay-dead, relay-keys"
-    )
+case "wake-up":
+    let rate = try arguments.number("rate", or: 500)
+    try await RunningStore(connections: connections, Account.migrations).run { store, other in
+        try await WakingUp(store: store, other: other).latency(rate: rate, for: seconds)
+    }
+case "register-waking":
+    let tasks = try arguments.number("tasks", or: 32)
+    let wakes = try arguments.number("wakes", or: 1, atLeast: 0) > 0
+    try await RunningStore(connections: connections, Account.migrations).run { store, other in
+        try await WakingUp(store: store, other: other).register(isSilent: !wakes, tasks: tasks, for: seconds)
+    }
+default: throw BenchmarkFailure("\(arguments.command) is unknown")
 }

@@ -14,7 +14,7 @@ public import Foundation
 /// A row is removed only after the bus has confirmed its event. Applications pass an outbox to an ``OutboxRelay`` by
 /// way of their store and do not call it themselves; its members are for stores and relays.
 public protocol Outbox: Sendable {
-    /// The number of commits of this process that added rows.
+    /// The number of commits that added rows: of this process and, if the store learns of them, of others.
     var commitCount: UInt64 { get }
 
     /// Waits until ``commitCount`` is greater than `count`, and returns it.

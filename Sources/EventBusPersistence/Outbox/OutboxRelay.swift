@@ -45,11 +45,11 @@ public struct OutboxRelay: Service {
     /// Whether events are being published and, if not, why.
     ///
     /// It is a problem when the relay was never started, and when the bus has not answered or has confirmed nothing for a minute.
-    /// A bus or a store that cannot be reached, topics without a subscriber, and an oldest event that has been the same for a minute
+    /// A bus or a store that cannot be reached, topics without a subscriber, and an oldest event that has been the same for 15 s
     /// although another relay owns the outbox are notes. In either case committed events are safe and can wait: report this health,
     /// but do not make readiness depend on it.
     ///
-    /// Asks the store for its oldest event, for at most 2 s. What lasts a minute is measured from call to call, so ask regularly.
+    /// Asks the store for its oldest event, for at most 2 s. What lasts that long is measured from call to call, so ask regularly.
     public var health: Health {
         get async {
             let oldest = try? await withTimeLimit(.seconds(2), on: self.clock) { try await self.outbox.oldest() }

@@ -118,7 +118,7 @@ final class RelayStatus: Sendable {
             health.problems.append("the outbox relay \(state.hasStarted ? "has ended" : "has not been started")\(age)")
             return health
         }
-        if let oldest = state.oldest, !state.isOwner, now - oldest.since >= RelayStatus.patience {
+        if let oldest = state.oldest, !state.isOwner, now - oldest.since >= RelayStatus.patienceWithOwner {
             let age = RelayStatus.age(oldest.time, today)
             health.notes.append(
                 "this relay stands by, and the oldest event, \(age) old, has not been published for \(now - oldest.since)"
@@ -149,6 +149,9 @@ final class RelayStatus: Sendable {
 
     /// How long something may last before it is a problem.
     private static let patience = Duration.seconds(60)
+
+    /// How long the oldest event may stay the same before a relay that stands by says so; an owner that is frozen has lost the outbox then.
+    private static let patienceWithOwner = Duration.seconds(15)
 
     private static func age(_ time: Date, _ today: Date) -> Duration {
         .seconds(max(0, Int(today.timeIntervalSince(time))))

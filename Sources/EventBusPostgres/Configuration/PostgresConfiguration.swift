@@ -44,6 +44,11 @@ public struct PostgresConfiguration: Sendable, Hashable {
     /// The transaction then fails with `database`. The time limit of a handler should be shorter, so that a handler that waits for
     /// something else is ended by its own limit. Default: 60 s.
     public var idleInTransactionTimeout: Duration = .seconds(60)
+    /// The time after which a process that is frozen or cut off loses what only one process may have: the outbox, and the right to
+    /// migrate the schema.
+    ///
+    /// Another process takes over within a second after that. At least 1 s; default: 10 s.
+    public var lease: Duration = .seconds(10)
     /// How long the inbox remembers handled messages; it should be longer than a broker may deliver them again.
     ///
     /// Default: 30 days.
@@ -70,6 +75,7 @@ extension PostgresConfiguration {
         for (name, value) in durations where value < .milliseconds(1) {
             throw Self.invalid("\(name) is \(value), must be at least 1 ms")
         }
+        guard self.lease >= .seconds(1) else { throw Self.invalid("lease is \(self.lease), must be at least 1 s") }
     }
 
     private static func invalid(_ text: String) -> RepositoryError { RepositoryError(.invalidConfiguration, text) }

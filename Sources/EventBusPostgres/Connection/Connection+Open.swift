@@ -7,12 +7,14 @@ extension Connection {
         _ parameters: ConnectionParameters,
         mode: ConnectionMode,
         timeouts: ConnectionCore.Timeouts,
-        on thread: IOThread
+        on thread: IOThread,
+        onNotification: @escaping @Sendable () -> Void = {}
     ) async throws(PostgresError) -> Connection {
         let opened = Promise<Result<Void, PostgresError>>()
         let connection = Connection(mode: mode, timeouts: timeouts, on: thread) { event in
             switch event {
             case .opened: opened.fulfill(.success(()))
+            case .notified: onNotification()
             case .closed(let error): opened.fulfill(.failure(error))
             }
         }

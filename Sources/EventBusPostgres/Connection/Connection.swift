@@ -100,6 +100,7 @@ final class Connection: IOHandler {
         if case .closed = effects.event { self.thread.remove(self) }
         if let (host, place) = effects.lookUp { self.lookUp(host, at: place) }
         for (continuation, outcome) in effects.resumptions { continuation.resume(returning: outcome) }
+        if effects.isNotified { self.onEvent(.notified) }
         if let event = effects.event { self.onEvent(event) }
     }
 }

@@ -18,6 +18,7 @@ extension ConnectionCore {
 
     struct Effects {
         var resumptions: [(Waiter, SegmentOutcome)] = []
+        var isNotified = false
         var event: ConnectionEvent?
         /// A thread has to look up this host.
         var lookUp: (host: String, place: Int)?

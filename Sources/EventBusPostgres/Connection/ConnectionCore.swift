@@ -213,6 +213,7 @@ struct ConnectionCore: ~Copyable {
         self.receive(&effects)
         // If no answer is due, this makes libpq process notices and changed settings.
         if self.pipeline.isEmpty { _ = self.libpq?.isBusy }
+        effects.isNotified = self.libpq?.takeNotifications() == true
         guard isAlive, self.libpq?.isBad == false else {
             return self.fail(self.sessionEnded())
         }

@@ -12,6 +12,8 @@ enum ConnectionMode: Sendable {
 /// What a session reports to its owner.
 enum ConnectionEvent: Sendable {
     case opened
+    /// The server has sent something that the session listens for.
+    case notified
     /// The session could not be opened or has ended; the last event.
     case closed(PostgresError)
 }

@@ -191,6 +191,16 @@ struct LibpqConnection: ~Copyable {
 
     mutating func consumeInput() -> Bool { PQconsumeInput(self.connection) == 1 }
 
+    /// Takes the notifications that have been read, and returns whether there were any.
+    mutating func takeNotifications() -> Bool {
+        var isNotified = false
+        while let notification = PQnotifies(self.connection) {
+            PQfreemem(notification)
+            isNotified = true
+        }
+        return isNotified
+    }
+
     /// Returns whether the server has ended a session in which no answer is due.
     mutating func hasEnded() -> Bool {
         var readable = pollfd(fd: self.descriptor, events: Int16(POLLIN), revents: 0)

@@ -3,6 +3,7 @@
 
 import EventBus
 import EventBusPersistence
+import Synchronization
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -12,7 +13,8 @@ import Foundation
 
 /// The outbox of a Postgres store.
 ///
-/// The process whose session holds an advisory lock owns it.
+/// The process whose session holds an advisory lock owns it, until the session ends. The server ends it when the process has been
+/// silent for the duration of the lease.
 struct PostgresOutbox: Outbox {
     let storage: PostgresStorage
 
@@ -36,9 +38,10 @@ struct PostgresOutbox: Outbox {
 
     func withOwnership(_ body: (any OwnedOutbox) async throws -> Void) async throws {
         let connection: Connection
+        let wakeUps = Notifier()
         do {
             try await self.storage.waitUntilReady()
-            connection = try await self.storage.openRelayConnection()
+            connection = try await self.storage.openRelayConnection { wakeUps.raise() }
         } catch {
             try Task.checkCancellation()
             throw error
@@ -46,9 +49,25 @@ struct PostgresOutbox: Outbox {
         // Closing the session releases the lock, whatever state the session is in.
         defer { connection.close() }
         let lock = Statement(Self.lock, [.int8(self.storage.schema.lock("outbox"))])
+        var sent = ContinuousClock.now
         while try self.storage.rows(await connection.run([lock]))[0].bool(0) == false {
             try await Task.sleep(for: Self.ownershipInterval)
+            sent = .now
         }
-        try await body(LockedOutbox(storage: self.storage, connection: connection))
+        // Before the first look at the outbox, so that no commit is missed.
+        _ = try self.storage.rows(await connection.run([self.storage.listen]))
+        let outbox = LeasedOutbox(storage: self.storage, connection: connection, lockedAt: sent)
+        self.storage.ownsOutbox.store(true, ordering: .relaxed)
+        defer { self.storage.ownsOutbox.store(false, ordering: .relaxed) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await outbox.keepLease() }
+            group.addTask { try await self.storage.followCommits(wakeUps) }
+            defer {
+                // A heartbeat that the server does not answer would be waited for.
+                connection.close()
+                group.cancelAll()
+            }
+            try await body(outbox)
+        }
     }
 }

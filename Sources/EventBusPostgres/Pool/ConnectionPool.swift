@@ -179,6 +179,7 @@ final class ConnectionPool: IOHandler {
                 state.lastError = nil
                 state.log.connected()
                 return state.machine.opened(id, now: now)
+            case .notified: return []
             case .closed(let error):
                 state.connections[id] = nil
                 state.lastError = error

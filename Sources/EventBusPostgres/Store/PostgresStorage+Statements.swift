@@ -41,9 +41,13 @@ extension PostgresStorage {
     }
 
     /// Opens a session with the settings for the relay's query.
-    func openRelayConnection() async throws(RepositoryError) -> Connection {
+    ///
+    /// - Parameter onNotification: called when the server has sent something that the session listens for.
+    func openRelayConnection(
+        onNotification: @escaping @Sendable () -> Void
+    ) async throws(RepositoryError) -> Connection {
         let settings =
-            self.configuration.settings(schema: self.schema) + [
+            self.configuration.settings(schema: self.schema) + self.configuration.leaseSettings + [
                 // If the server crashes and loses a deletion, the event is published again, which may happen anyway.
                 ("synchronous_commit", "off"),
                 // The plan must be good for a million rows, even if it is made while the table is empty.
@@ -54,7 +58,8 @@ extension PostgresStorage {
                 ConnectionParameters(self.configuration, settings: settings),
                 mode: .pipeline,
                 timeouts: self.configuration.timeouts,
-                on: self.thread
+                on: self.thread,
+                onNotification: onNotification
             )
         } catch {
             throw RepositoryError(error)
@@ -90,18 +95,29 @@ extension PostgresConfiguration {
             ("statement_timeout", self.statementTimeout.milliseconds),
             ("lock_timeout", self.lockTimeout.milliseconds),
             ("idle_in_transaction_session_timeout", self.idleInTransactionTimeout.milliseconds),
-        ] + Self.keepalives
+            ("tcp_keepalives_idle", "15"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3"),
+        ]
     }
 
-    /// With these the server detects that this machine is unreachable, and releases its locks.
-    private static let keepalives = [
-        (name: "tcp_keepalives_idle", value: "15"), (name: "tcp_keepalives_interval", value: "5"),
-        (name: "tcp_keepalives_count", value: "3"),
-    ]
+    /// The settings of a session that holds a lock for its process, which come last.
+    ///
+    /// The server ends the session, and releases the lock, when the process has been silent for the duration of the lease. The first two
+    /// settings are for a process that sends nothing, the third one for a process that does not take what the server sends. The rest is
+    /// for a machine that is gone in the middle of a statement's bytes.
+    var leaseSettings: [(name: String, value: String)] {
+        let lease = self.lease.milliseconds
+        // One probe after a third of the lease, and two more in the second third.
+        let seconds = String(max(1, self.lease.components.seconds / 3))
+        return [
+            ("idle_session_timeout", lease), ("idle_in_transaction_session_timeout", lease),
+            ("tcp_user_timeout", lease),
+            ("tcp_keepalives_idle", seconds), ("tcp_keepalives_interval", seconds), ("tcp_keepalives_count", "2"),
+        ]
+    }
 
     /// The settings of the session that applies migrations, which have no time limit.
     func migrationSettings(_ schema: SchemaName) -> [(name: String, value: String)] {
-        [("search_path", "\(schema.name),pg_temp"), ("statement_timeout", "0")] + Self.keepalives
+        [("search_path", "\(schema.name),pg_temp"), ("statement_timeout", "0")] + self.leaseSettings
     }
 
     /// The server ends statements that take too long.

@@ -4,6 +4,7 @@
 import EventBus
 import EventBusPersistence
 import Logging
+import Synchronization
 
 /// What a Postgres store shares with its repositories, its transactions and the readers of its outbox.
 final class PostgresStorage: Sendable {
@@ -14,8 +15,11 @@ final class PostgresStorage: Sendable {
     let thread: IOThread
     let pool: ConnectionPool
 
-    /// Counts the commits that added rows to the outbox.
+    /// Counts the commits that added rows to the outbox, and while this process owns it also wake-ups of others.
     let commits = Notifier()
+
+    /// Whether a relay of this process owns the outbox.
+    let ownsOutbox = Atomic(false)
 
     /// Greater than 0 when the schema is ready.
     let readiness = Notifier()

@@ -195,6 +195,7 @@ public final class PostgresStore: Store, Service {
         self.storage.pool.start()
         self.status.withLock { $0 = .ready }
         self.storage.readiness.raise()
+        async let _: Void = self.storage.announceCommits()
         try await self.cleaner.run()
     }
 

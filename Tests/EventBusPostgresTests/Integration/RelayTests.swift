@@ -128,7 +128,7 @@ private func residentBytes() throws -> Int {
 }
 
 /// Records what is published on it.
-private final class CollectingBus: EventBus {
+private final class CollectingBus: TakingBus {
     private struct State {
         var messages: [Message] = []
         var confirmed: [Message] = []
@@ -166,24 +166,4 @@ private final class CollectingBus: EventBus {
             return outcomes
         }
     }
-
-    func withDeliveries(to subscription: Subscription, _ body: (any Deliveries) async throws -> Void) async throws {
-        throw Self.error
-    }
-
-    func deadLetters(of subscription: SubscriptionName, limit: Int) async throws -> [DeadLetter] { throw Self.error }
-
-    func redrive(
-        _ subscription: SubscriptionName,
-        limit: Int,
-        where isWanted: @Sendable (DeadLetter) -> Bool
-    ) async throws -> Int { throw Self.error }
-
-    func unbind(_ patterns: [TopicPattern], from subscription: SubscriptionName) async throws { throw Self.error }
-
-    func move(_ subscription: SubscriptionName, to other: SubscriptionName) async throws -> Int { throw Self.error }
-
-    func remove(_ subscription: SubscriptionName) async throws { throw Self.error }
-
-    private static let error = BusError(.unavailable, "this bus only takes")
 }

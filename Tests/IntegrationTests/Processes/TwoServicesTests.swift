@@ -121,6 +121,29 @@ struct TwoServicesTests {
         }
     }
 
+    @Test("each instance of the user service is frozen, then one is killed: the other one takes over what it owned")
+    func userServiceFrozen() async throws {
+        try await Self.withServices { servers, users, payments in
+            try await ServiceProcess.with(.users, on: servers) { other in
+                try await other.untilReady()
+                var ids: Set<String> = []
+                // One of the two owns the outbox.
+                for (frozen, working) in [(users, other), (other, users)] {
+                    frozen.process.signal(SIGSTOP)
+                    let id = try await working.register("frozen-\(frozen.port)").text("id")
+                    try await eventually(within: .seconds(20), "the account, although the owner may be frozen") {
+                        try await payments.get("/api/accounts/\(id)").status == 200
+                    }
+                    frozen.process.signal(SIGCONT)
+                    ids.insert(id)
+                }
+                await users.end()
+                ids.insert(try await other.register("killed").text("id"))
+                try await servers.judge(ids)
+            }
+        }
+    }
+
     @Test("the database is stopped at once and started again in the middle")
     func databaseStopped() async throws {
         try await Self.withServices { servers, users, payments in
