@@ -85,7 +85,7 @@ struct OutboxReader: Sendable {
         if let due = self.nextPass, due <= now { self.beginAgain(now) }
         let capacity = max(self.limits.rows, 2 * limit)
         if self.buffer.count + limit > capacity || self.buffer.bytes > self.limits.bytes / 2 { self.makeRoom(held) }
-        let count = capacity - self.buffer.count
+        let count = max(0, capacity - self.buffer.count)
         let lanes = self.lanes.filter { self.isDue($0.key, held) }.sorted { $0.value < $1.value }.prefix(
             self.limits.lanes
         )
@@ -94,7 +94,7 @@ struct OutboxReader: Sendable {
             after: self.position,
             missing: self.missing.ranges,
             lanes: lanes.map { lane, after in
-                OutboxRead.Part(lane: lane, after: after, limit: min(count, self.room(in: lane)))
+                OutboxRead.Part(lane: lane, after: after, limit: min(limit, count, self.room(in: lane)))
             },
             limit: count,
             bytes: max(0, self.limits.bytes - self.buffer.bytes),
