@@ -18,7 +18,7 @@ struct OutboxReader: Sendable {
     struct Limits: Sendable {
         var rows = 1024
         var rowsOfKey = 32
-        var bytes = 16 * 1024 * 1024
+        var bytes = 8 * 1024 * 1024
         /// How many lanes are read at a time.
         var lanes = 16
     }
@@ -80,7 +80,9 @@ struct OutboxReader: Sendable {
     /// Forgets rows that have been published.
     mutating func remove(_ ids: [OutboxRow.ID]) { self.buffer.remove(ids) }
 
-    /// Decides what to read. The result has to come back through ``take(_:of:at:now:)``.
+    /// Decides what to read.
+    ///
+    /// The result has to come back through ``take(_:of:at:now:)``.
     mutating func next(_ limit: Int, except held: HeldRows, now: Duration) -> OutboxRead {
         if let due = self.nextPass, due <= now { self.beginAgain(now) }
         let capacity = max(self.limits.rows, 2 * limit)
