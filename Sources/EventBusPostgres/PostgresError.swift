@@ -11,6 +11,8 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
         case unavailable
         /// No connection was returned to the pool in time.
         case waitTimedOut
+        /// The caller has a connection in a transaction and needs another one, and all others are in the same position.
+        case allHeld
         /// The connection was lost; what was sent on it may or may not have taken effect.
         case connectionLost
         /// The server has not answered in time, and the connection was closed; what was sent on it may or may not have taken effect.
@@ -94,6 +96,7 @@ struct SQLState: Sendable, Hashable {
     static let serializationFailure = Self("40001")
     static let deadlockDetected = Self("40P01")
     static let divisionByZero = Self("22012")
+    static let invalidLogarithm = Self("2201E")
     static let featureNotSupported = Self("0A000")
     static let invalidStatementName = Self("26000")
     static let lockNotAvailable = Self("55P03")

@@ -67,6 +67,10 @@ struct HistoryCheckerTests {
             ("attempts", [committed("a"), delivered("a"), started("a"), started("a"), started("a"), handled("a")]),
             ("attempts", [committed("a"), delivered("a")] + dead("a")),
             ("attempts", [committed("a"), delivered("a"), started("a")] + dead("a")),
+            (
+                "attempts",
+                [committed("a"), delivered("a"), started("a"), .unfinished(name, event("a")), started("a")] + dead("a")
+            ),
             ("dead letter", [committed("a"), delivered("a"), started("a"), started("a")] + dead("a", reason: "")),
             (
                 "dead letter",

@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The core and persistence with their unit tests and nothing else. scripts/mutants links the sources here, with all mutants planted,
-// since the tests of the whole package would take minutes to build.
+// The core, persistence and those parts of the Postgres adapter that decide something, with their unit tests and nothing else.
+// scripts/mutants links the sources here, with all mutants planted, since the tests of the whole package would take minutes to build.
 let shared: [Target.Dependency] = [
     .product(name: "Logging", package: "swift-log"),
     .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -26,6 +26,20 @@ let package = Package(
         .testTarget(
             name: "EventBusPersistenceTests",
             dependencies: ["EventBus", "EventBusPersistence", "EventBusTesting"] + tests
+        ),
+        // Without libpq, threads and Crypto.
+        .target(
+            name: "EventBusPostgres",
+            dependencies: ["EventBus", "EventBusPersistence"] + shared,
+            sources: [
+                "Codec", "Libpq/Statement.swift", "LogKey+Postgres.swift", "Pool/PoolState.swift", "PostgresError.swift",
+                "Store/PostgresWrite.swift", "Store/RepositoryError+Postgres.swift",
+            ]
+        ),
+        .testTarget(
+            name: "EventBusPostgresTests",
+            dependencies: ["EventBus", "EventBusPersistence", "EventBusPostgres"] + tests,
+            sources: ["Unit/ErrorTests.swift", "Unit/PoolStateTests.swift"]
         ),
     ]
 )

@@ -61,22 +61,53 @@ public struct Delivery: Sendable {
 
 /// How often handling a message has failed, and since when.
 public struct Failures: Sendable, Hashable {
+    private struct Values: Sendable, Hashable {
+        var count = 0
+        var firstAt: Date?
+        var lastReason: String?
+    }
+
+    /// Immutable, so that copies can share it.
+    private final class Box: Sendable {
+        let values: Values
+
+        init(_ values: Values) { self.values = values }
+    }
+
+    /// `nil` if nothing has failed: nearly every delivery is copied and passed on as a single empty reference.
+    private var box: Box?
+
+    private var values: Values {
+        get { self.box?.values ?? Values() }
+        set { self.box = newValue == Values() ? nil : Box(newValue) }
+    }
+
     /// The number of attempts that were started and did not succeed.
-    public var count: Int
+    public var count: Int {
+        get { self.values.count }
+        set { self.values.count = newValue }
+    }
+
     /// When the first attempt failed; `nil` if none has failed.
-    public var firstAt: Date?
+    public var firstAt: Date? {
+        get { self.values.firstAt }
+        set { self.values.firstAt = newValue }
+    }
+
     /// Why the last attempt failed, as far as it may be shown: never the content of a message.
     ///
     /// A bus keeps the first 255 bytes of UTF-8.
-    public var lastReason: String?
+    public var lastReason: String? {
+        get { self.values.lastReason }
+        set { self.values.lastReason = newValue }
+    }
 
     private static let maximumReasonBytes = 255
 
     /// Creates a count.
     public init(count: Int = 0, firstAt: Date? = nil, lastReason: String? = nil) {
-        self.count = count
-        self.firstAt = firstAt
-        self.lastReason = lastReason
+        guard count != 0 || firstAt != nil || lastReason != nil else { return }
+        self.box = Box(Values(count: count, firstAt: firstAt, lastReason: lastReason))
     }
 
     /// What a bus keeps.
@@ -84,5 +115,22 @@ public struct Failures: Sendable, Hashable {
         var kept = self
         kept.lastReason = self.lastReason?.prefix(ofBytes: Self.maximumReasonBytes)
         return kept
+    }
+
+    /// Returns whether all parts are equal.
+    public static func == (left: Failures, right: Failures) -> Bool {
+        left.box === right.box || left.values == right.values
+    }
+
+    /// Feeds all parts into a hasher.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(self.values)
+    }
+}
+
+extension Failures: CustomStringConvertible {
+    /// The count, the time of the first failure and the reason of the last one.
+    public var description: String {
+        "\(self.count)" + (self.firstAt.map { " since \($0)" } ?? "") + (self.lastReason.map { ": \($0)" } ?? "")
     }
 }

@@ -71,9 +71,10 @@ public protocol EventBus: Sendable {
 
     /// Moves everything that waits in a subscription to the back of another one: messages, retries, what came back, and dead letters.
     ///
-    /// They keep ``Delivery/failures``, ``Delivery/returns``, ``Delivery/redrives`` and the reason of a dead letter. Retries can be
-    /// delivered at once, before their delay is over. Messages stay in order, apart from retries, which come last. What open
-    /// consumers of the subscription hold is not moved; an ordered subscription must not have any. Bindings stay as they are, so what is published meanwhile may be left; see
+    /// They keep ``Delivery/failures``, ``Delivery/returns``, ``Delivery/redrives`` and the reason of a dead letter. Of the returns to an
+    /// ordered subscription only one is kept, since there they prove no start. Retries can be delivered at once, before their delay is
+    /// over. Messages stay in order, apart from retries, which come last. What open consumers of the subscription hold is not moved;
+    /// an ordered subscription must not have any. Bindings stay as they are, so what is published meanwhile may be left; see
     /// ``unbind(_:from:)``. If the process stops in the middle, nothing is lost, and what was being moved can be in both.
     ///
     /// - Returns: how many messages and dead letters were moved.

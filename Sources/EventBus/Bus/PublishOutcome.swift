@@ -14,7 +14,7 @@ public enum PublishOutcome: Sendable {
     /// The message was sent but the answer was lost; publishing it again can create a duplicate.
     case unknown
     /// The message was not sent.
-    case notSent(BusError)
+    indirect case notSent(BusError)
 
     /// Whether the message is stored and routed.
     public var isConfirmed: Bool {

@@ -98,8 +98,11 @@ struct ConsumerScope: Sendable {
         while true {
             if let trouble = batch.trouble {
                 batch.resume()
-                // At a shutdown what is held stays unsettled and goes back.
-                guard try await outage.pause(trouble) else { return nil }
+                guard try await outage.pause(trouble) else {
+                    // A restart during an outage must not make suspects of what is held.
+                    self.giveBack(batch.unfinished)
+                    return nil
+                }
             }
             let isFinished =
                 isQuarantined

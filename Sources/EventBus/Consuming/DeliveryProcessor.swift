@@ -41,19 +41,28 @@ package struct Attempt: Sendable, Hashable {
     package let event: EventIdentity
     /// Attempts that ended in a failure.
     package let failures: Int
-    /// Attempts that ended without a verdict, as far as the bus can tell.
+    /// How often the message came back without a verdict.
     package let returns: Int
+    /// Attempts that ended without a verdict, as far as the returns prove it.
+    package let lostStarts: Int
     /// How often the message was a dead letter and was redriven; attempts count from zero each time.
     package let redrives: Int
 
-    package init(event: EventIdentity, failures: Int, returns: Int, redrives: Int) {
+    package init(event: EventIdentity, failures: Int, returns: Int, redrives: Int, ordering: Ordering) {
         self.event = event
         self.failures = failures
         self.returns = returns
+        // On an ordered subscription all that was prefetched returns together. On an unordered one a message is delivered alone once
+        // it is suspect, and what comes back then was started.
+        self.lostStarts = ordering == .perKey ? 0 : max(0, returns - Delivery.suspiciousReturns)
         self.redrives = redrives
     }
 
+    /// Whether nothing suggests that the message was started before.
     package var isFirst: Bool { self.failures == 0 && self.returns == 0 }
+
+    /// The number of the attempt as far as the bus can tell.
+    package var numberOnBus: Int { self.failures + self.lostStarts + 1 }
 }
 
 /// What became of messages that were handled together.
@@ -80,7 +89,7 @@ struct PlainProcessor: DeliveryProcessor {
     var countsAttempts: Bool { false }
 
     func number(of attempt: Attempt, claim: Identifier) async throws -> Int {
-        attempt.failures + attempt.returns + 1
+        attempt.numberOnBus
     }
 
     func isHandled(_ event: EventIdentity) async throws -> Bool { false }

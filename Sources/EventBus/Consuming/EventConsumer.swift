@@ -17,10 +17,11 @@ public import ServiceLifecycle
 /// after the last attempt the message becomes a dead letter. A message that no handler can decode becomes a dead letter at once.
 /// For topics without a handler and for newer versions, see ``UnknownEvents``.
 ///
-/// Starts are counted durably, including those during which the process died: at most ``RetryPolicy/attempts``, or three if that is
-/// more and the message has come back without a verdict. With a store they are counted per event, otherwise per copy of a message. On
-/// an ordered subscription without a store only one start without a verdict is counted, so a message that always crashes its process
-/// is delivered until somebody removes it.
+/// At most ``RetryPolicy/attempts`` attempts are made, including those during which the process died. A consumer with a store counts
+/// each start of an event before it happens; one that has come back without a verdict may be started three times even if the policy
+/// allows fewer attempts. Without a store, an attempt that ended with the process is known only by the message's return, and the first
+/// two returns do not prove a start: they use up no attempt, and each further return uses up one. On an ordered subscription without a
+/// store no return proves a start, so a message that always crashes its process is delivered until somebody removes it.
 public struct EventConsumer: Service {
     private let name: SubscriptionName
     private let bus: any EventBus

@@ -98,6 +98,15 @@ struct InFlightBatch: Sendable {
         self.hasBegun ? [] : (self.uncounted + self.unhandled.map(\.0)).map(\.delivery.id)
     }
 
+    /// The deliveries whose attempt has neither failed nor taken effect, as far as is known, while the store is in trouble.
+    ///
+    /// One whose last attempt has failed is not among them: it was started, and only its fate is unknown.
+    var unfinished: [Delivery.ID] {
+        let failed = self.doubt == nil ? 0 : 1
+        let jobs = self.unhandled.map(\.0) + self.uncounted + self.started.dropFirst(failed).map(\.job)
+        return jobs.map(\.delivery.id)
+    }
+
     /// What to do next.
     ///
     /// - Parameter stamp: makes ids of claims and times of first failures.
@@ -187,8 +196,7 @@ struct InFlightBatch: Sendable {
         }
         // The store answers others. What the bus knows has to do.
         self.patience = StorePatience()
-        let attempt = self.attempt(of: job)
-        self.counted(attempt.failures + attempt.returns + 1)
+        self.counted(self.attempt(of: job).numberOnBus)
     }
 
     /// The pause after a trouble is over.
@@ -213,21 +221,21 @@ struct InFlightBatch: Sendable {
         return Attempt(
             event: delivery.message.identity,
             failures: job.failures.count,
-            // On an ordered queue all prefetched messages return together after a crash, so a return does not prove that
-            // the message was started.
-            returns: self.options.ordering == .perKey ? min(1, delivery.returns) : delivery.returns,
-            redrives: delivery.redrives
+            returns: delivery.returns,
+            redrives: delivery.redrives,
+            ordering: self.options.ordering
         )
     }
 
     /// How many attempts may be started.
     ///
-    /// The first two returns of a message do not prove that it was started. If only returns are counted, or if the message has not
-    /// failed yet, it is handled alone before it becomes a dead letter, even if that is one attempt more than the policy allows.
+    /// A store counts a start after each of the first two returns, although these do not prove that the message was started before. So
+    /// one that has not failed yet is handled alone before it becomes a dead letter, even if the policy allows fewer attempts. The bus
+    /// does not count these returns.
     private func limit(of job: Job) -> Int {
-        let (attempts, failures) = (self.options.retry.attempts, job.failures.count)
-        guard failures == 0 || !self.countsAttempts else { return attempts }
-        return max(failures + Delivery.suspiciousReturns + 1, attempts)
+        let attempts = self.options.retry.attempts
+        guard self.countsAttempts, job.failures.count == 0 else { return attempts }
+        return max(Delivery.suspiciousReturns + 1, attempts)
     }
 
     private func decision(on start: Started, _ result: ProcessingResult, _ stamp: () -> Stamp) -> Decision {

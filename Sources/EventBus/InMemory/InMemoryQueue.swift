@@ -155,7 +155,8 @@ package struct InMemoryDeliveries: Deliveries {
     package func settle(_ delivery: Delivery.ID, _ verdict: Verdict) {
         guard delivery.generation == self.consumer else { return }
         if case .done = verdict {
-            self.queue.change { $0.acknowledge(delivery.tag, by: self.consumer) }
+            let consumer = self.consumer
+            self.queue.change { $0.acknowledge(delivery.tag, by: consumer) }
         } else {
             let now = self.queue.clock.now()
             self.queue.change { $0.settle(delivery.tag, by: self.consumer, verdict, now: now, stamp: Stamp.next) }

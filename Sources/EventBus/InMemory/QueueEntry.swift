@@ -19,4 +19,13 @@ struct QueueEntry: Sendable {
         (copy.returnsBefore, copy.returnsHere) = (self.returns, 0)
         return copy
     }
+
+    /// The message as it comes to another subscription.
+    ///
+    /// On an ordered subscription all that was prefetched returns together, so that returns prove no start there.
+    func moved(from ordering: Ordering) -> QueueEntry {
+        var copy = self.copied
+        if ordering == .perKey { copy.returnsBefore = min(1, copy.returnsBefore) }
+        return copy
+    }
 }

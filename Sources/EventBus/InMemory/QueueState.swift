@@ -159,17 +159,16 @@ struct QueueState: Sendable {
 
     /// Takes out everything that waits, and the dead letters; what consumers hold stays.
     mutating func takeWaiting() -> (Waiting, wake: [ConsumerID]) {
-        let waiting = Waiting(
-            entries: self.quarantined + self.main + self.delayed.map(\.entry),
-            letters: self.shelf.removeAll()
-        )
+        let entries = self.quarantined + self.main + self.delayed.map(\.entry)
+        let moved = Deque(entries.map { $0.moved(from: self.ordering) })
+        let waiting = Waiting(entries: moved, letters: self.shelf.removeAll())
         (self.main, self.quarantined, self.delayed) = ([], [], [])
         // The quarantine may have held them back.
         return (waiting, self.consumers.map(\.id))
     }
 
     mutating func add(_ moved: Waiting) -> [ConsumerID] {
-        self.main.append(contentsOf: moved.entries.map(\.copied))
+        self.main.append(contentsOf: moved.entries)
         for letter in moved.letters { self.shelf.add(letter) }
         return self.push()
     }

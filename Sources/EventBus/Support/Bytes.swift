@@ -32,7 +32,8 @@ extension UnsafeBufferPointer<UInt8> {
 extension UnsafeRawBufferPointer {
     /// Compares eight bytes at a time; some of the last bytes may be compared twice.
     package func hasSameBytes(as other: UnsafeRawBufferPointer) -> Bool {
-        guard self.count == other.count, self.count >= 8 else { return self.elementsEqual(other) }
+        guard self.count == other.count else { return false }
+        guard self.count >= 8 else { return self.indices.allSatisfy { self[$0] == other[$0] } }
         var place = 0
         while true {
             let left = self.loadUnaligned(fromByteOffset: place, as: UInt64.self)

@@ -36,12 +36,17 @@ public struct EntitySchema<Model: Entity>: Sendable {
     public let columns: [Column]
     /// The columns whose values may occur only once.
     public let uniqueKeys: [UniqueKey<Model>]
+    /// The column with the entity's version, if updates are to be refused of what others have changed since it was read.
+    ///
+    /// An update requires that the stored version is the model's, and stores the next one. An insert stores the model's.
+    public let version: String?
 
     /// Creates a schema.
     ///
     /// All names are written into SQL as they are: 1 to 63 characters of `a`–`z`, `0`–`9` and `_`, the first one no
-    /// digit. The first column is `id`, and each unique key is on one of the columns. Anything else traps.
-    public init(table: String, columns: [Column], uniqueKeys: [UniqueKey<Model>] = []) {
+    /// digit. The first column is `id`, each unique key is on one of the columns, and the version is another column of kind `int`. Anything
+    /// else traps.
+    public init(table: String, columns: [Column], uniqueKeys: [UniqueKey<Model>] = [], version: String? = nil) {
         EntitySchema.checkName(table, of: "table")
         for column in columns { EntitySchema.checkName(column.name, of: "column") }
         require(
@@ -57,8 +62,18 @@ public struct EntitySchema<Model: Entity>: Sendable {
         }
         self.table = table
         self.columns = columns
+        if let version {
+            require(
+                columns.dropFirst().contains { $0.name == version && $0.kind == .int },
+                "version \"\(version)\": table \"\(table)\" has no such column of kind int beside \"id\""
+            )
+        }
         self.uniqueKeys = uniqueKeys
+        self.version = version
     }
+
+    /// The place of the version among the columns.
+    package var versionIndex: Int? { self.columns.firstIndex { $0.name == self.version } }
 
     private static func checkName(_ name: String, of part: String) {
         let problem = SQLIdentifier.problem(of: name)

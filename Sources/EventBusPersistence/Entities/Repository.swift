@@ -33,19 +33,24 @@ public protocol Repository<Model>: Sendable {
     ///
     /// Sends the writes collected so far; if one of them fails, this method throws its error.
     ///
-    /// - Throws: ``RepositoryError``, with code `foreignTransaction` if the transaction belongs to another store.
-    func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model?
+    /// - Parameter lock: whether others that want to change the entity have to wait for the end of the transaction.
+    /// - Throws: ``RepositoryError``, with code `locked` if another transaction holds the entity for longer than the store waits,
+    ///   `serialization` if the two transactions wait for each other, `foreignTransaction` if the transaction belongs to another store.
+    func find(_ id: Model.ID, in transaction: borrowing Transaction, lock: ReadLock) async throws(RepositoryError)
+        -> Model?
 
     /// Returns the entity with a value in a unique column as the transaction sees it, including the transaction's own
     /// writes.
     ///
-    /// Sends the writes collected so far; if one of them fails, this method throws its error.
+    /// If another transaction has changed the value in the meantime, there is no such entity.
     ///
-    /// - Throws: ``RepositoryError``, with code `foreignTransaction` if the transaction belongs to another store.
+    /// - Parameter lock: whether others that want to change the entity have to wait for the end of the transaction.
+    /// - Throws: ``RepositoryError``, as ``find(_:in:lock:)`` does.
     func find(
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable,
-        in transaction: borrowing Transaction
+        in transaction: borrowing Transaction,
+        lock: ReadLock
     ) async throws(RepositoryError) -> Model?
 
     /// Adds an insert to the transaction. If a unique key is taken, the transaction fails with `conflict`.
@@ -55,8 +60,45 @@ public protocol Repository<Model>: Sendable {
     func insert(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError)
 
     /// Adds an update of the entity with the model's id to the transaction. If there is no such entity, the transaction
-    /// fails with `notFound`; if a unique key is taken, with `conflict`.
+    /// fails with `notFound`; if a unique key is taken, with `conflict`; if the schema has a version column and the model's version is
+    /// not the stored one, with `stale`.
+    ///
+    /// What is stored has the next version.
     ///
     /// - Throws: ``RepositoryError``, as ``insert(_:in:)`` does.
     func update(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError)
+}
+
+/// Whether a read in a transaction locks the entity that it finds.
+public enum ReadLock: Sendable, Hashable {
+    /// Others that want to change the entity, or to read it with a lock, wait for the end of the transaction.
+    ///
+    /// What is computed from the entity is then still true when it is written: SQL's `FOR NO KEY UPDATE`.
+    case forUpdate
+    /// Nobody waits: for entities that the transaction only looks at.
+    case none
+}
+
+extension Repository {
+    /// Returns the entity with an id, locked until the end of the transaction; see ``find(_:in:lock:)``.
+    ///
+    /// So a handler that reads, computes and updates loses no update:
+    ///
+    /// ```swift
+    /// guard var account = try await accounts.find(id, in: transaction) else { return }
+    /// account.balance += amount
+    /// try accounts.update(account, in: transaction)
+    /// ```
+    public func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
+        try await self.find(id, in: transaction, lock: .forUpdate)
+    }
+
+    /// Returns the entity with a value in a unique column, locked until the end of the transaction; see ``find(by:_:in:lock:)``.
+    public func find(
+        by key: UniqueKey<Model>,
+        _ value: some ColumnConvertible & Sendable,
+        in transaction: borrowing Transaction
+    ) async throws(RepositoryError) -> Model? {
+        try await self.find(by: key, value, in: transaction, lock: .forUpdate)
+    }
 }

@@ -18,6 +18,8 @@ public struct RepositoryError: Error, Sendable {
         public static let conflict = Code("conflict")
         /// The entity to update does not exist.
         public static let notFound = Code("notFound")
+        /// The entity to update has another version than the model: it was changed after it had been read.
+        public static let stale = Code("stale")
         /// The store cannot be reached at the moment; nothing has changed.
         public static let unavailable = Code("unavailable")
         /// The store did not answer in time; nothing has changed.

@@ -29,8 +29,19 @@ struct TableWrite: Sendable {
     let table: String
     let row: [ColumnValue]
     let unique: [UniqueColumn]
+    /// The place of the column with the row's version.
+    let version: Int?
 
     var key: RowKey { RowKey(table: self.table, id: self.row[0]) }
+
+    /// What an update stores: the row with the next version; `nil` if the version of the stored row is another one.
+    func updating(_ stored: [ColumnValue]) -> [ColumnValue]? {
+        guard let version else { return self.row }
+        guard case .int(let number) = self.row[version], stored[version] == .int(number) else { return nil }
+        var row = self.row
+        row[version] = .int(number &+ 1)
+        return row
+    }
 
     /// The unique values of a row of this table; as in SQL, nulls are never equal.
     func uniqueValues(of row: [ColumnValue]) -> [UniqueValue] {

@@ -41,10 +41,30 @@ struct Contents: Sendable {
         owner.flatMap { self.changes[$0]?.rows[key] } ?? self.tables.row(key)
     }
 
-    func row(of value: UniqueValue, for owner: RowLocks.Owner?) -> [ColumnValue]? {
-        self.id(of: value, for: owner).flatMap { id in
-            self.row(RowKey(table: value.table, id: id), for: owner)
+    func row(_ lookup: RowLookup, for owner: RowLocks.Owner?) -> [ColumnValue]? {
+        self.key(lookup, for: owner).flatMap { self.row($0, for: owner) }
+    }
+
+    private func key(_ lookup: RowLookup, for owner: RowLocks.Owner?) -> RowKey? {
+        switch lookup {
+        case .id(let key): key
+        case .value(let value): self.id(of: value, for: owner).map { RowKey(table: value.table, id: $0) }
         }
+    }
+
+    /// Reads a row and locks it.
+    ///
+    /// Who has waited for the row reads what the holder has committed; if it has another value now than the one that was looked for,
+    /// nothing is found.
+    mutating func lock(_ read: inout LockingRead?, for owner: RowLocks.Owner) -> Progress {
+        guard let lookup = read?.lookup else { return .done }
+        let key = self.key(lookup, for: owner)
+        // Nobody waits for a row that another transaction has inserted and not committed.
+        guard let locked = read?.key ?? key, self.row(locked, for: owner) != nil else { return .done }
+        read?.key = locked
+        if let progress = self.hold(.row(locked), for: owner) { return progress }
+        read?.row = key == locked ? self.row(locked, for: owner) : nil
+        return .done
     }
 
     private func id(of value: UniqueValue, for owner: RowLocks.Owner?) -> ColumnValue? {
@@ -62,6 +82,14 @@ struct Contents: Sendable {
         self.lastOwner += 1
         self.changes[self.lastOwner] = Changes()
         return self.lastOwner
+    }
+
+    /// Begins a transaction that holds one thing and writes nothing; `nil` if another one holds it.
+    mutating func begin(holding key: RowLocks.Key) -> RowLocks.Owner? {
+        let owner = self.begin()
+        if self.locks.acquire(key, for: owner) == .held { return owner }
+        _ = self.rollBack(owner)
+        return nil
     }
 
     /// Executes writes, then marks events, and removes what is done from both.
@@ -89,9 +117,16 @@ struct Contents: Sendable {
     }
 
     private mutating func insert(_ write: TableWrite, for owner: RowLocks.Owner) -> Progress {
-        if let progress = self.hold(.row(write.key), for: owner) { return progress }
+        // A transaction that has only read the row, and locked it, changes nothing about that conflict: nobody waits for it.
+        let isTaken = self.tables.row(write.key) != nil && !self.isChanged(write.key)
+        if !isTaken, let progress = self.hold(.row(write.key), for: owner) { return progress }
         if self.row(write.key, for: owner) != nil { return Self.conflict("\(write.table)_pkey") }
-        return self.store(write, for: owner)
+        return self.store(write, write.row, for: owner)
+    }
+
+    /// Whether an open transaction has written the row.
+    private func isChanged(_ key: RowKey) -> Bool {
+        self.locks.holder(of: .row(key)).flatMap { self.changes[$0]?.rows[key] } != nil
     }
 
     private mutating func update(_ write: TableWrite, for owner: RowLocks.Owner) -> Progress {
@@ -101,15 +136,20 @@ struct Contents: Sendable {
         }
         if let progress = self.hold(.row(write.key), for: owner) { return progress }
         // What the previous holder has committed.
-        let before = write.uniqueValues(of: self.row(write.key, for: owner) ?? [])
+        let stored = self.row(write.key, for: owner) ?? []
+        guard let row = write.updating(stored) else {
+            return .failed(RepositoryError(.stale, "\(write.table): the row has been changed since it was read"))
+        }
+        let before = write.uniqueValues(of: stored)
         for value in before {
             if let progress = self.hold(.value(value), for: owner) { return progress }
         }
-        return self.store(write, replacing: before, for: owner)
+        return self.store(write, row, replacing: before, for: owner)
     }
 
     private mutating func store(
         _ write: TableWrite,
+        _ row: [ColumnValue],
         replacing before: [UniqueValue] = [],
         for owner: RowLocks.Owner
     ) -> Progress {
@@ -118,7 +158,7 @@ struct Contents: Sendable {
             if let progress = self.hold(.value(value), for: owner) { return progress }
             if let id = self.id(of: value, for: owner), id != write.row[0] { return Self.conflict(value.key) }
         }
-        self.changes[owner]?.rows[write.key] = write.row
+        self.changes[owner]?.rows[write.key] = row
         for value in before { self.changes[owner]?.unique[value] = .some(nil) }
         for value in after { self.changes[owner]?.unique[value] = write.row[0] }
         return .done

@@ -29,20 +29,23 @@ struct InMemoryRepository<Model: Entity>: Repository {
         return Set(rows.keys)
     }
 
-    func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
-        let key = self.key(id)
+    func find(
+        _ id: Model.ID,
+        in transaction: borrowing Transaction,
+        lock: ReadLock
+    ) async throws(RepositoryError) -> Model? {
         let context = try self.context(transaction)
-        return try self.model(try await context.read { $0.row(key, for: $1) })
+        return try self.model(try await context.read(.id(self.key(id)), lock))
     }
 
     func find(
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable,
-        in transaction: borrowing Transaction
+        in transaction: borrowing Transaction,
+        lock: ReadLock
     ) async throws(RepositoryError) -> Model? {
-        let value = self.value(value.columnValue, of: key)
         let context = try self.context(transaction)
-        return try self.model(try await context.read { $0.row(of: value, for: $1) })
+        return try self.model(try await context.read(.value(self.value(value.columnValue, of: key)), lock))
     }
 
     func insert(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) {
@@ -80,7 +83,8 @@ struct InMemoryRepository<Model: Entity>: Repository {
                     index: self.schema.columns.firstIndex { $0.name == key.column } ?? 0,
                     normalized: key.normalized
                 )
-            }
+            },
+            version: self.schema.versionIndex
         )
     }
 

@@ -26,6 +26,9 @@ final class InMemoryTransaction: TransactionContext {
     /// The first error, after which the transaction can only fail.
     var failure: RepositoryError? { self.state.failure }
 
+    /// The row that the first of the collected writes needs.
+    var nextRow: RowKey? { self.state.withLock { $0.writes.first?.key } }
+
     func publish(_ message: Message) throws(RepositoryError) {
         try self.state.change { state throws(RepositoryError) in
             try message.checkStorable()
@@ -41,17 +44,17 @@ final class InMemoryTransaction: TransactionContext {
     }
 
     /// Executes the collected writes, then reads what the transaction sees.
-    func read<Result: Sendable>(_ read: (inout Contents, RowLocks.Owner?) -> Result) async throws(RepositoryError)
-        -> Result
-    {
+    func read(_ lookup: RowLookup, _ lock: ReadLock) async throws(RepositoryError) -> [ColumnValue]? {
+        guard lock == .none else { return try await self.execute(try self.take(), locking: lookup).locked }
         let owner = try await self.execute(try self.take()).owner
-        return self.storage.withContents { read(&$0, owner) }
+        return self.storage.withContents { $0.row(lookup, for: owner) }
     }
 
     func markHandled(
         _ events: [EventIdentity],
         by consumer: SubscriptionName
     ) async throws(RepositoryError) -> [Bool] {
+        self.storage.observer?.willMark(events, by: consumer)
         var keys: [InboxKey] = []
         for event in events { keys.append(try InboxKey(event, by: consumer)) }
         // Sorted, so that two batches with events in common wait for each other instead of causing a deadlock.
@@ -82,33 +85,54 @@ final class InMemoryTransaction: TransactionContext {
         if let owner = self.state.end({ $0.owner }) { self.storage.end { $0.rollBack(owner) } }
     }
 
-    /// Executes writes, then marks events; whatever another transaction holds has to be waited for.
+    /// Executes writes, then marks events or locks a row; whatever another transaction holds has to be waited for.
     ///
-    /// - Returns: the transaction's number, if it has one by now, and the events that were not marked before.
+    /// - Returns: the transaction's number, if it has one by now, the events that were not marked before, and the row that was locked.
     private func execute(
         _ writes: [TableWrite],
-        marking keys: [InboxKey] = []
-    ) async throws(RepositoryError) -> (owner: RowLocks.Owner?, fresh: [InboxKey]) {
-        guard let owner = self.owner(needed: !writes.isEmpty || !keys.isEmpty) else { return (nil, []) }
-        var (writes, keys) = (writes[...], keys[...])
+        marking keys: [InboxKey] = [],
+        locking lookup: RowLookup? = nil
+    ) async throws(RepositoryError) -> (owner: RowLocks.Owner?, fresh: [InboxKey], locked: [ColumnValue]?) {
+        let isNeeded = !writes.isEmpty || !keys.isEmpty || lookup != nil
+        guard let owner = self.owner(needed: isNeeded) else { return (nil, [], nil) }
+        var (writes, keys, read) = (writes[...], keys[...], lookup.map(LockingRead.init))
         var fresh: [InboxKey] = []
-        while !writes.isEmpty || !keys.isEmpty {
-            let progress = self.storage.withContents { $0.execute(&writes, marking: &keys, &fresh, for: owner) }
+        var isDone = false
+        while !isDone {
+            let progress = self.storage.withContents { contents in
+                let progress = contents.execute(&writes, marking: &keys, &fresh, for: owner)
+                guard case .done = progress else { return progress }
+                return contents.lock(&read, for: owner)
+            }
             switch progress {
-            case .done: break
+            case .done: isDone = true
             case .failed(let error): throw self.fail(error)
             case .waits:
+                self.observeWait(as: owner)
                 guard await self.storage.wait(owner) else {
                     let error = RepositoryError(.unavailable, "the task was cancelled", cause: CancellationError())
                     throw self.fail(error)
                 }
+                // The wait was too long.
+                if let failure = self.failure, failure.code == .locked { throw failure }
             }
         }
         self.state.withLock { state in
             state.marked += fresh
             state.isExecuting = false
         }
-        return (owner, fresh)
+        return (owner, fresh, read?.row)
+    }
+
+    /// Lets an observer end the wait for what the transaction needs now.
+    private func observeWait(as owner: RowLocks.Owner) {
+        guard let observer = self.storage.observer else { return }
+        let key = self.storage.withContents { $0.locks.awaited(by: owner) }
+        observer.willWait {
+            guard let key, self.storage.withContents({ $0.locks.awaited(by: owner) }) == key else { return }
+            let text = "what another transaction has written was locked for longer than the store waits"
+            _ = self.fail(RepositoryError(.locked, text))
+        }
     }
 
     /// Takes the collected writes; `execute` has to follow.

@@ -16,6 +16,23 @@ struct UniqueValue: Hashable, Sendable {
     let value: ColumnValue
 }
 
+/// How a read finds its row.
+enum RowLookup: Sendable {
+    case id(RowKey)
+    case value(UniqueValue)
+}
+
+/// A read that locks the row which it finds.
+struct LockingRead: Sendable {
+    let lookup: RowLookup
+    /// The row that was found before waiting for it.
+    var key: RowKey?
+    /// The result.
+    var row: [ColumnValue]?
+
+    init(_ lookup: RowLookup) { self.lookup = lookup }
+}
+
 /// An event as one consumer handles it.
 struct InboxKey: Hashable, Sendable {
     let consumer: SubscriptionName

@@ -33,7 +33,12 @@ struct RowLocks: Sendable {
 
     var isEmpty: Bool { self.locks.isEmpty && self.held.isEmpty && self.waiting.isEmpty }
 
+    func holder(of key: Key) -> Owner? { self.locks[key]?.holder }
+
     func isWaiting(_ owner: Owner) -> Bool { self.waiting[owner] != nil }
+
+    /// What an owner waits for.
+    func awaited(by owner: Owner) -> Key? { self.waiting[owner] }
 
     /// Takes a lock or queues for it.
     ///

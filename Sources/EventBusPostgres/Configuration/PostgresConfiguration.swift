@@ -18,6 +18,9 @@ public struct PostgresConfiguration: Sendable, Hashable {
     public let database: String
     /// The maximum number of connections in the pool, which are opened as needed.
     ///
+    /// If there are several, one is never given to a transaction with reads, so that what such a transaction reads beside it does not wait
+    /// for other transactions.
+    ///
     /// Default: 8. The relay and the migrations use one more connection each.
     public var maximumConnections = 8
     /// How long a caller waits for a connection before it fails, with `timedOut` if all are in use.

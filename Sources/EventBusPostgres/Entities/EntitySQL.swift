@@ -12,14 +12,28 @@ struct EntitySQL<Model: Entity>: Sendable {
         let key: UniqueKey<Model>
         let column: Column
         let condition: String
-        let find: SQL
+        let find: Find
+    }
+
+    /// A query with and without a lock.
+    private struct Find: Sendable {
+        let plain: SQL
+        let locking: SQL
+
+        init(_ text: String) {
+            self.plain = SQL(text)
+            // The weakest lock that updates wait for: rows of other tables may still refer to the row.
+            self.locking = SQL(text + " FOR NO KEY UPDATE")
+        }
+
+        func callAsFunction(_ lock: ReadLock) -> SQL { lock == .none ? self.plain : self.locking }
     }
 
     let table: String
     let insert: SQL
     let update: SQL
     private let id: Column
-    private let findByID: SQL
+    private let findByID: Find
     private let lookups: [Lookup]
     private let qualifiedTable: String
     /// Checks for all unique keys whether a value is taken.
@@ -33,38 +47,44 @@ struct EntitySQL<Model: Entity>: Sendable {
         // An entity with only an id has no other column to set. Setting the id to itself still finds out whether it
         // exists.
         let changed = columns.count > 1 ? columns.indices.dropFirst() : columns.indices
-        let changes = changed.map { "\(columns[$0]) = $\($0 + 1)" }.joined(separator: ", ")
+        let version = schema.versionIndex
+        let changes = changed.map { "\(columns[$0]) = $\($0 + 1)\($0 == version ? " + 1" : "")" }.joined(
+            separator: ", "
+        )
         self.table = schema.table
         self.qualifiedTable = table
         self.id = schema.columns[0]
         self.insert = SQL("INSERT INTO \(table) (\(list)) VALUES (\(places))")
-        // If no row was changed, the division by zero (22012) fails the transaction in the same round trip.
+        // If no row was changed, the division by zero (22012) fails the transaction in the same round trip; if only the version is
+        // another one, the logarithm of zero (2201E).
+        let sameVersion = version.map { " AND \(columns[$0]) = $\($0 + 1)" } ?? ""
+        let stale = "WHEN EXISTS (SELECT FROM \(table) WHERE \"id\" = $1) THEN ln(count(*)) "
         self.update = SQL(
             """
-            WITH touched AS (UPDATE \(table) SET \(changes) WHERE "id" = $1 RETURNING 1) \
-            SELECT 1 / count(*) FROM touched
+            WITH touched AS (UPDATE \(table) SET \(changes) WHERE "id" = $1\(sameVersion) RETURNING 1) \
+            SELECT CASE WHEN count(*) = 1 THEN 1 \(version == nil ? "" : stale)ELSE 1 / count(*) END FROM touched
             """
         )
-        self.findByID = SQL("SELECT \(list) FROM \(table) WHERE \"id\" = $1")
+        self.findByID = Find("SELECT \(list) FROM \(table) WHERE \"id\" = $1")
         self.lookups = schema.uniqueKeys.compactMap { key in
             guard let column = schema.columns.first(where: { $0.name == key.column }) else { return nil }
             let isFolded = key.ignoringCase && column.kind == .text
             let condition = isFolded ? "lower(\"\(column.name)\" COLLATE \"C\")" : "\"\(column.name)\""
-            let find = SQL("SELECT \(list) FROM \(table) WHERE \(condition) = $1")
+            let find = Find("SELECT \(list) FROM \(table) WHERE \(condition) = $1")
             return Lookup(key: key, column: column, condition: condition, find: find)
         }
         self.allTaken = Self.taken(table, self.lookups)
     }
 
     /// Returns `nil` if no row can have the value.
-    func find(_ value: ColumnValue) -> Statement? {
-        Self.parameter(value, for: self.id).map { Statement(self.findByID, [$0]) }
+    func find(_ value: ColumnValue, lock: ReadLock = .none) -> Statement? {
+        Self.parameter(value, for: self.id).map { Statement(self.findByID(lock), [$0]) }
     }
 
     /// Returns `nil` if no row can have the value, or the schema does not have the key.
-    func find(by key: UniqueKey<Model>, _ value: ColumnValue) -> Statement? {
+    func find(by key: UniqueKey<Model>, _ value: ColumnValue, lock: ReadLock = .none) -> Statement? {
         guard let lookup = self.lookups.first(where: { $0.key == key }) else { return nil }
-        return Self.parameter(key.normalized(value), for: lookup.column).map { Statement(lookup.find, [$0]) }
+        return Self.parameter(key.normalized(value), for: lookup.column).map { Statement(lookup.find(lock), [$0]) }
     }
 
     /// Returns a query with a Boolean for each of the returned keys.

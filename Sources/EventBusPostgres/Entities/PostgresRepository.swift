@@ -38,19 +38,24 @@ struct PostgresRepository<Model: Entity>: Repository {
         }
     }
 
-    func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
+    func find(
+        _ id: Model.ID,
+        in transaction: borrowing Transaction,
+        lock: ReadLock
+    ) async throws(RepositoryError) -> Model? {
         let context = try self.context(transaction)
-        let statement = self.sql.find(id.columnValue)
+        let statement = self.sql.find(id.columnValue, lock: lock)
         return try self.model(try await context.read(statement))
     }
 
     func find(
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable,
-        in transaction: borrowing Transaction
+        in transaction: borrowing Transaction,
+        lock: ReadLock
     ) async throws(RepositoryError) -> Model? {
         let context = try self.context(transaction)
-        let statement = self.sql.find(by: key, value.columnValue)
+        let statement = self.sql.find(by: key, value.columnValue, lock: lock)
         return try self.model(try await context.read(statement))
     }
 

@@ -128,9 +128,10 @@ final class ConnectionPool: IOHandler {
     }
 
     private func request(_ use: PoolState.Use, _ reply: Reply) -> PoolState.RequestID {
+        let isHolder = PostgresTransaction.current?.holdsConnection(of: self) ?? false
         var request: PoolState.RequestID = 0
         self.change { state, now in
-            let (id, actions) = state.machine.request(use, now: now)
+            let (id, actions) = state.machine.request(use, byHolder: isHolder, now: now)
             state.replies[id] = reply
             request = id
             return actions

@@ -29,6 +29,11 @@ struct PoolState: Sendable {
     struct Limits: Sendable {
         var maximumConnections: Int
         var waitTimeout: Duration
+
+        /// How many connections may be used exclusively at once.
+        ///
+        /// One is kept for single statements: who has a connection exclusively may need another one for a read before it can go on.
+        var exclusiveConnections: Int { max(1, self.maximumConnections - 1) }
     }
 
     private enum Slot {
@@ -86,11 +91,15 @@ struct PoolState: Sendable {
         return actions
     }
 
-    mutating func request(_ use: Use, now: Instant) -> (RequestID, [Action]) {
+    /// - Parameter byHolder: the caller has a connection exclusively, which it releases only after this request. If all others are taken
+    ///   by callers that may do the same, it would wait for them while they wait for it.
+    mutating func request(_ use: Use, byHolder: Bool = false, now: Instant) -> (RequestID, [Action]) {
         let id = self.nextRequest
         self.nextRequest += 1
         guard self.phase == .running else { return (id, [.fail(id, .closed)]) }
         guard !self.isDown else { return (id, [.fail(id, .unavailable)]) }
+        let available = use == .exclusive ? self.limits.exclusiveConnections : self.limits.maximumConnections
+        guard !byHolder || self.exclusiveCount < available else { return (id, [.fail(id, .allHeld)]) }
         self.requests.append(Request(id: id, use: use, deadline: now + self.limits.waitTimeout))
         var actions: [Action] = []
         self.dispatch(now: now, &actions)
@@ -99,7 +108,7 @@ struct PoolState: Sendable {
 
     /// Takes a connection if that needs no further action: no caller waits, and no connection has to be opened.
     mutating func take(_ use: Use) -> ConnectionID? {
-        guard self.phase == .running, self.requests.isEmpty, let best = self.leastBusy else { return nil }
+        guard self.phase == .running, self.requests.isEmpty, let best = self.leastBusy(for: use) else { return nil }
         guard best.segments == 0 || use == .shared && self.slots.count >= self.limits.maximumConnections else {
             return nil
         }
@@ -205,6 +214,9 @@ struct PoolState: Sendable {
 
     private var openingCount: Int { self.slots.values.count { if case .opening = $0 { true } else { false } } }
     private var openCount: Int { self.slots.count - self.openingCount }
+    private var exclusiveCount: Int {
+        self.slots.values.count { if case .open(_, isExclusive: true) = $0 { true } else { false } }
+    }
 
     private mutating func dispatch(now: Instant, _ actions: inout [Action]) {
         guard self.phase == .running, !self.requests.isEmpty else { return }
@@ -218,14 +230,15 @@ struct PoolState: Sendable {
         }
         self.requests = waiting
         let mayOpen = self.outage.map { $0.retryAt <= now } ?? true
-        while mayOpen, self.openingCount < self.requests.count, self.slots.count < self.limits.maximumConnections {
+        let needed = self.neededConnections
+        while mayOpen, self.openingCount < needed, self.slots.count < self.limits.maximumConnections {
             self.open(&actions)
         }
     }
 
     /// Takes the least busy connection, unless a new one would be better.
     private mutating func take(for use: Use) -> ConnectionID? {
-        guard let best = self.leastBusy else { return nil }
+        guard let best = self.leastBusy(for: use) else { return nil }
         // As long as another connection may be opened, nobody queues behind a statement that may be waiting for a row.
         guard best.segments == 0 || self.slots.count >= self.limits.maximumConnections || self.outage != nil
         else { return nil }
@@ -233,7 +246,15 @@ struct PoolState: Sendable {
         return best.id
     }
 
-    private var leastBusy: (id: ConnectionID, segments: Int)? {
+    /// The number of further connections that the waiting callers could use.
+    private var neededConnections: Int {
+        let exclusive = self.requests.count { $0.use == .exclusive }
+        let permitted = max(0, self.limits.exclusiveConnections - self.exclusiveCount)
+        return self.requests.count - exclusive + min(exclusive, permitted)
+    }
+
+    private func leastBusy(for use: Use) -> (id: ConnectionID, segments: Int)? {
+        guard use == .shared || self.exclusiveCount < self.limits.exclusiveConnections else { return nil }
         var best: (id: ConnectionID, segments: Int)?
         for (id, slot) in self.slots {
             guard case .open(let segments, isExclusive: false) = slot else { continue }

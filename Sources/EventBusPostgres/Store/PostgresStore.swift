@@ -88,7 +88,9 @@ public final class PostgresStore: Store, Service {
         let context = PostgresTransaction(storage: self.storage)
         do {
             try await self.storage.waitUntilReady()
-            let result = try await body(Transaction(context))
+            let result = try await PostgresTransaction.$current.withValue(context) {
+                try await body(Transaction(context))
+            }
             // Cancellation does not interrupt a commit.
             try Task.checkCancellation()
             try await context.commit()

@@ -20,8 +20,14 @@ final class PostgresTransaction: TransactionContext {
     private static let commit = Statement("COMMIT")
     private static let rollback = Statement("ROLLBACK")
 
+    /// The innermost transaction in whose body the task is.
+    @TaskLocal static var current: PostgresTransaction?
+
     let storage: PostgresStorage
     private let state = Collected(State())
+
+    /// The transaction in whose body this one was begun.
+    private let outer = PostgresTransaction.current
 
     init(storage: PostgresStorage) {
         self.storage = storage
@@ -29,6 +35,12 @@ final class PostgresTransaction: TransactionContext {
 
     /// The first error, after which the transaction can only fail.
     var failure: RepositoryError? { self.state.failure }
+    /// Whether the transaction, or one around it, has a connection of the pool until it ends.
+    func holdsConnection(of pool: ConnectionPool) -> Bool {
+        if self.storage.pool === pool, self.state.withLock({ $0.lease != nil }) { return true }
+        return self.outer?.holdsConnection(of: pool) ?? false
+    }
+
     /// Whether the transaction includes events.
     var hasPublished: Bool { self.state.withLock { $0.hasPublished } }
 

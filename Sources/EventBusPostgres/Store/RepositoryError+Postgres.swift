@@ -28,6 +28,12 @@ extension RepositoryError {
         switch error.code {
         case .unavailable: self.init(.unavailable, "the database cannot be reached", cause: error)
         case .waitTimedOut: self.init(.timedOut, "no connection became free in time", cause: error)
+        case .allHeld:
+            let text = """
+                this transaction has a connection and needs another one beside it, for a second transaction or a read outside of it, and \
+                all connections are held by transactions; do it in this transaction or before it, or raise maximumConnections
+                """
+            self.init(.timedOut, text, cause: error)
         case .connectionLost: self.init(.unavailable, "the connection was lost", cause: error)
         case .noAnswer: self.init(.timedOut, "the database did not answer in time", cause: error)
         case .closed: self.init(.unavailable, "the store has been shut down", cause: error)
@@ -61,6 +67,8 @@ extension RepositoryError {
             self.init(.conflict, "unique key \(name) is taken", key: name, cause: failure)
         case .divisionByZero where write?.mustTouchRow == true:
             self.init(.notFound, "\(write?.table ?? "") has no row with that id")
+        case .invalidLogarithm where write?.mustTouchRow == true:
+            self.init(.stale, "\(write?.table ?? ""): the row has been changed since it was read")
         case .lockNotAvailable:
             let text = "\(place)a row was locked by another transaction for longer than lockTimeout (55P03)"
             self.init(.locked, text, cause: failure)

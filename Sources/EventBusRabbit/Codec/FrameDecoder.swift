@@ -25,17 +25,20 @@ struct FrameDecoder {
 
     /// The next frame; `nil` if it is not complete yet.
     mutating func next() throws(CodecError) -> Frame? {
-        let (type, channel, size, end) = self.buffer.withUnsafeReadableBytes { raw in
+        guard self.buffer.readableBytes > 0 else { return nil }
+        let (type, channel, size, end) = self.buffer.withUnsafeReadableBytes {
+            raw -> (UInt8, UInt16?, UInt32, UInt8?) in
             var reader = ByteReader(raw)
-            let head = (reader.integer(UInt8.self), reader.integer(UInt16.self), reader.integer(UInt32.self))
-            let end = head.2.flatMap { reader.bytes(Int($0)) }.flatMap { _ in reader.integer(UInt8.self) }
-            return (head.0, head.1, head.2, end)
+            guard let type = reader.integer(UInt8.self), let channel = reader.integer(UInt16.self),
+                let size = reader.integer(UInt32.self)
+            else { return (raw[0], nil, 0, nil) }
+            let end = reader.position + Int(size)
+            return (type, channel, size, end < raw.count ? raw[end] : nil)
         }
-        guard let type else { return nil }
         guard let kind = Frame.Kind(rawValue: type) else {
             throw CodecError(.malformedFrame, "frame type \(type)")
         }
-        guard let channel, let size else { return nil }
+        guard let channel else { return nil }
         guard Int(size) <= self.maximumPayload else {
             throw CodecError(.malformedFrame, "frame of \(size) bytes, the limit is \(self.maximumPayload)")
         }

@@ -62,8 +62,8 @@ final class IncomingMessage: Sendable {
     }
 
     /// Calls `body` with the bytes at one of the ``places``; returns `nil` when the property is missing.
-    func withText<Result>(at place: UInt32, _ body: (UnsafeRawBufferPointer) -> Result) -> Result? {
-        self.read(at: place) { reader in reader.shortString().map(body) }
+    func withText<Result>(at place: UInt32, _ body: (UnsafeRawBufferPointer) -> Result?) -> Result? {
+        self.read(at: place) { reader in reader.shortString().flatMap(body) }
     }
 
     private func integer<Value: FixedWidthInteger & BitwiseCopyable>(at place: UInt32) -> Value? {

@@ -30,7 +30,8 @@ enum ServerMethod: Hashable, Sendable {
     case basicDeliver(tag: UInt64, redelivered: Bool, exchange: String, routingKey: String)
     case basicGetOk(tag: UInt64, redelivered: Bool, exchange: String, routingKey: String)
     case basicGetEmpty
-    case basicReturn(code: UInt16, text: String, exchange: String, routingKey: String)
+    // Rare and large: by reference, so that the others stay small.
+    indirect case basicReturn(code: UInt16, text: String, exchange: String, routingKey: String)
     case basicAck(tag: UInt64, multiple: Bool)
     case basicNack(tag: UInt64, multiple: Bool)
 

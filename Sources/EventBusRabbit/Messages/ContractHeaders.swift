@@ -20,12 +20,11 @@ struct ContractHeaders {
     var time: Date?
     var orderingKey: String?
     var topic: String?
-    var firstFailedAt: Date?
-    var lastFailure: String?
     var deadReason: String?
     var deadAt: Date?
     var version = 1
-    var attempt = 0
+    /// Empty for nearly every message.
+    var failures = Failures()
     var returns = 0
     var redrives = 0
     var deliveryCount = 0
@@ -33,11 +32,18 @@ struct ContractHeaders {
     var others: [String: HeaderValue] = [:]
 
     init(_ message: IncomingMessage) {
-        let givenID = message.givenID
-        self.givenID = givenID
-        let (hasID, hasType) = (givenID != nil, message.places.type > 0)
+        self.init(givenID: message.givenID)
+        // A table that cannot be read to its end counts as empty.
+        if !self.read(message) { self = ContractHeaders(givenID: self.givenID) }
+    }
+
+    private init(givenID: String?) { self.givenID = givenID }
+
+    /// Reads the headers; returns whether they could be read to their end.
+    private mutating func read(_ message: IncomingMessage) -> Bool {
+        let (hasID, hasType) = (self.givenID != nil, message.places.type > 0)
         var previous: HeaderName?
-        let isReadable = message.visitHeaders { name, value in
+        return message.visitHeaders { name, value in
             if let known = HeaderName(utf8: name, after: previous) {
                 previous = known
                 self.note(known, value, hasID: hasID, hasType: hasType)
@@ -47,11 +53,7 @@ struct ContractHeaders {
                 self.note(known, value, hasID: hasID, hasType: hasType)
             }
         }
-        // A table that cannot be read to its end counts as empty.
-        if !isReadable { self = ContractHeaders(givenID: givenID) }
     }
-
-    private init(givenID: String?) { self.givenID = givenID }
 
     private mutating func note(_ name: HeaderName, _ value: UnsafeRawBufferPointer, hasID: Bool, hasType: Bool) {
         switch name {
@@ -62,10 +64,10 @@ struct ContractHeaders {
         case .version: self.version = Self.version(value)
         case .orderingKey: self.orderingKey = self.orderingKey ?? Self.text(value)
         case .topic: self.topic = self.topic ?? Self.text(value)
-        case .attempt: self.attempt = Self.count(value)
+        case .attempt: self.failures.count = Self.count(value)
         case .returns: self.returns = Self.count(value)
-        case .firstFailedAt: self.firstFailedAt = Self.time(value)
-        case .lastFailure: self.lastFailure = Self.text(value)
+        case .firstFailedAt: self.failures.firstAt = Self.time(value)
+        case .lastFailure: self.failures.lastReason = Self.text(value)
         case .deadReason: self.deadReason = Self.text(value)
         case .deadAt: self.deadAt = Self.time(value)
         case .redrives: self.redrives = Self.count(value)

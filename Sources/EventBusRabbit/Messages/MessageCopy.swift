@@ -37,8 +37,15 @@ enum MessageCopy {
     }
 
     /// For the queue of another subscription.
-    static func moved(_ message: ReceivedMessage, to subscription: SubscriptionName) -> OutgoingMessage {
-        self.copy(message, to: subscription.description) { self.note(returns: message.returns, in: &$0) }
+    ///
+    /// On an ordered subscription all that was prefetched returns together, so that returns prove no start there.
+    static func moved(
+        _ message: ReceivedMessage,
+        from ordering: Ordering,
+        to subscription: SubscriptionName
+    ) -> OutgoingMessage {
+        let returns = ordering == .perKey ? min(1, message.returns) : message.returns
+        return self.copy(message, to: subscription.description) { self.note(returns: returns, in: &$0) }
     }
 
     /// For the dead-letter queue of another subscription: everything stays as it is.

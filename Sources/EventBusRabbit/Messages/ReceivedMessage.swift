@@ -52,13 +52,7 @@ struct ReceivedMessage {
     /// How often it was redriven.
     var redrives: Int { self.headers.redrives }
 
-    var failures: Failures {
-        Failures(
-            count: self.headers.attempt,
-            firstAt: self.headers.firstFailedAt,
-            lastReason: self.headers.lastFailure
-        )
-    }
+    var failures: Failures { self.headers.failures }
 
     /// The source: that of the event's headers or the property `app_id`; empty if there is neither.
     var source: String { self.headers.source ?? self.incoming.appID ?? "" }
@@ -78,7 +72,7 @@ struct ReceivedMessage {
             orderingKey: self.headers.orderingKey,
             contentType: incoming.text(at: incoming.places.contentType, perhaps: Self.json) ?? Self.json,
             headers: self.headers.others,
-            body: [UInt8](incoming.body.readableBytesView)
+            body: incoming.body.withUnsafeReadableBytes { [UInt8]($0) }
         )
     }
 
@@ -108,10 +102,10 @@ struct ReceivedMessage {
 
 extension IncomingMessage {
     /// The id that the producer set as a property; `nil` when it is missing or empty.
-    var givenID: String? { self.withText(at: self.places.messageID) { IdentifyingText.of($0, .id) }.flatMap { $0 } }
+    var givenID: String? { self.withText(at: self.places.messageID) { IdentifyingText.of($0, .id) } }
 
     /// The source that the producer set as a property; `nil` when it is missing or empty.
-    var appID: String? { self.withText(at: self.places.appID) { IdentifyingText.of($0, .source) }.flatMap { $0 } }
+    var appID: String? { self.withText(at: self.places.appID) { IdentifyingText.of($0, .source) } }
 
     /// Whether the message has come back so often that it may have crashed a process.
     ///

@@ -36,7 +36,12 @@ extension RabbitEventBus {
                 await self.send(copies.map(Outgoing.copy), through: self.copies)
             }
             let main = subscription.description
-            func copy(_ message: ReceivedMessage) -> OutgoingMessage { MessageCopy.moved(message, to: other) }
+            func copy(_ message: ReceivedMessage) -> OutgoingMessage {
+                MessageCopy.moved(message, from: .none, to: other)
+            }
+            func copyOrdered(_ message: ReceivedMessage) -> OutgoingMessage {
+                MessageCopy.moved(message, from: .perKey, to: other)
+            }
             func copyDead(_ message: ReceivedMessage) -> OutgoingMessage { MessageCopy.movedDead(message, to: other) }
             var moved = 0
             // Retries whose delay ends meanwhile are in the subscription's own queue afterwards.
@@ -47,7 +52,7 @@ extension RabbitEventBus {
                     moved += try await mover.empty(queue, queue == Topology.dead(subscription) ? copyDead : copy)
                 } catch let failure as ConnectionFailure where failure.code == .channelClosed(405) {
                     try await self.untilUnused(subscription, on: connection)
-                    moved += try await mover.emptyAsConsumer(queue, copy)
+                    moved += try await mover.emptyAsConsumer(queue, copyOrdered)
                 }
             }
             return moved

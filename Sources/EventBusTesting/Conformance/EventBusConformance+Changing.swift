@@ -109,6 +109,24 @@ extension EventBusConformance {
                 try await inbox.flush()
             }
         },
+        Case("what is moved from an ordered subscription keeps one return at most, since returns prove no start there")
+        {
+            scene in
+            let source = try scene.subscription("source", ordering: .perKey)
+            let target = try scene.subscription("target", patterns: ["@.target"])
+            try await scene.declare(source, target)
+            try await scene.publish("m1", "m2", key: "k")
+            try await scene.abandon("m1", "m2", of: source, times: 3)
+            try await scene.publish("m3", key: "k")
+            try expect("moved", try await scene.harness.bus.move(source.name, to: target.name), 3)
+            try await scene.open(target) { inbox in
+                let taken = try await inbox.take("m1", "m2", "m3")
+                try expect("returns", taken.map(\.returns), [1, 1, 0])
+                inbox.settle(taken, .done)
+                try await inbox.flush()
+            }
+            try await scene.expectNothing(source)
+        },
         Case("nothing can be moved to the same or from or to an unknown subscription") { scene in
             let known = try scene.subscription()
             let unknown = try scene.subscription("unknown").name

@@ -13,7 +13,7 @@ extension StoreConformance {
             try await scene.insert(snail)
             try await scene.store.transaction { early in
                 try early.publish(SpecimenFound(label: "committed last", key: "k"))
-                _ = try await scene.specimens.find(snail.id, in: early)
+                _ = try await scene.specimens.find(snail.id, in: early, lock: .none)
                 try await scene.store.transaction { late in
                     try scene.specimens.update(snail.with { $0.number = 2 }, in: late)
                     try late.publish(SpecimenFound(label: "committed first", key: "k"))
@@ -150,7 +150,7 @@ extension StoreScene {
     /// Runs two transactions, of which the second starts to write when the first has written, and checks that it ends after it.
     ///
     /// - Returns: the outcome of the second.
-    fileprivate func contend<Value: Sendable>(
+    func contend<Value: Sendable>(
         firstCommits: Bool = true,
         _ first: @escaping @Sendable (borrowing Transaction) async throws -> Void,
         and second: @escaping @Sendable (borrowing Transaction) async throws -> Value

@@ -44,11 +44,13 @@ public enum StoreConformance {
 
     /// The tables that the suite needs, as SQL for Postgres.
     ///
-    /// A store of another kind creates them from ``Specimen/schema``.
-    public static let migrations: [Migration] = [Specimen.migration]
+    /// A store of another kind creates them from ``Specimen/schema`` and ``Tally/schema``.
+    public static let migrations: [Migration] = [Specimen.migration, Tally.migration]
 
     /// All rules.
     public static let cases: [Case] =
-        Self.entities + Self.values + Self.conflicts + Self.poisoning + Self.isolation + Self.waiting + Self.scopes
+        Self.entities + Self.values + Self.conflicts + Self.poisoning + Self.isolation + Self.waiting + Self.locking
+        + Self.versions
+        + Self.scopes
         + Self.publishing + Self.relaying + Self.ownership + Self.handling + Self.claiming
 }

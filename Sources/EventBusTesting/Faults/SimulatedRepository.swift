@@ -26,19 +26,24 @@ struct SimulatedRepository<Model: Entity>: Repository {
         try await self.calls.perform(.find) { () throws(RepositoryError) in try await self.base.taken(values) }
     }
 
-    func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
+    func find(
+        _ id: Model.ID,
+        in transaction: borrowing Transaction,
+        lock: ReadLock
+    ) async throws(RepositoryError) -> Model? {
         try await self.calls.perform(.find) { () throws(RepositoryError) in
-            try await self.base.find(id, in: transaction)
+            try await self.base.find(id, in: transaction, lock: lock)
         }
     }
 
     func find(
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable,
-        in transaction: borrowing Transaction
+        in transaction: borrowing Transaction,
+        lock: ReadLock
     ) async throws(RepositoryError) -> Model? {
         try await self.calls.perform(.find) { () throws(RepositoryError) in
-            try await self.base.find(by: key, value, in: transaction)
+            try await self.base.find(by: key, value, in: transaction, lock: lock)
         }
     }
 

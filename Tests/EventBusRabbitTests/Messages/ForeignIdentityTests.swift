@@ -60,7 +60,8 @@ struct ForeignIdentityTests {
         let dead = try self.received(MessageCopy.dead(message, of: "s", reason: "why", failures, at: Date(seconds: 1)))
         return try [
             MessageCopy.quarantined(message, of: "s"), MessageCopy.givenBack(message, of: "s"),
-            MessageCopy.retry(message, of: "s", after: .seconds(1), failures), MessageCopy.moved(message, to: "t"),
+            MessageCopy.retry(message, of: "s", after: .seconds(1), failures),
+            MessageCopy.moved(message, from: .none, to: "t"),
             MessageCopy.redriven(dead, of: "s"), MessageCopy.movedDead(dead, to: "t"),
         ].map(self.received) + [dead]
     }

@@ -145,7 +145,7 @@ struct ForeignMessageTests {
         ]
         let message = try self.message(redelivered: true, Properties(), headers)
         for (copy, queue) in [
-            (MessageCopy.givenBack(message, of: "s"), "s"), (MessageCopy.moved(message, to: "t"), "t"),
+            (MessageCopy.givenBack(message, of: "s"), "s"), (MessageCopy.moved(message, from: .none, to: "t"), "t"),
         ] {
             #expect(copy.routingKey == queue)
             #expect(copy.mandatory)
@@ -156,6 +156,7 @@ struct ForeignMessageTests {
             #expect(again.redrives == 1)
             #expect(again.message() == message.message())
         }
+        #expect(try MessageCopy.moved(message, from: .perKey, to: "t").received().returns == 1)
         let fresh = MessageCopy.givenBack(try self.message(), of: "s")
         #expect(fresh.headers.entries.map(\.name) == ["x-topic"])
     }

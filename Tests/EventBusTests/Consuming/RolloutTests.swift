@@ -172,7 +172,7 @@ struct RolloutTests {
         let next = world.start(options: options) { _ in }
         #expect(
             world.deadLetters.map(\.reason)
-                == ["BusError: refused: full; then 3 more were started and did not end"]
+                == ["BusError: refused: full; then 1 more were started and did not end"]
         )
         await world.drain(next)
     }

@@ -99,7 +99,8 @@ struct Ledger {
     /// Everything that waited is in another subscription now.
     mutating func moved(to other: inout Ledger) {
         other.waiting += self.waiting + self.delayed.sorted()
-        other.returns.merge(self.returns) { $1 }
+        // Of the returns to an ordered subscription one goes along.
+        other.returns.merge(self.ordering == .perKey ? self.returns.mapValues { min(1, $0) } : self.returns) { $1 }
         other.dead += self.dead
         (self.waiting, self.delayed, self.returns, self.dead) = ([], [], [:], [])
     }

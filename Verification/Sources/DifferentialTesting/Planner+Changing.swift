@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
+
 extension Planner {
     func giveBack(_ slot: Int, _ picks: [Int], in group: inout DiscardingTaskGroup) async throws {
         guard !self.ledgers[slot].isCompeting else { return }
@@ -26,7 +28,8 @@ extension Planner {
             return false
         }
         // A message is known by its label, and what comes alone stands in front of all others or is overtaken.
-        guard source.labels.isDisjoint(with: target.labels), source.suspects.isEmpty else { return false }
+        guard source.labels.isDisjoint(with: target.labels), source.ordering == .perKey || source.suspects.isEmpty
+        else { return false }
         // Retries with several delays may change places.
         return Set(self.player.delayed.filter { $0.slot == slot }.map(\.delay)).count <= 1
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
 import EventBusTesting
 
 extension ProgramStep {
@@ -49,12 +50,22 @@ private struct Author {
 
     /// Moves fresh, failed and returned messages to a subscription that holds nothing of its own.
     private mutating func moving(_ slot: Int) -> [ProgramStep] {
-        let other = self.dice.pick(self.slots)
-        return [
-            self.open(slot), self.publish(), self.open(other), .drain(slot: other), .take(slot: slot),
-            self.settle(slot),
-            self.end(slot, .throwing), .move(slot: slot, to: other), .take(slot: other),
-        ]
+        guard let other = self.slots.filter({ $0 != slot }).shuffled(using: &self.dice).first else {
+            return [self.step(slot)]
+        }
+        // Nothing is moved while a consumer is left that may hold it, or while both hold the same message.
+        let ends = [slot, slot, other, other].map { self.end($0, .throwing) }
+        let topic = "@.moved"
+        let retried: [[PlannedMessage.Fate]]? = self.hasRetries ? [[.retry(seconds: 1), .done], [.done]] : nil
+        let posts = [self.post(on: topic, retried)] + (0..<self.dice.roll(1...3)).map { _ in self.post(on: topic) }
+        let source = ProgramStep.open(slot: slot, prefetch: 10, patterns: [topic])
+        // Of several returns to an ordered subscription one goes along.
+        let isOrdered = Differential.ordering(of: slot) == .perKey
+        let again = isOrdered ? [source, .take(slot: slot), self.end(slot, .throwing)] : []
+        return ends + [
+            source, self.open(other), .redrive(slot: other, limit: 100, .all), .drain(slot: other), .drain(slot: slot),
+            .publish(posts), .drain(slot: other), .take(slot: slot), self.settle(slot), self.end(slot, .throwing),
+        ] + again + [.move(slot: slot, to: other), .take(slot: other)]
     }
 
     private mutating func step(_ slot: Int) -> ProgramStep {
@@ -99,15 +110,15 @@ private struct Author {
         )
     }
 
-    private mutating func post() -> PlannedMessage {
+    private mutating func post(on topic: String? = nil, _ fates: [[PlannedMessage.Fate]]? = nil) -> PlannedMessage {
         self.posts += 1
         return PlannedMessage(
             label: "m\(self.posts)",
-            topic: self.words(wildcards: false),
+            topic: topic ?? self.words(wildcards: false),
             key: self.dice.happens(60) ? "k\(self.dice.roll(1...2))" : nil,
             requiresSubscriber: self.dice.happens(75),
             origin: self.dice.happens(30) ? self.dice.pick(PlannedMessage.Origin.allCases) : .own,
-            fates: self.fates()
+            fates: fates ?? self.fates()
         )
     }
 

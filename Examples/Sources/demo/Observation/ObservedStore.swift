@@ -105,17 +105,23 @@ struct ObservedRepository<Model: Entity>: Repository {
         try await self.base.taken(values)
     }
 
-    func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
-        try await self.base.find(id, in: Transaction(try transaction.context(as: ObservedTransaction.self).base))
+    func find(
+        _ id: Model.ID,
+        in transaction: borrowing Transaction,
+        lock: ReadLock
+    ) async throws(RepositoryError) -> Model? {
+        let context = try transaction.context(as: ObservedTransaction.self)
+        return try await self.base.find(id, in: Transaction(context.base), lock: lock)
     }
 
     func find(
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable,
-        in transaction: borrowing Transaction
+        in transaction: borrowing Transaction,
+        lock: ReadLock
     ) async throws(RepositoryError) -> Model? {
         let context = try transaction.context(as: ObservedTransaction.self)
-        return try await self.base.find(by: key, value, in: Transaction(context.base))
+        return try await self.base.find(by: key, value, in: Transaction(context.base), lock: lock)
     }
 
     func insert(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) {

@@ -4,8 +4,6 @@
 import EventBus
 import Testing
 
-@testable import EventBusRabbit
-
 @Suite("Header names")
 struct HeaderNameTests {
     private func find(_ name: String) -> HeaderName? {
