@@ -5,7 +5,7 @@ import Measuring
 
 let arguments = try Arguments([
     "register": ["connections", "tasks", "on", "seconds"], "select": ["connections", "tasks", "on", "seconds"],
-    "consume": ["connections", "batch", "seconds"], "relay": ["rows"],
+    "consume": ["connections", "batch", "seconds"], "relay": ["rows", "bytes"],
     "relay-batches": ["waiting", "unheard", "batches"],
     "relay-dead": ["rows", "dead"], "relay-keys": ["seconds", "age"],
     "wake-up": ["connections", "rate", "seconds"], "register-waking": ["connections", "tasks", "wakes", "seconds"],
@@ -32,7 +32,8 @@ case "consume":
     }
 case "relay":
     let rows = try arguments.number("rows", or: 100_000)
-    try await RunningStore(connections: connections, [OutboxFill.migration(rows: rows)]).run { store in
+    let bytes = try arguments.number("bytes", or: 256, atLeast: 11)
+    try await RunningStore(connections: connections, [OutboxFill.migration(rows: rows, bytes: bytes)]).run { store in
         try await Relaying(store).measure(events: rows)
     }
 case "relay-batches":

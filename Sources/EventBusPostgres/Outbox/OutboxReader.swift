@@ -18,7 +18,7 @@ struct OutboxReader: Sendable {
     struct Limits: Sendable {
         var rows = 1024
         var rowsOfKey = 32
-        var bytes = 16 * 1024 * 1024
+        var bytes = 8 * 1024 * 1024
         /// How many lanes are read at a time.
         var lanes = 16
     }
@@ -80,12 +80,14 @@ struct OutboxReader: Sendable {
     /// Forgets rows that have been published.
     mutating func remove(_ ids: [OutboxRow.ID]) { self.buffer.remove(ids) }
 
-    /// Decides what to read. The result has to come back through ``take(_:of:at:now:)``.
+    /// Decides what to read.
+    ///
+    /// The result has to come back through ``take(_:of:at:now:)``.
     mutating func next(_ limit: Int, except held: HeldRows, now: Duration) -> OutboxRead {
         if let due = self.nextPass, due <= now { self.beginAgain(now) }
         let capacity = max(self.limits.rows, 2 * limit)
         if self.buffer.count + limit > capacity || self.buffer.bytes > self.limits.bytes / 2 { self.makeRoom(held) }
-        let count = capacity - self.buffer.count
+        let count = max(0, capacity - self.buffer.count)
         let lanes = self.lanes.filter { self.isDue($0.key, held) }.sorted { $0.value < $1.value }.prefix(
             self.limits.lanes
         )
@@ -94,7 +96,7 @@ struct OutboxReader: Sendable {
             after: self.position,
             missing: self.missing.ranges,
             lanes: lanes.map { lane, after in
-                OutboxRead.Part(lane: lane, after: after, limit: min(count, self.room(in: lane)))
+                OutboxRead.Part(lane: lane, after: after, limit: min(limit, count, self.room(in: lane)))
             },
             limit: count,
             bytes: max(0, self.limits.bytes - self.buffer.bytes),

@@ -123,8 +123,9 @@ struct OutboxRows: Sendable {
         return found
     }
 
-    /// Each part reads an index from a position on; the sort orders name the index, as statistics would mislead the planner. A body's
-    /// length is known without reading the body.
+    /// The text of a read, each part of which reads an index from a position on.
+    ///
+    /// The sort orders name the index, as statistics would mislead the planner. A body's length is known without reading the body.
     private static func read(from table: String) -> String {
         let columns = Self.columns.map { "o.\($0)" }.joined(separator: ", ")
         return """

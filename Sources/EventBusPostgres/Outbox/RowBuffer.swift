@@ -60,46 +60,61 @@ struct RowBuffer: Sendable {
 
     /// The rows that may be published: of an ordering key only the oldest.
     func ready(_ limit: Int, except held: HeldRows) -> [OutboxRow] {
+        var keys = Keys(held: held, rowsOfKey: self.rowsOfKey)
         var ready: [OutboxRow] = []
-        for (entry, waiting) in zip(self.entries, self.waiting(held)) {
+        for entry in self.entries {
             guard ready.count < limit else { break }
-            if case .nothing = waiting { ready.append(entry.row) }
+            if case .nothing = keys.waiting(entry.row) { ready.append(entry.row) }
         }
         return ready
     }
 
     /// Removes the rows that wait for something outside of this buffer, with what they wait for.
     mutating func removeWaiting(_ held: HeldRows) -> [(entry: Entry, lane: Lane)] {
+        var keys = Keys(held: held, rowsOfKey: self.rowsOfKey)
         var (kept, removed): ([Entry], [(Entry, Lane)]) = ([], [])
-        for (entry, waiting) in zip(self.entries, self.waiting(held)) {
-            if case .lane(let lane) = waiting { removed.append((entry, lane)) } else { kept.append(entry) }
+        for entry in self.entries {
+            if case .lane(let lane) = keys.waiting(entry.row) {
+                removed.append((entry, lane))
+            } else {
+                kept.append(entry)
+            }
         }
         self.entries = kept
         self.measure()
         return removed
     }
 
-    /// What each row waits for.
-    private func waiting(_ held: HeldRows) -> [Waiting] {
-        // Of each key, the rows so far: how many there are, the last that may stay, and what all further ones wait for.
-        var keys: [ExactText: (count: Int, last: OutboxRow.ID, lane: Lane?)] = [:]
-        return self.entries.map { entry in
-            let hold = Lane(holding: entry.row, in: held)
-            guard let key = entry.row.message.orderingKey.map(ExactText.init) else {
-                return hold.map(Waiting.lane) ?? .nothing
-            }
-            guard var older = keys[key] else {
-                keys[key] = (1, entry.row.id, hold)
-                return hold.map(Waiting.lane) ?? .nothing
+    /// Tells what rows wait for, asked in the order of their ids.
+    private struct Keys {
+        let held: HeldRows
+        let rowsOfKey: Int
+        /// The rows of each key so far: how many there are, the last that may stay, and what all further ones wait for.
+        private var keys: [ExactText: (count: Int, last: OutboxRow.ID, lane: Lane?)] = [:]
+
+        init(held: HeldRows, rowsOfKey: Int) {
+            self.held = held
+            self.rowsOfKey = rowsOfKey
+        }
+
+        mutating func waiting(_ row: OutboxRow) -> Waiting {
+            guard let key = row.message.orderingKey.map(ExactText.init) else { return self.waitingAlone(row) }
+            guard var older = self.keys[key] else {
+                self.keys[key] = (1, row.id, Lane(holding: row, in: self.held))
+                return self.waitingAlone(row)
             }
             if older.lane == nil, older.count < self.rowsOfKey {
                 older.count += 1
-                older.last = entry.row.id
+                older.last = row.id
             } else {
                 older.lane = older.lane ?? .row(older.last)
             }
-            keys[key] = older
+            self.keys[key] = older
             return older.lane.map(Waiting.lane) ?? .turn
+        }
+
+        private func waitingAlone(_ row: OutboxRow) -> Waiting {
+            Lane(holding: row, in: self.held).map(Waiting.lane) ?? .nothing
         }
     }
 

@@ -123,18 +123,23 @@ struct OutboxTable {
     }
 
     /// What an owner does: removes rows, and reads until there is something to publish or nothing more to read.
+    ///
+    /// - Parameter meanwhile: a transaction that commits between the first read and the snapshot after it.
     mutating func exchange(
         _ reader: inout OutboxReader,
         published: [OutboxRow.ID] = [],
         limit: Int = 256,
         except held: HeldRows = HeldRows(),
+        meanwhile: UInt64? = nil,
         now: Duration = .zero
     ) -> [OutboxRow] {
         self.remove(published)
         reader.remove(published)
         while true {
             let read = reader.next(limit, except: held, now: now)
-            reader.take(self.perform(read), of: read, at: self.snapshot, now: now)
+            let found = self.perform(read)
+            if let meanwhile { self.commit(meanwhile) }
+            reader.take(found, of: read, at: self.snapshot, now: now)
             let ready = reader.ready(limit, except: held)
             if !ready.isEmpty || !reader.hasUnread(held) { return ready }
         }
