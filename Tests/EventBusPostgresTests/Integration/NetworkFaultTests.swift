@@ -73,12 +73,12 @@ struct NetworkFaultTests {
             let limits: (inout PostgresConfiguration) -> Void = {
                 // The server counts the time in which a statement arrives.
                 $0.statementTimeout = .seconds(20)
-                $0.answerGrace = .milliseconds(1500) - $0.statementTimeout
+                $0.answerGrace = .seconds(3) - $0.statementTimeout
             }
             try await schema.withStore(behind: .any, limits) { store, proxy in
                 let people = store.repository(for: Person.self)
                 let person = Person("a@example.org", photo: Array(repeating: 7, count: 12_000_000))
-                proxy.strike(.throttle(bytesPerSecond: 6_000_000))
+                proxy.strike(.throttle(bytesPerSecond: 3_000_000))
                 try await store.transaction { try people.insert(person, in: $0) }
                 proxy.heal()
                 #expect(try await people.find(person.id) == person)
