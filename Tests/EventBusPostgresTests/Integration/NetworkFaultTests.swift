@@ -101,6 +101,19 @@ struct NetworkFaultTests {
         }
     }
 
+    @Test func aParameterThatLibpqRefusesFailsAtOnce() async throws {
+        var configuration = try PostgresConfiguration(url: "postgres://a@127.0.0.1:1/a?ssl_min_protocol_version=none")
+        configuration.connectTimeout = .seconds(3600)
+        let store = try PostgresStore(configuration, schema: "unreachable", logger: RecordedLog().logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try? await store.run() }
+            try await eventually(within: .seconds(10), "the cause in the health") {
+                store.health.problems.contains { $0.contains("ssl_min_protocol_version") }
+            }
+            group.cancelAll()
+        }
+    }
+
     @Test func aServerWithoutTLSIsRefusedWhenItIsDemanded() async throws {
         try await TCPProxy.with(to: try Database.port(), .postgres) { proxy in
             // The request for TLS is the first message; N says that there is none.
