@@ -19,11 +19,13 @@ struct ProxyLink {
         /// What may pass.
         var out: [UInt8] = []
         var passed = 0
+        /// How much has passed since the throttle was set.
+        var throttled = 0
         var hasEnded = false
     }
 
     /// So much is read ahead.
-    private static let limit = 1 << 20
+    private static let limit = 1 << 18
 
     private let proxy: TCPProxy
     private let client: Int32
@@ -31,7 +33,7 @@ struct ProxyLink {
     private var ways: [WireDirection: Way]
     private var mode = Mode.forwarding
     private var isServerClosed = false
-    private var bytesPerSecond: Int?
+    private var throttle: (bytesPerSecond: Int, since: ContinuousClock.Instant)?
     private var sweep: Int
 
     init(_ proxy: TCPProxy, client: Int32, server: Int32, _ language: WireFraming.Language, sweep: Int) {
@@ -59,7 +61,7 @@ struct ProxyLink {
         guard number != self.sweep else { return }
         self.sweep = number
         guard let fault else {
-            self.bytesPerSecond = nil
+            self.throttle = nil
             guard self.mode == .stalled else { return }
             self.mode = .forwarding
             for direction in [WireDirection.toServer, .toClient] {
@@ -87,7 +89,7 @@ struct ProxyLink {
             if descriptors[2 * index].revents != 0 { self.read(direction) }
             if self.mode == .forwarding || self.mode == .swallowing { self.write(direction) }
         }
-        if self.bytesPerSecond != nil { usleep(5000) }
+        if self.throttle != nil { usleep(2000) }
     }
 
     private mutating func read(_ direction: WireDirection) {
@@ -170,7 +172,9 @@ struct ProxyLink {
             self.swallow()
             Socket.close(self.server)
             self.isServerClosed = true
-        case .throttle(let bytesPerSecond): self.bytesPerSecond = bytesPerSecond
+        case .throttle(let bytesPerSecond):
+            self.throttle = (bytesPerSecond, .now)
+            for direction in self.ways.keys { self.ways[direction]?.throttled = 0 }
         case .answer(let bytes): self.ways[direction == .toServer ? .toClient : .toServer]?.out += bytes
         }
     }
@@ -185,13 +189,16 @@ struct ProxyLink {
         guard let way = self.ways[direction], !way.out.isEmpty, !(self.isServerClosed && direction == .toServer) else {
             return
         }
-        // A turn takes about 5 ms.
-        let most = self.bytesPerSecond.map { max(1, $0 / 200) } ?? way.out.count
-        guard let count = Socket.write(way.to, way.out.prefix(most)) else {
-            self.mode = .ended
+        let most = self.throttle.map { bytesPerSecond, since in
+            let elapsed = since.duration(to: .now) / .seconds(1)
+            return max(0, Int(elapsed * Double(bytesPerSecond)) - way.throttled)
+        }
+        guard most != 0, let count = Socket.write(way.to, way.out.prefix(most ?? way.out.count)) else {
+            if most != 0 { self.mode = .ended }
             return
         }
         self.ways[direction]?.out.removeFirst(count)
+        self.ways[direction]?.throttled += count
     }
 
     /// Sends what may pass, for some seconds at most.

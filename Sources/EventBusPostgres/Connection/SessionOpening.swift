@@ -89,6 +89,10 @@ struct SessionOpening: ~Copyable {
         case .connect(let target):
             self.libpq = LibpqConnection(parameters: self.parameters.keywords(for: target))
             guard self.libpq != nil else { return .failed(PostgresError(.unavailable, detail: "out of memory")) }
+            // Without a socket there is nothing to wait for.
+            guard self.libpq?.isBad == false else {
+                return self.giveUp(ConnectionRefusal(self.libpq?.errorMessage ?? "").text, now: now)
+            }
             // Before its first call PQconnectPoll requires that the socket is writable.
             self.phase = .connecting(target, .writing)
             return .waiting

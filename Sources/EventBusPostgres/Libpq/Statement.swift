@@ -21,7 +21,8 @@ struct SQL: Sendable, Hashable {
             let place = words[start...].firstIndex(where: { ["FROM", "INTO", "UPDATE"].contains($0) }),
             place + 1 < words.count
         else { return nil }
-        return "\(words[start]) on \(words[place + 1].filter { $0 != "\"" })"
+        let table = words[place + 1].filter { $0 != "\u{22}" }
+        return "\(words[start]) on \(table)"
     }
 
     static func == (left: Self, right: Self) -> Bool { left.hash == right.hash && left.text == right.text }

@@ -73,12 +73,12 @@ struct NetworkFaultTests {
             let limits: (inout PostgresConfiguration) -> Void = {
                 // The server counts the time in which a statement arrives.
                 $0.statementTimeout = .seconds(20)
-                $0.answerGrace = .milliseconds(1500) - $0.statementTimeout
+                $0.answerGrace = .seconds(3) - $0.statementTimeout
             }
             try await schema.withStore(behind: .any, limits) { store, proxy in
                 let people = store.repository(for: Person.self)
                 let person = Person("a@example.org", photo: Array(repeating: 7, count: 12_000_000))
-                proxy.strike(.throttle(bytesPerSecond: 6_000_000))
+                proxy.strike(.throttle(bytesPerSecond: 3_000_000))
                 try await store.transaction { try people.insert(person, in: $0) }
                 proxy.heal()
                 #expect(try await people.find(person.id) == person)
@@ -98,6 +98,19 @@ struct NetworkFaultTests {
                 #expect(proxy.fired == 1)
                 #expect(try await people.find(person.id) == person)
             }
+        }
+    }
+
+    @Test func aParameterThatLibpqRefusesFailsAtOnce() async throws {
+        var configuration = try PostgresConfiguration(url: "postgres://a@127.0.0.1:1/a?ssl_min_protocol_version=none")
+        configuration.connectTimeout = .seconds(3600)
+        let store = try PostgresStore(configuration, schema: "unreachable", logger: RecordedLog().logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try? await store.run() }
+            try await eventually(within: .seconds(10), "the cause in the health") {
+                store.health.problems.contains { $0.contains("ssl_min_protocol_version") }
+            }
+            group.cancelAll()
         }
     }
 
