@@ -51,7 +51,7 @@ final class LockedOutbox: OwnedOutbox {
             reader.take(
                 try rows.found(results[results.startIndex].rows),
                 of: read,
-                at: try TransactionSnapshot(text: try results[results.startIndex + 1].rows[0].text(0)),
+                at: try rows.snapshot(results[results.startIndex + 1].rows),
                 now: self.now
             )
             let ready = reader.ready(limit, except: held)
@@ -68,7 +68,7 @@ final class LockedOutbox: OwnedOutbox {
         return OutboxReader(
             frontier: try results[0].rows[0].int8(0),
             lanes: try self.storage.outboxRows.lanes(results[1].rows),
-            snapshot: try TransactionSnapshot(text: try results[2].rows[0].text(0)),
+            snapshot: try self.storage.outboxRows.snapshot(results[3].rows),
             now: self.now
         )
     }

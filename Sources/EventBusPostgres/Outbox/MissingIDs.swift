@@ -53,6 +53,7 @@ struct MissingIDs: Sendable, Equatable {
 
     /// Notes which transactions may own what is missing.
     mutating func bound(by snapshot: TransactionSnapshot, now: Duration) {
+        guard snapshot.isComplete else { return }
         for index in self.gaps.indices
         where self.gaps[index].horizon == nil && now - self.gaps[index].since >= Self.grace {
             self.gaps[index].horizon = snapshot.next

@@ -14,7 +14,9 @@ struct OutboxRows: Sendable {
     let oldest: Statement
     /// The greatest id so far, then what rows wait for, then the snapshot: what a reader begins with.
     let beginning: [Statement]
-    static let snapshot = Statement("SELECT pg_current_snapshot()::text")
+    /// A transaction that has removed something has an id of its own.
+    static let snapshot = Statement("SELECT pg_current_snapshot()::text, pg_current_xact_id_if_assigned()::text")
+    private static let ownID = Statement("SELECT pg_current_xact_id()::text")
 
     private static let columns = [
         "message_id", "topic", "type", "version", "source", "time", "ordering_key", "requires_subscriber",
@@ -44,7 +46,7 @@ struct OutboxRows: Sendable {
         )
         self.readSQL = SQL(Self.read(from: table))
         self.beginning = [
-            Statement(Self.frontier(of: table)), Statement(Self.lanes(of: table)), Self.snapshot,
+            Statement(Self.frontier(of: table)), Statement(Self.lanes(of: table)), Self.ownID, Self.snapshot,
         ]
     }
 
@@ -83,6 +85,13 @@ struct OutboxRows: Sendable {
         var lanes: [Parameter] = []
         for lane in moves.values { lanes.append(try .text(lane.text)) }
         return Statement(self.moveSQL, [.array(of: .int8, moves.keys.map { .int8($0) }), .array(of: .text, lanes)])
+    }
+
+    func snapshot(_ rows: Rows) throws(PostgresError) -> TransactionSnapshot {
+        try TransactionSnapshot(
+            text: try rows[0].text(0),
+            own: rows[0].isNull(1) ? nil : UInt64(try rows[0].text(1))
+        )
     }
 
     func lanes(_ rows: Rows) throws(PostgresError) -> [Lane] {

@@ -9,23 +9,31 @@ struct TransactionSnapshot: Sendable, Equatable {
     let next: UInt64
     /// The transactions that had begun to write and had not ended.
     let running: Set<UInt64>
+    /// Whether `next` and `running` are known. Postgres tells only up to the last transaction that has ended.
+    let isComplete: Bool
 
-    init(oldestRunning: UInt64, next: UInt64, running: Set<UInt64> = []) {
+    init(oldestRunning: UInt64, next: UInt64, running: Set<UInt64> = [], isComplete: Bool = true) {
         self.oldestRunning = oldestRunning
         self.next = next
         self.running = running
+        self.isComplete = isComplete
     }
 
     /// Reads `xmin:xmax:xip_list`.
-    init(text: String) throws(PostgresError) {
+    ///
+    /// - Parameter own: the id that the reading transaction got before, if it has one: whoever has an id from `xmax` on was running, and
+    ///   whoever had one when the reading transaction got its own has a smaller one.
+    init(text: String, own: UInt64? = nil) throws(PostgresError) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 3, let oldest = UInt64(parts[0]), let next = UInt64(parts[1]) else {
             throw PostgresError(.unexpectedData, detail: "a snapshot cannot be decoded")
         }
         self.init(
             oldestRunning: oldest,
-            next: next,
+            next: max(next, own ?? 0),
             running: Set(parts[2].split(separator: ",").compactMap { UInt64($0) })
+                .union(next..<max(next, own ?? 0)),
+            isComplete: own != nil
         )
     }
 }

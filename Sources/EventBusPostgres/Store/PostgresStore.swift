@@ -156,6 +156,8 @@ public final class PostgresStore: Store, Service {
         }
         require(isFirst, "this Postgres store runs already or has run; create another one")
         try self.storage.thread.start()
+        // Until the end: transactions that finish during shutdown have events too.
+        async let _: Void = self.storage.announceCommits()
         var failure: (any Error)?
         do {
             try await cancelWhenGracefulShutdown { try await self.serve() }
@@ -195,7 +197,6 @@ public final class PostgresStore: Store, Service {
         self.storage.pool.start()
         self.status.withLock { $0 = .ready }
         self.storage.readiness.raise()
-        async let _: Void = self.storage.announceCommits()
         try await self.cleaner.run()
     }
 

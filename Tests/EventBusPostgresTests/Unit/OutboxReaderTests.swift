@@ -160,9 +160,16 @@ import Testing
     @Test func aSnapshotIsReadFromText() throws {
         #expect(
             try TransactionSnapshot(text: "10:20:10,14")
-                == TransactionSnapshot(oldestRunning: 10, next: 20, running: [10, 14])
+                == TransactionSnapshot(oldestRunning: 10, next: 20, running: [10, 14], isComplete: false)
         )
-        #expect(try TransactionSnapshot(text: "7:7:") == TransactionSnapshot(oldestRunning: 7, next: 7))
+        #expect(
+            try TransactionSnapshot(text: "7:7:") == TransactionSnapshot(oldestRunning: 7, next: 7, isComplete: false)
+        )
+        // 7 and 8 began after the last transaction that has ended, and before this one.
+        #expect(
+            try TransactionSnapshot(text: "7:7:", own: 9)
+                == TransactionSnapshot(oldestRunning: 7, next: 9, running: [7, 8])
+        )
         #expect(throws: PostgresError.self) { try TransactionSnapshot(text: "7:7") }
     }
 

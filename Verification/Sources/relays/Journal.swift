@@ -42,6 +42,12 @@ struct JournalLine {
 
     var text: String { "\(self.time) \(self.process) \(self.id) \(self.step.key) \(self.step.number)\n" }
 
+    /// All lines of a journal; `nil` for those that cannot be read.
+    static func all(of path: String) -> [JournalLine?] {
+        let text = (try? String(decoding: Data(contentsOf: URL(filePath: path)), as: UTF8.self)) ?? ""
+        return text.split(separator: "\n").map { JournalLine($0) }
+    }
+
     /// The same in all processes, and a process that is stopped does not hold it up.
     static var now: Double {
         var time = timespec()
@@ -70,7 +76,7 @@ final class JournalBus: EventBus {
             let written = text.utf8CString.withUnsafeBytes { write(self.file, $0.baseAddress, $0.count - 1) }
             outcomes.append(written == text.utf8.count ? .confirmed : .unknown)
         }
-        try? await Task.sleep(for: .milliseconds(Int.random(in: 0...2)))
+        try? await Task.sleep(for: .milliseconds(Int.random(in: 0...20)))
         return outcomes
     }
 

@@ -38,6 +38,10 @@ final class Processes: Sendable {
         self.running.withLock { $0[index] = process }
     }
 
+    private func place(of process: Int32) -> Int? {
+        self.running.withLock { $0.firstIndex { $0?.processIdentifier == process } }
+    }
+
     private func signal(_ number: Int32, _ index: Int) {
         let process = self.running.withLock { $0[index] }
         if let process, process.isRunning { kill(process.processIdentifier, number) }
@@ -46,7 +50,9 @@ final class Processes: Sendable {
     /// Kills a process and starts it again, or stops it for a while, at random, until `end`.
     ///
     /// All but one can be stopped at the same time, and the last one is killed at times.
-    func disturb(until end: ContinuousClock.Instant) async throws -> Faults {
+    ///
+    /// - Parameter owner: the process that has published last; every second fault is for it.
+    func disturb(until end: ContinuousClock.Instant, owner: () -> Int32?) async throws -> Faults {
         var faults = Faults()
         var stopped: [Int: ContinuousClock.Instant] = [:]
         let count = self.running.withLock { $0.count }
@@ -56,7 +62,8 @@ final class Processes: Sendable {
                 self.signal(SIGCONT, index)
                 stopped[index] = nil
             }
-            let index = Int.random(in: 0..<count)
+            var index = Int.random(in: 0..<count)
+            if Bool.random(), let owner = owner(), let place = self.place(of: owner) { index = place }
             if Bool.random(), stopped[index] == nil, stopped.count < count - 1 {
                 self.signal(SIGSTOP, index)
                 stopped[index] = .now + .seconds(Int.random(in: 1...25))

@@ -32,7 +32,7 @@ struct Soak {
             defer { processes.killAll() }
             let end = ContinuousClock.now + .seconds(self.seconds)
             async let writing = Self.write(to: store, until: end)
-            async let breaking = processes.disturb(until: end)
+            async let breaking = processes.disturb(until: end) { JournalLine.all(of: journal).last??.process }
             let result = try await (writing, breaking)
             // What is left has as long as a silence may take.
             let patience = ContinuousClock.now + .seconds(Judgement.longestSilence)
@@ -42,8 +42,7 @@ struct Soak {
             group.cancelAll()
             return result
         }
-        let text = try String(decoding: Data(contentsOf: URL(filePath: journal)), as: UTF8.self)
-        let lines = text.split(separator: "\n").map { JournalLine($0) }
+        let lines = JournalLine.all(of: journal)
         let judgement = Judgement(lines.compactMap { $0 }, committed: committed, begin: begin)
         let unreadable = lines.contains { $0 == nil } ? ["a line of \(journal) cannot be read"] : []
         let events = committed.values.reduce(0, +)

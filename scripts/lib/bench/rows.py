@@ -245,6 +245,14 @@ ROWS: Tuple[Row, ...] = (
         swift("postgres relay-keys --seconds 10 --age 0"), "no open transaction", targets=(times_at_least("rate", 0.9),),
     ),
     Row(
+        "wake-up", "events", swift("postgres wake-up --rate 500 --seconds 5"), metrics=("p50", "p99"),
+        targets=(at_most("p99", 50_000),),
+    ),
+    Row(
+        "wake-up-cost", "transactions", swift("postgres register-waking --tasks 32 --wakes 1 --seconds 3"),
+        swift("postgres register-waking --tasks 32 --wakes 0 --seconds 3"), "no wake-ups", targets=(times_at_least("rate", 0.95),),
+    ),
+    Row(
         "system", "registrations", against="Django, pika and Go", figures=USUAL_SYSTEM, kind="system",
         metrics=(
             "rate", "p50", "p99", "backlog", "backlog_max", "drain", "cpu user-service", "cpu payment-service",
