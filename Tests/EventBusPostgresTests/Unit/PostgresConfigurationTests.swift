@@ -108,6 +108,20 @@ import Testing
         configuration.idleInTransactionTimeout = .microseconds(1)
         let idle = #expect(throws: RepositoryError.self) { try PostgresStore(configuration, schema: "app") }
         #expect(idle?.message == "idleInTransactionTimeout is 1e-06 seconds, must be at least 1 ms")
+        configuration.idleInTransactionTimeout = .seconds(1)
+        configuration.lease = .milliseconds(999)
+        let lease = #expect(throws: RepositoryError.self) { try PostgresStore(configuration, schema: "app") }
+        #expect(lease?.message == "lease is 0.999 seconds, must be at least 1 s")
+    }
+
+    @Test func aSessionWithALockHasALease() throws {
+        var configuration = try PostgresConfiguration(url: "postgres://user@db/app")
+        configuration.lease = .seconds(9)
+        let settings = Dictionary(configuration.leaseSettings.map { ($0.name, $0.value) }) { $1 }
+        for name in ["idle_session_timeout", "idle_in_transaction_session_timeout", "tcp_user_timeout"] {
+            #expect(settings[name] == "9000")
+        }
+        #expect(settings["tcp_keepalives_idle"] == "3")
     }
 
     @Test func noDescriptionOfAConfigurationContainsThePassword() throws {
