@@ -5,10 +5,14 @@ import Foundation
 
 #if canImport(Glibc)
 private let stream = Int32(SOCK_STREAM.rawValue)
-private let sendFlags = Int32(MSG_NOSIGNAL)
 #else
 private let stream = SOCK_STREAM
+#endif
+
+#if canImport(Darwin)
 private let sendFlags: Int32 = 0
+#else
+private let sendFlags = Int32(MSG_NOSIGNAL)
 #endif
 
 /// The calls that a proxy needs, on descriptors that do not block.
@@ -81,7 +85,7 @@ enum Socket {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         var on: Int32 = 1
         _ = setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
-        #if !canImport(Glibc)
+        #if canImport(Darwin)
         _ = setsockopt(descriptor, SOL_SOCKET, SO_NOSIGPIPE, &on, socklen_t(MemoryLayout<Int32>.size))
         #endif
     }

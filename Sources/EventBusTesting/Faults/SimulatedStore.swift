@@ -78,7 +78,8 @@ struct SimulatedStore: Store {
         }
         for (consumer, event) in starts.messages {
             if starts.isBatch {
-                self.process.record(.unfinished(consumer, event))
+                // Made again one by one, unless the process shuts down before: then the start is used up.
+                self.process.note(.undone, about: event, by: consumer)
             } else {
                 self.record(error, of: event, by: consumer)
             }
