@@ -78,8 +78,7 @@ struct SimulatedStore: Store {
         }
         for (consumer, event) in starts.messages {
             if starts.isBatch {
-                // Made again one by one, unless the process shuts down before: then the start is used up.
-                self.process.note(.undone, about: event, by: consumer)
+                self.process.record(.unfinished(consumer, event))
             } else {
                 self.record(error, of: event, by: consumer)
             }
