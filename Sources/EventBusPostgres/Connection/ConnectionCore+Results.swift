@@ -4,7 +4,7 @@
 extension ConnectionCore {
     struct Timeouts: Sendable {
         var connect: Duration
-        /// The session ends if nothing arrives for this long although an answer is due; `nil`: never.
+        /// The session ends if nothing arrives or leaves for this long although an answer is due; `nil`: never.
         var response: Duration?
     }
 
@@ -19,5 +19,7 @@ extension ConnectionCore {
     struct Effects {
         var resumptions: [(Waiter, SegmentOutcome)] = []
         var event: ConnectionEvent?
+        /// A thread has to look up this host.
+        var lookUp: (host: String, place: Int)?
     }
 }

@@ -103,7 +103,7 @@ extension PostgresConfiguration {
     ///
     /// A session is closed only if that does not work.
     var timeouts: ConnectionCore.Timeouts {
-        ConnectionCore.Timeouts(connect: self.connectTimeout, response: self.statementTimeout + .seconds(10))
+        ConnectionCore.Timeouts(connect: self.connectTimeout, response: self.statementTimeout + self.answerGrace)
     }
 }
 
