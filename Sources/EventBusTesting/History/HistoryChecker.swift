@@ -145,7 +145,7 @@ public struct HistoryChecker: Sendable {
             if message.isTraced, message.started == 0, message.claimed < consumer.attempts {
                 violations.append(Violation("attempts", consumer.name, id, "is a dead letter and was never started"))
             } else if message.isTraced, message.isUndisturbed, message.redrives == 0,
-                message.starts != consumer.attempts
+                !(message.starts...message.starts + message.usedUp).contains(consumer.attempts)
             {
                 let text = "became a dead letter after \(message.starts) starts instead of \(consumer.attempts)"
                 violations.append(Violation("attempts", consumer.name, id, text))
