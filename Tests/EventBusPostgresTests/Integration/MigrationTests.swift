@@ -23,7 +23,8 @@ struct MigrationTests {
             #expect(
                 rows == [
                     ["eventbus", "1", "outbox, inbox and claims"], ["eventbus", "2", "claims that can be repeated"],
-                    ["eventbus", "3", "events are identified by source and id"], ["module", "1", "people"],
+                    ["eventbus", "3", "events are identified by source and id"],
+                    ["eventbus", "4", "the outbox is read in the order of its ids"], ["module", "1", "people"],
                     ["module", "2", "it's slow"],
                 ]
             )
