@@ -100,6 +100,8 @@ struct SQLState: Sendable, Hashable {
 
     init(_ code: String) { self.code = code }
 
+    /// What errors of libpq itself count as.
+    static let connectionFailure = Self("08006")
     static let uniqueViolation = Self("23505")
     static let serializationFailure = Self("40001")
     static let deadlockDetected = Self("40P01")

@@ -101,7 +101,7 @@ enum PackageMigrations {
             sql: """
                 ALTER TABLE eventbus_outbox ADD COLUMN waits_for text COLLATE "C";
                 CREATE INDEX eventbus_outbox_waiting ON eventbus_outbox (waits_for, id) WHERE waits_for IS NOT NULL;
-                CREATE INDEX eventbus_outbox_waiting_key ON eventbus_outbox (hashtext(ordering_key), id)
+                CREATE INDEX eventbus_outbox_waiting_key ON eventbus_outbox (ordering_key, id)
                     WHERE waits_for IS NOT NULL AND ordering_key IS NOT NULL;
                 DROP INDEX eventbus_outbox_plain, eventbus_outbox_keyed, eventbus_outbox_key;
                 """

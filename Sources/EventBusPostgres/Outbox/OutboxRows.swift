@@ -134,8 +134,7 @@ struct OutboxRows: Sendable {
 
     /// The text of a read, each part of which reads an index from a position on.
     ///
-    /// The sort orders name the index, as statistics would mislead the planner. A body's length is known without reading the body. Keys
-    /// are looked up by their hashes, which makes the index half as large.
+    /// The sort orders name the index, as statistics would mislead the planner. A body's length is known without reading the body.
     private static func read(from table: String) -> String {
         let columns = Self.columns.map { "o.\($0)" }.joined(separator: ", ")
         return """
@@ -154,10 +153,9 @@ struct OutboxRows: Sendable {
                 ) o ORDER BY o.id LIMIT $2
             ) o LEFT JOIN LATERAL (
                 SELECT id, waits_for FROM \(table) w
-                WHERE (hashtext(w.ordering_key), w.id) > (hashtext(o.ordering_key), $8)
-                    AND (hashtext(w.ordering_key), w.id) < (hashtext(o.ordering_key), o.id)
-                    AND w.ordering_key = o.ordering_key AND w.waits_for IS NOT NULL
-                ORDER BY hashtext(w.ordering_key) DESC, w.id DESC LIMIT 1
+                WHERE (w.ordering_key, w.id) > (o.ordering_key, $8) AND (w.ordering_key, w.id) < (o.ordering_key, o.id)
+                    AND w.waits_for IS NOT NULL AND w.ordering_key IS NOT NULL
+                ORDER BY w.ordering_key DESC, w.id DESC LIMIT 1
             ) older ON true
             WHERE o.bytes_before < $9 ORDER BY o.id
             """
