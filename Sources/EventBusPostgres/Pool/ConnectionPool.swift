@@ -4,6 +4,12 @@
 import Logging
 import Synchronization
 
+/// Somebody who may keep a connection while asking for another one.
+protocol ConnectionHolder: AnyObject, Sendable {
+    /// Whether a connection of the pool is kept until the holder ends.
+    func holdsConnection(of pool: ConnectionPool) -> Bool
+}
+
 /// The connections of a store, shared by its callers.
 ///
 /// The pool has no tasks: its code runs in its callers and on the I/O thread. `PoolState` makes the decisions.
@@ -25,6 +31,9 @@ final class ConnectionPool: IOHandler {
         var lastError: PostgresError?
         var log = OutageLog()
     }
+
+    /// The innermost transaction in whose body the task is.
+    @TaskLocal static var holder: (any ConnectionHolder)?
 
     private let state: Mutex<State>
     private let parameters: ConnectionParameters
@@ -129,7 +138,7 @@ final class ConnectionPool: IOHandler {
     }
 
     private func request(_ use: PoolState.Use, _ reply: Reply) -> PoolState.RequestID {
-        let isHolder = PostgresTransaction.current?.holdsConnection(of: self) ?? false
+        let isHolder = Self.holder?.holdsConnection(of: self) ?? false
         var request: PoolState.RequestID = 0
         self.change { state, now in
             let (id, actions) = state.machine.request(use, byHolder: isHolder, now: now)

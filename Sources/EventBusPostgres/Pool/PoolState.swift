@@ -30,9 +30,7 @@ struct PoolState: Sendable {
         var maximumConnections: Int
         var waitTimeout: Duration
 
-        /// How many connections may be used exclusively at once.
-        ///
-        /// One is kept for single statements: who has a connection exclusively may need another one for a read before it can go on.
+        /// One is kept for single statements: who has one exclusively may need another one before it can go on.
         var exclusiveConnections: Int { max(1, self.maximumConnections - 1) }
     }
 
@@ -91,8 +89,7 @@ struct PoolState: Sendable {
         return actions
     }
 
-    /// - Parameter byHolder: the caller has a connection exclusively, which it releases only after this request. If all others are taken
-    ///   by callers that may do the same, it would wait for them while they wait for it.
+    /// - Parameter byHolder: the caller keeps a connection meanwhile. It must not wait for others that may wait for it.
     mutating func request(_ use: Use, byHolder: Bool = false, now: Instant) -> (RequestID, [Action]) {
         let id = self.nextRequest
         self.nextRequest += 1
@@ -173,7 +170,7 @@ struct PoolState: Sendable {
             }
         }
         self.dispatch(now: now, &actions)
-        // Find out now whether the server is still reachable, so that the next caller does not have to wait for that.
+        // Find out now whether the server is reachable, so that the next caller need not wait for that.
         if self.phase == .running, self.slots.isEmpty, self.outage == nil { self.open(&actions) }
         self.finishIfEmpty(&actions)
         return actions

@@ -97,7 +97,7 @@ public final class PostgresStore: Store, Service {
         let context = PostgresTransaction(storage: self.storage)
         do {
             try await self.storage.waitUntilReady()
-            let result = try await PostgresTransaction.$current.withValue(context) {
+            let result = try await ConnectionPool.$holder.withValue(context) {
                 try await body(Transaction(context))
             }
             // Cancellation does not interrupt a commit.

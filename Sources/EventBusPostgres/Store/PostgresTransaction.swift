@@ -8,7 +8,7 @@ import EventBusPersistence
 ///
 /// Without a read it never holds a connection: `commit` sends all writes as one implicit transaction (PostgreSQL 15
 /// manual, 55.2.2.1). The first read takes a connection and opens an explicit transaction.
-final class PostgresTransaction: TransactionContext {
+final class PostgresTransaction: TransactionContext, ConnectionHolder {
     private struct State: Sendable {
         var writes: [PostgresWrite] = []
         var messages: [Message] = []
@@ -20,14 +20,11 @@ final class PostgresTransaction: TransactionContext {
     private static let commit = Statement("COMMIT")
     private static let rollback = Statement("ROLLBACK")
 
-    /// The innermost transaction in whose body the task is.
-    @TaskLocal static var current: PostgresTransaction?
-
     let storage: PostgresStorage
     private let state = Collected(State())
 
     /// The transaction in whose body this one was begun.
-    private let outer = PostgresTransaction.current
+    private let outer = ConnectionPool.holder
 
     init(storage: PostgresStorage) {
         self.storage = storage
