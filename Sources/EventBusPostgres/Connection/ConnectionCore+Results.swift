@@ -18,6 +18,10 @@ extension ConnectionCore {
 
     struct Effects {
         var resumptions: [(Waiter, SegmentOutcome)] = []
+        /// At most one batch of each kind is in flight.
+        var batches: [(SharedQueue<Waiter>.Kind, [SharedQueue<Waiter>.Item], SegmentOutcome)] = []
+        /// Why the session has ended.
+        var loss: SessionLoss?
         var event: ConnectionEvent?
     }
 }

@@ -12,8 +12,6 @@ struct ConnectionCore: ~Copyable {
         case closed
     }
 
-    private typealias Read = ReadQueue<Waiter>.Read
-
     /// With TLS, OpenSSL can hold decrypted bytes while the socket is silent, so libpq is polled.
     private static let recheck: Duration = .milliseconds(20)
     /// Above this size libpq flushes while statements are being added, and may read input as it does.
@@ -27,7 +25,6 @@ struct ConnectionCore: ~Copyable {
     private var statements = StatementCache()
     private var pending: [Pipeline.SegmentID: PendingSegment<Waiter>] = [:]
     private var nextID: Pipeline.SegmentID = 0
-    private var reads = ReadQueue<Waiter>()
     private var needsFlush = false
     private var isDue = false
     private var lastProgress: ContinuousClock.Instant = .now
@@ -64,42 +61,22 @@ struct ConnectionCore: ~Copyable {
 
     mutating func send(_ statements: [Statement], to waiter: Waiter, now: ContinuousClock.Instant) -> Sent {
         guard self.canSend(.pipeline) else { return .refused(self.loss) }
-        return self.send(statements, .statements(statements, waiter), now: now)
+        return self.send(PendingSegment(statements: statements, receiver: .one(waiter)), now: now)
     }
 
-    /// Sends a statement that changes nothing, or queues it while other reads are in flight.
-    ///
-    /// - Parameter isOnIOThread: the caller runs on the I/O thread. The read is then sent at the end of the thread's turn,
-    ///   together with others of the same turn.
-    mutating func send(read: Statement, to waiter: Waiter, isOnIOThread: Bool, now: ContinuousClock.Instant) -> Sent {
-        guard self.canSend(.pipeline) else { return .refused(self.loss) }
-        let read = Read(statement: read, waiter: waiter)
-        guard self.reads.isBatchInFlight || isOnIOThread else { return self.send([read], fromQueue: 0, now: now) }
-        self.reads.append(read)
-        self.isDue = self.isDue || !self.reads.isBatchInFlight
-        return .entirely
-    }
-
-    private mutating func sendWaitingReads(now: ContinuousClock.Instant) {
-        let batch = self.reads.nextBatch
-        guard !batch.isEmpty, self.failure == nil else { return }
-        _ = self.send(batch, fromQueue: batch.count, now: now)
-    }
-
-    /// Reads that cannot be sent stay in the queue until the session ends.
-    private mutating func send(_ batch: [Read], fromQueue count: Int, now: ContinuousClock.Instant) -> Sent {
-        let sent = self.send(batch.map(\.statement), .reads(batch), now: now)
-        if case .refused = sent { return sent }
-        self.reads.didSend(fromQueue: count)
-        return sent
-    }
-
-    private mutating func send(
-        _ statements: [Statement],
-        _ segment: PendingSegment<Waiter>,
+    /// Sends what a queue has returned.
+    mutating func send(
+        _ batch: [SharedQueue<Waiter>.Item],
+        of kind: SharedQueue<Waiter>.Kind,
         now: ContinuousClock.Instant
     ) -> Sent {
-        guard let sent = self.libpq?.send(statements, preparing: &self.statements) else {
+        guard self.canSend(.pipeline) else { return .refused(self.loss) }
+        let statements = batch.flatMap(\.statements)
+        return self.send(PendingSegment(statements: statements, receiver: .batch(kind, batch)), now: now)
+    }
+
+    private mutating func send(_ segment: PendingSegment<Waiter>, now: ContinuousClock.Instant) -> Sent {
+        guard let sent = self.libpq?.send(segment.statements, preparing: &self.statements) else {
             // The server does not commit statements that are not followed by a Sync.
             self.fail(PostgresError(.connectionLost))
             return .refused(self.loss)
@@ -115,7 +92,7 @@ struct ConnectionCore: ~Copyable {
             self.fail(PostgresError(.connectionLost))
             return .refused(self.loss)
         }
-        self.enqueue([.script], .statements([], waiter), now: now)
+        self.enqueue([.script], PendingSegment(statements: [], receiver: .one(waiter)), now: now)
         return self.flush(isLarge: script.utf8.count > Self.flushThreshold)
     }
 
@@ -234,7 +211,6 @@ struct ConnectionCore: ~Copyable {
         guard isAlive, self.libpq?.isBad == false else {
             return self.fail(self.sessionEnded())
         }
-        self.sendWaitingReads(now: now)
         self.needsFlush = self.libpq?.flush() == true
         self.noteProgress(isReadable, now: now)
     }
@@ -264,20 +240,20 @@ struct ConnectionCore: ~Copyable {
     private mutating func complete(_ id: Pipeline.SegmentID, _ outcome: SegmentOutcome, _ effects: inout Effects) {
         guard let segment = self.pending.removeValue(forKey: id) else { return }
         if case .failed(let failure, let index) = outcome, failure.invalidatesPreparedStatement,
-            let statement = segment.statement(at: index)
+            segment.statements.indices.contains(index)
         {
-            self.statements.forget(sql: statement.sql)
+            self.statements.forget(sql: segment.statements[index].sql)
         }
-        switch segment {
-        case .statements(_, let waiter): effects.resumptions.append((waiter, outcome))
-        case .reads(let batch): effects.resumptions += self.reads.complete(batch, outcome)
+        switch segment.receiver {
+        case .one(let waiter): effects.resumptions.append((waiter, outcome))
+        case .batch(let kind, let batch): effects.batches.append((kind, batch, outcome))
         }
     }
 
     private mutating func end(_ failure: PostgresError, _ effects: inout Effects) {
         if case .closed = self.phase { return }
         for (id, outcome) in self.pipeline.failAll(self.loss) { self.complete(id, outcome, &effects) }
-        for read in self.reads.removeAll() { effects.resumptions.append((read.waiter, .notSent(self.loss))) }
+        effects.loss = self.loss
         self.libpq = nil
         self.phase = .closed
         effects.event = .closed(failure)
