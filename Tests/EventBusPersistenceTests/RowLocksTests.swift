@@ -20,6 +20,8 @@ import Testing
         #expect(self.acquire(1, for: 1) == .held)
         #expect(self.acquire(1, for: 2) == .waits)
         #expect(self.locks.isWaiting(2))
+        #expect(self.locks.awaited(by: 2) == Self.row(1))
+        #expect(self.locks.awaited(by: 1) == nil)
         #expect(self.acquire(2, for: 3) == .held)
         #expect(!self.locks.isWaiting(3))
     }

@@ -13,10 +13,12 @@ struct HistoryCheckerTests {
     private static func check(
         ordering: Ordering = .none,
         hasEffects: Bool = false,
-        _ records: [History.What]
+        _ records: [History.What],
+        elsewhere: [History.What] = []
     ) -> [String] {
         let history = History { .zero }
         for record in records { history.record(record, at: "test") }
+        for record in elsewhere { history.record(record, at: "elsewhere") }
         let consumer = HistoryChecker.Consumer(
             Self.name,
             topics: [Self.topic],
@@ -67,6 +69,10 @@ struct HistoryCheckerTests {
             ("attempts", [committed("a"), delivered("a"), started("a"), started("a"), started("a"), handled("a")]),
             ("attempts", [committed("a"), delivered("a")] + dead("a")),
             ("attempts", [committed("a"), delivered("a"), started("a")] + dead("a")),
+            (
+                "attempts",
+                [committed("a"), delivered("a"), started("a"), .unfinished(name, event("a")), started("a")] + dead("a")
+            ),
             ("dead letter", [committed("a"), delivered("a"), started("a"), started("a")] + dead("a", reason: "")),
             (
                 "dead letter",
@@ -97,6 +103,16 @@ struct HistoryCheckerTests {
         #expect(
             Self.check([Self.committed("a"), Self.delivered("a")] + start + start + start + [Self.handled("a")]) == []
         )
+    }
+
+    @Test("A start that a shutdown keeps from being made again may be used up")
+    func usedUpStarts() {
+        let start: [History.What] = [Self.started("a"), .unfinished(Self.name, Self.event("a"))]
+        let begin = [Self.committed("a"), Self.delivered("a")] + start
+        let end = [Self.started("a")] + Self.dead("a")
+        #expect(Self.check(begin + [.stopped(Self.name)], elsewhere: end) == [])
+        #expect(Self.check(begin, elsewhere: end) == ["attempts"])
+        #expect(Self.check(begin + [.stopped(Self.name)] + end) == ["attempts"])
     }
 
     @Test("Each fresh copy has a free first start")

@@ -67,6 +67,21 @@ struct ScenarioTests {
         #expect(messages(1) != messages(2))
         for message in messages(1) { try message.validate() }
         #expect(Set(messages(1).map(\.identity)).count == 60)
+        #expect(messages(1).contains { $0.id.utf8.contains(0) })
+    }
+
+    @Test("What came without an id is one event if topic and body are the same")
+    func missingIDs() {
+        func derived(_ topic: Topic, _ body: String) -> Set<String> {
+            let messages = ForeignProducer(seed: 1).messages(of: topic, count: 32, at: Stamp.next().time) { _ in
+                Array(body.utf8)
+            }
+            return Set(messages.map(\.id).filter { $0.hasPrefix("derived-") })
+        }
+        #expect(derived("greeted", "ada").count == 1)
+        #expect(derived("greeted", "ada") == derived("greeted", "ada"))
+        #expect(derived("greeted", "ada") != derived("greeted", "bob"))
+        #expect(derived("greeted", "ada") != derived("met", "ada"))
     }
 
     // MARK: Rolling upgrades

@@ -60,4 +60,24 @@ struct SimulationSeedTests {
         #expect(failure.description.contains("SEED=\(failure.seed) for tests"))
         #expect(failure.timeline.contains("lost answer"))
     }
+
+    @Test("A run that does not settle fails after so many steps, with its seed")
+    func endlessRun() throws {
+        let run = Simulation.check(seed: 3, faults: .none, steps: 1000) { simulation in
+            simulation.start("clock") { process in
+                [
+                    SimulationTests.ClosureService {
+                        while true { try await process.clock.sleep(for: .seconds(1)) }
+                    }
+                ]
+            }
+            try await simulation.finish { false }
+            return []
+        }
+        let failure = try #require(run.failure)
+        #expect(failure.error is UnfinishedWork)
+        #expect(failure.description.contains("Seed 3 fails"))
+        #expect(failure.description.contains("it does not settle: it is not done after 1000 steps"))
+        #expect(run.steps < 1100)
+    }
 }

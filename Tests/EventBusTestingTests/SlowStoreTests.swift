@@ -102,6 +102,37 @@ struct SlowStoreTests {
         #expect(self.wrongSeeds(fault, Clerk { _ in .givenUp }) > 0)
     }
 
+    @Test("A locked row lets everybody wait who needs it, for four seconds at most", arguments: [3, 10])
+    func lockedRow(_ seconds: Int) throws {
+        try Simulation.run { simulation in
+            let entry = Entry(id: Stamp.next().id, name: "entry")
+            let store = simulation.store("shop")
+            let entries = store.repository(for: Entry.self)
+            try await store.transaction { try entries.insert(entry, in: $0) }
+            simulation.lockRow(entry.id, of: Entry.self, in: "shop", for: .seconds(seconds))
+            // It is locked already.
+            simulation.lockRow(entry.id, of: Entry.self, in: "shop", for: .seconds(1000))
+            let ends = Mutex<[String]>([])
+            simulation.start("clerk", instances: 2) { process in
+                [
+                    SimulationTests.ClosureService {
+                        var end = "done"
+                        do {
+                            try await process.store("shop").transaction { try entries.update(entry, in: $0) }
+                        } catch let error as RepositoryError { end = "\(error.code)" }
+                        let time = process.clock.now.offset
+                        ends.withLock { [end] in $0.append("\(end) after \(time)") }
+                        try await process.clock.sleep(for: .seconds(1_000_000))
+                    }
+                ]
+            }
+            await simulation.advance(by: .seconds(20))
+            let end = seconds == 3 ? "done after 3.0 seconds" : "locked after 4.0 seconds"
+            #expect(ends.withLock { $0 } == [end, end])
+            try await store.transaction { try entries.update(entry, in: $0) }
+        }
+    }
+
     @Test("The wall clock can be wrong in both directions while time passes as before")
     func wallClock() throws {
         try Simulation.run { simulation in

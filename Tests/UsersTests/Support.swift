@@ -106,14 +106,19 @@ private struct UnreachableRepository<Model: Entity>: Repository {
         _ values: [UniqueKey<Model>: ColumnValue]
     ) async throws(RepositoryError) -> Set<UniqueKey<Model>> { throw UnreachableStore.error }
 
-    func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
+    func find(
+        _ id: Model.ID,
+        in transaction: borrowing Transaction,
+        lock: ReadLock
+    ) async throws(RepositoryError) -> Model? {
         throw UnreachableStore.error
     }
 
     func find(
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable,
-        in transaction: borrowing Transaction
+        in transaction: borrowing Transaction,
+        lock: ReadLock
     ) async throws(RepositoryError) -> Model? { throw UnreachableStore.error }
 
     func insert(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) {

@@ -10,6 +10,8 @@ package struct StoreTrouble: Error {
         case slow
         /// It gave way to a concurrent transaction.
         case contended
+        /// A transaction that has not ended yet handles the same event.
+        case busy
     }
 
     package let kind: Kind
@@ -41,6 +43,9 @@ struct StorePatience: Sendable {
     /// What others had achieved at the last try, and how many tries have failed since others succeeded.
     private var others: (handled: UInt64, tries: Int)?
 
+    /// How long one attempt is made again at most while the store answers others.
+    private static let limit = Duration.seconds(300)
+
     /// Returns whether the attempt has failed, instead of being made again.
     mutating func isOver(_ kind: StoreTrouble.Kind, _ moment: Moment) -> Bool {
         if kind != self.kind { (self.kind, self.count, self.began) = (kind, 0, nil) }
@@ -54,8 +59,11 @@ struct StorePatience: Sendable {
             return self.count > 3
         case .away:
             return self.isAlone
+        case .busy:
+            // Others' success says nothing about this event.
+            return moment.now - began >= Self.limit
         case .slow:
-            return self.isAlone || moment.now - began >= .seconds(300)
+            return self.isAlone || moment.now - began >= Self.limit
         }
     }
 

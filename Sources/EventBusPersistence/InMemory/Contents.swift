@@ -84,6 +84,14 @@ struct Contents: Sendable {
         return self.lastOwner
     }
 
+    /// Begins a transaction that holds one thing and writes nothing; `nil` if another one holds it.
+    mutating func begin(holding key: RowLocks.Key) -> RowLocks.Owner? {
+        let owner = self.begin()
+        if self.locks.acquire(key, for: owner) == .held { return owner }
+        _ = self.rollBack(owner)
+        return nil
+    }
+
     /// Executes writes, then marks events, and removes what is done from both.
     mutating func execute(
         _ writes: inout ArraySlice<TableWrite>,
@@ -109,11 +117,16 @@ struct Contents: Sendable {
     }
 
     private mutating func insert(_ write: TableWrite, for owner: RowLocks.Owner) -> Progress {
-        // Who has only read a committed row cannot free its id.
-        let isChanging = self.locks.holder(of: .row(write.key)).map { self.changes[$0]?.rows[write.key] != nil } ?? true
-        if isChanging, let progress = self.hold(.row(write.key), for: owner) { return progress }
+        // A transaction that has only read the row, and locked it, changes nothing about that conflict: nobody waits for it.
+        let isTaken = self.tables.row(write.key) != nil && !self.isChanged(write.key)
+        if !isTaken, let progress = self.hold(.row(write.key), for: owner) { return progress }
         if self.row(write.key, for: owner) != nil { return Self.conflict("\(write.table)_pkey") }
         return self.store(write, write.row, for: owner)
+    }
+
+    /// Whether an open transaction has written the row.
+    private func isChanged(_ key: RowKey) -> Bool {
+        self.locks.holder(of: .row(key)).flatMap { self.changes[$0]?.rows[key] } != nil
     }
 
     private mutating func update(_ write: TableWrite, for owner: RowLocks.Owner) -> Progress {

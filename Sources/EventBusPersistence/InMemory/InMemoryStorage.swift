@@ -39,6 +39,12 @@ final class InMemoryStorage: Sendable {
         self.waiting.change { _, waiters in waiters.resumeAll(returning: .goOn) { ready.contains($0) } }
     }
 
+    /// Lets a transaction of nobody hold something; returns how to end it, or `nil` if another transaction holds that.
+    func hold(_ key: RowLocks.Key) -> (@Sendable () -> Void)? {
+        guard let owner = self.withContents({ $0.begin(holding: key) }) else { return nil }
+        return { self.end { $0.rollBack(owner) } }
+    }
+
     /// Waits until a transaction has got the lock for which it has queued; returns `false` if the task is cancelled first.
     func wait(_ owner: RowLocks.Owner) async -> Bool {
         let answer = await self.waiting.wait(orWhenCancelled: .cancelled) { _, _ in

@@ -34,6 +34,18 @@ public final class InMemoryStore: Store {
         (context as? InMemoryTransaction)?.abort()
     }
 
+    /// Lets another transaction hold the row that a transaction is going to write next.
+    ///
+    /// - Returns: how to end it; `nil` if somebody holds the row already, or nothing is to be written.
+    package func holdRow(neededBy context: any TransactionContext) -> (@Sendable () -> Void)? {
+        (context as? InMemoryTransaction)?.nextRow.flatMap { self.storage.hold(.row($0)) }
+    }
+
+    /// Lets another transaction hold a row; returns how to end it, or `nil` if somebody holds the row already.
+    package func holdRow<Model: Entity>(_ id: Model.ID, of type: Model.Type) -> (@Sendable () -> Void)? {
+        self.storage.hold(.row(RowKey(table: Model.schema.table, id: id.columnValue)))
+    }
+
     /// The number of waiting events, and whether a relay owns the outbox.
     package func outboxReport() -> (rows: Int, isOwned: Bool) {
         (self.storage.withContents { $0.tables.outbox.count }, self.storage.ownership.isTaken)

@@ -26,6 +26,9 @@ final class InMemoryTransaction: TransactionContext {
     /// The first error, after which the transaction can only fail.
     var failure: RepositoryError? { self.state.failure }
 
+    /// The row that the first of the collected writes needs.
+    var nextRow: RowKey? { self.state.withLock { $0.writes.first?.key } }
+
     func publish(_ message: Message) throws(RepositoryError) {
         try self.state.change { state throws(RepositoryError) in
             try message.checkStorable()
@@ -51,6 +54,7 @@ final class InMemoryTransaction: TransactionContext {
         _ events: [EventIdentity],
         by consumer: SubscriptionName
     ) async throws(RepositoryError) -> [Bool] {
+        self.storage.observer?.willMark(events, by: consumer)
         var keys: [InboxKey] = []
         for event in events { keys.append(try InboxKey(event, by: consumer)) }
         // Sorted, so that two batches with events in common wait for each other instead of causing a deadlock.
@@ -104,10 +108,13 @@ final class InMemoryTransaction: TransactionContext {
             case .done: isDone = true
             case .failed(let error): throw self.fail(error)
             case .waits:
+                self.observeWait(as: owner)
                 guard await self.storage.wait(owner) else {
                     let error = RepositoryError(.unavailable, "the task was cancelled", cause: CancellationError())
                     throw self.fail(error)
                 }
+                // The wait was too long.
+                if let failure = self.failure, failure.code == .locked { throw failure }
             }
         }
         self.state.withLock { state in
@@ -115,6 +122,17 @@ final class InMemoryTransaction: TransactionContext {
             state.isExecuting = false
         }
         return (owner, fresh, read?.row)
+    }
+
+    /// Lets an observer end the wait for what the transaction needs now.
+    private func observeWait(as owner: RowLocks.Owner) {
+        guard let observer = self.storage.observer else { return }
+        let key = self.storage.withContents { $0.locks.awaited(by: owner) }
+        observer.willWait {
+            guard let key, self.storage.withContents({ $0.locks.awaited(by: owner) }) == key else { return }
+            let text = "what another transaction has written was locked for longer than the store waits"
+            _ = self.fail(RepositoryError(.locked, text))
+        }
     }
 
     /// Takes the collected writes; `execute` has to follow.

@@ -37,6 +37,9 @@ struct RowLocks: Sendable {
 
     func isWaiting(_ owner: Owner) -> Bool { self.waiting[owner] != nil }
 
+    /// What an owner waits for.
+    func awaited(by owner: Owner) -> Key? { self.waiting[owner] }
+
     /// Takes a lock or queues for it.
     ///
     /// The owner must not be waiting for another one.

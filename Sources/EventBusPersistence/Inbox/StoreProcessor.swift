@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import EventBus
+package import EventBus
 
 /// Handles deliveries in transactions of a store: inbox row, effects and outbox rows commit together.
 struct StoreProcessor: DeliveryProcessor {
@@ -56,9 +56,12 @@ struct StoreProcessor: DeliveryProcessor {
             // A message that cannot be handled at all needs no transaction.
             let work = try messages.map { (message: $0, handler: try self.handlers.handler(for: $0)) }
             let trouble = try await limit.run(about: messages) { () -> StoreTrouble? in
+                var isMarking = false
                 do {
                     try await self.store.transaction { transaction in
+                        isMarking = true
                         let fresh = try await transaction.markHandled(work.map(\.message.identity), by: self.consumer)
+                        isMarking = false
                         for (item, isFresh) in zip(work, fresh) where isFresh {
                             do {
                                 try await item.handler.run(item.message, transaction)
@@ -69,6 +72,9 @@ struct StoreProcessor: DeliveryProcessor {
                     }
                     return nil
                 } catch let error as RepositoryError {
+                    // As after a freeze, or a commit that takes effect late: a failure could become a dead letter of an event that
+                    // is handled a moment later.
+                    if error.code == .locked, isMarking, messages.count == 1 { return StoreTrouble(.busy, error) }
                     // Returned rather than thrown, since it counts even after the limit: the commit may have taken effect.
                     guard let kind = error.trouble else { throw error }
                     return StoreTrouble(kind, error)
@@ -107,13 +113,13 @@ struct StoreProcessor: DeliveryProcessor {
 }
 
 /// An error that a handler has thrown, as opposed to one of the store that its transaction belongs to.
-private struct HandlerError: Error {
-    let cause: any Error
+package struct HandlerError: Error {
+    package let cause: any Error
 }
 
 extension RepositoryError {
     /// What the error says of the store; `nil` if the same work would fail again.
-    fileprivate var trouble: StoreTrouble.Kind? {
+    package var trouble: StoreTrouble.Kind? {
         switch self.code {
         case .unavailable, .commitUnknown: .away
         case .timedOut: .slow

@@ -81,7 +81,8 @@ public enum Fault: String, Sendable, Hashable, CaseIterable {
     case slowStore = "slow store"
     /// A commit is not confirmed in time and takes effect later, while its caller may be trying again.
     case lateCommit = "late commit"
-    /// Another transaction holds a row for up to 20 seconds; then the caller's transaction loses.
+    /// Another transaction holds the row that the caller's transaction needs, for up to 8 seconds: who needs it waits, for 4 seconds
+    /// at most, and then gets `locked`.
     case lockedRow = "locked row"
     /// For up to ten minutes the wall clock is wrong, by at most an hour in either direction; time passes as before.
     case clockStep = "clock step"

@@ -12,8 +12,8 @@ public import Foundation
 
 /// Messages as programs publish them that do not use this package.
 ///
-/// Their ids repeat between sources, differ only in their bytes, look like something else, or are as long as an id can be; source
-/// and type may be missing, and each message may come twice. What has another `Message.identity` is another event.
+/// Their ids repeat between sources, differ only in their bytes, contain NUL, look like something else, or are as long as an id can be;
+/// id, source and type may be missing, and each message may come twice. What has another `Message.identity` is another event.
 ///
 /// ```swift
 /// let orders = ForeignProducer(seed: simulation.seed).messages(of: "order.placed", count: 20, at: Stamp.next().time) { number in
@@ -39,15 +39,25 @@ public struct ForeignProducer: Sendable {
             ("/a", "caf\u{e9}"), ("/a", "cafe\u{301}"), ("/caf\u{e9}", "1"), ("/cafe\u{301}", "1"),
             ("/a", long), ("/a", long.dropLast() + "y"), (long, "1"), (long.dropLast() + "y", "1"),
             ("/a", "'; DROP TABLE eventbus_inbox; --"), ("/a", "\u{1}\t\n\u{7f}"), ("/a", "%00"), ("/a", "\\0"),
+            ("/a", "a\0b"), ("/a", "a\0c"), ("/a\0", "1"), ("/a", ""), ("", ""),
             ("/a", "sha256-"), ("/a", "\u{1F469}\u{200D}\u{1F4BB}"), ("/a", "\u{FEFF}1"), ("/A", "1"), ("/a", "null"),
         ]
     }()
+
+    /// The id of a message that came without one: as on RabbitMQ it follows from topic, a zero byte and body.
+    ///
+    /// There it is a SHA-256, which no part of this package computes without a library; nobody here tries to find two equal ones.
+    private static func id(about topic: Topic, _ body: [UInt8]) -> String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in Array(topic.name.utf8) + [0] + body { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return "derived-\(String(hash, radix: 16))"
+    }
 
     /// Returns messages about a topic, some of them twice, in an order that the seed determines.
     ///
     /// - Parameters:
     ///   - topic: their topic.
-    ///   - count: how many different events there are, at least 1; from 28 on, the sources get numbers.
+    ///   - count: how many different events there are, at least 1; from 33 on, the sources get numbers.
     ///   - version: the version of the event's format.
     ///   - time: when the events happened.
     ///   - body: the body of an event, by its number from 0.
@@ -64,15 +74,15 @@ public struct ForeignProducer: Sendable {
         var messages: [Message] = []
         for number in 0..<count {
             let (source, id) = known[number % known.count]
-            let round = number / known.count
+            let (round, body) = (number / known.count, body(number))
             let message = Message(
-                id: id,
+                id: id.isEmpty ? Self.id(about: topic, body) : id,
                 topic: topic,
                 type: random.below(3) == 0 ? "" : nil,
                 version: version,
                 source: round == 0 ? source : "/\(round)/\(number)",
                 time: time,
-                body: body(number)
+                body: body
             )
             messages += Array(repeating: message, count: 1 + random.below(2))
         }

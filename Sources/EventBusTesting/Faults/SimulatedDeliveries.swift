@@ -113,8 +113,12 @@ final class SimulatedDeliveries: Deliveries {
 
     func giveBack(_ deliveries: [Delivery.ID]) {
         guard !self.process.isDead else { return }
-        self.state.withLock { state in
-            for delivery in deliveries { state.held[delivery] = nil }
+        let messages = self.state.withLock { state in
+            deliveries.compactMap { state.held.removeValue(forKey: $0) }
+        }
+        // An undone start that somebody else makes again.
+        for event in messages.map(\.identity) where self.process.takeDoubt(about: event, by: self.name) == .undone {
+            self.process.record(.unfinished(self.name, event))
         }
         self.base.giveBack(deliveries)
     }

@@ -30,6 +30,10 @@ struct SimulatedStore: Store {
                     defer { self.process.transactions.close(session) }
                     let result = try await body(transaction)
                     commit = try await self.calls.enter(.commit)
+                    if commit == .lockedRow {
+                        let span = Duration.milliseconds(1 + self.process.below(8000))
+                        self.process.world.hold(for: span) { self.base.holdRow(neededBy: context) }
+                    }
                     if let failure = starts.commitFailure { throw failure }
                     if commit == .conflict { throw RepositoryError(.serialization, "a conflict of the simulation") }
                     return result
@@ -56,21 +60,45 @@ struct SimulatedStore: Store {
         return try await session.run(body)
     }
 
-    /// Records whether a start failed by itself or will be repeated under the same number.
+    /// Records whether a start has failed, or notes that it will be made again under the same number.
+    ///
+    /// A consumer that gives such a start up nevertheless asks first whether the event has been handled; see ``isHandled(_:by:)``.
     private func record(_ error: any Error, _ starts: TransactionStarts) {
         guard !(error is ProcessDied), !self.process.isDead else { return }
         // The time limit, or the end of the subscription. A batch is not an attempt of each of its messages.
         guard !(error is CancellationError) || starts.isBatch else { return }
-        let isAway = (error as? RepositoryError)?.isTransient == true
         // Then the messages are held, begun or not.
-        if isAway { self.process.callFailed() }
+        if (error as? RepositoryError)?.isTransient == true { self.process.callFailed() }
+        if let (consumer, event) = starts.takeUnstarted() {
+            // It is an attempt all the same.
+            self.process.started([event], by: consumer)
+            self.process.record(.started(consumer, event))
+            // If the event is locked, another transaction handles it.
+            self.record(error, of: event, by: consumer, isUndone: (error as? RepositoryError)?.code == .locked)
+        }
         for (consumer, event) in starts.messages {
-            if isAway || starts.isBatch {
+            if starts.isBatch {
                 self.process.record(.unfinished(consumer, event))
             } else {
-                self.process.record(.failed(consumer, event))
-                self.process.failedStart(of: event, by: consumer)
+                self.record(error, of: event, by: consumer)
             }
+        }
+    }
+
+    private func record(
+        _ error: any Error,
+        of event: EventIdentity,
+        by consumer: SubscriptionName,
+        isUndone: Bool = false
+    ) {
+        if isUndone || (error as? RepositoryError)?.trouble != nil {
+            self.process.note(.undone, about: event, by: consumer)
+            return
+        }
+        self.process.record(.failed(consumer, event))
+        let cause = (error as? HandlerError)?.cause as? RepositoryError
+        if let trouble = cause?.trouble, trouble != .contended {
+            self.process.note(.blamesStore, about: event, by: consumer)
         }
     }
 
@@ -82,13 +110,16 @@ struct SimulatedStore: Store {
 
     func isHandled(_ event: EventIdentity, by consumer: SubscriptionName) async throws(RepositoryError) -> Bool {
         do {
-            return try await self.calls.perform(.find) { () throws(RepositoryError) in
+            let isHandled = try await self.calls.perform(.find) { () throws(RepositoryError) in
                 try await self.base.isHandled(event, by: consumer)
             }
+            let doubt = self.process.takeDoubt(about: event, by: consumer)
+            if doubt == .undone, !isHandled { self.process.record(.failed(consumer, event)) }
+            return isHandled
         } catch {
             // So a handler that has failed because of a store is not to blame: its own store is in trouble too.
-            if self.process.hasFailedStart(of: event, by: consumer) {
-                self.process.record(.unfinished(consumer, event))
+            if self.process.takeDoubt(about: event, by: consumer) != nil {
+                self.process.note(.undone, about: event, by: consumer)
             }
             throw error
         }

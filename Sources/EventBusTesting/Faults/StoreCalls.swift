@@ -28,7 +28,6 @@ struct StoreCalls: Sendable {
         switch fault {
         case .storeOutage: outages.takeStoreAway(self.name, for: .milliseconds(50 + self.process.below(20000)))
         case .slowStore: try await self.waitForSlowStore()
-        case .lockedRow: try await self.waitForRow()
         default: break
         }
         if fault == .unavailable || outages.storeIsAway(self.name) {
@@ -42,13 +41,6 @@ struct StoreCalls: Sendable {
         try await self.process.clock.sleep(for: .milliseconds(1 + self.process.below(60_000)))
         try self.process.checkAlive()
         if self.process.below(2) == 0 { throw StoreCalls.timedOut }
-    }
-
-    /// Another transaction changes the row and commits.
-    private func waitForRow() async throws {
-        try await self.process.clock.sleep(for: .milliseconds(1 + self.process.below(20_000)))
-        try self.process.checkAlive()
-        throw RepositoryError(.serialization, "another transaction has changed the row")
     }
 
     /// A complete call that throws only a store's errors.

@@ -11,6 +11,8 @@ final class TransactionStarts: Sendable {
 
     private struct State: Sendable {
         var messages: [(consumer: SubscriptionName, event: EventIdentity)] = []
+        /// The events that it asks about, until it knows which of them are new.
+        var asked: [(consumer: SubscriptionName, event: EventIdentity)] = []
         var isBatch = false
         var commitFailure: RepositoryError?
     }
@@ -36,8 +38,21 @@ final class TransactionStarts: Sendable {
         set { self.state.withLock { $0.commitFailure = newValue } }
     }
 
+    func ask(about events: [EventIdentity], by consumer: SubscriptionName) {
+        self.state.withLock { $0.asked = events.map { (consumer, $0) } }
+    }
+
+    /// The event of an attempt that has failed before the handler could begin, if it was about one event.
+    func takeUnstarted() -> (consumer: SubscriptionName, event: EventIdentity)? {
+        self.state.withLock { state in
+            defer { state.asked = [] }
+            return state.asked.count == 1 ? state.asked.first : nil
+        }
+    }
+
     func append(_ events: [EventIdentity], of count: Int, by consumer: SubscriptionName) {
         self.state.withLock { state in
+            state.asked = []
             state.messages += events.map { (consumer, $0) }
             state.isBatch = state.isBatch || count > 1
         }
@@ -50,6 +65,13 @@ struct StoreRecorder: InMemoryStoreObserver {
     let name: String
     let history: History
     let onCommit: @Sendable ([Message]) -> Void
+    let onWait: @Sendable (_ giveUp: @escaping @Sendable () -> Void) -> Void
+
+    func willMark(_ events: [EventIdentity], by consumer: SubscriptionName) {
+        TransactionStarts.current?.ask(about: events, by: consumer)
+    }
+
+    func willWait(_ giveUp: @escaping @Sendable () -> Void) { self.onWait(giveUp) }
 
     func willHandle(_ events: [EventIdentity], of count: Int, by consumer: SubscriptionName) {
         let starts = TransactionStarts.current

@@ -4,6 +4,8 @@
 import EventBus
 
 /// The rules about what happens before what.
+///
+/// The records are those of the consumer.
 extension HistoryChecker {
     /// Events of one key are completed in the order in which they were committed.
     func order(_ consumer: Consumer, _ records: [History.Record], _ commits: Commits) -> [Violation] {
@@ -13,8 +15,8 @@ extension HistoryChecker {
         for record in records {
             let id: EventIdentity
             switch record.what {
-            case .handled(consumer.name, let handled): id = handled
-            case .settled(consumer.name, let dead, .deadLetter): id = dead
+            case .handled(_, let handled): id = handled
+            case .settled(_, let dead, .deadLetter): id = dead
             default: continue
             }
             guard let place = commits.places[id], let key = commits.events[place].key else { continue }
@@ -36,8 +38,8 @@ extension HistoryChecker {
         var late: [String: [EventIdentity]] = [:]
         for record in records {
             switch record.what {
-            case .stopped(consumer.name): late[record.place] = late[record.place] ?? []
-            case .started(consumer.name, let event):
+            case .stopped: late[record.place] = late[record.place] ?? []
+            case .started(_, let event):
                 let isNew = begun[record.place, default: []].insert(event).inserted
                 if isNew { late[record.place]?.append(event) }
             default: break

@@ -36,31 +36,42 @@ struct Commits {
 /// What a history says about the messages of one consumer.
 struct ConsumerTally {
     private(set) var messages: [EventIdentity: MessageTally] = [:]
+    /// In the same order in every run.
+    private(set) var sorted: [(key: EventIdentity, value: MessageTally)] = []
 
-    init(_ name: SubscriptionName, _ records: [History.Record]) {
+    /// - Parameter records: of the consumer.
+    init(_ records: [History.Record]) {
+        var undone: [String: Set<EventIdentity>] = [:]
+        var stopped: Set<String> = []
         for record in records {
             switch record.what {
-            case .delivered(name, let id, let failures, let returns, let redrives):
+            case .delivered(_, let id, let failures, let returns, let redrives):
                 self.messages[id, default: MessageTally()].delivered(failures, returns, redrives)
-            case .claimed(name, let id): self.messages[id, default: MessageTally()].claimed += 1
-            case .started(name, let id): self.messages[id, default: MessageTally()].started += 1
-            case .unfinished(name, let id): self.messages[id, default: MessageTally()].unfinished += 1
-            case .handled(name, let id): self.messages[id, default: MessageTally()].handled += 1
-            case .effect(name, let id): self.messages[id, default: MessageTally()].effects += 1
-            case .settled(name, let id, .deadLetter):
+            case .claimed(_, let id): self.messages[id, default: MessageTally()].claimed += 1
+            case .started(_, let id):
+                undone[record.place]?.remove(id)
+                self.messages[id, default: MessageTally()].started += 1
+            case .unfinished(_, let id):
+                undone[record.place, default: []].insert(id)
+                self.messages[id, default: MessageTally()].unfinished += 1
+            case .stopped: stopped.insert(record.place)
+            case .handled(_, let id): self.messages[id, default: MessageTally()].handled += 1
+            case .effect(_, let id): self.messages[id, default: MessageTally()].effects += 1
+            case .settled(_, let id, .deadLetter):
                 self.messages[id, default: MessageTally()].deadVerdicts += 1
                 if self.messages[id, default: MessageTally()].handled > 0 {
                     self.messages[id, default: MessageTally()].lateDeadVerdicts += 1
                 }
-            case .deadLettered(name, let id, let reason, let attempts):
+            case .deadLettered(_, let id, let reason, let attempts):
                 self.messages[id, default: MessageTally()].deadLetters.append((reason, attempts))
             default: break
             }
         }
+        for place in stopped {
+            for id in undone[place] ?? [] { self.messages[id]?.usedUp += 1 }
+        }
+        self.sorted = self.messages.sorted { $0.key < $1.key }
     }
-
-    /// In the same order in every run.
-    var sorted: [(EventIdentity, MessageTally)] { self.messages.sorted { $0.key < $1.key } }
 }
 
 /// What a history says about one message at one consumer.
@@ -68,6 +79,8 @@ struct MessageTally {
     var claimed = 0
     var started = 0
     var unfinished = 0
+    /// Undone starts that were not made again because the process shut down: they may have been counted.
+    var usedUp = 0
     var handled = 0
     var effects = 0
     var deadVerdicts = 0
@@ -86,7 +99,7 @@ struct MessageTally {
     var isTraced: Bool { !self.firsts.isEmpty }
 
     /// Whether the message never came back without a verdict and existed only once.
-    var isUndisturbed: Bool { self.returns == 0 && self.unfinished == 0 && self.firsts.values.allSatisfy { $0 == 1 } }
+    var isUndisturbed: Bool { self.returns == 0 && self.firsts.values.allSatisfy { $0 == 1 } }
 
     mutating func delivered(_ failures: Int, _ returns: Int, _ redrives: Int) {
         self.firsts[redrives, default: 0] += failures == 0 && returns == 0 ? 1 : 0

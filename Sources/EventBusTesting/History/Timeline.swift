@@ -38,6 +38,18 @@ extension History {
 }
 
 extension History.What {
+    /// The subscription concerned.
+    var subscription: SubscriptionName? {
+        switch self {
+        case .delivered(let name, _, _, _, _), .claimed(let name, _), .started(let name, _), .failed(let name, _),
+            .unfinished(let name, _), .handled(let name, _), .settled(let name, _, _), .effect(let name, _),
+            .deadLettered(let name, _, _, _), .stopped(let name):
+            name
+        case .broken(let violation): violation.subscription
+        case .committed, .published, .note: nil
+        }
+    }
+
     /// The message concerned.
     var event: EventIdentity? {
         switch self {

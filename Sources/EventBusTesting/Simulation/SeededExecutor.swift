@@ -103,17 +103,23 @@ final class SeededExecutor: TaskExecutor {
         case stuck
         /// So many jobs have run without a pause that the run will probably never come to rest.
         case endless
+        /// As many jobs have run as were allowed.
+        case tooLong
     }
 
     /// Runs jobs until `isDone`.
-    func run(until isDone: () -> Bool) -> End {
+    ///
+    /// - Parameter limit: how many at most.
+    func run(atMost limit: Int = .max, until isDone: () -> Bool) -> End {
         let executor = self.asUnownedTaskExecutor()
-        var steps = 0
+        var (steps, total) = (0, 0)
         while steps < Self.stepLimit {
             if isDone() { return .done }
+            guard total < limit else { return .tooLong }
             switch self.step() {
             case .job(let ready):
                 steps += 1
+                total += 1
                 guard let process = ready.process else {
                     ready.job.runSynchronously(on: executor)
                     continue

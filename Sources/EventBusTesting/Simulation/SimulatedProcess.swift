@@ -17,8 +17,16 @@ public final class SimulatedProcess: Sendable {
         var works: [SubscriptionName: Int] = [:]
         /// The messages that it has begun to handle, for the judgement of its shutdown.
         var starts: [SubscriptionName: Set<EventIdentity>] = [:]
-        /// The messages of which the last start has failed.
-        var failedStarts: [SubscriptionName: Set<EventIdentity>] = [:]
+        /// The messages of which it is open whether the last start has failed.
+        var doubts: [SubscriptionName: [EventIdentity: Doubt]] = [:]
+    }
+
+    /// Why it is open whether a start has failed.
+    enum Doubt: Sendable {
+        /// The store has undone it; it will be made again, or is given up.
+        case undone
+        /// Its handler blames a store for its failure.
+        case blamesStore
     }
 
     /// The process, with its number when there are several.
@@ -107,10 +115,11 @@ public final class SimulatedProcess: Sendable {
     // MARK: What it has done, for the rules
 
     func started(_ events: [EventIdentity], by consumer: SubscriptionName) {
-        self.state.withLock { state in
+        let again = self.state.withLock { state in
             state.starts[consumer, default: []].formUnion(events)
-            state.failedStarts[consumer]?.subtract(events)
+            return events.filter { state.doubts[consumer]?.removeValue(forKey: $0) == .undone }
         }
+        for event in again { self.record(.unfinished(consumer, event)) }
         self.moved(consumer)
     }
 
@@ -118,13 +127,13 @@ public final class SimulatedProcess: Sendable {
         self.state.withLock { $0.starts[consumer]?.contains(event) == true }
     }
 
-    func failedStart(of event: EventIdentity, by consumer: SubscriptionName) {
-        self.state.withLock { _ = $0.failedStarts[consumer, default: []].insert(event) }
+    func note(_ doubt: Doubt, about event: EventIdentity, by consumer: SubscriptionName) {
+        self.state.withLock { $0.doubts[consumer, default: [:]][event] = doubt }
     }
 
-    /// Whether the last start of an event has failed; true only once.
-    func hasFailedStart(of event: EventIdentity, by consumer: SubscriptionName) -> Bool {
-        self.state.withLock { $0.failedStarts[consumer]?.remove(event) != nil }
+    /// Returns a doubt only once.
+    func takeDoubt(about event: EventIdentity, by consumer: SubscriptionName) -> Doubt? {
+        self.state.withLock { $0.doubts[consumer]?.removeValue(forKey: event) }
     }
 
     func callFailed() { self.state.withLock { $0.hasFailedCalls = true } }

@@ -132,6 +132,17 @@ final class SimulatedWorld: Sendable {
         }
     }
 
+    /// How long a store lets a transaction wait for another one, whatever becomes of the process: the default of Postgres stores.
+    private static let lockTimeout = Duration.seconds(4)
+
+    /// Lets another transaction hold something for a while.
+    ///
+    /// - Parameter hold: begins the transaction and returns how to end it; `nil` if it cannot begin.
+    func hold(for duration: Duration, _ hold: () -> (@Sendable () -> Void)?) {
+        guard let release = hold() else { return }
+        self.clock.call(at: self.clock.now.advanced(by: duration), release)
+    }
+
     func cancelLooseTasks() {
         for task in self.state.withLock({ Array($0.looseTasks.values) }) { task.cancel() }
     }
@@ -185,6 +196,8 @@ final class SimulatedWorld: Sendable {
                 self.state.withLock { $0.committed += messages }
                 // It was empty before: nothing in it has stood still.
                 if self.store(name).outboxReport().rows == messages.count { self.stalls.moved("outbox of \(name)") }
+            } onWait: { [clock] giveUp in
+                clock.call(at: clock.now.advanced(by: Self.lockTimeout), giveUp)
             }
             let store = InMemoryStore(observer: recorder)
             state.stores[name] = store

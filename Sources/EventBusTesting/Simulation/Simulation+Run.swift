@@ -9,6 +9,9 @@ extension Simulation {
     /// The default seed: the environment variable `SEED`, or 1.
     public static var standardSeed: UInt64 { Self.seedOfEnvironment ?? 1 }
 
+    /// How many steps the tasks of a run may take by default: 10 million, about half a minute.
+    public static var standardSteps: Int { 10_000_000 }
+
     /// Seeds for a test's arguments: 1 to `count`, or only the environment variable `SEED` when it is set.
     public static func seeds(_ count: UInt64) -> [UInt64] {
         require(count >= 1, "count is 0, must be at least 1")
@@ -21,15 +24,18 @@ extension Simulation {
     ///   - seed: determines everything that is left to chance.
     ///   - faults: what may go wrong.
     ///   - suppressed: faults that do not happen although the seed calls for them.
+    ///   - steps: how many steps the tasks may take before the run counts as one that does not settle, at least 1.
     ///   - body: the test.
-    /// - Throws: what `body` throws; ``UnfinishedWork`` when it waits for something that nothing in the simulation will do.
+    /// - Throws: what `body` throws; ``UnfinishedWork`` when it waits for something that nothing in the simulation will do, or does not
+    ///   settle.
     public static func run<Result: Sendable>(
         seed: UInt64 = Simulation.standardSeed,
         faults: Faults = .none,
         except suppressed: Set<InjectedFault.ID> = [],
+        steps: Int = Simulation.standardSteps,
         _ body: @escaping @Sendable (Simulation) async throws -> Result
     ) throws -> Result {
-        try Self.attempt(seed, faults, suppressed, body).result.get()
+        try Self.attempt(seed, faults, suppressed, steps, body).result.get()
     }
 
     /// The result of a run, and its simulation.
@@ -37,8 +43,10 @@ extension Simulation {
         _ seed: UInt64,
         _ faults: Faults,
         _ suppressed: Set<InjectedFault.ID>,
+        _ steps: Int,
         _ body: @escaping @Sendable (Simulation) async throws -> Value
     ) -> (result: Result<Value, any Error>, simulation: Simulation) {
+        require(steps >= 1, "steps is \(steps), must be at least 1")
         let simulation = Simulation(seed: seed, faults: faults, except: suppressed)
         let outcome = Outcome<Value>()
         let stamps = SeededStamps(simulation.world)
@@ -53,12 +61,13 @@ extension Simulation {
                 }
             }
         }
-        let end = simulation.world.executor.run { outcome.value != nil }
+        let end = simulation.world.executor.run(atMost: steps) { outcome.value != nil }
         let problem: UnfinishedWork? =
             switch end {
             case .done: nil
             case .stuck: simulation.report("the test waits for something outside the simulation")
             case .endless: simulation.report("the tasks keep each other busy and never come to rest")
+            case .tooLong: simulation.report("it does not settle: it is not done after \(steps) steps")
             }
         task.cancel()
         let ignorant = simulation.stop(outcome)

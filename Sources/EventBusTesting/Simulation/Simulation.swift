@@ -109,6 +109,26 @@ public final class Simulation: Sendable {
         self.world.stepWallClock(by: step, for: duration)
     }
 
+    /// Lets another transaction hold a row of a store for a while, without changing it.
+    ///
+    /// Who writes the row meanwhile waits for it. Like a Postgres store by default, every store of a simulation lets a transaction wait
+    /// for 4 seconds at most and then ends it with `RepositoryError.Code.locked`. It does nothing if a transaction holds the row already.
+    ///
+    /// - Parameters:
+    ///   - id: the id of the entity, which need not exist.
+    ///   - type: the type of the entity.
+    ///   - store: the name of the store.
+    ///   - duration: for how long, above zero.
+    public func lockRow<Model: Entity>(
+        _ id: Model.ID,
+        of type: Model.Type,
+        in store: String,
+        for duration: Duration
+    ) {
+        require(duration > .zero, "duration is \(duration), must be above zero")
+        self.world.hold(for: duration) { self.store(store).holdRow(id, of: type) }
+    }
+
     /// How long work may stand still without a problem in the health of the process that should do it; 10 minutes at first.
     ///
     /// Work that is unsettled, or in an outbox with a relay, and does not move for longer is a ``Violation`` of the rule "stalled".

@@ -63,20 +63,23 @@ extension Simulation {
     /// - Parameters:
     ///   - seed: determines everything that is left to chance.
     ///   - faults: what may go wrong.
+    ///   - steps: how many steps the tasks may take before a run fails with ``UnfinishedWork``, since it does not settle; at least 1. Allow
+    ///     many times what the scenario takes as a rule, since a fault can make it much longer.
     ///   - scenario: what happens; returns the promises that were broken.
     public static func check(
         seed: UInt64,
         faults: Faults = .all,
+        steps: Int = Simulation.standardSteps,
         _ scenario: @escaping @Sendable (Simulation) async throws -> [Violation]
     ) -> SimulationRun {
-        let first = Attempt(seed, faults, [], scenario)
+        let first = Attempt(seed, faults, [], steps, scenario)
         guard let rule = first.rule else { return SimulationRun(first, nil) }
         var best = first
         var hasShrunk = true
         while hasShrunk {
             hasShrunk = false
             for fault in best.faults {
-                let attempt = Attempt(seed, faults, best.suppressed.union([fault.id]), scenario)
+                let attempt = Attempt(seed, faults, best.suppressed.union([fault.id]), steps, scenario)
                 guard attempt.rule == rule else { continue }
                 best = attempt
                 hasShrunk = true
@@ -112,9 +115,10 @@ private struct Attempt {
         _ seed: UInt64,
         _ faults: Faults,
         _ suppressed: Set<InjectedFault.ID>,
+        _ steps: Int,
         _ scenario: @escaping @Sendable (Simulation) async throws -> [Violation]
     ) {
-        let (result, simulation) = Simulation.attempt(seed, faults, suppressed, scenario)
+        let (result, simulation) = Simulation.attempt(seed, faults, suppressed, steps, scenario)
         self.simulation = simulation
         self.suppressed = suppressed
         switch result {

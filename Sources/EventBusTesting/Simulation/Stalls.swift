@@ -9,8 +9,8 @@ import Synchronization
 /// It costs nothing while work moves. Of work that does not, the health is asked three times before the limit has passed, since some
 /// parts notice only from one question to the next that nothing has happened.
 final class Stalls: Sendable {
-    /// Something that a process has to do.
-    struct Work: Sendable {
+    /// Something that a process has to do; a class, since it is looked at much more often than it is made.
+    final class Work: Sendable {
         /// Runs the questions.
         let executor: ProcessExecutor
         /// Whether the process has died; a dead or frozen one does not answer.
@@ -23,6 +23,22 @@ final class Stalls: Sendable {
         let hasProblem: @Sendable () async -> Bool?
         /// What to report.
         let violation: @Sendable () -> Violation
+
+        init(
+            executor: ProcessExecutor,
+            isDead: @escaping @Sendable () -> Bool,
+            name: String?,
+            isThere: @escaping @Sendable () -> Bool,
+            hasProblem: @escaping @Sendable () async -> Bool?,
+            violation: @escaping @Sendable () -> Violation
+        ) {
+            self.executor = executor
+            self.isDead = isDead
+            self.name = name
+            self.isThere = isThere
+            self.hasProblem = hasProblem
+            self.violation = violation
+        }
     }
 
     private struct Watch: Sendable {
@@ -41,13 +57,15 @@ final class Stalls: Sendable {
         }
 
         /// When to ask next, or to decide.
-        func due(_ limit: Duration) -> Duration {
-            self.lastMove + limit * (self.questions + 1) / (Stalls.questions + 1)
-        }
+        func due(_ pauses: [Duration]) -> Duration { self.lastMove + pauses[self.questions] }
     }
 
     private struct State: Sendable {
-        var limit = Duration.seconds(600)
+        var limit = Duration.seconds(600) {
+            didSet { self.pauses = Stalls.pauses(within: self.limit) }
+        }
+        /// How long after the last move to ask, one after the other, and at last to decide.
+        private(set) var pauses = Stalls.pauses(within: .seconds(600))
         var watches: [Int: Watch] = [:]
         var last = 0
         /// Nothing is due before.
@@ -55,6 +73,10 @@ final class Stalls: Sendable {
     }
 
     private static let questions = 3
+
+    private static func pauses(within limit: Duration) -> [Duration] {
+        (1...Self.questions + 1).map { limit * $0 / (Self.questions + 1) }
+    }
 
     private let state = Mutex(State())
     private let clock: VirtualClock
@@ -104,10 +126,11 @@ final class Stalls: Sendable {
     func due(before time: Duration) -> Duration? {
         self.state.withLock { state in
             guard time > state.nextLook else { return nil }
+            let pauses = state.pauses
             // What is added or has moved until then is due later.
             state.nextLook =
-                state.watches.values.map { $0.due(state.limit) }.min()
-                ?? self.clock.now.offset + state.limit / (Stalls.questions + 1)
+                state.watches.values.lazy.map { $0.due(pauses) }.min()
+                ?? self.clock.now.offset + pauses[0]
             return time > state.nextLook ? state.nextLook : nil
         }
     }
@@ -119,7 +142,8 @@ final class Stalls: Sendable {
     func look(at time: Duration, _ ask: (ProcessExecutor, @escaping @Sendable () async -> Void) -> Void) -> [Violation]
     {
         let due = self.state.withLock { state in
-            state.watches.filter { $0.value.due(state.limit) <= time }.sorted { $0.key < $1.key }
+            let pauses = state.pauses
+            return state.watches.lazy.filter { $0.value.due(pauses) <= time }.sorted { $0.key < $1.key }
         }
         return due.compactMap { id, watch in
             guard watch.work.isThere(), !watch.isReported else {

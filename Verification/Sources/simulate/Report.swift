@@ -23,6 +23,8 @@ final class Report: Sendable {
         var violations = 0
         var faults = 0
         var steps = 0
+        /// The most that one seed has taken.
+        var mostSteps = 0
         /// Combines the fingerprints of all seeds: the same in every process in which all seeds take the same steps.
         var fingerprint: UInt64 = 0
     }
@@ -77,6 +79,7 @@ final class Report: Sendable {
         totals.seeds += 1
         totals.faults += result.faults
         totals.steps += result.steps
+        totals.mostSteps = max(totals.mostSteps, result.steps)
         if let failure = result.failure {
             totals.violations += 1
             Swift.print(totals.violations <= 3 ? "\(failure)" : "Seed \(seed) fails: \(failure.summary)")

@@ -50,7 +50,7 @@ workers.wait()
 
 let seconds = (ContinuousClock.now - start) / .seconds(1)
 let totals = report.totals
-print("\(totals.faults) faults, \(totals.steps) steps")
+print("\(totals.faults) faults, \(totals.steps) steps, at most \(totals.mostSteps) of one seed")
 if options.isTwice { print("fingerprint of all seeds: \(String(totals.fingerprint, radix: 16))") }
 print("\(totals.seeds) seeds, \(totals.violations) violations, \(Int(Double(totals.seeds) / seconds)) seeds/s")
 exit(totals.violations == 0 ? 0 : 1)

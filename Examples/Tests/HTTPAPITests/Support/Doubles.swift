@@ -62,13 +62,18 @@ struct FailingRepository<Model: Entity>: Repository {
     func taken(
         _ values: [UniqueKey<Model>: ColumnValue]
     ) async throws(RepositoryError) -> Set<UniqueKey<Model>> { throw self.error }
-    func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
+    func find(
+        _ id: Model.ID,
+        in transaction: borrowing Transaction,
+        lock: ReadLock
+    ) async throws(RepositoryError) -> Model? {
         throw self.error
     }
     func find(
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable,
-        in transaction: borrowing Transaction
+        in transaction: borrowing Transaction,
+        lock: ReadLock
     ) async throws(RepositoryError) -> Model? { throw self.error }
     func insert(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) { throw self.error }
     func update(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) { throw self.error }
