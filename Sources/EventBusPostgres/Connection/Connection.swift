@@ -126,12 +126,12 @@ final class Connection: IOHandler {
 
     func abandon() {
         self.core.withLock { $0.fail(PostgresError(.closed)) }
-        _ = self.serve(now: .now, isReadable: false)
+        self.serve(now: .now, isReadable: false)
     }
 
     func interest() -> IOInterest { self.core.withLock { $0.interest() } }
 
-    func serve(now: ContinuousClock.Instant, isReadable: Bool) -> Int {
+    func serve(now: ContinuousClock.Instant, isReadable: Bool) {
         var effects = self.core.withLock { $0.serve(now: now, isReadable: isReadable) }
         if case .closed = effects.event { self.thread.remove(self) }
         for (kind, batch, outcome) in effects.batches {
@@ -143,7 +143,6 @@ final class Connection: IOHandler {
         }
         for (continuation, outcome) in effects.resumptions { continuation.resume(returning: outcome) }
         if let event = effects.event { self.onEvent(event) }
-        return effects.resumptions.count
     }
 
     func endTurn() {

@@ -26,8 +26,7 @@ struct IOInterest: Sendable {
 /// All calls come from that thread.
 protocol IOHandler: AnyObject, Sendable {
     func interest() -> IOInterest
-    /// Returns how many callers have got an answer.
-    func serve(now: ContinuousClock.Instant, isReadable: Bool) -> Int
+    func serve(now: ContinuousClock.Instant, isReadable: Bool)
     /// Called after all handlers have been served and tasks have run on the thread, before it may fall asleep.
     func endTurn()
     /// The thread has ended and will not serve the handler any more.
@@ -151,16 +150,14 @@ final class IOThread: TaskExecutor {
                 self.isWakePending.store(false, ordering: .sequentiallyConsistent)
             }
             let now = clock.now
-            var resumed = 0
             for (index, handler) in handlers.enumerated() {
                 let interest = interests[index]
                 let isLate = interest.deadline.map { $0 <= now } ?? false
                 let events = descriptors[index + 1].revents
                 guard interest.isDue || isLate || events != 0 else { continue }
-                resumed += handler.serve(now: now, isReadable: events & Int16(POLLIN) != 0)
+                handler.serve(now: now, isReadable: events & Int16(POLLIN) != 0)
             }
             self.runJobs()
-            self.letCallersReturn(resumed)
             for handler in handlers { handler.endTurn() }
         }
         self.current.store(0, ordering: .relaxed)
@@ -173,12 +170,6 @@ final class IOThread: TaskExecutor {
         }
         for job in jobs { globalConcurrentExecutor.enqueue(job) }
         for continuation in stopped { continuation.resume() }
-    }
-
-    /// Lets other threads run for a moment if several callers have been resumed there: what they then send together costs this
-    /// thread, the server and the network once.
-    private func letCallersReturn(_ resumed: Int) {
-        if resumed > 1 { sched_yield() }
     }
 
     private static func milliseconds(until interests: [IOInterest], now: ContinuousClock.Instant) -> Int32 {

@@ -159,9 +159,8 @@ final class ConnectionPool: IOHandler {
 
     func interest() -> IOInterest { IOInterest(deadline: self.state.withLock { $0.machine.deadline }) }
 
-    func serve(now: ContinuousClock.Instant, isReadable: Bool) -> Int {
+    func serve(now: ContinuousClock.Instant, isReadable: Bool) {
         self.update { machine, _ in machine.tick(now: now) }
-        return 0
     }
 
     func endTurn() {}
