@@ -91,6 +91,8 @@ let package = Package(
             path: "Sources/Payments"
         ),
 
+        // A TCP proxy for the tests of both adapters.
+        .target(name: "TestProxy", path: "Tests/TestProxy"),
         .testTarget(
             name: "EventBusTests",
             dependencies: [
@@ -101,7 +103,7 @@ let package = Package(
         .testTarget(
             name: "EventBusRabbitTests",
             dependencies: [
-                "EventBus", "EventBusRabbit", "EventBusTesting", log, lifecycle,
+                "EventBus", "EventBusRabbit", "EventBusTesting", "TestProxy", log, lifecycle,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -116,7 +118,9 @@ let package = Package(
         ),
         .testTarget(
             name: "EventBusPostgresTests",
-            dependencies: ["EventBus", "EventBusTesting", "EventBusPersistence", "EventBusPostgres", log, lifecycle]
+            dependencies: [
+                "EventBus", "EventBusTesting", "EventBusPersistence", "EventBusPostgres", "TestProxy", log, lifecycle,
+            ]
         ),
         .testTarget(
             name: "EventBusTestingTests",
@@ -136,7 +140,7 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "EventBus", "EventBusRabbit", "EventBusTesting", "EventBusPersistence", "EventBusPostgres",
-                "EventBusUsers", "EventBusPayments", log, lifecycle,
+                "EventBusUsers", "EventBusPayments", "TestProxy", log, lifecycle,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],

@@ -74,14 +74,14 @@ void schema_create(PGconn *session) {
         "    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, message_id text NOT NULL,"
         "    topic text COLLATE \"C\" NOT NULL, type text NOT NULL, version integer NOT NULL, source text NOT NULL,"
         "    time timestamptz NOT NULL, ordering_key text COLLATE \"C\", requires_subscriber boolean NOT NULL,"
-        "    content_type text NOT NULL, headers bytea, body bytea NOT NULL"
+        "    content_type text NOT NULL, headers bytea, body bytea NOT NULL, waits_for text COLLATE \"C\""
         ") WITH ("
         "    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,"
         "    autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off"
         ");"
-        "CREATE INDEX eventbus_outbox_plain ON eventbus_outbox (topic, id) WHERE ordering_key IS NULL;"
-        "CREATE INDEX eventbus_outbox_keyed ON eventbus_outbox (topic, id) WHERE ordering_key IS NOT NULL;"
-        "CREATE INDEX eventbus_outbox_key ON eventbus_outbox (ordering_key, id) WHERE ordering_key IS NOT NULL;");
+        "CREATE INDEX eventbus_outbox_waiting ON eventbus_outbox (waits_for, id) WHERE waits_for IS NOT NULL;"
+        "CREATE INDEX eventbus_outbox_waiting_key ON eventbus_outbox (ordering_key, id)"
+        " WHERE waits_for IS NOT NULL AND ordering_key IS NOT NULL;");
 }
 
 // --- Parameters

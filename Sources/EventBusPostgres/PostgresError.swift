@@ -32,18 +32,24 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
     ///
     /// It may contain stored values, so `description` leaves it out.
     let detail: String
+    /// The server's error code, if it has refused the connection.
+    let state: SQLState?
 
-    init(_ code: Code, detail: String = "") {
+    init(_ code: Code, detail: String = "", state: SQLState? = nil) {
         self.code = code
         self.detail = detail
+        self.state = state
     }
 
-    /// The detail for log lines, if it concerns a connection: it can then name hosts and roles, but contains no
-    /// password and no stored values.
-    var metadata: Logger.Metadata {
-        guard [.unavailable, .connectionLost, .noAnswer].contains(self.code), !self.detail.isEmpty else { return [:] }
-        return [LogKey.postgresDetail: "\(self.detail)"]
+    /// The detail for people, if it concerns a connection: it can then name hosts and roles, but contains no password and no stored
+    /// values.
+    var connectionDetail: String? {
+        guard [.unavailable, .connectionLost, .noAnswer].contains(self.code), !self.detail.isEmpty else { return nil }
+        return self.detail
     }
+
+    /// The detail for log lines.
+    var metadata: Logger.Metadata { self.connectionDetail.map { [LogKey.postgresDetail: "\($0)"] } ?? [:] }
 
     var description: String { "PostgresError.\(self.code)" }
 }
@@ -58,6 +64,8 @@ struct ServerFailure: Error, Sendable, Hashable, CustomStringConvertible {
     var routine: String?
     /// The primary message, which may contain stored values.
     var message = ""
+    /// What has failed, such as `SELECT on people`, if it is known.
+    var statement: String?
 
     /// What about the schema is wrong, if the server has reported it.
     ///
@@ -92,6 +100,8 @@ struct SQLState: Sendable, Hashable {
 
     init(_ code: String) { self.code = code }
 
+    /// What errors of libpq itself count as.
+    static let connectionFailure = Self("08006")
     static let uniqueViolation = Self("23505")
     static let serializationFailure = Self("40001")
     static let deadlockDetected = Self("40P01")
@@ -103,6 +113,8 @@ struct SQLState: Sendable, Hashable {
     static let queryCanceled = Self("57014")
     static let idleInTransactionTimeout = Self("25P03")
     static let transactionTimeout = Self("25P04")
+    static let readOnlyTransaction = Self("25006")
+    static let insufficientPrivilege = Self("42501")
 
     /// A collision with another transaction: running the whole transaction again may help.
     var isContention: Bool {

@@ -290,18 +290,30 @@ import Testing
         #expect(try self.health(of: relay) == .ready)
     }
 
-    @Test func anEventWhoseRemovalFailedIsPublishedAgainUnderTheSameID() throws {
+    /// As with a database that has become read-only: it can be owned and read, but nothing can be removed.
+    @Test func whatWasConfirmedIsRemovedBeforeAnythingElseIsPublishedAndIsNotPublishedAgain() throws {
         let store = FaultyStore()
-        store.fail(.removal)
+        store.fail(.removal, times: 5)
         try self.commit(Noted(label: "one"), to: store)
         let relay = self.relay(store)
         _ = self.stage.start { try await relay.run() }
         #expect(self.bus.batches == [["one"]])
-        #expect(try !self.isEmpty(store))
-        self.stage.advance(by: .milliseconds(100))
-        #expect(self.bus.batches == [["one"], ["one"]])
-        #expect(Set(self.bus.ids).count == 1)
+        try self.commit(Noted(label: "two"), to: store)
+        for (pause, removals) in [(100, 2), (200, 3), (400, 4), (800, 5)] {
+            self.stage.advance(by: .milliseconds(pause - 1))
+            #expect(store.count(.removal) == removals - 1, "ownership is no reason to try again sooner")
+            self.stage.advance(by: .milliseconds(1))
+            #expect(store.count(.removal) == removals)
+        }
+        #expect(self.bus.batches == [["one"]])
+        self.stage.advance(by: .milliseconds(1600))
+        #expect(self.bus.batches == [["one"], ["two"]])
         #expect(try self.isEmpty(store))
+        store.fail(.removal)
+        try self.commit(Noted(label: "three"), to: store)
+        self.stage.advance(by: .milliseconds(100))
+        #expect(try self.isEmpty(store), "a removal ends the back-off")
+        #expect(self.bus.batches.count == 3)
     }
 
     // MARK: Shutdown

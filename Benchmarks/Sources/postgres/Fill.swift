@@ -6,16 +6,26 @@ import EventBusPersistence
 
 /// Fills a new outbox within a migration, which runs before the store is ready and takes SQL.
 enum OutboxFill {
-    static func migration(rows: Int) -> Migration {
+    /// A topic that the bus confirms, and one that nobody has subscribed to.
+    static let (relayed, unheard): (Topic, Topic) = ("bench.relayed", "bench.unheard")
+
+    /// - Parameters:
+    ///   - rows: how many events are to be relayed, each with a key of its own.
+    ///   - unheard: how many older ones wait for a subscriber, and have been put aside.
+    ///   - bytes: how long bodies are, at least 11.
+    static func migration(rows: Int, unheard: Int = 0, bytes: Int = 256, version: Int = 1) -> Migration {
         Migration(
-            1,
-            "\(rows) events of one topic, each with a key of its own",
+            version,
+            "\(rows) events, behind \(unheard)",
             sql: """
                 INSERT INTO eventbus_outbox
-                    (message_id, topic, type, version, source, time, ordering_key, requires_subscriber, content_type, body)
-                SELECT gen_random_uuid()::text, 'bench.relayed', 'bench.relayed', 1, '/bench', now(), gen_random_uuid()::text,
-                    true, 'application/json', convert_to('{"text":"' || repeat('x', 245) || '"}', 'UTF8')
-                FROM generate_series(1, \(rows));
+                    (message_id, topic, type, version, source, time, ordering_key, requires_subscriber, content_type, body,
+                    waits_for)
+                SELECT gen_random_uuid()::text, CASE WHEN i <= \(unheard) THEN '\(Self.unheard)' ELSE '\(Self.relayed)' END,
+                    'bench.relayed', 1, '/bench', now(), gen_random_uuid()::text, true, 'application/json',
+                    convert_to('{"text":"' || repeat('x', \(bytes - 11)) || '"}', 'UTF8'),
+                    CASE WHEN i <= \(unheard) THEN 'topic \(Self.unheard)' END
+                FROM generate_series(1, \(unheard + rows)) AS i;
                 ANALYZE eventbus_outbox;
                 """
         )

@@ -35,6 +35,43 @@ struct Relaying {
         return try await self.relay(ConfirmingBus(from: from, until: from + batches * Self.batch)) { batches }
     }
 
+    /// Like `measure(events:)`, after as many others have been relayed and are dead rows, which an open transaction keeps.
+    func measure(events: Int, behindDead dead: Int) async throws -> Measurement {
+        let measurement = Mutex<Measurement?>(nil)
+        try await LongTransaction.open(in: self.store) {
+            if dead > 0 { _ = try await self.measure(events: dead) }
+            for _ in 0..<(events + 499) / 500 {
+                try await self.store.transaction { transaction in
+                    for number in 0..<500 { try transaction.publish(Relayed(key: "\(number)")) }
+                }
+            }
+            let result = try await self.measure(events: events)
+            measurement.withLock { $0 = result }
+        }
+        guard let result = measurement.withLock({ $0 }) else { throw BenchmarkFailure("nothing was measured") }
+        return result
+    }
+
+    /// What is relayed in some seconds while others commit, once an open transaction has lasted for as many before.
+    func measure(seconds: Int, besideTransactionOf age: Int) async throws -> Measurement {
+        let bus = ConfirmingBus(from: 0, until: .max)
+        let measurement = Mutex<Measurement?>(nil)
+        let run: @Sendable () async throws -> Void = {
+            try await Task.sleep(for: .seconds(age))
+            let start = bus.startNow()
+            try await Task.sleep(for: .seconds(seconds))
+            measurement.withLock { $0 = start.start.end(operations: bus.confirmed - start.confirmed) }
+        }
+        let relay = OutboxRelay(from: self.store, to: bus, batch: Self.batch)
+        try await withService({ try await relay.run() }) {
+            try await withService({ try await Committing(store: self.store).run() }) {
+                if age > 0 { try await LongTransaction.open(in: self.store, while: run) } else { try await run() }
+            }
+        }
+        guard let result = measurement.withLock({ $0 }) else { throw BenchmarkFailure("nothing was measured") }
+        return result
+    }
+
     private func relay(
         _ bus: ConfirmingBus,
         _ end: @escaping @Sendable () async throws -> Int
@@ -47,7 +84,7 @@ struct Relaying {
     }
 }
 
-/// Confirms what it gets; signals when it has got a number, and when the clock is to start.
+/// Confirms what it gets, unless nobody has subscribed to it; signals when it has got a number, and when the clock is to start.
 private final class ConfirmingBus: EventBus {
     private let first: Int
     private let expected: Int
@@ -62,18 +99,23 @@ private final class ConfirmingBus: EventBus {
         self.start = Mutex(Measurement.Start())
     }
 
+    var confirmed: Int { self.number.load(ordering: .relaxed) }
+
+    func startNow() -> (start: Measurement.Start, confirmed: Int) { (Measurement.Start(), self.confirmed) }
+
     func untilAll() async -> Measurement.Start {
         for await _ in self.end.stream {}
         return self.start.withLock { $0 }
     }
 
     func publish(_ messages: [Message]) async -> [PublishOutcome] {
-        let confirmed = self.number.add(messages.count, ordering: .relaxed).newValue
-        if confirmed >= self.first, confirmed - messages.count < self.first {
+        let count = messages.count { $0.topic != OutboxFill.unheard }
+        let confirmed = self.number.add(count, ordering: .relaxed).newValue
+        if confirmed >= self.first, confirmed - count < self.first {
             self.start.withLock { $0 = Measurement.Start() }
         }
         if confirmed >= self.expected { self.end.continuation.finish() }
-        return messages.map { _ in .confirmed }
+        return messages.map { $0.topic == OutboxFill.unheard ? .unroutable : .confirmed }
     }
 
     func withDeliveries(to subscription: Subscription, _ body: (any Deliveries) async throws -> Void) async throws {

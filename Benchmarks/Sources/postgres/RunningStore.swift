@@ -24,6 +24,7 @@ struct RunningStore {
         var configuration = try PostgresConfiguration(url: url)
         configuration.maximumConnections = connections
         configuration.statementTimeout = .seconds(300)
+        configuration.idleInTransactionTimeout = .seconds(3600)
         let schema = "bench_\(ProcessInfo.processInfo.processIdentifier)"
         self.store = try PostgresStore(configuration, schema: schema, migrations: migrations)
     }

@@ -68,12 +68,12 @@ public struct OutboxRelay: Service {
         defer { self.status.end() }
         try await withGracefulShutdown({ self.status.shutDown(on: self.clock) }) {
             var backoff = Backoff(first: .milliseconds(100), longest: .seconds(5))
+            var confirmed: [OutboxRow.ID: String] = [:]
             while !self.status.isShuttingDown {
                 do {
                     try await self.outbox.withOwnership { outbox in
                         self.status.becameOwner()
-                        backoff.reset()
-                        try await self.relay(outbox)
+                        try await self.relay(outbox, &confirmed, &backoff)
                     }
                 } catch {
                     try Task.checkCancellation()
@@ -89,7 +89,16 @@ public struct OutboxRelay: Service {
         }
     }
 
-    private func relay(_ outbox: any OwnedOutbox) async throws {
+    /// Publishes as the owner of the outbox.
+    ///
+    /// - Parameters:
+    ///   - confirmed: the rows that the bus has confirmed and that are not known to be removed, with their messages' ids.
+    ///   - backoff: between failures; reset by a removal, not by ownership, as a server may let a relay own and read without end.
+    private func relay(
+        _ outbox: any OwnedOutbox,
+        _ confirmed: inout [OutboxRow.ID: String],
+        _ backoff: inout Backoff
+    ) async throws {
         var holds = RelayHolds()
         var published: [OutboxRow.ID] = []
         while true {
@@ -97,27 +106,31 @@ public struct OutboxRelay: Service {
             // Even when cancelled, remove what the bus has confirmed, so that it is not published again.
             let isLast = self.status.isShuttingDown || Task.isCancelled
             let now = self.clock.now()
-            let rows = try await outbox.exchange(
-                published: published,
-                limit: isLast ? 0 : self.batch,
-                except: holds.held(now: now)
-            )
-            guard !isLast else { return try Task.checkCancellation() }
+            let limit = isLast || holds.pause != nil ? 0 : self.batch
+            let rows = try await outbox.exchange(published: published, limit: limit, except: holds.held(now: now))
+            for id in published { confirmed[id] = nil }
+            if !published.isEmpty || limit > 0 && rows.isEmpty { backoff.reset() }
             published = []
+            guard !isLast else { return try Task.checkCancellation() }
+            if let pause = holds.pause {
+                // The bus is unreachable: what it has confirmed is removed, now wait for the bus instead of for commits.
+                await self.status.sleeper.wait(until: now + pause, on: self.clock)
+                holds.resume()
+                continue
+            }
             if rows.isEmpty {
                 try await self.waitForWork(after: commits, until: holds.nextDue(after: now))
                 continue
             }
+            // What was confirmed before a failure is removed, before anything is published.
+            published = rows.filter { confirmed[$0.id] == $0.message.id }.map(\.id)
+            guard published.isEmpty else { continue }
             self.status.willPublish(rows.count, now: now)
             let outcomes = await self.bus.publish(rows.map(\.message))
             published = holds.record(rows, outcomes, now: self.clock.now())
+            let ids = Set(published)
+            for row in rows where ids.contains(row.id) { confirmed[row.id] = row.message.id }
             self.status.report(holds, confirmed: published.count, now: self.clock.now())
-            if let pause = holds.pause {
-                // The bus is unreachable: remove what it has confirmed, then wait for the bus instead of for commits.
-                _ = try await outbox.exchange(published: published, limit: 0, except: HeldRows())
-                published = []
-                await self.status.sleeper.wait(until: self.clock.now() + pause, on: self.clock)
-            }
         }
     }
 

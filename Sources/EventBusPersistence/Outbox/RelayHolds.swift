@@ -94,6 +94,9 @@ struct RelayHolds: Sendable {
         return confirmed
     }
 
+    /// Ends the pause; the next one is longer, unless the bus was reachable meanwhile.
+    mutating func resume() { self.pause = nil }
+
     private mutating func note(_ key: String?, of topic: Topic) {
         guard let key, self.keys[topic, default: []].count < RelayHolds.maximumKeys else { return }
         self.keys[topic, default: []].insert(ExactText(key))

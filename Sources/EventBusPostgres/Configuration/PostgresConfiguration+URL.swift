@@ -14,9 +14,9 @@ extension PostgresConfiguration {
 
     private static let sslModes = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
-    /// Creates a configuration from a URL of the form `postgres://user:password@host:port/database?key=value`.
+    /// Creates a configuration from a URL of the form `postgres://user:password@host:port,host:port/database?key=value`.
     ///
-    /// User, password, database and values may be percent-encoded. The default port is 5432. To connect through a Unix
+    /// Several hosts are tried in turn, until one is of the kind that `target_session_attrs` asks for (``TargetSession``). User, password, database and values may be percent-encoded. The default port is 5432. To connect through a Unix
     /// socket, leave the host empty and name the socket's directory: `postgres://user@/database?host=/run/postgresql`.
     /// In a network that is not trusted, add `sslmode=verify-full&sslrootcert=…`: libpq's default, `prefer`, verifies
     /// nothing.
@@ -41,21 +41,25 @@ extension PostgresConfiguration {
 
         guard let at = authority.lastIndex(of: "@") else { throw .missing("user") }
         let (user, password) = try Self.credentials(authority[..<at])
-        var (host, port) = try Self.address(authority[authority.index(after: at)...])
+        let place = authority[authority.index(after: at)...]
         var parameters = try Self.parameters(query)
+        let hosts: [Host]
         if let directory = parameters.removeValue(forKey: "host") {
-            guard host.isEmpty, directory.hasPrefix("/") else {
+            let (name, port) = try Self.address(place)
+            guard name.isEmpty, directory.hasPrefix("/") else {
                 throw .invalid("host", "the parameter must be a directory, and the host before the path must be empty")
             }
-            host = directory
+            hosts = [Host(name: directory, port: port ?? 5432)]
+        } else {
+            hosts = try Self.hosts(place)
         }
-        guard !host.isEmpty else { throw .missing("host") }
+        let session = try Self.targetSession(parameters.removeValue(forKey: "target_session_attrs"), hosts: hosts.count)
         let connectTimeout = try Self.connectTimeout(parameters.removeValue(forKey: "connect_timeout"))
         self.init(
-            host: host,
-            port: port ?? 5432,
+            hosts: hosts,
             user: user,
             database: database,
+            targetSession: session,
             password: password,
             parameters: parameters
         )
@@ -68,30 +72,6 @@ extension PostgresConfiguration {
         guard !user.isEmpty else { throw .missing("user") }
         guard let colon else { return (user, nil) }
         return (user, try Self.decode(text[text.index(after: colon)...], part: "password"))
-    }
-
-    private static func address(_ text: Substring) throws(PostgresConfigurationError) -> (String, Int?) {
-        guard !text.contains(",") else { throw .invalid("host", "only one host is allowed") }
-        var host = text
-        var port: Substring?
-        if text.hasPrefix("[") {
-            guard let end = text.firstIndex(of: "]") else { throw .invalid("host", "] is missing") }
-            host = text[text.index(after: text.startIndex)..<end]
-            let tail = text[text.index(after: end)...]
-            guard tail.isEmpty || tail.hasPrefix(":") else {
-                throw .invalid("host", "only a port may follow an address in brackets")
-            }
-            port = tail.isEmpty ? nil : tail.dropFirst()
-        } else if let colon = text.firstIndex(of: ":") {
-            host = text[..<colon]
-            port = text[text.index(after: colon)...]
-        }
-        let decoded = try Self.decode(host, part: "host")
-        guard let port else { return (decoded, nil) }
-        guard let number = Int(port), (1...65535).contains(number) else {
-            throw .invalid("port", "must be a number from 1 to 65535")
-        }
-        return (decoded, number)
     }
 
     private static func parameters(_ query: Substring) throws(PostgresConfigurationError) -> [String: String] {
@@ -127,7 +107,7 @@ extension PostgresConfiguration {
     /// Percent-decodes a part.
     ///
     /// NUL is rejected, as it would end the text in C.
-    private static func decode(_ text: Substring, part: String) throws(PostgresConfigurationError) -> String {
+    static func decode(_ text: Substring, part: String) throws(PostgresConfigurationError) -> String {
         guard let decoded = try? String(percentEncoded: text) else {
             throw .invalid(part, "must be percent-encoded UTF-8")
         }
@@ -137,8 +117,8 @@ extension PostgresConfiguration {
 }
 
 extension PostgresConfigurationError {
-    fileprivate static func missing(_ part: String) -> Self { Self(.missingPart, part: part) }
-    fileprivate static func invalid(_ part: String, _ rule: String) -> Self {
+    static func missing(_ part: String) -> Self { Self(.missingPart, part: part) }
+    static func invalid(_ part: String, _ rule: String) -> Self {
         Self(.invalidPart, part: part, rule: rule)
     }
 }

@@ -8,14 +8,14 @@ import EventBusPersistence
 /// For settings that are not given here, libpq's own rules apply: `PG*` environment variables, `~/.pgpass` and service
 /// files (PostgreSQL 15 manual, 34.15–34.17). ``PostgresStore`` throws if a limit is not positive.
 public struct PostgresConfiguration: Sendable, Hashable {
-    /// A host name, an IP address, or the absolute path of a directory with a Unix socket.
-    public let host: String
-    /// The TCP port, or the number in the name of the Unix socket.
-    public let port: Int
+    /// The servers, which are tried in this order for every session.
+    public let hosts: [Host]
     /// The role that connects.
     public let user: String
     /// The name of the database.
     public let database: String
+    /// What kind of server a session needs.
+    public let targetSession: TargetSession
     /// The maximum number of connections in the pool, which are opened as needed.
     ///
     /// If there are several, one is never given to a transaction with reads, so that what such a transaction reads beside it does not wait
@@ -29,7 +29,7 @@ public struct PostgresConfiguration: Sendable, Hashable {
     public var waitTimeout: Duration = .seconds(5)
     /// How long it may take to open a connection, including name resolution.
     ///
-    /// Default: 5 s, or `connect_timeout`.
+    /// Each host has an equal share of it, and each address of a host. Default: 5 s, or `connect_timeout`.
     public var connectTimeout: Duration = .seconds(5)
     /// The time after which the server ends a statement, which then fails with `timedOut`.
     ///
@@ -48,6 +48,9 @@ public struct PostgresConfiguration: Sendable, Hashable {
     ///
     /// Default: 30 days.
     public var inboxRetention: Duration = .seconds(30 * 24 * 3600)
+
+    /// How much longer than `statementTimeout` nothing may arrive before a session is given up.
+    var answerGrace: Duration = .seconds(10)
 
     let password: String?
     let parameters: [String: String]
@@ -73,8 +76,11 @@ extension PostgresConfiguration {
 }
 
 extension PostgresConfiguration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The host, the port and the database, without user and password.
-    public var description: String { "PostgresConfiguration(\(self.host):\(self.port)/\(self.database))" }
+    /// The hosts and the database, without user and password.
+    public var description: String {
+        let hosts = self.hosts.map(\.description).joined(separator: ",")
+        return "PostgresConfiguration(\(hosts)/\(self.database))"
+    }
     /// The same as `description`, so that no debugger and no log shows the password.
     public var debugDescription: String { self.description }
     /// A mirror without children, for the same reason.

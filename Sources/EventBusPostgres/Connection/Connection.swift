@@ -42,26 +42,26 @@ final class Connection: IOHandler {
         self.onEvent = onEvent
     }
 
-    /// Starts connecting: a helper thread resolves the host name, the I/O thread does the rest.
+    /// Starts connecting: helper threads look up the hosts, the I/O thread does the rest.
     func open(_ parameters: ConnectionParameters) {
-        self.core.withLock { $0.beginResolving(now: .now) }
+        self.core.withLock { $0.open(parameters, now: .now) }
         self.thread.add(self)
-        do {
-            try DetachedThread.start { self.connect(parameters) }
-        } catch {
-            self.core.withLock { $0.fail(error) }
-            self.thread.wake()
-        }
     }
 
-    private func connect(_ parameters: ConnectionParameters) {
+    /// Whether a pooler is between this side and the server.
+    var isPooled: Bool { self.core.withLock { $0.isPooled } }
+
+    private func lookUp(_ host: String, at place: Int) {
         do {
-            let keywords = try parameters.resolved()
-            self.core.withLock { $0.beginConnecting(keywords) }
+            try DetachedThread.start {
+                let addresses = Result { () throws(PostgresError) in try HostLookup.addresses(of: host) }
+                self.core.withLock { $0.found(addresses, at: place) }
+                self.thread.wake()
+            }
         } catch {
-            self.core.withLock { $0.fail(error) }
+            self.core.withLock { $0.found(.failure(error), at: place) }
+            self.thread.wake()
         }
-        self.thread.wake()
     }
 
     /// Sends the statements and a Sync together, and waits for the answer.
@@ -126,14 +126,15 @@ final class Connection: IOHandler {
 
     func abandon() {
         self.core.withLock { $0.fail(PostgresError(.closed)) }
-        self.serve(now: .now, isReadable: false)
+        self.serve(now: .now, hasMoved: false)
     }
 
     func interest() -> IOInterest { self.core.withLock { $0.interest() } }
 
-    func serve(now: ContinuousClock.Instant, isReadable: Bool) {
-        var effects = self.core.withLock { $0.serve(now: now, isReadable: isReadable) }
+    func serve(now: ContinuousClock.Instant, hasMoved: Bool) {
+        var effects = self.core.withLock { $0.serve(now: now, hasMoved: hasMoved) }
         if case .closed = effects.event { self.thread.remove(self) }
+        if let (host, place) = effects.lookUp { self.lookUp(host, at: place) }
         for (kind, batch, outcome) in effects.batches {
             effects.resumptions += self.queues.withLock { $0[kind].complete(batch, outcome) }
         }

@@ -4,7 +4,7 @@
 extension ConnectionCore {
     struct Timeouts: Sendable {
         var connect: Duration
-        /// The session ends if nothing arrives for this long although an answer is due; `nil`: never.
+        /// The session ends if nothing arrives or leaves for this long although an answer is due; `nil`: never.
         var response: Duration?
     }
 
@@ -23,5 +23,7 @@ extension ConnectionCore {
         /// Why the session has ended.
         var loss: SessionLoss?
         var event: ConnectionEvent?
+        /// A thread has to look up this host.
+        var lookUp: (host: String, place: Int)?
     }
 }

@@ -6,20 +6,20 @@ struct ConnectionCore: ~Copyable {
     typealias Waiter = CheckedContinuation<SegmentOutcome, Never>
 
     private enum Phase {
-        case resolving(deadline: ContinuousClock.Instant)
-        case connecting(LibpqConnection.Progress, deadline: ContinuousClock.Instant)
+        case opening
         case open
         case closed
     }
 
-    /// With TLS, OpenSSL can hold decrypted bytes while the socket is silent, so libpq is polled.
-    private static let recheck: Duration = .milliseconds(20)
     /// Above this size libpq flushes while statements are being added, and may read input as it does.
     private static let flushThreshold = 32_768
 
     private let mode: ConnectionMode
     private let timeouts: Timeouts
+    private var opening: SessionOpening?
     private var libpq: LibpqConnection?
+    private var mustBeWritable = false
+    private(set) var isPooled = false
     private var phase: Phase = .closed
     private var pipeline = Pipeline()
     private var statements = StatementCache()
@@ -36,18 +36,14 @@ struct ConnectionCore: ~Copyable {
         self.timeouts = timeouts
     }
 
-    mutating func beginResolving(now: ContinuousClock.Instant) {
-        self.phase = .resolving(deadline: now + self.timeouts.connect)
+    mutating func open(_ parameters: ConnectionParameters, now: ContinuousClock.Instant) {
+        self.mustBeWritable = parameters.mustBeWritable
+        self.opening = SessionOpening(parameters, deadline: now + self.timeouts.connect)
+        self.phase = .opening
     }
 
-    mutating func beginConnecting(_ keywords: [(String, String)]) {
-        guard case .resolving(let deadline) = self.phase, self.failure == nil else { return }
-        guard let libpq = LibpqConnection(parameters: keywords) else {
-            return self.fail(PostgresError(.unavailable, detail: "out of memory"))
-        }
-        // Before its first call PQconnectPoll requires that the socket is writable.
-        self.libpq = consume libpq
-        self.phase = .connecting(.writing, deadline: deadline)
+    mutating func found(_ addresses: Result<[String], PostgresError>, at place: Int) {
+        self.opening?.found(addresses, at: place)
     }
 
     /// Makes the I/O thread end the session at its next turn.
@@ -142,14 +138,10 @@ struct ConnectionCore: ~Copyable {
 
     mutating func interest() -> IOInterest {
         var interest = IOInterest()
-        interest.isDue = self.isDue || self.failure != nil
+        if case .opening = self.phase { interest = self.opening?.interest() ?? interest }
+        interest.isDue = interest.isDue || self.isDue || self.failure != nil
         switch self.phase {
-        case .resolving(let deadline): interest.deadline = deadline
-        case .connecting(let progress, let deadline):
-            interest.descriptor = self.libpq?.descriptor ?? -1
-            interest.wantsRead = progress == .reading
-            interest.wantsWrite = progress == .writing
-            interest.deadline = deadline
+        case .opening: break
         case .open:
             interest.descriptor = self.libpq?.descriptor ?? -1
             interest.wantsRead = true
@@ -157,20 +149,19 @@ struct ConnectionCore: ~Copyable {
             guard !self.pipeline.isEmpty else { break }
             interest.deadline = self.timeouts.response.map { self.lastProgress + $0 }
             guard self.libpq?.usesTLS == true else { break }
-            interest.deadline = min(interest.deadline ?? .now + Self.recheck, .now + Self.recheck)
+            interest.deadline = min(interest.deadline ?? .now + LibpqConnection.recheck, .now + LibpqConnection.recheck)
         case .closed: interest.isDue = false
         }
         return interest
     }
 
-    mutating func serve(now: ContinuousClock.Instant, isReadable: Bool) -> Effects {
+    mutating func serve(now: ContinuousClock.Instant, hasMoved: Bool) -> Effects {
         var effects = Effects()
         self.isDue = false
         if self.failure == nil {
             switch self.phase {
-            case .resolving(let deadline): self.expire(deadline, now: now)
-            case .connecting(_, let deadline): self.proceed(deadline: deadline, now: now, &effects)
-            case .open: self.read(now: now, isReadable: isReadable, &effects)
+            case .opening: self.proceed(now: now, &effects)
+            case .open: self.read(now: now, hasMoved: hasMoved, &effects)
             case .closed: break
             }
         }
@@ -178,32 +169,23 @@ struct ConnectionCore: ~Copyable {
         return effects
     }
 
-    private mutating func expire(_ deadline: ContinuousClock.Instant, now: ContinuousClock.Instant) {
-        guard deadline <= now else { return }
-        self.fail(PostgresError(.unavailable, detail: "connecting timed out"))
-    }
-
-    private mutating func proceed(
-        deadline: ContinuousClock.Instant,
-        now: ContinuousClock.Instant,
-        _ effects: inout Effects
-    ) {
-        switch self.libpq?.connect() ?? .failed {
-        case .connected:
-            guard self.libpq?.enterNonBlocking(pipeline: self.mode == .pipeline) == true else {
+    private mutating func proceed(now: ContinuousClock.Instant, _ effects: inout Effects) {
+        switch self.opening?.serve(now: now) ?? .waiting {
+        case .waiting: break
+        case .lookUp(let host, let place): effects.lookUp = (host, place)
+        case .failed(let error): self.fail(error)
+        case .opened:
+            self.isPooled = self.opening?.isPooled == true
+            self.libpq = self.opening.take()?.finish()
+            guard self.mode == .script || self.libpq?.enterPipeline() == true else {
                 return self.fail(PostgresError(.unavailable, detail: "no pipeline mode"))
             }
             self.phase = .open
             effects.event = .opened
-        case .failed:
-            self.fail(PostgresError(.unavailable, detail: self.libpq?.errorMessage ?? ""))
-        case let progress:
-            self.phase = .connecting(progress, deadline: deadline)
-            self.expire(deadline, now: now)
         }
     }
 
-    private mutating func read(now: ContinuousClock.Instant, isReadable: Bool, _ effects: inout Effects) {
+    private mutating func read(now: ContinuousClock.Instant, hasMoved: Bool, _ effects: inout Effects) {
         let isAlive = self.libpq?.consumeInput() == true
         self.receive(&effects)
         // If no answer is due, this makes libpq process notices and changed settings.
@@ -212,11 +194,11 @@ struct ConnectionCore: ~Copyable {
             return self.fail(self.sessionEnded())
         }
         self.needsFlush = self.libpq?.flush() == true
-        self.noteProgress(isReadable, now: now)
+        self.noteProgress(hasMoved, now: now)
     }
 
-    private mutating func noteProgress(_ hasArrived: Bool, now: ContinuousClock.Instant) {
-        guard !hasArrived, !self.pipeline.isEmpty, let limit = self.timeouts.response else {
+    private mutating func noteProgress(_ hasMoved: Bool, now: ContinuousClock.Instant) {
+        guard !hasMoved, !self.pipeline.isEmpty, let limit = self.timeouts.response else {
             self.lastProgress = now
             return
         }
@@ -239,10 +221,16 @@ struct ConnectionCore: ~Copyable {
 
     private mutating func complete(_ id: Pipeline.SegmentID, _ outcome: SegmentOutcome, _ effects: inout Effects) {
         guard let segment = self.pending.removeValue(forKey: id) else { return }
-        if case .failed(let failure, let index) = outcome, failure.invalidatesPreparedStatement,
-            segment.statements.indices.contains(index)
-        {
-            self.statements.forget(sql: segment.statements[index].sql)
+        var outcome = outcome
+        if case .failed(var failure, let index) = outcome, segment.statements.indices.contains(index) {
+            let statement = segment.statements[index]
+            if failure.invalidatesPreparedStatement { self.statements.forget(sql: statement.sql) }
+            failure.statement = statement.sql.summary
+            outcome = .failed(failure, at: index)
+        }
+        if case .failed(let failure, _) = outcome, failure.state == .readOnlyTransaction, self.mustBeWritable {
+            // Another server may have taken over: a new session looks for it.
+            self.fail(PostgresError(.connectionLost, detail: "the server has become read-only"))
         }
         switch segment.receiver {
         case .one(let waiter): effects.resumptions.append((waiter, outcome))
@@ -254,6 +242,7 @@ struct ConnectionCore: ~Copyable {
         if case .closed = self.phase { return }
         for (id, outcome) in self.pipeline.failAll(self.loss) { self.complete(id, outcome, &effects) }
         effects.loss = self.loss
+        self.opening = nil
         self.libpq = nil
         self.phase = .closed
         effects.event = .closed(failure)

@@ -1,33 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-/// The parameters for `PQconnectStartParams` (PostgreSQL 15 manual, 34.1).
+/// What a session is opened with: the parameters for `PQconnectStartParams` (PostgreSQL 15 manual, 34.1), and the statement that makes
+/// its settings.
 struct ConnectionParameters: Sendable {
     private let configuration: PostgresConfiguration
     private let settings: [(name: String, value: String)]
 
-    /// The settings precede those in the URL's `options`, which therefore take precedence.
+    /// Settings in the URL's `options` take precedence over these.
     init(_ configuration: PostgresConfiguration, settings: [(name: String, value: String)]) {
         self.configuration = configuration
         self.settings = settings
     }
 
-    /// Resolves the host name, and returns the parameters with its numeric addresses.
-    ///
-    /// Blocks the thread.
-    func resolved() throws(PostgresError) -> [(String, String)] {
-        let host = self.configuration.host
-        guard !host.hasPrefix("/") else { return self.keywords(addresses: []) }
-        return self.keywords(addresses: try HostLookup.addresses(of: host))
+    func attempts(deadline: ContinuousClock.Instant) -> ConnectionAttempts {
+        ConnectionAttempts(
+            hosts: self.configuration.hosts,
+            session: self.configuration.targetSession,
+            deadline: deadline
+        )
     }
 
-    /// The parameters with numeric addresses, which libpq tries in turn.
+    /// Whether a session is of no use once its server has become read-only.
+    var mustBeWritable: Bool { [.readWrite, .primary].contains(self.configuration.targetSession) }
+
+    /// The parameters for one address.
     ///
-    /// The host name is given for each address, as the server's certificate is checked against it.
-    func keywords(addresses: [String]) -> [(String, String)] {
+    /// The host name is given too, as the server's certificate is checked against it.
+    func keywords(for target: ConnectionTarget) -> [(String, String)] {
         let configuration = self.configuration
         var keywords = [
-            "port": String(configuration.port),
             "user": configuration.user,
             "dbname": configuration.database,
             "client_encoding": "UTF8",
@@ -41,25 +43,25 @@ struct ConnectionParameters: Sendable {
         ]
         keywords["password"] = configuration.password
         keywords.merge(configuration.parameters) { $1 }
-        if addresses.isEmpty {
-            keywords["host"] = configuration.host
-        } else {
-            keywords["hostaddr"] = addresses.joined(separator: ",")
-            keywords["host"] = addresses.map { _ in configuration.host }.joined(separator: ",")
-        }
-        let options = self.settings.map { "-c \($0.name)=\(Self.escaped($0.value))" }
-        keywords["options"] = (options + [configuration.parameters["options"] ?? ""])
-            .joined(separator: " ")
+        keywords["host"] = target.host.name
+        keywords["hostaddr"] = target.address
+        keywords["port"] = String(target.host.port)
+        keywords["target_session_attrs"] = target.session.rawValue
         return keywords.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
-    /// In `options`, a space separates settings and a backslash escapes.
-    private static func escaped(_ value: String) -> String {
-        var escaped = ""
-        for character in value {
-            if character == " " || character == "\\" { escaped.append("\\") }
-            escaped.append(character)
-        }
-        return escaped
+    /// The statement that makes the settings, and returns the number of the server's process.
+    var setUp: String {
+        let names = self.settings.map { Self.quoted($0.name) }.joined(separator: ", ")
+        let values = self.settings.map { Self.quoted($0.value) }.joined(separator: ", ")
+        return """
+            SELECT pg_backend_pid(), count(set_config(name, value, false)) \
+            FROM unnest(ARRAY[\(names)]::text[], ARRAY[\(values)]::text[]) AS s(name, value) \
+            WHERE name NOT IN (SELECT name FROM pg_catalog.pg_settings WHERE source = 'client')
+            """
+    }
+
+    private static func quoted(_ text: String) -> String {
+        "'\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''"))'"
     }
 }

@@ -25,7 +25,7 @@ enum HostLookup {
         var list: UnsafeMutablePointer<addrinfo>?
         let status = getaddrinfo(host, nil, &hints, &list)
         guard status == 0 else {
-            throw PostgresError(.unavailable, detail: "the host name cannot be resolved (\(status))")
+            throw PostgresError(.unavailable, detail: "the host name \(host) cannot be resolved (\(status))")
         }
         defer { freeaddrinfo(list) }
         var addresses: [String] = []
@@ -35,7 +35,7 @@ enum HostLookup {
             guard let address = Self.numeric(entry), !addresses.contains(address) else { continue }
             addresses.append(address)
         }
-        guard !addresses.isEmpty else { throw PostgresError(.unavailable, detail: "the host has no address") }
+        guard !addresses.isEmpty else { throw PostgresError(.unavailable, detail: "the host \(host) has no address") }
         return addresses
     }
 

@@ -26,7 +26,8 @@ struct IOInterest: Sendable {
 /// All calls come from that thread.
 protocol IOHandler: AnyObject, Sendable {
     func interest() -> IOInterest
-    func serve(now: ContinuousClock.Instant, isReadable: Bool)
+    /// - Parameter hasMoved: bytes have arrived, or there is room again for bytes to leave.
+    func serve(now: ContinuousClock.Instant, hasMoved: Bool)
     /// Called after all handlers have been served and tasks have run on the thread, before it may fall asleep.
     func endTurn()
     /// The thread has ended and will not serve the handler any more.
@@ -155,7 +156,7 @@ final class IOThread: TaskExecutor {
                 let isLate = interest.deadline.map { $0 <= now } ?? false
                 let events = descriptors[index + 1].revents
                 guard interest.isDue || isLate || events != 0 else { continue }
-                handler.serve(now: now, isReadable: events & Int16(POLLIN) != 0)
+                handler.serve(now: now, hasMoved: events & Int16(POLLIN | POLLOUT) != 0)
             }
             self.runJobs()
             for handler in handlers { handler.endTurn() }

@@ -15,7 +15,7 @@ struct InboxRows: Sendable {
     private let cleanups: [SQL]
 
     /// The maximum number of rows that a clean-up statement deletes, so that it does not hold locks for long.
-    static let cleanupChunk = 5000
+    static let cleanupChunk = 1000
 
     init(schema: SchemaName) {
         let handled = schema.table("handled")

@@ -35,6 +35,9 @@ struct LibpqConnection: ~Copyable {
         var failure: ServerFailure?
     }
 
+    /// With TLS, OpenSSL can hold decrypted bytes while the socket is silent, so libpq is asked this often.
+    static let recheck: Duration = .milliseconds(20)
+
     /// Buffers that a large value has grown beyond this capacity are not reused.
     private static let keptCapacity = 65_536
 
@@ -54,6 +57,8 @@ struct LibpqConnection: ~Copyable {
         }
         guard let started else { return nil }
         self.connection = started
+        // Then the server's error code is in the message, which is all that libpq gives of a failed attempt.
+        _ = PQsetErrorVerbosity(started, PQERRORS_VERBOSE)
         let farewell = Farewell()
         self.farewell = farewell
         // By default libpq prints notices to stderr.
@@ -88,12 +93,17 @@ struct LibpqConnection: ~Copyable {
         }
     }
 
-    mutating func enterNonBlocking(pipeline: Bool) -> Bool {
+    /// The number of the server's process, as it was sent at the start.
+    var serverProcess: Int32 { PQbackendPID(self.connection) }
+
+    mutating func enterNonBlocking() -> Bool {
         guard PQsetnonblocking(self.connection, 1) == 0 else { return false }
         // The error text of a lost connection is logged. By default it could contain values of rows.
         _ = PQsetErrorVerbosity(self.connection, PQERRORS_SQLSTATE)
-        return pipeline ? PQenterPipelineMode(self.connection) == 1 : true
+        return true
     }
+
+    mutating func enterPipeline() -> Bool { PQenterPipelineMode(self.connection) == 1 }
 
     /// Sends statements, preparing those that are not in the cache.
     ///

@@ -73,7 +73,7 @@ extension LibpqResult {
     static func serverFailure(_ result: OpaquePointer) -> ServerFailure {
         ServerFailure(
             // Errors without a SQLSTATE come from libpq itself and concern the connection.
-            state: SQLState(Self.field("C", of: result) ?? "08006"),
+            state: Self.field("C", of: result).map { SQLState($0) } ?? .connectionFailure,
             constraint: Self.field("n", of: result),
             table: Self.field("t", of: result),
             column: Self.field("c", of: result),

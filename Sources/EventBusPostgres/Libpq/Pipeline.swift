@@ -76,7 +76,13 @@ struct Pipeline: Sendable {
     /// any.
     mutating func failAll(_ loss: SessionLoss) -> [(SegmentID, SegmentOutcome)] {
         defer { self = Pipeline() }
-        return self.segments.map { ($0.id, .lost($0.failure.map { .reported($0.0) } ?? loss)) }
+        return self.segments.map { segment in
+            // What libpq itself says of a lost connection tells less than what the server may have said before.
+            guard let (failure, _) = segment.failure, failure.state != .connectionFailure else {
+                return (segment.id, .lost(loss))
+            }
+            return (segment.id, .lost(.reported(failure)))
+        }
     }
 
     private mutating func receive(_ result: LibpqResult, for head: Entry) -> Action {

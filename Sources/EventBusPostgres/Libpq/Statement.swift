@@ -13,6 +13,18 @@ struct SQL: Sendable, Hashable {
         self.hash = text.hashValue
     }
 
+    /// The command and its first table, such as `SELECT on people`, for people; `nil` for what has none.
+    var summary: String? {
+        let words = self.text.split { " \n(".contains($0) }
+        let commands = ["SELECT", "INSERT", "UPDATE", "DELETE"]
+        guard let start = words.firstIndex(where: { commands.contains(String($0)) }),
+            let place = words[start...].firstIndex(where: { ["FROM", "INTO", "UPDATE"].contains($0) }),
+            place + 1 < words.count
+        else { return nil }
+        let table = words[place + 1].filter { $0 != "\u{22}" }
+        return "\(words[start]) on \(table)"
+    }
+
     static func == (left: Self, right: Self) -> Bool { left.hash == right.hash && left.text == right.text }
 
     func hash(into hasher: inout Hasher) { hasher.combine(self.hash) }

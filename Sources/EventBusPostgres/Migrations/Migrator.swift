@@ -63,29 +63,38 @@ struct Migrator: Sendable {
         }
     }
 
-    /// Applies a step and records it in the same transaction.
+    /// The texts to send one after the other, of which the last one records the step.
     ///
-    /// A wait for a table lock is short and repeated, as statements of other sessions queue up behind it.
-    private func apply(_ migration: Migration, of owner: String) async throws {
+    /// In a transaction, a wait for a table lock is short and repeated, as statements of other sessions queue up behind it.
+    private func scripts(_ migration: Migration, of owner: String) -> [String] {
         let name = migration.name.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''")
-        let script = """
-            BEGIN;
-            SET LOCAL lock_timeout = '3s';
-            \(migration.sql)
-            ;
+        let record = """
             INSERT INTO \(self.table) (owner, version, name, checksum)
-            VALUES ('\(owner)', \(migration.version), '\(name)', '\(MigrationPlan.checksum(migration))');
-            COMMIT
+            VALUES ('\(owner)', \(migration.version), '\(name)', '\(MigrationPlan.checksum(migration))')
             """
+        // One text with several statements would be one transaction.
+        if let statements = migration.statementsOutsideTransaction { return statements + [record] }
+        return ["BEGIN; SET LOCAL lock_timeout = '3s';\n\(migration.sql)\n;\n\(record);\nCOMMIT"]
+    }
+
+    private func send(_ scripts: [String]) async throws -> ServerFailure? {
+        for script in scripts {
+            let outcome = await self.connection.run(script: script)
+            if case .failed(let failure, _) = outcome { return failure }
+            _ = try Self.results(outcome)
+        }
+        return nil
+    }
+
+    /// Applies a step and records it, in one transaction unless the step says otherwise.
+    private func apply(_ migration: Migration, of owner: String) async throws {
+        let scripts = self.scripts(migration, of: owner)
         var backoff = Self.backoff
         for attempt in 1... {
-            let outcome = await self.connection.run(script: script)
-            guard case .failed(let failure, _) = outcome else {
-                _ = try Self.results(outcome)
-                return
-            }
+            guard let failure = try await self.send(scripts) else { return }
             _ = await self.connection.run(script: "ROLLBACK")
-            guard failure.state == .lockNotAvailable, attempt < Self.attempts else {
+            let isContention = failure.state == .lockNotAvailable || failure.state.isContention
+            guard isContention, attempt < Self.attempts else {
                 let problem = failure.schemaProblem.map { ": \($0)" } ?? ""
                 throw RepositoryError(
                     .migration,

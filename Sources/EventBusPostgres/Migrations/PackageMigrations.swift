@@ -93,5 +93,18 @@ enum PackageMigrations {
                     FOR EACH ROW EXECUTE FUNCTION eventbus_inbox_is_superseded();
                 """
         ),
+        // Instances of the previous version may still run and own the outbox: they see all rows, but look for the next ones without an
+        // index, which takes longer the more rows there are.
+        Migration(
+            4,
+            "the outbox is read in the order of its ids",
+            sql: """
+                ALTER TABLE eventbus_outbox ADD COLUMN waits_for text COLLATE "C";
+                CREATE INDEX eventbus_outbox_waiting ON eventbus_outbox (waits_for, id) WHERE waits_for IS NOT NULL;
+                CREATE INDEX eventbus_outbox_waiting_key ON eventbus_outbox (ordering_key, id)
+                    WHERE waits_for IS NOT NULL AND ordering_key IS NOT NULL;
+                DROP INDEX eventbus_outbox_plain, eventbus_outbox_keyed, eventbus_outbox_key;
+                """
+        ),
     ]
 }

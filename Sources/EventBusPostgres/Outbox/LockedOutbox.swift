@@ -11,8 +11,9 @@ import Synchronization
 final class LockedOutbox: OwnedOutbox {
     private let storage: PostgresStorage
     private let connection: Connection
-    /// The ordering key after which the next walk begins; see `NextRowsQuery`.
-    private let walkedKey = Mutex("")
+    private let began = ContinuousClock.now
+    /// `nil` before the first exchange, and after one that has failed: then nothing is known.
+    private let reader = Mutex<OutboxReader?>(nil)
 
     init(storage: PostgresStorage, connection: Connection) {
         self.storage = storage
@@ -24,20 +25,57 @@ final class LockedOutbox: OwnedOutbox {
         limit: Int,
         except held: HeldRows
     ) async throws(RepositoryError) -> [OutboxRow] {
-        let outbox = self.storage.outboxRows
-        var statements: [Statement] = []
-        if !published.isEmpty { statements.append(outbox.delete(published)) }
-        let key = self.walkedKey.withLock { $0 }
         do {
-            if limit > 0 { statements.append(try outbox.next(limit: limit, except: held, afterKey: key)) }
-            guard !statements.isEmpty else { return [] }
-            let rows = try self.storage.rows(await self.connection.run(statements))
-            guard limit > 0 else { return [] }
-            let (found, lastKey) = try outbox.rows(rows)
-            self.walkedKey.withLock { $0 = lastKey ?? "" }
-            return found
+            return try await self.exchange(published, limit, held)
         } catch {
             throw RepositoryError(error)
         }
+    }
+
+    private func exchange(_ published: [OutboxRow.ID], _ limit: Int, _ held: HeldRows) async throws -> [OutboxRow] {
+        let rows = self.storage.outboxRows
+        var removal = published.isEmpty ? [] : [rows.delete(published)]
+        var taken = self.reader.withLock { $0.take() }
+        taken?.remove(published)
+        guard limit > 0 else {
+            if !removal.isEmpty { _ = try await self.results(removal) }
+            self.reader.withLock { $0 = taken }
+            return []
+        }
+        var reader = if let taken { taken } else { try await self.begin() }
+        while true {
+            let read = reader.next(limit, except: held, now: self.now)
+            let moves = read.moves.isEmpty ? [] : [try rows.move(read.moves)]
+            let results = try await self.results(removal + moves + [try rows.read(read), OutboxRows.snapshot]).suffix(2)
+            removal = []
+            reader.take(
+                try rows.found(results[results.startIndex].rows),
+                of: read,
+                at: try TransactionSnapshot(text: try results[results.startIndex + 1].rows[0].text(0)),
+                now: self.now
+            )
+            let ready = reader.ready(limit, except: held)
+            guard ready.isEmpty, reader.hasUnread(held) else {
+                self.reader.withLock { $0 = reader }
+                return ready
+            }
+            try Task.checkCancellation()
+        }
+    }
+
+    private func begin() async throws -> OutboxReader {
+        let results = try await self.results(self.storage.outboxRows.beginning)
+        return OutboxReader(
+            frontier: try results[0].rows[0].int8(0),
+            lanes: try self.storage.outboxRows.lanes(results[1].rows),
+            snapshot: try TransactionSnapshot(text: try results[2].rows[0].text(0)),
+            now: self.now
+        )
+    }
+
+    private var now: Duration { self.began.duration(to: .now) }
+
+    private func results(_ statements: [Statement]) async throws -> [StatementResult] {
+        try self.storage.results(await self.connection.run(statements))
     }
 }

@@ -9,8 +9,12 @@ struct OutboxRows: Sendable {
     private let insertOne: SQL
     private let insertSeveral: SQL
     private let deleteSQL: SQL
-    private let nextSQL: SQL
+    private let moveSQL: SQL
+    private let readSQL: SQL
     let oldest: Statement
+    /// The greatest id so far, then what rows wait for, then the snapshot: what a reader begins with.
+    let beginning: [Statement]
+    static let snapshot = Statement("SELECT pg_current_snapshot()::text")
 
     private static let columns = [
         "message_id", "topic", "type", "version", "source", "time", "ordering_key", "requires_subscriber",
@@ -35,8 +39,13 @@ struct OutboxRows: Sendable {
         )
         self.deleteSQL = SQL("DELETE FROM \(table) WHERE id = ANY($1)")
         self.oldest = Statement("SELECT time FROM \(table) ORDER BY id LIMIT 1")
-        let qualifiedList = Self.columns.map { "o.\($0)" }.joined(separator: ", ")
-        self.nextSQL = SQL(NextRowsQuery(table: table, columns: qualifiedList).text)
+        self.moveSQL = SQL(
+            "UPDATE \(table) o SET waits_for = move.lane FROM unnest($1, $2) AS move(id, lane) WHERE o.id = move.id"
+        )
+        self.readSQL = SQL(Self.read(from: table))
+        self.beginning = [
+            Statement(Self.frontier(of: table)), Statement(Self.lanes(of: table)), Self.snapshot,
+        ]
     }
 
     func insert(_ messages: [Message]) throws(PostgresError) -> Statement {
@@ -69,45 +78,120 @@ struct OutboxRows: Sendable {
         Statement(self.deleteSQL, [.array(of: .int8, ids.map { .int8($0) })])
     }
 
-    /// Selects the rows to publish next; `rows(_:)` reads the result.
-    func next(limit: Int, except held: HeldRows, afterKey key: String) throws(PostgresError) -> Statement {
-        var topics: [Parameter] = []
-        for topic in held.topics { topics.append(try .text(topic.name)) }
+    /// Writes what rows wait for.
+    func move(_ moves: [OutboxRow.ID: Lane]) throws(PostgresError) -> Statement {
+        var lanes: [Parameter] = []
+        for lane in moves.values { lanes.append(try .text(lane.text)) }
+        return Statement(self.moveSQL, [.array(of: .int8, moves.keys.map { .int8($0) }), .array(of: .text, lanes)])
+    }
+
+    func lanes(_ rows: Rows) throws(PostgresError) -> [Lane] {
+        var lanes: [Lane] = []
+        for row in rows { lanes.append(try Lane(text: try row.text(0))) }
+        return lanes
+    }
+
+    /// Selects the rows of a read; `found(_:)` decodes the result.
+    func read(_ read: OutboxRead) throws(PostgresError) -> Statement {
+        var names: [Parameter] = []
+        for part in read.lanes { names.append(try .text(part.lane.text)) }
         return Statement(
-            self.nextSQL,
+            self.readSQL,
             [
-                .int8(Int64(limit)), .array(of: .text, topics), .array(of: .int8, held.rows.map { .int8($0) }),
-                try .text(key), .int8(Int64(limit * 2 + held.rows.count)),
+                .int8(read.after), .int8(Int64(read.limit)),
+                .array(of: .int8, read.missing.map { .int8($0.lowerBound) }),
+                .array(of: .int8, read.missing.map { .int8($0.upperBound) }),
+                .array(of: .text, names), .array(of: .int8, read.lanes.map { .int8($0.after) }),
+                .array(of: .int8, read.lanes.map { .int8(Int64($0.limit)) }),
+                .int8(read.known), .int8(Int64(read.bytes)),
             ]
         )
     }
 
-    /// The rows, and the key at which the walk over the ordering keys ended; `nil` if it reached the last key or there
-    /// was none.
-    func rows(_ rows: Rows) throws(PostgresError) -> (rows: [OutboxRow], lastKey: String?) {
-        var found: [OutboxRow] = []
-        var lastKey: String?
+    func found(_ rows: Rows) throws(PostgresError) -> [FoundRow] {
+        var found: [FoundRow] = []
+        found.reserveCapacity(rows.count)
         for row in rows {
-            if !row.isNull(0) { lastKey = try row.text(0) }
-            guard !row.isNull(1) else { continue }
-            found.append(OutboxRow(id: try row.int8(1), message: try Self.message(row)))
+            found.append(
+                FoundRow(
+                    row: OutboxRow(id: try row.int8(0), message: try Self.message(row)),
+                    lane: row.isNull(1) ? nil : try Lane(text: try row.text(1)),
+                    behind: row.isNull(2) ? nil : (try row.int8(2), try Lane(text: try row.text(3)))
+                )
+            )
         }
-        return (found, lastKey)
+        return found
+    }
+
+    /// The text of a read, each part of which reads an index from a position on.
+    ///
+    /// The sort orders name the index, as statistics would mislead the planner. A body's length is known without reading the body.
+    private static func read(from table: String) -> String {
+        let columns = Self.columns.map { "o.\($0)" }.joined(separator: ", ")
+        return """
+            SELECT o.id, o.waits_for, older.id, older.waits_for, \(columns) FROM (
+                SELECT o.*, sum(octet_length(o.body)) OVER (ORDER BY o.id) - octet_length(o.body) AS bytes_before FROM (
+                    (SELECT * FROM \(table) WHERE id > $1 AND waits_for IS NULL ORDER BY id LIMIT $2)
+                    UNION ALL
+                    SELECT late.* FROM unnest($3, $4) AS missing(first, last) CROSS JOIN LATERAL (
+                        SELECT * FROM \(table) WHERE id BETWEEN first AND last AND waits_for IS NULL ORDER BY id LIMIT $2
+                    ) late
+                    UNION ALL
+                    SELECT due.* FROM unnest($5, $6, $7) AS lane(name, after, most) CROSS JOIN LATERAL (
+                        SELECT * FROM \(table) WHERE (waits_for, id) > (name, after) AND waits_for <= name
+                        ORDER BY waits_for, id LIMIT most
+                    ) due
+                ) o ORDER BY o.id LIMIT $2
+            ) o LEFT JOIN LATERAL (
+                SELECT id, waits_for FROM \(table) w
+                WHERE (w.ordering_key, w.id) > (o.ordering_key, $8) AND (w.ordering_key, w.id) < (o.ordering_key, o.id)
+                    AND w.waits_for IS NOT NULL AND w.ordering_key IS NOT NULL
+                ORDER BY w.ordering_key DESC, w.id DESC LIMIT 1
+            ) older ON true
+            WHERE o.bytes_before < $9 ORDER BY o.id
+            """
+    }
+
+    /// The greatest id that has been given out, or is in the table after the sequence was set back.
+    ///
+    /// Inserting needs no privilege for the sequence. Without one, the ids below the first row count as missing.
+    private static func frontier(of table: String) -> String {
+        """
+        SELECT greatest(
+            (SELECT max(id) FROM \(table)),
+            CASE WHEN has_sequence_privilege(s.name, 'USAGE, SELECT') THEN pg_sequence_last_value(s.name::regclass) END,
+            0
+        ) FROM pg_get_serial_sequence('\(table)', 'id') AS s(name)
+        """
+    }
+
+    /// Jumps from each lane to the next one in the index, as lanes are few and their rows may be many.
+    private static func lanes(of table: String) -> String {
+        """
+        WITH RECURSIVE lanes AS (
+            (SELECT waits_for FROM \(table) WHERE waits_for IS NOT NULL ORDER BY waits_for LIMIT 1)
+            UNION ALL
+            SELECT (
+                SELECT o.waits_for FROM \(table) o WHERE o.waits_for > lanes.waits_for ORDER BY o.waits_for LIMIT 1
+            ) FROM lanes WHERE lanes.waits_for IS NOT NULL
+        )
+        SELECT waits_for FROM lanes WHERE waits_for IS NOT NULL
+        """
     }
 
     private static func message(_ row: Row) throws(PostgresError) -> Message {
         Message(
-            id: try row.text(2),
-            topic: Topic(foreign: try row.text(3)),
-            type: try row.text(4),
-            version: Int(try row.int4(5)),
-            source: try row.text(6),
-            time: try row.timestamp(7),
-            orderingKey: row.isNull(8) ? nil : try row.text(8),
-            requiresSubscriber: try row.bool(9),
-            contentType: try row.text(10),
-            headers: try StoredHeaders.decode(row.bytes(11)),
-            body: row.bytes(12) ?? []
+            id: try row.text(4),
+            topic: Topic(foreign: try row.text(5)),
+            type: try row.text(6),
+            version: Int(try row.int4(7)),
+            source: try row.text(8),
+            time: try row.timestamp(9),
+            orderingKey: row.isNull(10) ? nil : try row.text(10),
+            requiresSubscriber: try row.bool(11),
+            contentType: try row.text(12),
+            headers: try StoredHeaders.decode(row.bytes(13)),
+            body: row.bytes(14) ?? []
         )
     }
 }

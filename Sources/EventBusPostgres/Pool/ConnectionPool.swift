@@ -23,6 +23,7 @@ final class ConnectionPool: IOHandler {
         var finished: CheckedContinuation<Void, Never>?
         var isFinished = false
         var lastError: PostgresError?
+        var log = OutageLog()
     }
 
     private let state: Mutex<State>
@@ -159,7 +160,7 @@ final class ConnectionPool: IOHandler {
 
     func interest() -> IOInterest { IOInterest(deadline: self.state.withLock { $0.machine.deadline }) }
 
-    func serve(now: ContinuousClock.Instant, isReadable: Bool) {
+    func serve(now: ContinuousClock.Instant, hasMoved: Bool) {
         self.update { machine, _ in machine.tick(now: now) }
     }
 
@@ -172,12 +173,16 @@ final class ConnectionPool: IOHandler {
     private func connectionChanged(_ id: PoolState.ConnectionID, _ event: ConnectionEvent) {
         let jitter = self.jitter()
         if case .closed(let error) = event, error.code != .closed {
-            self.logger.info("A database connection failed", error: error, metadata: error.metadata)
+            // What could not be opened; sessions that end are replaced first.
+            let isRefusal = error.code == .unavailable
+            let level = isRefusal ? self.state.withLock { $0.log.levelOfNextFailure() } : .info
+            self.logger.log(level: level, "A database connection failed", error: error, metadata: error.metadata)
         }
         self.change { state, now in
             switch event {
             case .opened:
                 state.lastError = nil
+                state.log.connected()
                 return state.machine.opened(id, now: now)
             case .closed(let error):
                 state.connections[id] = nil

@@ -28,8 +28,13 @@ extension PostgresStorage {
 
     /// The rows of the last statement.
     func rows(_ outcome: SegmentOutcome) throws(RepositoryError) -> Rows {
+        try self.results(outcome).last?.rows ?? Rows(columnCount: 0)
+    }
+
+    /// The results of all statements.
+    func results(_ outcome: SegmentOutcome) throws(RepositoryError) -> [StatementResult] {
         switch outcome {
-        case .completed(let results): return results.last?.rows ?? Rows(columnCount: 0)
+        case .completed(let results): return results
         case .failed(let failure, _): throw RepositoryError(failure, of: nil)
         case .notSent(let loss), .lost(let loss): throw RepositoryError(loss, isCommit: false)
         }
@@ -103,7 +108,7 @@ extension PostgresConfiguration {
     ///
     /// A session is closed only if that does not work.
     var timeouts: ConnectionCore.Timeouts {
-        ConnectionCore.Timeouts(connect: self.connectTimeout, response: self.statementTimeout + .seconds(10))
+        ConnectionCore.Timeouts(connect: self.connectTimeout, response: self.statementTimeout + self.answerGrace)
     }
 }
 

@@ -13,12 +13,13 @@ import Synchronization
 /// schema is ready wait as long as they would wait for a connection, then fail with `unavailable`.
 ///
 /// PostgreSQL 14 or later is required. A connection pooler must be in session mode: in transaction mode prepared
-/// statements and session locks do not work.
+/// statements and session locks do not work, so ``run()`` refuses it.
 public final class PostgresStore: Store, Service {
     let storage: PostgresStorage
     private let migrations: [Migration]
     private let logger: Logger
     private let status = Mutex(Status.waiting)
+    private let cleaner: InboxCleaner
 
     private enum Status: Sendable {
         case waiting
@@ -46,6 +47,7 @@ public final class PostgresStore: Store, Service {
         self.storage = try PostgresStorage(configuration, schema: try SchemaName(schema), logger: logger)
         self.migrations = try MigrationPlan.ordered(migrations)
         self.logger = logger
+        self.cleaner = InboxCleaner(storage: self.storage, logger: logger)
     }
 
     /// Whether the database can be used.
@@ -54,8 +56,15 @@ public final class PostgresStore: Store, Service {
         case .waiting: Health(problems: ["the store is not running"])
         case .migrating(let problem): Health(problems: [problem ?? "the schema is being migrated"])
         case .ended: Health(problems: ["the store has been shut down"])
-        case .ready: self.storage.pool.problem == nil ? .ready : Health(problems: ["the database cannot be reached"])
+        case .ready: self.healthWhileReady
         }
+    }
+
+    private var healthWhileReady: Health {
+        let problem = self.storage.pool.problem.map { error in
+            "the database cannot be reached\(error.connectionDetail.map { ": \($0)" } ?? "")"
+        }
+        return Health(problems: problem.map { [$0] } ?? [], notes: self.cleaner.problem.map { [$0] } ?? [])
     }
 
     /// An executor that runs tasks on the thread that reads from the database.
@@ -137,7 +146,8 @@ public final class PostgresStore: Store, Service {
     /// While the database cannot be reached, it is tried again. At graceful shutdown open transactions have 10 s to
     /// finish. A store runs once; a second call traps.
     ///
-    /// - Throws: `RepositoryError` with code `migration` if the schema cannot be brought up to date; `CancellationError`.
+    /// - Throws: `RepositoryError` with code `migration` if the schema cannot be brought up to date, `invalidConfiguration` if the
+    ///   database is behind a connection pooler that is not in session mode; `CancellationError`.
     public func run() async throws {
         let isFirst = self.status.withLock { status in
             guard case .waiting = status else { return false }
@@ -162,31 +172,35 @@ public final class PostgresStore: Store, Service {
 
     private func serve() async throws {
         var backoff = Backoff(first: .milliseconds(100), longest: .seconds(5))
+        var log = OutageLog()
         while true {
             do {
                 try await self.migrate()
                 break
             } catch let error as RepositoryError where error.isTransient {
                 try Task.checkCancellation()
-                self.status.withLock { $0 = .migrating(problem: error.message) }
-                let detail = (error.cause as? PostgresError)?.metadata
-                self.logger.info("The database cannot be reached yet", error: error, metadata: detail)
+                let cause = error.cause as? PostgresError
+                let problem = error.message + (cause?.connectionDetail.map { ": \($0)" } ?? "")
+                self.status.withLock { $0 = .migrating(problem: problem) }
+                let level = log.levelOfNextFailure()
+                self.logger.log(
+                    level: level,
+                    "The database cannot be reached yet",
+                    error: error,
+                    metadata: cause?.metadata
+                )
                 try await Task.sleep(for: backoff.next())
             }
         }
         self.storage.pool.start()
         self.status.withLock { $0 = .ready }
         self.storage.readiness.raise()
-        while true {
-            try await Task.sleep(for: .seconds(3600))
-            await self.cleanUp()
-        }
+        try await self.cleaner.run()
     }
 
-    private func migrate() async throws {
-        let connection: Connection
+    private func openMigrationConnection() async throws(RepositoryError) -> Connection {
         do {
-            connection = try await Connection.open(
+            return try await Connection.open(
                 ConnectionParameters(
                     self.storage.configuration,
                     settings: self.storage.configuration.migrationSettings(self.storage.schema)
@@ -198,21 +212,21 @@ public final class PostgresStore: Store, Service {
         } catch {
             throw RepositoryError(error)
         }
+    }
+
+    private func migrate() async throws {
+        let connection = try await self.openMigrationConnection()
         defer { connection.close() }
+        if connection.isPooled {
+            let second = try await self.openMigrationConnection()
+            defer { second.close() }
+            try await PoolerCheck.run(connection, second)
+        }
         try await Migrator(
             connection: connection,
             schema: self.storage.schema,
             migrations: self.migrations,
             logger: self.logger
         ).run()
-    }
-
-    /// Deletes inbox rows of messages that no broker will deliver again, in chunks.
-    private func cleanUp() async {
-        for statement in self.storage.inbox.cleanUp(olderThan: self.storage.configuration.inboxRetention) {
-            while !Task.isCancelled, case .completed(let results)? = try? await self.storage.pool.run([statement]),
-                results.first?.affected == InboxRows.cleanupChunk
-            {}
-        }
     }
 }

@@ -26,7 +26,9 @@ extension RepositoryError {
 
     private init(_ error: PostgresError) {
         switch error.code {
-        case .unavailable: self.init(.unavailable, "the database cannot be reached", cause: error)
+        case .unavailable:
+            let state = error.state.map { " (\($0.code))" } ?? ""
+            self.init(.unavailable, "the database cannot be reached\(state)", cause: error)
         case .waitTimedOut: self.init(.timedOut, "no connection became free in time", cause: error)
         case .allHeld:
             let text = """
@@ -92,9 +94,14 @@ extension RepositoryError {
             self.init(.unavailable, "the database is not available (\(state.code))", cause: failure)
         case let state where state.isAboutValues:
             self.init(.invalidValue, "\(place)a value cannot be stored (\(state.code))", cause: failure)
+        case .insufficientPrivilege:
+            let right = failure.statement.map { " for \($0)" } ?? ""
+            let problem = failure.schemaProblem.map { ": \($0)" } ?? ""
+            self.init(.database, "the role lacks a right\(right)\(problem) (42501)", cause: failure)
         case let state where state.isAboutSchema:
             let problem = failure.schemaProblem.map { ": \($0)" } ?? ""
-            let text = "\(place)the schema does not match the database\(problem) (\(state.code))"
+            let statement = failure.statement.map { " in \($0)" } ?? ""
+            let text = "\(place)the schema does not match the database\(problem) (\(state.code)\(statement))"
             self.init(.schemaMismatch, text, cause: failure)
         case let state:
             self.init(.database, "\(place)the database reported an error (\(state.code))", cause: failure)

@@ -134,6 +134,34 @@ extension StoreConformance {
                 try expect("events", try rest.map { try $0.label }, ["last"])
             }
         },
+        Case("what waits long comes in its order, and holds up no others") { scene in
+            let (keys, count) = (7, 3000)
+            try await scene.store.transaction { transaction in
+                for number in 0..<count {
+                    try transaction.publish(SpecimenFound(label: "\(number)", key: "\(number % keys)"))
+                }
+                try transaction.publish(SpecimenLost(label: "free"))
+            }
+            let held = HeldRows(topics: [SpecimenFound.topic])
+            try await scene.owning { outbox in
+                try expect("events while a topic waits", try await outbox.drain(50, except: held), ["free"])
+            }
+            try await scene.store.transaction { transaction in
+                for key in 0..<keys {
+                    try transaction.publish(SpecimenLost(label: "\(count + key)", key: "\((count + key) % keys)"))
+                }
+                try transaction.publish(SpecimenLost(label: "free again"))
+            }
+            let seen = try await scene.owning { outbox in
+                try expect("events of other keys", try await outbox.drain(50, except: held), ["free again"])
+                return try await outbox.drain(50).compactMap { Int($0) }
+            }
+            try expect("events", seen.count, count + keys)
+            for key in 0..<keys {
+                let ofKey = seen.filter { $0 % keys == key }
+                try expect("events of key \(key)", ofKey, ofKey.sorted())
+            }
+        },
         Case("all keys get their turn when there are more than the limit") { scene in
             try await scene.store.transaction { transaction in
                 for number in 0..<20 {

@@ -199,18 +199,7 @@ extension StoreScene {
     }
 
     /// Removes all events that wait, and returns their labels in the order in which a relay gets them.
-    fileprivate func drain() async throws -> [String] {
-        try await self.owning { outbox in
-            var labels: [String] = []
-            var published: [OutboxRow.ID] = []
-            while true {
-                let rows = try await outbox.exchange(published: published, limit: 1000, except: HeldRows())
-                if rows.isEmpty { return labels }
-                labels += try rows.map { try $0.label }
-                published = rows.map(\.id)
-            }
-        }
-    }
+    fileprivate func drain() async throws -> [String] { try await self.owning { try await $0.drain(1000) } }
 }
 
 /// Who has ended, in order.

@@ -137,6 +137,18 @@ extension OwnedOutbox {
     func peek(_ limit: Int, except held: HeldRows = HeldRows()) async throws -> [OutboxRow] {
         try await self.exchange(published: [], limit: limit, except: held)
     }
+
+    /// Removes all rows that may be published, a number at a time, and returns their labels.
+    func drain(_ limit: Int, except held: HeldRows = HeldRows()) async throws -> [String] {
+        var labels: [String] = []
+        var published: [OutboxRow.ID] = []
+        while true {
+            let rows = try await self.exchange(published: published, limit: limit, except: held)
+            if rows.isEmpty { return labels }
+            labels += try rows.map { try $0.label }
+            published = rows.map(\.id)
+        }
+    }
 }
 
 extension OutboxRow {

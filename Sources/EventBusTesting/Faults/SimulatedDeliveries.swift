@@ -87,6 +87,9 @@ final class SimulatedDeliveries: Deliveries {
             return
         case .copyOnly:
             self.record(delivery, verdict)
+            if let message = self.base.outstanding(delivery) {
+                self.process.record(.copied(self.name, message.identity))
+            }
             self.base.copy(delivery, verdict)
             self.base.cut()
             return
@@ -116,9 +119,12 @@ final class SimulatedDeliveries: Deliveries {
         let messages = self.state.withLock { state in
             deliveries.compactMap { state.held.removeValue(forKey: $0) }
         }
-        // An undone start that somebody else makes again.
-        for event in messages.map(\.identity) where self.process.takeDoubt(about: event, by: self.name) == .undone {
-            self.process.record(.unfinished(self.name, event))
+        for event in messages.map(\.identity) {
+            // Somebody else makes an undone start again.
+            if self.process.takeDoubt(about: event, by: self.name) == .undone {
+                self.process.record(.unfinished(self.name, event))
+            }
+            self.process.record(.givenBack(self.name, event))
         }
         self.base.giveBack(deliveries)
     }

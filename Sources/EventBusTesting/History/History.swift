@@ -30,6 +30,10 @@ public final class History: Sendable {
         case settled(SubscriptionName, EventIdentity, Verdict)
         /// A store holds an effect of a message.
         case effect(SubscriptionName, EventIdentity)
+        /// A delivery went back unsettled at a shutdown, as if it had never been made.
+        case givenBack(SubscriptionName, EventIdentity)
+        /// A verdict has made a copy of a message and not removed the original.
+        case copied(SubscriptionName, EventIdentity)
         /// A message is a dead letter.
         case deadLettered(SubscriptionName, EventIdentity, reason: String, attempts: Int)
         /// A consumer takes no more deliveries, since its process shuts down.

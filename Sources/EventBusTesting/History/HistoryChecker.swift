@@ -132,7 +132,7 @@ public struct HistoryChecker: Sendable {
             // No store can count them: what the bus knows of each copy has to do.
             guard !id.id.utf8.contains(0), !id.source.utf8.contains(0) else { return violations }
             // The first start of each fresh copy is not claimed; all others are claimed by message.
-            let allowed = message.firsts.values.reduce(0) { $0 + consumer.attempts + max(0, $1 - 1) }
+            let allowed = message.firsts.values.reduce(0) { $0 + consumer.attempts + max(0, $1 - 1) } + message.copied
             if !message.firsts.isEmpty, message.starts > allowed {
                 let text = "was started \(message.starts) times, allowed are \(allowed)"
                 violations.append(Violation("attempts", consumer.name, id, text))
@@ -145,7 +145,7 @@ public struct HistoryChecker: Sendable {
             if message.isTraced, message.started == 0, message.claimed < consumer.attempts {
                 violations.append(Violation("attempts", consumer.name, id, "is a dead letter and was never started"))
             } else if message.isTraced, message.isUndisturbed, message.redrives == 0,
-                !(message.starts...message.starts + message.usedUp).contains(consumer.attempts)
+                !(message.starts...message.starts + message.givenBack).contains(consumer.attempts)
             {
                 let text = "became a dead letter after \(message.starts) starts instead of \(consumer.attempts)"
                 violations.append(Violation("attempts", consumer.name, id, text))

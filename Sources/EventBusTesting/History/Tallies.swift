@@ -41,20 +41,15 @@ struct ConsumerTally {
 
     /// - Parameter records: of the consumer.
     init(_ records: [History.Record]) {
-        var undone: [String: Set<EventIdentity>] = [:]
-        var stopped: Set<String> = []
         for record in records {
             switch record.what {
             case .delivered(_, let id, let failures, let returns, let redrives):
                 self.messages[id, default: MessageTally()].delivered(failures, returns, redrives)
             case .claimed(_, let id): self.messages[id, default: MessageTally()].claimed += 1
-            case .started(_, let id):
-                undone[record.place]?.remove(id)
-                self.messages[id, default: MessageTally()].started += 1
-            case .unfinished(_, let id):
-                undone[record.place, default: []].insert(id)
-                self.messages[id, default: MessageTally()].unfinished += 1
-            case .stopped: stopped.insert(record.place)
+            case .started(_, let id): self.messages[id, default: MessageTally()].started += 1
+            case .unfinished(_, let id): self.messages[id, default: MessageTally()].unfinished += 1
+            case .givenBack(_, let id): self.messages[id, default: MessageTally()].givenBack += 1
+            case .copied(_, let id): self.messages[id, default: MessageTally()].copied += 1
             case .handled(_, let id): self.messages[id, default: MessageTally()].handled += 1
             case .effect(_, let id): self.messages[id, default: MessageTally()].effects += 1
             case .settled(_, let id, .deadLetter):
@@ -67,9 +62,6 @@ struct ConsumerTally {
             default: break
             }
         }
-        for place in stopped {
-            for id in undone[place] ?? [] { self.messages[id]?.usedUp += 1 }
-        }
         self.sorted = self.messages.sorted { $0.key < $1.key }
     }
 }
@@ -79,8 +71,10 @@ struct MessageTally {
     var claimed = 0
     var started = 0
     var unfinished = 0
-    /// Undone starts that were not made again because the process shut down: they may have been counted.
-    var usedUp = 0
+    /// How often it was given back; a start may have been counted just before, and was not made.
+    var givenBack = 0
+    /// How often a copy was left beside it; starts of the two are not told apart when one of them is undone.
+    var copied = 0
     var handled = 0
     var effects = 0
     var deadVerdicts = 0

@@ -43,7 +43,7 @@ extension History.What {
         switch self {
         case .delivered(let name, _, _, _, _), .claimed(let name, _), .started(let name, _), .failed(let name, _),
             .unfinished(let name, _), .handled(let name, _), .settled(let name, _, _), .effect(let name, _),
-            .deadLettered(let name, _, _, _), .stopped(let name):
+            .givenBack(let name, _), .copied(let name, _), .deadLettered(let name, _, _, _), .stopped(let name):
             name
         case .broken(let violation): violation.subscription
         case .committed, .published, .note: nil
@@ -55,7 +55,7 @@ extension History.What {
         switch self {
         case .committed(let id, _, _), .published(let id, _), .delivered(_, let id, _, _, _), .claimed(_, let id),
             .started(_, let id), .failed(_, let id), .unfinished(_, let id), .handled(_, let id),
-            .settled(_, let id, _), .effect(_, let id),
+            .settled(_, let id, _), .effect(_, let id), .givenBack(_, let id), .copied(_, let id),
             .deadLettered(_, let id, _, _):
             id
         case .broken(let violation): violation.event
@@ -76,6 +76,8 @@ extension History.What {
         case .unfinished(let consumer, _): "\(consumer) has to start \(name) again"
         case .handled(let consumer, _): "\(consumer) commits the effect of \(name)"
         case .settled(let subscription, _, let verdict): "settles \(name) of \(subscription): \(verdict.text)"
+        case .givenBack(let subscription, _): "gives \(name) back to \(subscription)"
+        case .copied(let subscription, _): "leaves a copy of \(name) in \(subscription)"
         case .effect(let consumer, _): "holds an effect of \(name) by \(consumer)"
         case .deadLettered(let subscription, _, let reason, let attempts):
             "\(name) is a dead letter of \(subscription) after \(attempts) attempts: \(reason)"

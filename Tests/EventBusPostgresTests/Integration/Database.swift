@@ -19,10 +19,14 @@ enum Database {
 
     /// Runs SQL text in its own session and returns the last result as text.
     @discardableResult
-    static func execute(_ sql: String, holding body: () async throws -> Void = {}) async throws -> [[String?]] {
+    static func execute(
+        _ sql: String,
+        at place: PostgresConfiguration? = nil,
+        holding body: () async throws -> Void = {}
+    ) async throws -> [[String?]] {
         let thread = try IOThread()
         try thread.start()
-        let configuration = try self.configuration()
+        let configuration = try place ?? self.configuration()
         do {
             let connection = try await Connection.open(
                 ConnectionParameters(configuration, settings: []),

@@ -193,7 +193,7 @@ struct FaultTests {
                 "CREATE ROLE \(role) LOGIN PASSWORD 'secret' CONNECTION LIMIT 3; GRANT CREATE ON DATABASE \(database) TO \(role)"
             )
             let admin = try Database.configuration()
-            let url = "postgres://\(role):secret@\(admin.host):\(admin.port)/\(database)"
+            let url = "postgres://\(role):secret@\(admin.hosts[0])/\(database)"
             var configuration = try PostgresConfiguration(url: url)
             configuration.maximumConnections = 20
             let store = try PostgresStore(configuration, schema: schema.name, migrations: Person.migrations)

@@ -23,10 +23,55 @@ struct MigrationTests {
             #expect(
                 rows == [
                     ["eventbus", "1", "outbox, inbox and claims"], ["eventbus", "2", "claims that can be repeated"],
-                    ["eventbus", "3", "events are identified by source and id"], ["module", "1", "people"],
+                    ["eventbus", "3", "events are identified by source and id"],
+                    ["eventbus", "4", "the outbox is read in the order of its ids"], ["module", "1", "people"],
                     ["module", "2", "it's slow"],
                 ]
             )
+        }
+    }
+
+    private static let index = Migration(
+        2,
+        "index on score",
+        outsideTransaction: [
+            "DROP INDEX CONCURRENTLY IF EXISTS people_score",
+            "CREATE UNIQUE INDEX CONCURRENTLY people_score ON people (score)",
+        ]
+    )
+
+    private static func isIndexValid(_ schema: TestSchema) async throws -> [[String?]] {
+        let index = "to_regclass('\(schema.name).people_score')"
+        return try await Database.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = \(index)")
+    }
+
+    /// An instance that waits for the lock must not hold up what the owner of the lock waits for.
+    @Test func fiveConcurrentInstancesCreateAnIndexConcurrently() async throws {
+        try await TestSchema.with { schema in
+            let stores = try (0..<5).map { _ in try schema.store(migrations: Person.migrations + [Self.index]) }
+            try await running(stores[0], stores[1], stores[2], stores[3], stores[4]) {
+                for store in stores { #expect(store.health.isReady) }
+            }
+            #expect(try await Self.isIndexValid(schema) == [["t"]])
+            let steps = "SELECT count(*) FROM \(schema.name).eventbus_migrations WHERE owner = 'module'"
+            #expect(try await Database.execute(steps) == [["2"]])
+        }
+    }
+
+    @Test func aStepOutsideOfATransactionIsRepeatedFromItsFirstStatement() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore { store in
+                let people = store.repository(for: Person.self)
+                for name in ["a", "b"] { try await store.transaction { try people.insert(Person(name), in: $0) } }
+            }
+            let store = try schema.store(migrations: Person.migrations + [Self.index])
+            let error = await #expect(throws: RepositoryError.self) { try await store.run() }
+            #expect(error?.code == .migration)
+            #expect(error?.message.contains("23505") == true)
+            #expect(try await Self.isIndexValid(schema) == [["f"]])
+            try await Database.execute("DELETE FROM \(schema.name).people WHERE email = 'b'")
+            try await schema.withStore(migrations: Person.migrations + [Self.index]) { _ in }
+            #expect(try await Self.isIndexValid(schema) == [["t"]])
         }
     }
 

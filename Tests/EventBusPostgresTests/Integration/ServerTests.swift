@@ -37,7 +37,9 @@ struct ServerTests {
         }
     }
 
-    @Test func everyReportedCommitSurvivesACrash() async throws {
+    /// A crash tells nobody, a fast restart tells all sessions (57P01).
+    @Test(arguments: [["postgres"], ["postgres", "fast"]])
+    func everyReportedCommitSurvivesAStop(way: [String]) async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
                 let people = store.repository(for: Person.self)
@@ -61,7 +63,7 @@ struct ServerTests {
                         }
                     }
                     try await Task.sleep(for: .milliseconds(500))
-                    try Server.run("stop")
+                    if way.count == 1 { try Server.run("stop") } else { try Server.run("stop", "postgres", "fast") }
                     return try await group.reduce(into: []) { $0 += $1 }
                 }
                 try Server.run("start")
@@ -77,10 +79,10 @@ struct ServerTests {
 enum Server {
     static let control = ProcessInfo.processInfo.environment["INFRA"]
 
-    static func run(_ command: String) throws {
+    static func run(_ command: String, _ arguments: String...) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try #require(self.control))
-        process.arguments = [command, "postgres"]
+        process.arguments = [command] + (arguments.isEmpty ? ["postgres"] : arguments)
         process.standardOutput = FileHandle.nullDevice
         try process.run()
         process.waitUntilExit()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBusTesting
 import Foundation
 import Testing
 
@@ -45,6 +46,29 @@ struct TLSTests {
         let url = try TLSServer.url(host: "localhost", TLSServer.otherAuthority)
         await #expect(throws: PostgresError.self) { try await self.connect(url) }
     }
+
+    @Test(.enabled(if: TLSServer.expired != nil, "openssl made no certificate whose time is over"))
+    func aCertificateWhoseTimeIsOverIsRejected() async throws {
+        func show(_ certificate: String) async throws {
+            try await Database.execute("ALTER SYSTEM SET ssl_cert_file = '\(certificate)'")
+            try await Database.execute("SELECT pg_reload_conf()")
+        }
+        let url = try TLSServer.url(host: "localhost", TLSServer.authority)
+        try await show(try #require(TLSServer.expired))
+        let problem = try? await eventually(within: .seconds(10), "the refusal") {
+            do {
+                _ = try await self.connect(url)
+                return nil as String?
+            } catch {
+                return (error as? PostgresError)?.detail
+            }
+        }
+        #expect(problem?.contains("certificate verify failed") == true)
+        try await show(try #require(TLSServer.valid))
+        try await eventually(within: .seconds(10), "the server's own certificate") {
+            try await self.connect(url) == 6_000_000
+        }
+    }
 }
 
 /// The server's location, which `scripts/test --integration` sets.
@@ -52,6 +76,8 @@ private enum TLSServer {
     private static let url = ProcessInfo.processInfo.environment["DATABASE_TLS_URL"]
     static let authority = ProcessInfo.processInfo.environment["TLS_AUTHORITY"]
     static let otherAuthority = ProcessInfo.processInfo.environment["TLS_OTHER_AUTHORITY"]
+    static let expired = ProcessInfo.processInfo.environment["TLS_EXPIRED"]
+    static let valid = ProcessInfo.processInfo.environment["TLS_VALID"]
     static let isAvailable = url != nil && authority != nil && otherAuthority != nil
 
     static func url(host: String, _ authority: String?) throws -> String {

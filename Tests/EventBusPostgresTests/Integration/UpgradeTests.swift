@@ -101,4 +101,26 @@ struct UpgradeTests {
             }
         }
     }
+
+    @Test func whatWaitedInTheOutboxIsPublishedAndTheVersionBeforeGoesOnAddingToIt() async throws {
+        @Sendable func insert(_ id: String) -> String {
+            """
+            INSERT INTO eventbus_outbox (message_id, topic, type, version, source, time, ordering_key,
+                requires_subscriber, content_type, headers, body)
+            VALUES ('\(id)', 'test.greeted', 'greeted', 1, '', now(), 'k', true, 'application/json', NULL, '')
+            """
+        }
+        try await TestSchema.with { schema in
+            try await Self.apply(upTo: 3, in: schema, then: insert("before"))
+            try await schema.withStore { store in
+                try await store.outbox.withOwnership { outbox in
+                    let before = try await outbox.exchange(published: [], limit: 10, except: HeldRows())
+                    #expect(before.map(\.message.id) == ["before"])
+                    try await Database.execute("SET search_path = \(schema.name); \(insert("after"))")
+                    let after = try await outbox.exchange(published: before.map(\.id), limit: 10, except: HeldRows())
+                    #expect(after.map(\.message.id) == ["after"])
+                }
+            }
+        }
+    }
 }

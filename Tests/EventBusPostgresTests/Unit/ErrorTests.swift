@@ -21,7 +21,8 @@ import Testing
         // The message or the program is at fault.
         ("22021", .invalidValue), ("22003", .invalidValue), ("42P01", .schemaMismatch), ("42703", .schemaMismatch),
         ("23502", .schemaMismatch), ("23503", .database), ("23514", .database), ("22012", .database),
-        ("25P02", .database), ("25P03", .database), ("25P04", .database), ("P0001", .database), ("XX000", .database),
+        ("42501", .database), ("25P02", .database), ("25P03", .database), ("25P04", .database), ("P0001", .database),
+        ("XX000", .database),
     ])
     func eachSQLStateIsConvertedToACode(state: String, code: RepositoryError.Code) {
         let failure = ServerFailure(state: SQLState(state))

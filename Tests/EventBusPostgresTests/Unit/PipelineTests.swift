@@ -94,6 +94,17 @@ import Testing
         #expect(self.pipeline.isEmpty)
     }
 
+    @Test mutating func whatLibpqSaysOfALostConnectionDoesNotHideWhatTheServerHasSaid() {
+        self.pipeline.enqueue([.execute, .sync], as: 1)
+        _ = self.receive(.failure(ServerFailure(state: .connectionFailure)))
+        let farewell = SessionLoss.reported(ServerFailure(state: .transactionTimeout))
+        guard case .lost(let loss)? = self.pipeline.failAll(farewell).first?.1 else {
+            Issue.record("the outcome should be lost")
+            return
+        }
+        #expect(loss == farewell)
+    }
+
     @Test mutating func aScriptHasAnyNumberOfResults() {
         self.pipeline.enqueue([.script], as: 1)
         #expect(self.receive(Self.success, Self.success, nil) == ["none", "none", "completed 1: 2"])

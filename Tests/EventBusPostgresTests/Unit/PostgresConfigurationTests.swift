@@ -11,8 +11,7 @@ import Testing
         let url =
             "postgresql://us%20er:p%40ss%3Aw%2Frd@[::1]:5433/da%74a?sslmode=verify-full&sslrootcert=%2Fca.crt&connect_timeout=7"
         let configuration = try PostgresConfiguration(url: url)
-        #expect(configuration.host == "::1")
-        #expect(configuration.port == 5433)
+        #expect(configuration.hosts.map(\.description) == ["[::1]:5433"])
         #expect(configuration.user == "us er")
         #expect(configuration.password == "p@ss:w/rd")
         #expect(configuration.database == "data")
@@ -22,13 +21,28 @@ import Testing
 
     @Test func portAndPasswordMayBeLeftOut() throws {
         let configuration = try PostgresConfiguration(url: "postgres://user@db/app")
-        #expect(configuration.port == 5432)
+        #expect(configuration.hosts.map(\.description) == ["db:5432"])
+        #expect(configuration.targetSession == .any)
         #expect(configuration.password == nil)
     }
 
     @Test func aSocketDirectoryReplacesTheHost() throws {
         let configuration = try PostgresConfiguration(url: "postgres://user@/app?host=/run/postgresql")
-        #expect(configuration.host == "/run/postgresql")
+        #expect(configuration.hosts.map(\.name) == ["/run/postgresql"])
+        #expect(configuration.hosts.allSatisfy { $0.isSocketDirectory })
+    }
+
+    @Test func ofSeveralHostsTheOneThatAcceptsWritesIsTheDefault() throws {
+        let configuration = try PostgresConfiguration(url: "postgres://user@a,b:5433,[::1]:1/app")
+        #expect(configuration.hosts.map(\.description) == ["a:5432", "b:5433", "[::1]:1"])
+        #expect(configuration.targetSession == .readWrite)
+        #expect("\(configuration)" == "PostgresConfiguration(a:5432,b:5433,[::1]:1/app)")
+    }
+
+    @Test(arguments: PostgresConfiguration.TargetSession.allCases)
+    func theKindOfServerHasTheNamesOfLibpq(session: PostgresConfiguration.TargetSession) throws {
+        let url = "postgres://user@a,b/app?target_session_attrs=\(session.rawValue)"
+        #expect(try PostgresConfiguration(url: url).targetSession == session)
     }
 
     @Test(arguments: [
@@ -41,7 +55,11 @@ import Testing
         ("postgres://user:secret@/app", .missingPart, "host"),
         ("postgres://user:secret@/app?host=db", .invalidPart, "host"),
         ("postgres://user:secret@db/app?host=/run", .invalidPart, "host"),
-        ("postgres://user:secret@a,b/app", .invalidPart, "host"),
+        ("postgres://user:secret@a,/app", .missingPart, "host"),
+        ("postgres://user:secret@a%2Cb/app", .invalidPart, "host"),
+        ("postgres://user:secret@a,b:0/app", .invalidPart, "port"),
+        ("postgres://user:secret@a,b/app?host=/run", .invalidPart, "host"),
+        ("postgres://user:secret@a/app?target_session_attrs=master", .invalidPart, "target_session_attrs"),
         ("postgres://user:secret@[::1/app", .invalidPart, "host"),
         ("postgres://user:secret@db:/app", .invalidPart, "port"),
         ("postgres://user:secret@db:0/app", .invalidPart, "port"),
@@ -101,16 +119,27 @@ import Testing
         }
     }
 
-    @Test func eachAddressGoesWithTheNameThatTheCertificateIsCheckedAgainst() throws {
+    @Test func anAddressGoesWithTheNameThatTheCertificateIsCheckedAgainst() throws {
         let configuration = try PostgresConfiguration(
-            url: "postgres://user@db/app?options=-c%20jit%3Doff&keepalives_idle=1"
+            url: "postgres://user@db:7/app?options=-c%20jit%3Doff&keepalives_idle=1&target_session_attrs=primary"
         )
-        let parameters = ConnectionParameters(configuration, settings: [("search_path", "a b\\c")])
-        let keywords = Dictionary(parameters.keywords(addresses: ["10.0.0.1", "::1"])) { first, _ in first }
-        #expect(keywords["host"] == "db,db")
-        #expect(keywords["hostaddr"] == "10.0.0.1,::1")
-        #expect(keywords["options"] == "-c search_path=a\\ b\\\\c -c jit=off")
+        let parameters = ConnectionParameters(configuration, settings: [("search_path", "it's")])
+        let target = ConnectionTarget(host: configuration.hosts[0], address: "10.0.0.1", session: .primary)
+        let keywords = Dictionary(parameters.keywords(for: target)) { first, _ in first }
+        #expect(keywords["host"] == "db")
+        #expect(keywords["hostaddr"] == "10.0.0.1")
+        #expect(keywords["port"] == "7")
+        #expect(keywords["options"] == "-c jit=off")
+        #expect(keywords["target_session_attrs"] == "primary")
         #expect(keywords["keepalives_idle"] == "1")
         #expect(keywords["password"] == nil)
+        #expect(parameters.setUp.contains("ARRAY['search_path']::text[], ARRAY['it''s']::text[]"))
+    }
+
+    @Test func withoutOptionsAPoolerHasNoReasonToRefuseASession() throws {
+        let configuration = try PostgresConfiguration(url: "postgres://user@db/app")
+        let parameters = ConnectionParameters(configuration, settings: [("search_path", "a")])
+        let target = ConnectionTarget(host: configuration.hosts[0], address: nil, session: .any)
+        #expect(!parameters.keywords(for: target).contains { $0.0 == "options" })
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBusPersistence
 import EventBusPostgres
 import Testing
 
@@ -15,5 +16,13 @@ import Testing
         }
         let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
         #expect(text.contains("this Postgres store runs already or has run; create another one"))
+    }
+
+    @Test func aMigrationWithoutAStatementTraps() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            _ = Migration(3, "nothing", outsideTransaction: [])
+        }
+        let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        #expect(text.contains("migration 3 (nothing) has no statement"))
     }
 }

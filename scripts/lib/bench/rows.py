@@ -13,7 +13,10 @@ RELEASE = os.environ.get("BENCHMARKS_BIN", "Benchmarks/.build/release")
 BASELINES = "Benchmarks/.build/baselines"
 
 # What --quick makes of an argument: enough to see that a program works.
-QUICK = {"--seconds": 1, "--count": 2000, "--rows": 2000, "--waiting": 2000, "--batches": 5}
+QUICK = {
+    "--seconds": 1, "--count": 2000, "--rows": 2000, "--waiting": 2000, "--unheard": 2000, "--dead": 2000, "--age": 1,
+    "--batches": 5,
+}
 
 
 @dataclass(frozen=True)
@@ -227,6 +230,19 @@ ROWS: Tuple[Row, ...] = (
         "relay-backlog", "batches", swift("postgres relay-batches --waiting 1000000 --batches 50"),
         swift("postgres relay-batches --waiting 0 --batches 50"), "none waiting", metrics=("cost",),
         targets=(times_at_most("cost", 1.5),),
+    ),
+    Row(
+        "relay-unheard", "batches", swift("postgres relay-batches --unheard 1000000 --batches 50"),
+        swift("postgres relay-batches --waiting 0 --batches 50"), "none waiting for a subscriber", metrics=("cost",),
+        targets=(times_at_most("cost", 1.5),),
+    ),
+    Row(
+        "relay-dead", "events", swift("postgres relay-dead --rows 50000 --dead 500000"),
+        swift("postgres relay-dead --rows 50000 --dead 0"), "no dead rows", targets=(times_at_least("rate", 0.5),),
+    ),
+    Row(
+        "relay-keys", "events", swift("postgres relay-keys --seconds 10 --age 50"),
+        swift("postgres relay-keys --seconds 10 --age 0"), "no open transaction", targets=(times_at_least("rate", 0.9),),
     ),
     Row(
         "system", "registrations", against="Django, pika and Go", figures=USUAL_SYSTEM, kind="system",
