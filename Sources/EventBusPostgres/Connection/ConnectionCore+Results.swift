@@ -19,6 +19,10 @@ extension ConnectionCore {
     struct Effects {
         var resumptions: [(Waiter, SegmentOutcome)] = []
         var isNotified = false
+        /// At most one batch of each kind is in flight.
+        var batches: [(SharedQueue<Waiter>.Kind, [SharedQueue<Waiter>.Item], SegmentOutcome)] = []
+        /// Why the session has ended.
+        var loss: SessionLoss?
         var event: ConnectionEvent?
         /// A thread has to look up this host.
         var lookUp: (host: String, place: Int)?

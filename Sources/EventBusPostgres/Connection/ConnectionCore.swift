@@ -11,8 +11,6 @@ struct ConnectionCore: ~Copyable {
         case closed
     }
 
-    private typealias Read = ReadQueue<Waiter>.Read
-
     /// Above this size libpq flushes while statements are being added, and may read input as it does.
     private static let flushThreshold = 32_768
 
@@ -27,7 +25,6 @@ struct ConnectionCore: ~Copyable {
     private var statements = StatementCache()
     private var pending: [Pipeline.SegmentID: PendingSegment<Waiter>] = [:]
     private var nextID: Pipeline.SegmentID = 0
-    private var reads = ReadQueue<Waiter>()
     private var needsFlush = false
     private var isDue = false
     private var lastProgress: ContinuousClock.Instant = .now
@@ -60,42 +57,22 @@ struct ConnectionCore: ~Copyable {
 
     mutating func send(_ statements: [Statement], to waiter: Waiter, now: ContinuousClock.Instant) -> Sent {
         guard self.canSend(.pipeline) else { return .refused(self.loss) }
-        return self.send(statements, .statements(statements, waiter), now: now)
+        return self.send(PendingSegment(statements: statements, receiver: .one(waiter)), now: now)
     }
 
-    /// Sends a statement that changes nothing, or queues it while other reads are in flight.
-    ///
-    /// - Parameter isOnIOThread: the caller runs on the I/O thread. The read is then sent at the end of the thread's turn,
-    ///   together with others of the same turn.
-    mutating func send(read: Statement, to waiter: Waiter, isOnIOThread: Bool, now: ContinuousClock.Instant) -> Sent {
-        guard self.canSend(.pipeline) else { return .refused(self.loss) }
-        let read = Read(statement: read, waiter: waiter)
-        guard self.reads.isBatchInFlight || isOnIOThread else { return self.send([read], fromQueue: 0, now: now) }
-        self.reads.append(read)
-        self.isDue = self.isDue || !self.reads.isBatchInFlight
-        return .entirely
-    }
-
-    private mutating func sendWaitingReads(now: ContinuousClock.Instant) {
-        let batch = self.reads.nextBatch
-        guard !batch.isEmpty, self.failure == nil else { return }
-        _ = self.send(batch, fromQueue: batch.count, now: now)
-    }
-
-    /// Reads that cannot be sent stay in the queue until the session ends.
-    private mutating func send(_ batch: [Read], fromQueue count: Int, now: ContinuousClock.Instant) -> Sent {
-        let sent = self.send(batch.map(\.statement), .reads(batch), now: now)
-        if case .refused = sent { return sent }
-        self.reads.didSend(fromQueue: count)
-        return sent
-    }
-
-    private mutating func send(
-        _ statements: [Statement],
-        _ segment: PendingSegment<Waiter>,
+    /// Sends what a queue has returned.
+    mutating func send(
+        _ batch: [SharedQueue<Waiter>.Item],
+        of kind: SharedQueue<Waiter>.Kind,
         now: ContinuousClock.Instant
     ) -> Sent {
-        guard let sent = self.libpq?.send(statements, preparing: &self.statements) else {
+        guard self.canSend(.pipeline) else { return .refused(self.loss) }
+        let statements = batch.flatMap(\.statements)
+        return self.send(PendingSegment(statements: statements, receiver: .batch(kind, batch)), now: now)
+    }
+
+    private mutating func send(_ segment: PendingSegment<Waiter>, now: ContinuousClock.Instant) -> Sent {
+        guard let sent = self.libpq?.send(segment.statements, preparing: &self.statements) else {
             // The server does not commit statements that are not followed by a Sync.
             self.fail(PostgresError(.connectionLost))
             return .refused(self.loss)
@@ -111,7 +88,7 @@ struct ConnectionCore: ~Copyable {
             self.fail(PostgresError(.connectionLost))
             return .refused(self.loss)
         }
-        self.enqueue([.script], .statements([], waiter), now: now)
+        self.enqueue([.script], PendingSegment(statements: [], receiver: .one(waiter)), now: now)
         return self.flush(isLarge: script.utf8.count > Self.flushThreshold)
     }
 
@@ -217,7 +194,6 @@ struct ConnectionCore: ~Copyable {
         guard isAlive, self.libpq?.isBad == false else {
             return self.fail(self.sessionEnded())
         }
-        self.sendWaitingReads(now: now)
         self.needsFlush = self.libpq?.flush() == true
         self.noteProgress(hasMoved, now: now)
     }
@@ -247,7 +223,8 @@ struct ConnectionCore: ~Copyable {
     private mutating func complete(_ id: Pipeline.SegmentID, _ outcome: SegmentOutcome, _ effects: inout Effects) {
         guard let segment = self.pending.removeValue(forKey: id) else { return }
         var outcome = outcome
-        if case .failed(var failure, let index) = outcome, let statement = segment.statement(at: index) {
+        if case .failed(var failure, let index) = outcome, segment.statements.indices.contains(index) {
+            let statement = segment.statements[index]
             if failure.invalidatesPreparedStatement { self.statements.forget(sql: statement.sql) }
             failure.statement = statement.sql.summary
             outcome = .failed(failure, at: index)
@@ -256,16 +233,16 @@ struct ConnectionCore: ~Copyable {
             // Another server may have taken over: a new session looks for it.
             self.fail(PostgresError(.connectionLost, detail: "the server has become read-only"))
         }
-        switch segment {
-        case .statements(_, let waiter): effects.resumptions.append((waiter, outcome))
-        case .reads(let batch): effects.resumptions += self.reads.complete(batch, outcome)
+        switch segment.receiver {
+        case .one(let waiter): effects.resumptions.append((waiter, outcome))
+        case .batch(let kind, let batch): effects.batches.append((kind, batch, outcome))
         }
     }
 
     private mutating func end(_ failure: PostgresError, _ effects: inout Effects) {
         if case .closed = self.phase { return }
         for (id, outcome) in self.pipeline.failAll(self.loss) { self.complete(id, outcome, &effects) }
-        for read in self.reads.removeAll() { effects.resumptions.append((read.waiter, .notSent(self.loss))) }
+        effects.loss = self.loss
         self.opening = nil
         self.libpq = nil
         self.phase = .closed

@@ -28,6 +28,8 @@ protocol IOHandler: AnyObject, Sendable {
     func interest() -> IOInterest
     /// - Parameter hasMoved: bytes have arrived, or there is room again for bytes to leave.
     func serve(now: ContinuousClock.Instant, hasMoved: Bool)
+    /// Called after all handlers have been served and tasks have run on the thread, before it may fall asleep.
+    func endTurn()
     /// The thread has ended and will not serve the handler any more.
     func abandon()
 }
@@ -157,6 +159,7 @@ final class IOThread: TaskExecutor {
                 handler.serve(now: now, hasMoved: events & Int16(POLLIN | POLLOUT) != 0)
             }
             self.runJobs()
+            for handler in handlers { handler.endTurn() }
         }
         self.current.store(0, ordering: .relaxed)
         for handler in self.state.withLock({ $0.handlers }) { handler.abandon() }

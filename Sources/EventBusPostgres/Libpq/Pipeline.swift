@@ -125,10 +125,10 @@ struct Pipeline: Sendable {
             if case .execute = head { self.segments[0].executed += 1 }
             return .none
         }
-        // An error outside of a statement is followed by one additional NULL. If there are two, PQgetResult would
-        // return NULL indefinitely.
+        // An error outside of a statement, such as that of a commit, is followed by one additional NULL. What comes after it may
+        // have arrived already, in which case the socket stays silent. If it has not, PQgetResult returns NULL until it does.
         self.strayEnds += 1
-        return self.strayEnds > 1 ? .poison : .wait
+        return self.strayEnds == 1 ? .none : .wait
     }
 
     private mutating func note(_ failure: ServerFailure) {

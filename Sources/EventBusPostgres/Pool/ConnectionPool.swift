@@ -100,9 +100,12 @@ final class ConnectionPool: IOHandler {
         try await self.send { await $0.run(statements) }
     }
 
-    /// Sends a statement that changes nothing, possibly together with other reads.
-    func read(_ statement: Statement) async throws(PostgresError) -> SegmentOutcome {
-        try await self.send { await $0.read(statement) }
+    /// Sends statements on the least busy connection, together with those of other callers.
+    func run(
+        _ statements: [Statement],
+        sharing kind: SharedQueue<ConnectionCore.Waiter>.Kind
+    ) async throws(PostgresError) -> SegmentOutcome {
+        try await self.send { await $0.run(statements, sharing: kind) }
     }
 
     private func send(_ body: (Connection) async -> SegmentOutcome) async throws(PostgresError) -> SegmentOutcome {
@@ -169,6 +172,8 @@ final class ConnectionPool: IOHandler {
     func serve(now: ContinuousClock.Instant, hasMoved: Bool) {
         self.update { machine, _ in machine.tick(now: now) }
     }
+
+    func endTurn() {}
 
     func abandon() {
         self.update { machine, _ in machine.shutDown() }

@@ -55,9 +55,13 @@ import Testing
         #expect(actions.last == "failed 1: 23505 at 2")
     }
 
-    @Test mutating func oneStrayNullIsAcceptedASecondOnePoisons() {
+    @Test mutating func afterAStrayNullTheNextResultIsReadAtOnceOrAwaited() {
         self.pipeline.enqueue([.execute, .sync], as: 1)
-        #expect(self.receive(nil, nil) == ["wait", "poison"])
+        let before = self.receive(Self.success, nil, Self.failure, nil, .sync)
+        #expect(before == ["none", "none", "none", "none", "failed 1: 23505 at 1"])
+        self.pipeline.enqueue([.execute, .sync], as: 2)
+        let after = self.receive(Self.success, nil, Self.failure, nil, nil, nil, .sync)
+        #expect(after == ["none", "none", "none", "none", "wait", "wait", "failed 2: 23505 at 1"])
     }
 
     @Test(arguments: [LibpqResult.sync, .unexpected])

@@ -218,9 +218,9 @@ ROWS: Tuple[Row, ...] = (
         targets=(times_at_most("p50", 1.2), times_at_most("p99", 1.5)), prepare=PURGE,
     ),
     postgres("register", "transactions", "--connections 8 --tasks 32", "own", (times_at_least("rate", 0.9),)),
-    postgres("register", "transactions", "--connections 8 --tasks 32", "pool"),
+    postgres("register", "transactions", "--connections 8 --tasks 32", "pool", (times_at_least("rate", 0.95),)),
     postgres("select", "selects", "--connections 4 --tasks 64", "own", (times_at_least("rate", 0.5),)),
-    postgres("select", "selects", "--connections 4 --tasks 64", "pool"),
+    postgres("select", "selects", "--connections 4 --tasks 64", "pool", (times_at_least("rate", 0.5),)),
     Row(
         "postgres-consume", "deliveries", swift("postgres consume --batch 64 --seconds 3"),
         swift("postgres consume --batch 1 --seconds 3"), "one per transaction", targets=(times_at_least("rate", 5),),

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import DequeModule
+
+/// The callers of a connection whose statements share a Sync, and therefore an implicit transaction: a pure state machine.
+///
+/// Callers that arrive while a batch is in flight wait, and are sent together when it has been answered: not by the first one
+/// that returns, who would be alone, but by the I/O thread at the end of its turn.
+struct SharedQueue<Waiter: Sendable>: Sendable {
+    enum Kind: Sendable {
+        /// Statements that change nothing, one for each caller.
+        case reads
+        /// Transactions that only insert, so that they hardly ever wait for another one. A commit costs the server as much as the
+        /// inserts before it.
+        case inserts
+
+        /// The maximum number of callers in a batch, so that the first one is not answered late.
+        var batchLimit: Int {
+            switch self {
+            case .reads: 64
+            case .inserts: 16
+            }
+        }
+    }
+
+    struct Item: Sendable {
+        let statements: [Statement]
+        let waiter: Waiter
+    }
+
+    enum Entry: Sendable, Equatable {
+        /// The caller has to send its item.
+        case send
+        /// The I/O thread sends the item at the end of a turn.
+        case wait
+        /// The session has ended.
+        case refused(SessionLoss)
+    }
+
+    let kind: Kind
+    private var waiting: Deque<Item> = []
+    /// Whether a batch has been sent and not been answered.
+    private var isBatchInFlight = false
+    /// Whether a batch has been answered in this turn of the I/O thread.
+    private var isTurnOpen = false
+    /// The size of the next batch at most.
+    private var limit: Int
+    private var loss: SessionLoss?
+
+    init(_ kind: Kind) {
+        self.kind = kind
+        self.limit = kind.batchLimit
+    }
+
+    /// - Parameter isOnIOThread: the caller runs on the I/O thread, so that the end of a turn follows.
+    mutating func enter(_ item: Item, isOnIOThread: Bool) -> Entry {
+        if let loss = self.loss { return .refused(loss) }
+        guard self.isBatchInFlight || self.isTurnOpen || isOnIOThread else {
+            self.isBatchInFlight = true
+            return .send
+        }
+        self.waiting.append(item)
+        return .wait
+    }
+
+    /// Returns the batch that the I/O thread has to send at the end of its turn.
+    mutating func endTurn() -> [Item] {
+        self.isTurnOpen = false
+        guard !self.isBatchInFlight, !self.waiting.isEmpty else { return [] }
+        let batch = Array(self.waiting.prefix(self.limit))
+        self.limit = self.kind.batchLimit
+        self.waiting.removeFirst(batch.count)
+        self.isBatchInFlight = true
+        return batch
+    }
+
+    /// A batch could not be sent; its items are none of the queue's any longer.
+    mutating func didNotSend() { self.isBatchInFlight = false }
+
+    /// Returns the answers of a batch; items without an answer return to the queue.
+    mutating func complete(_ batch: [Item], _ outcome: SegmentOutcome) -> [(Waiter, SegmentOutcome)] {
+        self.isBatchInFlight = false
+        self.isTurnOpen = true
+        switch outcome {
+        case .completed(let results): return self.answers(of: batch, results)
+        case .failed(let failure, let index): return self.split(batch, failure, at: index)
+        case .lost(.reported(let failure)) where batch.count > 1 && !failure.state.saysUnavailable:
+            // It may be the failure of another item.
+            return batch.map { ($0.waiter, .lost(.silent)) }
+        case .lost, .notSent: return batch.map { ($0.waiter, outcome) }
+        }
+    }
+
+    private func answers(of batch: [Item], _ results: [StatementResult]) -> [(Waiter, SegmentOutcome)] {
+        var next = results.startIndex
+        return batch.map { item in
+            defer { next += item.statements.count }
+            return (item.waiter, .completed(Array(results[next..<(next + item.statements.count)])))
+        }
+    }
+
+    /// The server has rolled the batch back, and has skipped everything after the failed statement.
+    private mutating func split(
+        _ batch: [Item],
+        _ failure: ServerFailure,
+        at index: Int
+    ) -> [(Waiter, SegmentOutcome)] {
+        var (failed, before) = (0, 0)
+        // Without a failed statement it is the commit that has failed.
+        while failed < batch.count - 1, index >= before + batch[failed].statements.count {
+            before += batch[failed].statements.count
+            failed += 1
+        }
+        // A transaction may have failed because of what those before it have inserted, which is not committed: those are sent
+        // again without it, then it comes first.
+        guard self.kind == .reads || failed == 0 else {
+            self.waiting.insert(contentsOf: batch, at: 0)
+            self.limit = failed
+            return []
+        }
+        self.waiting.insert(contentsOf: batch[..<failed] + batch[(failed + 1)...], at: 0)
+        return [(batch[failed].waiter, .failed(failure, at: index - before))]
+    }
+
+    /// Takes no further items, and returns those that have not been sent.
+    mutating func close(_ loss: SessionLoss) -> [Item] {
+        self.loss = loss
+        defer { self.waiting = [] }
+        return Array(self.waiting)
+    }
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Testing
+
+@testable import EventBusPostgres
+
+@Suite struct SharedQueueTests {
+    private static let taken = ServerFailure(state: .uniqueViolation)
+    private var queue = SharedQueue<Int>(.reads)
+
+    private static func item(_ waiter: Int, statements: Int = 1) -> SharedQueue<Int>.Item {
+        .init(statements: (0..<statements).map { _ in Statement("SELECT") }, waiter: waiter)
+    }
+
+    private static func results(_ count: Int) -> SegmentOutcome {
+        .completed((0..<count).map { StatementResult(command: "SELECT", affected: $0, rows: Rows(columnCount: 1)) })
+    }
+
+    private static func failedStatement(_ outcome: SegmentOutcome) -> Int? {
+        guard case .failed(_, let index) = outcome else { return nil }
+        return index
+    }
+
+    private mutating func enter(_ waiters: Range<Int>, statements: Int = 1) -> [SharedQueue<Int>.Entry] {
+        waiters.map { self.queue.enter(Self.item($0, statements: statements), isOnIOThread: false) }
+    }
+
+    /// Returns the batch of the next turn.
+    private mutating func batch(of waiters: Range<Int>, statements: Int = 1) -> [SharedQueue<Int>.Item] {
+        for waiter in waiters {
+            #expect(self.queue.enter(Self.item(waiter, statements: statements), isOnIOThread: true) == .wait)
+        }
+        return self.queue.endTurn()
+    }
+
+    @Test mutating func itemsWaitWhileABatchIsInFlight() {
+        #expect(self.enter(0..<3) == [.send, .wait, .wait])
+        #expect(self.queue.endTurn().isEmpty)
+        #expect(self.queue.complete([Self.item(0)], Self.results(1)).map(\.0) == [0])
+        #expect(self.queue.endTurn().map(\.waiter) == [1, 2])
+    }
+
+    @Test mutating func itemsWaitForTheEndOfATurnThatHasAnsweredABatch() {
+        #expect(self.enter(0..<1) == [.send])
+        _ = self.queue.complete([Self.item(0)], Self.results(1))
+        #expect(self.enter(1..<3) == [.wait, .wait])
+        let batch = self.queue.endTurn()
+        #expect(batch.map(\.waiter) == [1, 2])
+        _ = self.queue.complete(batch, Self.results(2))
+        #expect(self.queue.endTurn().isEmpty)
+        #expect(self.enter(3..<4) == [.send])
+    }
+
+    @Test mutating func itemsOfTasksOnTheIOThreadWaitForTheEndOfItsTurn() {
+        #expect(self.batch(of: 0..<2).map(\.waiter) == [0, 1])
+        #expect(self.queue.endTurn().isEmpty)
+    }
+
+    @Test(arguments: [(SharedQueue<Int>.Kind.reads, 64), (.inserts, 16)])
+    mutating func aBatchIsLimited(kind: SharedQueue<Int>.Kind, limit: Int) {
+        self.queue = SharedQueue(kind)
+        let batch = self.batch(of: 0..<100)
+        #expect(batch.map(\.waiter) == Array(0..<limit))
+        #expect(self.queue.endTurn().isEmpty)
+        _ = self.queue.complete(batch, Self.results(limit))
+        #expect(self.queue.endTurn().first?.waiter == limit)
+    }
+
+    @Test mutating func eachItemGetsTheResultsOfItsStatements() {
+        let batch = [Self.item(0, statements: 2), Self.item(1, statements: 1), Self.item(2, statements: 2)]
+        let answers: [[Int]] = self.queue.complete(batch, Self.results(5)).map { _, outcome in
+            guard case .completed(let results) = outcome else { return [] }
+            return results.map(\.affected)
+        }
+        #expect(answers == [[0, 1], [2], [3, 4]])
+    }
+
+    @Test mutating func onlyTheFailedReadOfABatchFailsAndTheOthersComeFirst() {
+        let batch = self.batch(of: 0..<3)
+        #expect(self.enter(3..<4) == [.wait])
+        let answers = self.queue.complete(batch, .failed(Self.taken, at: 1))
+        #expect(answers.map(\.0) == [1])
+        #expect(self.queue.endTurn().map(\.waiter) == [0, 2, 3])
+    }
+
+    @Test mutating func aFailedTransactionIsTriedAgainWithoutThoseBeforeIt() {
+        self.queue = SharedQueue(.inserts)
+        let batch = self.batch(of: 0..<4, statements: 2)
+        // The second statement of the third transaction.
+        #expect(self.queue.complete(batch, .failed(Self.taken, at: 5)).isEmpty)
+        let first = self.queue.endTurn()
+        #expect(first.map(\.waiter) == [0, 1])
+        #expect(self.queue.complete(first, Self.results(4)).map(\.0) == [0, 1])
+        let second = self.queue.endTurn()
+        #expect(second.map(\.waiter) == [2, 3])
+        let answers = self.queue.complete(second, .failed(Self.taken, at: 1))
+        #expect(answers.map(\.0) == [2])
+        #expect(answers.map { Self.failedStatement($0.1) } == [1])
+        #expect(self.queue.endTurn().map(\.waiter) == [3])
+    }
+
+    @Test mutating func afterAFailedCommitTheLastTransactionIsTriedAlone() {
+        self.queue = SharedQueue(.inserts)
+        #expect(self.queue.complete(self.batch(of: 0..<3), .failed(Self.taken, at: 3)).isEmpty)
+        let first = self.queue.endTurn()
+        #expect(first.map(\.waiter) == [0, 1])
+        _ = self.queue.complete(first, Self.results(2))
+        let last = self.queue.endTurn()
+        #expect(last.map(\.waiter) == [2])
+        let answers = self.queue.complete(last, .failed(Self.taken, at: 1))
+        #expect(answers.map { Self.failedStatement($0.1) } == [1])
+    }
+
+    @Test mutating func aLostConnectionFailsTheWholeBatchAndTakesNothingMore() {
+        let batch = self.batch(of: 0..<2)
+        #expect(self.enter(2..<3) == [.wait])
+        #expect(self.queue.complete(batch, .lost(.silent)).map(\.0) == [0, 1])
+        #expect(self.queue.close(.noAnswer).map(\.waiter) == [2])
+        #expect(self.enter(3..<4) == [.refused(.noAnswer)])
+        #expect(self.queue.enter(Self.item(4), isOnIOThread: true) == .refused(.noAnswer))
+        #expect(self.queue.endTurn().isEmpty)
+    }
+
+    @Test(arguments: [(1, SessionLoss.reported(taken)), (2, .silent)])
+    mutating func theErrorOfALostBatchIsNobodysUnlessOneIsAlone(count: Int, expected: SessionLoss) {
+        for (_, outcome) in self.queue.complete(self.batch(of: 0..<count), .lost(.reported(Self.taken))) {
+            guard case .lost(let loss) = outcome else {
+                Issue.record("\(outcome)")
+                continue
+            }
+            #expect(loss == expected)
+        }
+    }
+
+    @Test mutating func afterABatchThatCouldNotBeSentTheNextOneIsTriedAgain() {
+        #expect(self.enter(0..<1) == [.send])
+        self.queue.didNotSend()
+        #expect(self.enter(1..<2) == [.send])
+    }
+}
