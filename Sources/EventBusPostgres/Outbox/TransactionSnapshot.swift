@@ -9,7 +9,9 @@ struct TransactionSnapshot: Sendable, Equatable {
     let next: UInt64
     /// The transactions that had begun to write and had not ended.
     let running: Set<UInt64>
-    /// Whether `next` and `running` are known. Postgres tells only up to the last transaction that has ended.
+    /// Whether `next` and `running` are known.
+    ///
+    /// Postgres tells only up to the last transaction that has ended.
     let isComplete: Bool
 
     init(oldestRunning: UInt64, next: UInt64, running: Set<UInt64> = [], isComplete: Bool = true) {
