@@ -32,14 +32,19 @@ let package = Package(
             name: "EventBusPostgres",
             dependencies: ["EventBus", "EventBusPersistence"] + shared,
             sources: [
-                "Codec", "Libpq/Statement.swift", "LogKey+Postgres.swift", "Outbox/OutboxLease.swift",
-                "Pool/PoolState.swift", "PostgresError.swift", "Store/PostgresWrite.swift", "Store/RepositoryError+Postgres.swift",
+                "Codec", "Libpq/Statement.swift", "LogKey+Postgres.swift", "Outbox/Lane.swift", "Outbox/MissingIDs.swift",
+                "Outbox/OutboxLease.swift", "Outbox/OutboxRead.swift", "Outbox/OutboxReader.swift", "Outbox/RowBuffer.swift",
+                "Outbox/TransactionSnapshot.swift", "Pool/PoolState.swift", "Pool/PoolState+Serving.swift",
+                "PostgresError.swift", "Store/PostgresWrite.swift", "Store/RepositoryError+Postgres.swift",
             ]
         ),
         .testTarget(
             name: "EventBusPostgresTests",
-            dependencies: ["EventBus", "EventBusPersistence", "EventBusPostgres"] + tests,
-            sources: ["Unit/ErrorTests.swift", "Unit/OutboxLeaseTests.swift", "Unit/PoolStateTests.swift"]
+            dependencies: ["EventBus", "EventBusPersistence", "EventBusPostgres", "EventBusTesting"] + tests,
+            sources: [
+                "Unit/ErrorTests.swift", "Unit/OutboxLeaseTests.swift", "Unit/OutboxReaderTests.swift", "Unit/OutboxTable.swift",
+                "Unit/PoolStateTests.swift", "Unit/RandomProgram.swift",
+            ]
         ),
     ]
 )

@@ -61,14 +61,9 @@ struct ConnectionCore: ~Copyable {
     }
 
     /// Sends what a queue has returned.
-    mutating func send(
-        _ batch: [SharedQueue<Waiter>.Item],
-        of kind: SharedQueue<Waiter>.Kind,
-        now: ContinuousClock.Instant
-    ) -> Sent {
+    mutating func send(_ batch: [ReadQueue<Waiter>.Read], now: ContinuousClock.Instant) -> Sent {
         guard self.canSend(.pipeline) else { return .refused(self.loss) }
-        let statements = batch.flatMap(\.statements)
-        return self.send(PendingSegment(statements: statements, receiver: .batch(kind, batch)), now: now)
+        return self.send(PendingSegment(statements: batch.map(\.statement), receiver: .reads(batch)), now: now)
     }
 
     private mutating func send(_ segment: PendingSegment<Waiter>, now: ContinuousClock.Instant) -> Sent {
@@ -235,7 +230,7 @@ struct ConnectionCore: ~Copyable {
         }
         switch segment.receiver {
         case .one(let waiter): effects.resumptions.append((waiter, outcome))
-        case .batch(let kind, let batch): effects.batches.append((kind, batch, outcome))
+        case .reads(let batch): effects.reads = (batch, outcome)
         }
     }
 

@@ -46,12 +46,14 @@ final class LockedOutbox: OwnedOutbox {
         while true {
             let read = reader.next(limit, except: held, now: self.now)
             let moves = read.moves.isEmpty ? [] : [try rows.move(read.moves)]
+            let sent = self.now
             let results = try await self.results(removal + moves + [try rows.read(read), OutboxRows.snapshot]).suffix(2)
             removal = []
             reader.take(
                 try rows.found(results[results.startIndex].rows),
                 of: read,
                 at: try rows.snapshot(results[results.startIndex + 1].rows),
+                sentAt: sent,
                 now: self.now
             )
             let ready = reader.ready(limit, except: held)

@@ -110,7 +110,14 @@ struct OutboxReader: Sendable {
     ///   - rows: in the order of their ids.
     ///   - read: what was to be read, and has been written.
     ///   - snapshot: not older than the read.
-    mutating func take(_ rows: [FoundRow], of read: OutboxRead, at snapshot: TransactionSnapshot, now: Duration) {
+    ///   - sent: when the statements were sent, which may have been long before their answer; `nil` for now.
+    mutating func take(
+        _ rows: [FoundRow],
+        of read: OutboxRead,
+        at snapshot: TransactionSnapshot,
+        sentAt sent: Duration? = nil,
+        now: Duration
+    ) {
         self.moves = [:]
         let isCut = rows.count >= read.limit || rows.reduce(0) { $0 + $1.row.message.body.count } >= read.bytes
         self.passLanes(read.lanes, rows, isCut: isCut)
@@ -118,7 +125,8 @@ struct OutboxReader: Sendable {
         self.pass(rows, isCut: isCut, now: now)
         if self.nextPass == nil, !isPassing || self.position >= self.frontier { self.endPass(now) }
         self.missing.settle(through: isCut ? rows.last?.row.id ?? 0 : .max, after: self.snapshot)
-        self.missing.bound(by: snapshot, now: now)
+        // A transaction has its id by now if it took one for a row that long before the snapshot's own id was given out.
+        self.missing.bound(by: snapshot, now: sent ?? now)
         self.snapshot = snapshot
         for found in rows { self.take(found) }
         if !self.suspects.isSubset(of: snapshot.running) {

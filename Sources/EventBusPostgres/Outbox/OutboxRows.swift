@@ -134,7 +134,8 @@ struct OutboxRows: Sendable {
 
     /// The text of a read, each part of which reads an index from a position on.
     ///
-    /// The sort orders name the index, as statistics would mislead the planner. A body's length is known without reading the body.
+    /// The sort orders name the index, as statistics would mislead the planner. A body's length is known without reading the body. No row
+    /// is in two parts, as its body would count twice: missing ids beyond the position are read by the first part.
     private static func read(from table: String) -> String {
         let columns = Self.columns.map { "o.\($0)" }.joined(separator: ", ")
         return """
@@ -143,7 +144,7 @@ struct OutboxRows: Sendable {
                     (SELECT * FROM \(table) WHERE id > $1 AND waits_for IS NULL ORDER BY id LIMIT $2)
                     UNION ALL
                     SELECT late.* FROM unnest($3, $4) AS missing(first, last) CROSS JOIN LATERAL (
-                        SELECT * FROM \(table) WHERE id BETWEEN first AND last AND waits_for IS NULL ORDER BY id LIMIT $2
+                        SELECT * FROM \(table) WHERE id BETWEEN first AND least(last, $1) AND waits_for IS NULL ORDER BY id LIMIT $2
                     ) late
                     UNION ALL
                     SELECT due.* FROM unnest($5, $6, $7) AS lane(name, after, most) CROSS JOIN LATERAL (

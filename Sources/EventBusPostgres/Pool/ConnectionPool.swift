@@ -100,12 +100,9 @@ final class ConnectionPool: IOHandler {
         try await self.send { await $0.run(statements) }
     }
 
-    /// Sends statements on the least busy connection, together with those of other callers.
-    func run(
-        _ statements: [Statement],
-        sharing kind: SharedQueue<ConnectionCore.Waiter>.Kind
-    ) async throws(PostgresError) -> SegmentOutcome {
-        try await self.send { await $0.run(statements, sharing: kind) }
+    /// Sends a statement that changes nothing, possibly together with other reads.
+    func read(_ statement: Statement) async throws(PostgresError) -> SegmentOutcome {
+        try await self.send { await $0.read(statement) }
     }
 
     private func send(_ body: (Connection) async -> SegmentOutcome) async throws(PostgresError) -> SegmentOutcome {

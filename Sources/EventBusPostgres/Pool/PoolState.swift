@@ -14,6 +14,9 @@ struct PoolState: Sendable {
         /// For one segment; other segments may be queued behind it on the same connection.
         case shared
         /// For a transaction of several round trips, during which no other caller uses the connection.
+        ///
+        /// Begins when all segments on the connection have been answered: one that has not been sent yet, although its caller has the
+        /// connection, would become a part of the transaction.
         case exclusive
     }
 
@@ -34,34 +37,36 @@ struct PoolState: Sendable {
         var exclusiveConnections: Int { max(1, self.maximumConnections - 1) }
     }
 
-    private enum Slot {
+    enum Slot {
         case opening
         case open(segments: Int, isExclusive: Bool)
     }
 
-    private struct Request {
+    struct Request {
         let id: RequestID
         let use: Use
         let deadline: Instant
     }
 
-    private enum Phase {
+    enum Phase {
         case running, closing, closed
     }
 
     /// The server cannot be reached or accepts no more sessions.
-    private struct Outage {
+    struct Outage {
         var backoff = Backoff(first: .milliseconds(100), longest: .seconds(5))
         var retryAt: Instant
     }
 
-    private let limits: Limits
-    private var phase = Phase.running
-    private var slots: [ConnectionID: Slot] = [:]
-    private var requests: Deque<Request> = []
-    private var nextConnection: ConnectionID = 0
+    let limits: Limits
+    var phase = Phase.running
+    var slots: [ConnectionID: Slot] = [:]
+    var requests: Deque<Request> = []
+    var nextConnection: ConnectionID = 0
     private var nextRequest: RequestID = 0
-    private var outage: Outage?
+    var outage: Outage?
+    /// The connections that take no further segments, as a caller waits to use them exclusively when the last one has been answered.
+    var reservations: [ConnectionID: RequestID] = [:]
 
     init(limits: Limits) { self.limits = limits }
 
@@ -95,8 +100,7 @@ struct PoolState: Sendable {
         self.nextRequest += 1
         guard self.phase == .running else { return (id, [.fail(id, .closed)]) }
         guard !self.isDown else { return (id, [.fail(id, .unavailable)]) }
-        let available = use == .exclusive ? self.limits.exclusiveConnections : self.limits.maximumConnections
-        guard !byHolder || self.exclusiveCount < available else { return (id, [.fail(id, .allHeld)]) }
+        guard !byHolder || self.isFree(for: use) else { return (id, [.fail(id, .allHeld)]) }
         self.requests.append(Request(id: id, use: use, deadline: now + self.limits.waitTimeout))
         var actions: [Action] = []
         self.dispatch(now: now, &actions)
@@ -105,7 +109,8 @@ struct PoolState: Sendable {
 
     /// Takes a connection if that needs no further action: no caller waits, and no connection has to be opened.
     mutating func take(_ use: Use) -> ConnectionID? {
-        guard self.phase == .running, self.requests.isEmpty, let best = self.leastBusy(for: use) else { return nil }
+        guard self.phase == .running, self.requests.isEmpty, let best = self.leastBusy, self.mayTake(best, use)
+        else { return nil }
         guard best.segments == 0 || use == .shared && self.slots.count >= self.limits.maximumConnections else {
             return nil
         }
@@ -116,7 +121,9 @@ struct PoolState: Sendable {
     mutating func cancel(_ id: RequestID) -> [Action] {
         guard let index = self.requests.firstIndex(where: { $0.id == id }) else { return [] }
         self.requests.remove(at: index)
-        return [.fail(id, .cancelled)]
+        var actions: [Action] = [.fail(id, .cancelled)]
+        self.serve(&actions)
+        return actions
     }
 
     /// Takes a connection back if that needs no further action, as no caller waits for it.
@@ -129,6 +136,7 @@ struct PoolState: Sendable {
     mutating func release(_ id: ConnectionID, _ use: Use, isReusable: Bool, now: Instant) -> [Action] {
         guard self.giveBack(id, use) else { return [] }
         guard isReusable else {
+            self.reservations[id] = nil
             // Nobody may use the connection until it is closed.
             if case .open(let segments, _) = self.slots[id] {
                 self.slots[id] = .open(segments: segments, isExclusive: true)
@@ -158,6 +166,7 @@ struct PoolState: Sendable {
     /// The jitter is between 0 and 1.
     mutating func closed(_ id: ConnectionID, now: Instant, jitter: Double) -> [Action] {
         guard let slot = self.slots.removeValue(forKey: id) else { return [] }
+        self.reservations[id] = nil
         var actions: [Action] = []
         if case .opening = slot, self.phase == .running {
             var outage = self.outage ?? Outage(retryAt: now)
@@ -185,6 +194,7 @@ struct PoolState: Sendable {
             actions.append(.fail(request.id, code))
             return true
         }
+        self.serve(&actions)
         if self.phase == .running, let outage = self.outage, outage.retryAt <= now, self.openingCount == 0 {
             self.open(&actions)
         }
@@ -205,96 +215,5 @@ struct PoolState: Sendable {
     /// Closes the connections that have not been released in time.
     mutating func closeAll() -> [Action] {
         self.slots.keys.sorted().map { .close($0) }
-    }
-
-    // MARK: Inside
-
-    private var openingCount: Int { self.slots.values.count { if case .opening = $0 { true } else { false } } }
-    private var openCount: Int { self.slots.count - self.openingCount }
-    private var exclusiveCount: Int {
-        self.slots.values.count { if case .open(_, isExclusive: true) = $0 { true } else { false } }
-    }
-
-    private mutating func dispatch(now: Instant, _ actions: inout [Action]) {
-        guard self.phase == .running, !self.requests.isEmpty else { return }
-        var waiting: Deque<Request> = []
-        while let request = self.requests.popFirst() {
-            guard let id = self.take(for: request.use) else {
-                waiting.append(request)
-                continue
-            }
-            actions.append(.deliver(request.id, id))
-        }
-        self.requests = waiting
-        let mayOpen = self.outage.map { $0.retryAt <= now } ?? true
-        let needed = self.neededConnections
-        while mayOpen, self.openingCount < needed, self.slots.count < self.limits.maximumConnections {
-            self.open(&actions)
-        }
-    }
-
-    /// Takes the least busy connection, unless a new one would be better.
-    private mutating func take(for use: Use) -> ConnectionID? {
-        guard let best = self.leastBusy(for: use) else { return nil }
-        // As long as another connection may be opened, nobody queues behind a statement that may be waiting for a row.
-        guard best.segments == 0 || self.slots.count >= self.limits.maximumConnections || self.outage != nil
-        else { return nil }
-        self.give(best, use)
-        return best.id
-    }
-
-    /// The number of further connections that the waiting callers could use.
-    private var neededConnections: Int {
-        let exclusive = self.requests.count { $0.use == .exclusive }
-        let permitted = max(0, self.limits.exclusiveConnections - self.exclusiveCount)
-        return self.requests.count - exclusive + min(exclusive, permitted)
-    }
-
-    private func leastBusy(for use: Use) -> (id: ConnectionID, segments: Int)? {
-        guard use == .shared || self.exclusiveCount < self.limits.exclusiveConnections else { return nil }
-        var best: (id: ConnectionID, segments: Int)?
-        for (id, slot) in self.slots {
-            guard case .open(let segments, isExclusive: false) = slot else { continue }
-            if let best, (best.segments, best.id) < (segments, id) { continue }
-            best = (id, segments)
-        }
-        return best
-    }
-
-    private mutating func give(_ connection: (id: ConnectionID, segments: Int), _ use: Use) {
-        switch use {
-        case .shared: self.slots[connection.id] = .open(segments: connection.segments + 1, isExclusive: false)
-        case .exclusive: self.slots[connection.id] = .open(segments: connection.segments, isExclusive: true)
-        }
-    }
-
-    /// Returns whether the connection is open.
-    private mutating func giveBack(_ id: ConnectionID, _ use: Use) -> Bool {
-        guard case .open(let segments, let isExclusive) = self.slots[id] else { return false }
-        switch use {
-        case .shared: self.slots[id] = .open(segments: segments - 1, isExclusive: isExclusive)
-        case .exclusive: self.slots[id] = .open(segments: segments, isExclusive: false)
-        }
-        return true
-    }
-
-    private mutating func open(_ actions: inout [Action]) {
-        let id = self.nextConnection
-        self.nextConnection += 1
-        self.slots[id] = .opening
-        actions.append(.open(id))
-    }
-
-    private mutating func closeIdle(_ actions: inout [Action]) {
-        for id in self.slots.keys.sorted() {
-            if case .open(let segments, let isExclusive) = self.slots[id], segments > 0 || isExclusive { continue }
-            actions.append(.close(id))
-        }
-    }
-
-    private mutating func finishIfEmpty(_ actions: inout [Action]) {
-        guard self.phase == .closing, self.slots.isEmpty else { return }
-        self.phase = .closed
-        actions.append(.finished)
     }
 }

@@ -48,6 +48,41 @@ import Testing
         #expect(self.request(.shared) == [.deliver(3, 0)])
     }
 
+    @Test mutating func anExclusiveCallerBeginsWhenWhatOthersHaveToSendIsAnswered() {
+        self.pool = PoolState(limits: PoolState.Limits(maximumConnections: 1, waitTimeout: .seconds(5)))
+        _ = self.request(.shared)
+        #expect(self.pool.opened(0, now: self.start) == [.deliver(0, 0)])
+        #expect(self.request(.shared) == [.deliver(1, 0)])
+        // The segment of a caller that has got the connection may not have been sent: it would become a part of the transaction.
+        #expect(self.request(.exclusive) == [])
+        // Nobody gets ahead of the transaction for ever.
+        #expect(self.request(.shared) == [])
+        let (taken, isBack) = (self.pool.take(.shared), self.pool.putBack(0, .shared))
+        #expect(taken == nil && !isBack)
+        #expect(self.pool.release(0, .shared, isReusable: true, now: self.start) == [])
+        #expect(self.pool.release(0, .shared, isReusable: true, now: self.start) == [.deliver(2, 0)])
+        #expect(self.pool.release(0, .exclusive, isReusable: true, now: self.start) == [.deliver(3, 0)])
+    }
+
+    @Test mutating func anExclusiveCallerTakesWhicheverConnectionIsIdleFirst() {
+        _ = self.request(.shared)
+        self.opened(0)
+        _ = self.request(.shared)
+        #expect(self.pool.opened(1, now: self.start) == [.deliver(1, 1)])
+        #expect(self.request(.exclusive) == [])
+        #expect(self.pool.release(1, .shared, isReusable: true, now: self.start) == [.deliver(2, 1)])
+        #expect(self.request(.shared) == [.deliver(3, 0)])
+    }
+
+    @Test mutating func aCancelledExclusiveCallerKeepsNobodyWaiting() {
+        self.pool = PoolState(limits: PoolState.Limits(maximumConnections: 1, waitTimeout: .seconds(5)))
+        _ = self.request(.shared)
+        self.opened(0)
+        #expect(self.request(.exclusive) == [])
+        #expect(self.request(.shared) == [])
+        #expect(self.pool.cancel(1) == [.fail(1, .cancelled), .deliver(2, 0)])
+    }
+
     @Test mutating func oneConnectionIsKeptForWhatExclusiveCallersNeedBeside() {
         _ = self.request(.exclusive)
         self.opened(0)
