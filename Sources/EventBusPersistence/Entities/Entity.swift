@@ -36,7 +36,7 @@ public struct EntitySchema<Model: Entity>: Sendable {
     public let columns: [Column]
     /// The columns whose values may occur only once.
     public let uniqueKeys: [UniqueKey<Model>]
-    /// The column with the entity's version, if updates are to be refused of what others have changed since it was read.
+    /// The version column, for optimistic locking: an update fails if the entity was changed after it was read.
     ///
     /// An update requires that the stored version is the model's, and stores the next one. An insert stores the model's.
     public let version: String?

@@ -75,7 +75,7 @@ public enum ReadLock: Sendable, Hashable {
     ///
     /// What is computed from the entity is then still true when it is written: SQL's `FOR NO KEY UPDATE`.
     case forUpdate
-    /// Nobody waits: for entities that the transaction only looks at.
+    /// No lock: for entities that the transaction only reads.
     case none
 }
 

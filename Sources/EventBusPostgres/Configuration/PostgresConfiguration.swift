@@ -35,7 +35,7 @@ public struct PostgresConfiguration: Sendable, Hashable {
     ///
     /// Default: 10 s.
     public var statementTimeout: Duration = .seconds(10)
-    /// The time after which the server ends a wait for a row that another transaction has written.
+    /// The time after which the server ends a wait for a row that another transaction has written, or read with a lock.
     ///
     /// The transaction then fails with `locked`. Should be less than ``statementTimeout``. Default: 4 s.
     public var lockTimeout: Duration = .seconds(4)
@@ -44,10 +44,10 @@ public struct PostgresConfiguration: Sendable, Hashable {
     /// The transaction then fails with `database`. The time limit of a handler should be shorter, so that a handler that waits for
     /// something else is ended by its own limit. Default: 60 s.
     public var idleInTransactionTimeout: Duration = .seconds(60)
-    /// The time after which a process that is frozen or cut off loses what only one process may have: the outbox, and the right to
-    /// migrate the schema.
+    /// The time after which a process that is frozen or cut off loses its exclusive locks: ownership of the outbox and of a migration.
     ///
-    /// Another process takes over within a second after that. At least 1 s; default: 10 s.
+    /// It begins at the end of its last statement, which ``statementTimeout`` limits, or ``lockTimeout`` if it waits for a row. Another
+    /// process takes over within a second after that. At least 1 s; default: 10 s.
     public var lease: Duration = .seconds(10)
     /// How long the inbox remembers handled messages; it should be longer than a broker may deliver them again.
     ///

@@ -109,9 +109,9 @@ public final class Simulation: Sendable {
         self.world.stepWallClock(by: step, for: duration)
     }
 
-    /// Lets another transaction hold a row of a store for a while, without changing it.
+    /// Locks a row of a store for a while, as another transaction would, without changing it.
     ///
-    /// Who writes the row meanwhile waits for it. Like a Postgres store by default, every store of a simulation lets a transaction wait
+    /// Transactions that write the row, or read it with a lock, wait. Like a Postgres store by default, every store of a simulation lets a transaction wait
     /// for 4 seconds at most and then ends it with `RepositoryError.Code.locked`. It does nothing if a transaction holds the row already.
     ///
     /// - Parameters:
