@@ -33,7 +33,10 @@ public protocol Repository<Model>: Sendable {
     ///
     /// Sends the writes collected so far; if one of them fails, this method throws its error.
     ///
-    /// - Parameter lock: whether others that want to change the entity have to wait for the end of the transaction.
+    /// - Parameters:
+    ///   - id: the id.
+    ///   - transaction: the transaction.
+    ///   - lock: whether others that want to change the entity have to wait for the end of the transaction.
     /// - Throws: ``RepositoryError``, with code `locked` if another transaction holds the entity for longer than the store waits,
     ///   `serialization` if the two transactions wait for each other, `foreignTransaction` if the transaction belongs to another store.
     func find(_ id: Model.ID, in transaction: borrowing Transaction, lock: ReadLock) async throws(RepositoryError)
@@ -44,7 +47,11 @@ public protocol Repository<Model>: Sendable {
     ///
     /// If another transaction has changed the value in the meantime, there is no such entity.
     ///
-    /// - Parameter lock: whether others that want to change the entity have to wait for the end of the transaction.
+    /// - Parameters:
+    ///   - key: the unique key.
+    ///   - value: the value in the key's column.
+    ///   - transaction: the transaction.
+    ///   - lock: whether others that want to change the entity have to wait for the end of the transaction.
     /// - Throws: ``RepositoryError``, as ``find(_:in:lock:)`` does.
     func find(
         by key: UniqueKey<Model>,
