@@ -66,6 +66,8 @@ struct ServerFailure: Error, Sendable, Hashable, CustomStringConvertible {
     var message = ""
     /// What has failed, such as `SELECT on people`, if it is known.
     var statement: String?
+    /// Whether other transactions were rolled back as well, and it may be their fault; see ``SharedQueue``.
+    var isShared = false
 
     /// What about the schema is wrong, if the server has reported it.
     ///

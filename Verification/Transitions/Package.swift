@@ -32,7 +32,7 @@ let package = Package(
             name: "EventBusPostgres",
             dependencies: ["EventBus", "EventBusPersistence"] + shared,
             sources: [
-                "Codec", "Libpq/Statement.swift", "LogKey+Postgres.swift", "Outbox/Lane.swift", "Outbox/MissingIDs.swift",
+                "Codec", "Connection/SharedQueue.swift", "Libpq/Statement.swift", "LogKey+Postgres.swift", "Outbox/Lane.swift", "Outbox/MissingIDs.swift",
                 "Outbox/OutboxLease.swift", "Outbox/OutboxRead.swift", "Outbox/OutboxReader.swift", "Outbox/RowBuffer.swift",
                 "Outbox/TransactionSnapshot.swift", "Pool/PoolState.swift", "Pool/PoolState+Serving.swift",
                 "PostgresError.swift", "Store/PostgresWrite.swift", "Store/RepositoryError+Postgres.swift",

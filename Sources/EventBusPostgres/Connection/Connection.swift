@@ -8,11 +8,26 @@ import Synchronization
 /// Callers send from their own threads, under the connection's lock; the I/O thread reads the answers and resumes the
 /// callers.
 final class Connection: IOHandler {
-    private typealias Reads = ReadQueue<ConnectionCore.Waiter>
+    private typealias Queue = SharedQueue<ConnectionCore.Waiter>
+
+    private struct Queues: Sendable {
+        var reads = Queue(.reads)
+        var inserts = Queue(.inserts)
+
+        subscript(_ kind: Queue.Kind) -> Queue {
+            get { kind == .reads ? self.reads : self.inserts }
+            _modify {
+                switch kind {
+                case .reads: yield &self.reads
+                case .inserts: yield &self.inserts
+                }
+            }
+        }
+    }
 
     private let core: Mutex<ConnectionCore>
-    /// Behind a lock of its own, so that nobody who only enters it waits while others are sent or answers are decoded.
-    private let reads = Mutex(Reads())
+    /// Behind a lock of their own, so that nobody who only enters one waits while others are sent or answers are decoded.
+    private let queues = Mutex(Queues())
     private let thread: IOThread
     private let onEvent: @Sendable (ConnectionEvent) -> Void
 
@@ -57,30 +72,30 @@ final class Connection: IOHandler {
         await self.perform { core, waiter in core.send(statements, to: waiter, now: .now) }
     }
 
-    /// Sends a statement that changes nothing, possibly together with other reads.
+    /// Sends the statements together with those of other callers, and waits for the answer.
     ///
-    /// Each of them fails or succeeds by itself.
-    func read(_ statement: Statement) async -> SegmentOutcome {
+    /// They succeed together or fail by themselves.
+    func run(_ statements: [Statement], sharing kind: SharedQueue<ConnectionCore.Waiter>.Kind) async -> SegmentOutcome {
         let isOnIOThread = self.thread.isCurrent
         return await withCheckedContinuation { continuation in
-            let read = Reads.Read(statement: statement, waiter: continuation)
-            switch self.reads.withLock({ $0.enter(read, isOnIOThread: isOnIOThread) }) {
+            let item = Queue.Item(statements: statements, waiter: continuation)
+            switch self.queues.withLock({ $0[kind].enter(item, isOnIOThread: isOnIOThread) }) {
             case .wait: break
-            case .send: self.send([read])
+            case .send: self.send([item], of: kind)
             case .refused(let loss): continuation.resume(returning: .notSent(loss))
             }
         }
     }
 
-    private func send(_ batch: [Reads.Read]) {
+    private func send(_ batch: [Queue.Item], of kind: Queue.Kind) {
         guard !batch.isEmpty else { return }
-        switch self.core.withLock({ $0.send(batch, now: .now) }) {
+        switch self.core.withLock({ $0.send(batch, of: kind, now: .now) }) {
         case .entirely: break
         case .partly: self.thread.wake()
         case .refused(let loss):
-            self.reads.withLock { $0.didNotSend() }
+            self.queues.withLock { $0[kind].didNotSend() }
             self.thread.wake()
-            for read in batch { read.waiter.resume(returning: .notSent(loss)) }
+            for item in batch { item.waiter.resume(returning: .notSent(loss)) }
         }
     }
 
@@ -120,11 +135,11 @@ final class Connection: IOHandler {
         var effects = self.core.withLock { $0.serve(now: now, hasMoved: hasMoved) }
         if case .closed = effects.event { self.thread.remove(self) }
         if let (host, place) = effects.lookUp { self.lookUp(host, at: place) }
-        if let (batch, outcome) = effects.reads {
-            effects.resumptions += self.reads.withLock { $0.complete(batch, outcome) }
+        for (kind, batch, outcome) in effects.batches {
+            effects.resumptions += self.queues.withLock { $0[kind].complete(batch, outcome) }
         }
         if let loss = effects.loss {
-            let unsent = self.reads.withLock { $0.close(loss) }
+            let unsent = self.queues.withLock { $0.reads.close(loss) + $0.inserts.close(loss) }
             effects.resumptions += unsent.map { ($0.waiter, .notSent(loss)) }
         }
         for (continuation, outcome) in effects.resumptions { continuation.resume(returning: outcome) }
@@ -133,6 +148,8 @@ final class Connection: IOHandler {
     }
 
     func endTurn() {
-        self.send(self.reads.withLock { $0.endTurn() })
+        let (reads, inserts) = self.queues.withLock { ($0.reads.endTurn(), $0.inserts.endTurn()) }
+        self.send(reads, of: .reads)
+        self.send(inserts, of: .inserts)
     }
 }

@@ -19,8 +19,8 @@ extension ConnectionCore {
     struct Effects {
         var resumptions: [(Waiter, SegmentOutcome)] = []
         var isNotified = false
-        /// The answer to a batch of reads, of which at most one is in flight.
-        var reads: ([ReadQueue<Waiter>.Read], SegmentOutcome)?
+        /// At most one batch of each kind is in flight.
+        var batches: [(SharedQueue<Waiter>.Kind, [SharedQueue<Waiter>.Item], SegmentOutcome)] = []
         /// Why the session has ended.
         var loss: SessionLoss?
         var event: ConnectionEvent?

@@ -61,9 +61,14 @@ struct ConnectionCore: ~Copyable {
     }
 
     /// Sends what a queue has returned.
-    mutating func send(_ batch: [ReadQueue<Waiter>.Read], now: ContinuousClock.Instant) -> Sent {
+    mutating func send(
+        _ batch: [SharedQueue<Waiter>.Item],
+        of kind: SharedQueue<Waiter>.Kind,
+        now: ContinuousClock.Instant
+    ) -> Sent {
         guard self.canSend(.pipeline) else { return .refused(self.loss) }
-        return self.send(PendingSegment(statements: batch.map(\.statement), receiver: .reads(batch)), now: now)
+        let statements = SharedQueue.statements(of: batch, kind)
+        return self.send(PendingSegment(statements: statements, receiver: .batch(kind, batch)), now: now)
     }
 
     private mutating func send(_ segment: PendingSegment<Waiter>, now: ContinuousClock.Instant) -> Sent {
@@ -230,7 +235,7 @@ struct ConnectionCore: ~Copyable {
         }
         switch segment.receiver {
         case .one(let waiter): effects.resumptions.append((waiter, outcome))
-        case .reads(let batch): effects.reads = (batch, outcome)
+        case .batch(let kind, let batch): effects.batches.append((kind, batch, outcome))
         }
     }
 

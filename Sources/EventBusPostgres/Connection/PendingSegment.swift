@@ -5,7 +5,7 @@
 struct PendingSegment<Waiter: Sendable> {
     enum Receiver {
         case one(Waiter)
-        case reads([ReadQueue<Waiter>.Read])
+        case batch(SharedQueue<Waiter>.Kind, [SharedQueue<Waiter>.Item])
     }
 
     let statements: [Statement]

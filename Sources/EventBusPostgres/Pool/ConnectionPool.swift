@@ -100,22 +100,32 @@ final class ConnectionPool: IOHandler {
         try await self.send { await $0.run(statements) }
     }
 
-    /// Sends a statement that changes nothing, possibly together with other reads.
-    func read(_ statement: Statement) async throws(PostgresError) -> SegmentOutcome {
-        try await self.send { await $0.read(statement) }
+    /// Sends statements on the least busy connection, together with those of other callers.
+    func run(
+        _ statements: [Statement],
+        sharing kind: SharedQueue<ConnectionCore.Waiter>.Kind
+    ) async throws(PostgresError) -> SegmentOutcome {
+        let outcome = try await self.send { await $0.run(statements, sharing: kind) }
+        guard case .failed(let failure, _) = outcome, failure.isShared else { return outcome }
+        // It may wait for a row, and nothing should come behind it on its connection. Who has a connection gets no second one.
+        let isHolder = Self.holder?.holdsConnection(of: self) ?? false
+        return try await self.send(isHolder ? .shared : .exclusive) { await $0.run(statements) }
     }
 
-    private func send(_ body: (Connection) async -> SegmentOutcome) async throws(PostgresError) -> SegmentOutcome {
+    private func send(
+        _ use: PoolState.Use = .shared,
+        _ body: (Connection) async -> SegmentOutcome
+    ) async throws(PostgresError) -> SegmentOutcome {
         var outcome = SegmentOutcome.notSent(.silent)
         // Each connection may have ended while it was idle, and an outdated prepared statement fails once.
         for _ in 0..<self.attempts {
-            let lease = try await self.lease(.shared)
+            let lease = try await self.lease(use)
             outcome = await body(lease.connection)
             if case .notSent = outcome {
-                self.release(lease, .shared, isReusable: false)
+                self.release(lease, use, isReusable: false)
                 continue
             }
-            self.release(lease, .shared)
+            self.release(lease, use)
             switch outcome {
             case .failed(let failure, _) where failure.invalidatesPreparedStatement: continue
             default: return outcome

@@ -7,7 +7,7 @@ import EventBusPersistence
 /// A transaction of a Postgres store: its collected writes and its first error.
 ///
 /// Without a read it never holds a connection: `commit` sends all writes as one implicit transaction (PostgreSQL 15
-/// manual, 55.2.2.1). The first read takes a connection and opens an explicit transaction.
+/// manual, 55.2.2.1), which inserts of several callers may share. The first read takes a connection and opens an explicit transaction.
 final class PostgresTransaction: TransactionContext, ConnectionHolder {
     private struct State: Sendable {
         var writes: [PostgresWrite] = []
@@ -101,7 +101,7 @@ final class PostgresTransaction: TransactionContext, ConnectionHolder {
         guard let lease else {
             guard !writes.isEmpty else { return }
             do {
-                let outcome = try await self.storage.pool.run(writes.map(\.statement))
+                let outcome = try await self.commit(writes)
                 _ = try PostgresTransaction.results(outcome, writes: writes, offset: 0, isCommit: true)
             } catch {
                 throw RepositoryError(error)
@@ -115,6 +115,13 @@ final class PostgresTransaction: TransactionContext, ConnectionHolder {
         guard results.last?.command == "COMMIT" else {
             throw RepositoryError(.database, "the transaction was rolled back")
         }
+    }
+
+    /// Commits an implicit transaction: together with others if it only inserts, since an update may wait for a row for long.
+    private func commit(_ writes: [PostgresWrite]) async throws(PostgresError) -> SegmentOutcome {
+        let statements = writes.map(\.statement)
+        guard writes.allSatisfy(\.onlyInserts) else { return try await self.storage.pool.run(statements) }
+        return try await self.storage.pool.run(statements, sharing: .inserts)
     }
 
     /// Ends the transaction and releases its connection, rolled back if it was not committed.

@@ -8,6 +8,8 @@ struct PostgresWrite: Sendable {
     let table: String
     /// Whether the statement divides by the number of rows that it has changed, so that it fails if there are none.
     let mustTouchRow: Bool
+    /// Whether it is no update, and therefore waits for no row that another transaction has changed.
+    var onlyInserts: Bool { !self.mustTouchRow }
 
     init(_ statement: Statement, table: String, mustTouchRow: Bool = false) {
         self.statement = statement

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import DequeModule
+
+private let limitLocks = SQL("SELECT set_config('lock_timeout', '50ms', true)")
+
+/// The callers of a connection whose statements share a Sync, and therefore an implicit transaction: a pure state machine.
+///
+/// Callers that arrive while a batch is in flight wait, and are sent together when it has been answered: not by the first one
+/// that returns, who would be alone, but by the I/O thread at the end of its turn.
+struct SharedQueue<Waiter: Sendable>: Sendable {
+    enum Kind: Sendable {
+        /// Statements that change nothing, one for each caller.
+        case reads
+        /// Transactions that only insert, so that they hardly ever wait for another one. A commit costs the server as much as the
+        /// inserts before it. When a batch fails, or would wait for a row, the transaction that caused it runs alone.
+        case inserts
+
+        /// The maximum number of callers in a batch, so that the first one is not answered late.
+        var batchLimit: Int {
+            switch self {
+            case .reads: 64
+            case .inserts: 16
+            }
+        }
+    }
+
+    struct Item: Sendable {
+        let statements: [Statement]
+        let waiter: Waiter
+    }
+
+    enum Entry: Sendable, Equatable {
+        /// The caller has to send its item.
+        case send
+        /// The I/O thread sends the item at the end of a turn.
+        case wait
+        /// The session has ended.
+        case refused(SessionLoss)
+    }
+
+    /// Limits waits for a row in a batch of transactions. Batches insert in the order of their arrival, so two of them can wait
+    /// for each other although no two of their transactions would; and a single one that waits must not delay the others.
+    private static var lockLimit: Statement { Statement(limitLocks) }
+
+    let kind: Kind
+    private var waiting: Deque<Item> = []
+    /// Whether a batch has been sent and not been answered.
+    private var isBatchInFlight = false
+    /// Whether a batch has been answered in this turn of the I/O thread.
+    private var isTurnOpen = false
+    /// The size of the next batch at most.
+    private var limit: Int
+    private var loss: SessionLoss?
+
+    init(_ kind: Kind) {
+        self.kind = kind
+        self.limit = kind.batchLimit
+    }
+
+    /// - Parameter isOnIOThread: the caller runs on the I/O thread, so that the end of a turn follows.
+    mutating func enter(_ item: Item, isOnIOThread: Bool) -> Entry {
+        if let loss = self.loss { return .refused(loss) }
+        guard self.isBatchInFlight || self.isTurnOpen || isOnIOThread else {
+            self.isBatchInFlight = true
+            return .send
+        }
+        self.waiting.append(item)
+        return .wait
+    }
+
+    /// Returns the batch that the I/O thread has to send at the end of its turn.
+    mutating func endTurn() -> [Item] {
+        self.isTurnOpen = false
+        guard !self.isBatchInFlight, !self.waiting.isEmpty else { return [] }
+        let batch = Array(self.waiting.prefix(self.limit))
+        self.waiting.removeFirst(batch.count)
+        self.isBatchInFlight = true
+        return batch
+    }
+
+    /// What is sent for a batch.
+    static func statements(of batch: [Item], _ kind: Kind) -> [Statement] {
+        self.prefix(of: batch, kind) + batch.flatMap(\.statements)
+    }
+
+    private static func prefix(of batch: [Item], _ kind: Kind) -> [Statement] {
+        kind == .inserts && batch.count > 1 ? [self.lockLimit] : []
+    }
+
+    /// A batch could not be sent; its items are none of the queue's any longer.
+    mutating func didNotSend() { self.isBatchInFlight = false }
+
+    /// Returns the answers of a batch; items without an answer return to the queue.
+    mutating func complete(_ batch: [Item], _ outcome: SegmentOutcome) -> [(Waiter, SegmentOutcome)] {
+        self.isBatchInFlight = false
+        self.isTurnOpen = true
+        switch outcome {
+        case .completed(let results): return self.answers(of: batch, results)
+        case .failed(let failure, let index): return self.split(batch, failure, at: index)
+        case .lost(.reported(let failure)) where batch.count > 1 && !failure.state.saysUnavailable:
+            // It may be the failure of another item.
+            return batch.map { ($0.waiter, .lost(.silent)) }
+        case .lost, .notSent: return batch.map { ($0.waiter, outcome) }
+        }
+    }
+
+    private mutating func answers(of batch: [Item], _ results: [StatementResult]) -> [(Waiter, SegmentOutcome)] {
+        self.limit = min(self.limit + 1, self.kind.batchLimit)
+        var next = Self.prefix(of: batch, self.kind).count
+        return batch.map { item in
+            defer { next += item.statements.count }
+            return (item.waiter, .completed(Array(results[next..<(next + item.statements.count)])))
+        }
+    }
+
+    /// The server has rolled the batch back, and has skipped everything after the failed statement.
+    private mutating func split(
+        _ batch: [Item],
+        _ failure: ServerFailure,
+        at index: Int
+    ) -> [(Waiter, SegmentOutcome)] {
+        if self.kind == .inserts, batch.count > 1 { return self.runAgain(batch, failure, at: index) }
+        let failed = self.kind == .reads ? min(index, batch.count - 1) : 0
+        self.waiting.insert(contentsOf: batch[..<failed] + batch[(failed + 1)...], at: 0)
+        return [(batch[failed].waiter, .failed(failure, at: index - failed))]
+    }
+
+    /// Takes back a batch of transactions, except for the one whose statement has failed: that may be the fault of others of the batch.
+    ///
+    /// If it was the commit, it may have been any of them. The more batches fail, the smaller they become.
+    private mutating func runAgain(
+        _ batch: [Item],
+        _ failure: ServerFailure,
+        at index: Int
+    ) -> [(Waiter, SegmentOutcome)] {
+        self.limit = max(1, self.limit / 2)
+        var end = Self.prefix(of: batch, self.kind).count
+        var (others, failed): ([Item], [Item]) = ([], [])
+        for item in batch {
+            let start = end
+            end += item.statements.count
+            if start..<end ~= index { failed.append(item) } else { others.append(item) }
+        }
+        if index >= end { swap(&others, &failed) }
+        self.waiting.insert(contentsOf: others, at: 0)
+        var failure = failure
+        failure.isShared = true
+        return failed.map { ($0.waiter, .failed(failure, at: 0)) }
+    }
+
+    /// Takes no further items, and returns those that have not been sent.
+    mutating func close(_ loss: SessionLoss) -> [Item] {
+        self.loss = loss
+        defer { self.waiting = [] }
+        return Array(self.waiting)
+    }
+}

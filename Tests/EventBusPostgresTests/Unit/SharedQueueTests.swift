@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import Testing
+
+@testable import EventBusPostgres
+
+@Suite struct SharedQueueTests {
+    private static let taken = ServerFailure(state: .uniqueViolation)
+    private var queue = SharedQueue<Int>(.reads)
+
+    private static func item(_ waiter: Int, statements: Int = 1) -> SharedQueue<Int>.Item {
+        .init(statements: (0..<statements).map { _ in Statement("SELECT") }, waiter: waiter)
+    }
+
+    private static func results(_ count: Int) -> SegmentOutcome {
+        .completed((0..<count).map { StatementResult(command: "SELECT", affected: $0, rows: Rows(columnCount: 1)) })
+    }
+
+    private static func failedStatement(_ outcome: SegmentOutcome) -> Int? {
+        guard case .failed(_, let index) = outcome else { return nil }
+        return index
+    }
+
+    private mutating func enter(_ waiters: Range<Int>, statements: Int = 1) -> [SharedQueue<Int>.Entry] {
+        waiters.map { self.queue.enter(Self.item($0, statements: statements), isOnIOThread: false) }
+    }
+
+    /// Returns the batch of the next turn.
+    private mutating func batch(of waiters: Range<Int>, statements: Int = 1) -> [SharedQueue<Int>.Item] {
+        for waiter in waiters {
+            #expect(self.queue.enter(Self.item(waiter, statements: statements), isOnIOThread: true) == .wait)
+        }
+        return self.queue.endTurn()
+    }
+
+    @Test mutating func itemsWaitWhileABatchIsInFlight() {
+        #expect(self.enter(0..<3) == [.send, .wait, .wait])
+        #expect(self.queue.endTurn().isEmpty)
+        #expect(self.queue.complete([Self.item(0)], Self.results(1)).map(\.0) == [0])
+        #expect(self.queue.endTurn().map(\.waiter) == [1, 2])
+    }
+
+    @Test mutating func itemsWaitForTheEndOfATurnThatHasAnsweredABatch() {
+        #expect(self.enter(0..<1) == [.send])
+        _ = self.queue.complete([Self.item(0)], Self.results(1))
+        #expect(self.enter(1..<3) == [.wait, .wait])
+        let batch = self.queue.endTurn()
+        #expect(batch.map(\.waiter) == [1, 2])
+        _ = self.queue.complete(batch, Self.results(2))
+        #expect(self.queue.endTurn().isEmpty)
+        #expect(self.enter(3..<4) == [.send])
+    }
+
+    @Test mutating func itemsOfTasksOnTheIOThreadWaitForTheEndOfItsTurn() {
+        #expect(self.batch(of: 0..<2).map(\.waiter) == [0, 1])
+        #expect(self.queue.endTurn().isEmpty)
+    }
+
+    @Test(arguments: [(SharedQueue<Int>.Kind.reads, 64), (.inserts, 16)])
+    mutating func aBatchIsLimited(kind: SharedQueue<Int>.Kind, limit: Int) {
+        self.queue = SharedQueue(kind)
+        let batch = self.batch(of: 0..<100)
+        #expect(batch.map(\.waiter) == Array(0..<limit))
+        #expect(self.queue.endTurn().isEmpty)
+        _ = self.queue.complete(batch, Self.results(SharedQueue.statements(of: batch, kind).count))
+        #expect(self.queue.endTurn().first?.waiter == limit)
+    }
+
+    @Test mutating func eachItemGetsTheResultsOfItsStatements() {
+        self.queue = SharedQueue(.inserts)
+        let batch = [Self.item(0, statements: 2), Self.item(1, statements: 1), Self.item(2, statements: 2)]
+        // The first result is that of the limit for locks.
+        let answers: [[Int]] = self.queue.complete(batch, Self.results(6)).map { _, outcome in
+            guard case .completed(let results) = outcome else { return [] }
+            return results.map(\.affected)
+        }
+        #expect(answers == [[1, 2], [3], [4, 5]])
+    }
+
+    @Test func onlyTransactionsThatShareACommitLimitTheirLocks() {
+        let counts = [SharedQueue<Int>.Kind.reads, .inserts].map { kind in
+            (1...2).map { SharedQueue.statements(of: (0..<$0).map { Self.item($0) }, kind).count }
+        }
+        #expect(counts == [[1, 2], [1, 3]])
+    }
+
+    @Test mutating func onlyTheFailedReadOfABatchFailsAndTheOthersComeFirst() {
+        let batch = self.batch(of: 0..<3)
+        #expect(self.enter(3..<4) == [.wait])
+        let answers = self.queue.complete(batch, .failed(Self.taken, at: 1))
+        #expect(answers.map(\.0) == [1])
+        #expect(self.queue.endTurn().map(\.waiter) == [0, 2, 3])
+    }
+
+    /// Whether each is told that it failed in a commit that others shared.
+    private static func areShared(_ answers: [(Int, SegmentOutcome)]) -> Bool {
+        answers.allSatisfy { if case .failed(let failure, _) = $0.1 { failure.isShared } else { false } }
+    }
+
+    @Test mutating func aTransactionThatFailsABatchIsToRunByItselfAndTheOthersAreSentAgain() {
+        self.queue = SharedQueue(.inserts)
+        let batch = self.batch(of: 0..<4, statements: 2)
+        #expect(self.enter(4..<5) == [.wait])
+        // The second statement of the third transaction, behind the limit for locks.
+        let answers = self.queue.complete(batch, .failed(Self.taken, at: 6))
+        #expect(answers.map(\.0) == [2] && Self.areShared(answers))
+        #expect(self.queue.endTurn().map(\.waiter) == [0, 1, 3, 4])
+    }
+
+    @Test mutating func afterAFailedCommitEachTransactionIsToRunByItself() {
+        self.queue = SharedQueue(.inserts)
+        let answers = self.queue.complete(self.batch(of: 0..<3), .failed(Self.taken, at: 4))
+        #expect(answers.map(\.0) == [0, 1, 2] && Self.areShared(answers))
+        #expect(self.queue.endTurn().isEmpty)
+    }
+
+    @Test(arguments: 0...2) mutating func aTransactionThatIsAloneFailsByItself(index: Int) {
+        self.queue = SharedQueue(.inserts)
+        let answers = self.queue.complete(self.batch(of: 0..<1, statements: 2), .failed(Self.taken, at: index))
+        #expect(answers.map { Self.failedStatement($0.1) } == [index] && !Self.areShared(answers))
+    }
+
+    @Test mutating func batchesThatFailBecomeSmallerAndGrowAgainSlowly() {
+        self.queue = SharedQueue(.inserts)
+        var sizes: [Int] = []
+        var batch = self.batch(of: 0..<100)
+        for fails in [true, true, false, false, true] {
+            sizes.append(batch.count)
+            // What fails is the limit for locks, so that nobody is to blame.
+            let results = Self.results(batch.count > 1 ? batch.count + 1 : 1)
+            _ = self.queue.complete(batch, fails ? .failed(Self.taken, at: 0) : results)
+            batch = self.queue.endTurn()
+        }
+        #expect(sizes + [batch.count] == [16, 8, 4, 5, 6, 3])
+    }
+
+    @Test mutating func aLostConnectionFailsTheWholeBatchAndTakesNothingMore() {
+        let batch = self.batch(of: 0..<2)
+        #expect(self.enter(2..<3) == [.wait])
+        #expect(self.queue.complete(batch, .lost(.silent)).map(\.0) == [0, 1])
+        #expect(self.queue.close(.noAnswer).map(\.waiter) == [2])
+        #expect(self.enter(3..<4) == [.refused(.noAnswer)])
+        #expect(self.queue.enter(Self.item(4), isOnIOThread: true) == .refused(.noAnswer))
+        #expect(self.queue.endTurn().isEmpty)
+    }
+
+    @Test(arguments: [(1, SessionLoss.reported(taken)), (2, .silent)])
+    mutating func theErrorOfALostBatchIsNobodysUnlessOneIsAlone(count: Int, expected: SessionLoss) {
+        for (_, outcome) in self.queue.complete(self.batch(of: 0..<count), .lost(.reported(Self.taken))) {
+            guard case .lost(let loss) = outcome else {
+                Issue.record("\(outcome)")
+                continue
+            }
+            #expect(loss == expected)
+        }
+    }
+
+    @Test mutating func afterABatchThatCouldNotBeSentTheNextOneIsTriedAgain() {
+        #expect(self.enter(0..<1) == [.send])
+        self.queue.didNotSend()
+        #expect(self.enter(1..<2) == [.send])
+    }
+}
