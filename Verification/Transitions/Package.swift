@@ -32,8 +32,8 @@ let package = Package(
             name: "EventBusPostgres",
             dependencies: ["EventBus", "EventBusPersistence"] + shared,
             sources: [
-                "Codec", "Connection/SharedQueue.swift", "Libpq/Statement.swift", "LogKey+Postgres.swift", "Outbox/Lane.swift", "Outbox/MissingIDs.swift",
-                "Outbox/OutboxLease.swift", "Outbox/OutboxRead.swift", "Outbox/OutboxReader.swift", "Outbox/RowBuffer.swift",
+                "Codec", "Connection/SharedQueue.swift", "Libpq/Statement.swift", "LogKey+Postgres.swift", "Outbox/Lane.swift",
+                "Outbox/MissingIDs.swift", "Outbox/OutboxLease.swift", "Outbox/OutboxRead.swift", "Outbox/OutboxReader.swift", "Outbox/RowBuffer.swift",
                 "Outbox/TransactionSnapshot.swift", "Pool/PoolState.swift", "Pool/PoolState+Serving.swift",
                 "PostgresError.swift", "Store/PostgresWrite.swift", "Store/RepositoryError+Postgres.swift",
             ]
@@ -43,7 +43,7 @@ let package = Package(
             dependencies: ["EventBus", "EventBusPersistence", "EventBusPostgres", "EventBusTesting"] + tests,
             sources: [
                 "Unit/ErrorTests.swift", "Unit/OutboxLeaseTests.swift", "Unit/OutboxReaderTests.swift", "Unit/OutboxTable.swift",
-                "Unit/PoolStateTests.swift", "Unit/RandomProgram.swift",
+                "Unit/PoolStateTests.swift", "Unit/RandomProgram.swift", "Unit/SharedQueueTests.swift",
             ]
         ),
     ]

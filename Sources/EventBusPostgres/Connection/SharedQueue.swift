@@ -21,9 +21,15 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
         var batchLimit: Int {
             switch self {
             case .reads: 64
-            case .inserts: 16
+            case .inserts: PoolState.Limits.insertsPerCommit
             }
         }
+
+        /// What precedes the statements of a batch.
+        ///
+        /// A transaction that waits for a row must not delay the others of its connection. And batches insert in the order of arrival,
+        /// so that two of them can wait for each other although no two of their transactions would.
+        var prefix: [Statement] { self == .inserts ? [Statement(limitLocks)] : [] }
     }
 
     struct Item: Sendable {
@@ -39,10 +45,6 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
         /// The session has ended.
         case refused(SessionLoss)
     }
-
-    /// Limits waits for a row in a batch of transactions. Batches insert in the order of their arrival, so two of them can wait
-    /// for each other although no two of their transactions would; and a single one that waits must not delay the others.
-    private static var lockLimit: Statement { Statement(limitLocks) }
 
     let kind: Kind
     private var waiting: Deque<Item> = []
@@ -82,11 +84,7 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
 
     /// What is sent for a batch.
     static func statements(of batch: [Item], _ kind: Kind) -> [Statement] {
-        self.prefix(of: batch, kind) + batch.flatMap(\.statements)
-    }
-
-    private static func prefix(of batch: [Item], _ kind: Kind) -> [Statement] {
-        kind == .inserts && batch.count > 1 ? [self.lockLimit] : []
+        kind.prefix + batch.flatMap(\.statements)
     }
 
     /// A batch could not be sent; its items are none of the queue's any longer.
@@ -108,7 +106,7 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
 
     private mutating func answers(of batch: [Item], _ results: [StatementResult]) -> [(Waiter, SegmentOutcome)] {
         self.limit = min(self.limit + 1, self.kind.batchLimit)
-        var next = Self.prefix(of: batch, self.kind).count
+        var next = self.kind.prefix.count
         return batch.map { item in
             defer { next += item.statements.count }
             return (item.waiter, .completed(Array(results[next..<(next + item.statements.count)])))
@@ -121,29 +119,32 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
         _ failure: ServerFailure,
         at index: Int
     ) -> [(Waiter, SegmentOutcome)] {
-        if self.kind == .inserts, batch.count > 1 { return self.runAgain(batch, failure, at: index) }
+        let start = self.kind.prefix.count
+        if self.kind == .inserts, batch.count > 1 || index < start || failure.state == .lockNotAvailable {
+            return self.runAgain(batch, failure, at: index)
+        }
         let failed = self.kind == .reads ? min(index, batch.count - 1) : 0
         self.waiting.insert(contentsOf: batch[..<failed] + batch[(failed + 1)...], at: 0)
-        return [(batch[failed].waiter, .failed(failure, at: index - failed))]
+        return [(batch[failed].waiter, .failed(failure, at: index - start - failed))]
     }
 
     /// Takes back a batch of transactions, except for the one whose statement has failed: that may be the fault of others of the batch.
     ///
-    /// If it was the commit, it may have been any of them. The more batches fail, the smaller they become.
+    /// If it was the commit, it may be any of them. The more batches fail, the smaller they become.
     private mutating func runAgain(
         _ batch: [Item],
         _ failure: ServerFailure,
         at index: Int
     ) -> [(Waiter, SegmentOutcome)] {
         self.limit = max(1, self.limit / 2)
-        var end = Self.prefix(of: batch, self.kind).count
+        var end = self.kind.prefix.count
         var (others, failed): ([Item], [Item]) = ([], [])
         for item in batch {
             let start = end
             end += item.statements.count
             if start..<end ~= index { failed.append(item) } else { others.append(item) }
         }
-        if index >= end { swap(&others, &failed) }
+        if failed.isEmpty { swap(&others, &failed) }
         self.waiting.insert(contentsOf: others, at: 0)
         var failure = failure
         failure.isShared = true

@@ -105,7 +105,8 @@ final class ConnectionPool: IOHandler {
         _ statements: [Statement],
         sharing kind: SharedQueue<ConnectionCore.Waiter>.Kind
     ) async throws(PostgresError) -> SegmentOutcome {
-        let outcome = try await self.send { await $0.run(statements, sharing: kind) }
+        let use = kind == .inserts ? PoolState.Use.together : .shared
+        let outcome = try await self.send(use) { await $0.run(statements, sharing: kind) }
         guard case .failed(let failure, _) = outcome, failure.isShared else { return outcome }
         // It may wait for a row, and nothing should come behind it on its connection. Who has a connection gets no second one.
         let isHolder = Self.holder?.holdsConnection(of: self) ?? false

@@ -13,6 +13,8 @@ struct PoolState: Sendable {
     enum Use: Sendable {
         /// For one segment; other segments may be queued behind it on the same connection.
         case shared
+        /// For inserts that share a commit with others that arrive meanwhile, and wait for no row.
+        case together
         /// For a transaction of several round trips, during which no other caller uses the connection.
         ///
         /// Begins when all segments on the connection have been answered: one that has not been sent yet, although its caller has the
@@ -35,6 +37,12 @@ struct PoolState: Sendable {
 
         /// One is kept for single statements: who has one exclusively may need another one before it can go on.
         var exclusiveConnections: Int { max(1, self.maximumConnections - 1) }
+
+        /// The number of commits that are under way at a time, before further inserts share the next ones: one commit is prepared while the
+        /// server writes the other one to its disk.
+        static let commits = 2
+        /// The number of inserts on each of their connections, before others are used as well.
+        static let insertsPerCommit = 16
     }
 
     enum Slot {
@@ -67,6 +75,8 @@ struct PoolState: Sendable {
     var outage: Outage?
     /// The connections that take no further segments, as a caller waits to use them exclusively when the last one has been answered.
     var reservations: [ConnectionID: RequestID] = [:]
+    /// How many of the segments on a connection are inserts that share commits.
+    var inserts: [ConnectionID: Int] = [:]
 
     init(limits: Limits) { self.limits = limits }
 
@@ -109,9 +119,10 @@ struct PoolState: Sendable {
 
     /// Takes a connection if that needs no further action: no caller waits, and no connection has to be opened.
     mutating func take(_ use: Use) -> ConnectionID? {
+        if use == .together, self.requests.isEmpty, let id = self.takeCommon() { return id }
         guard self.phase == .running, self.requests.isEmpty, let best = self.leastBusy, self.mayTake(best, use)
         else { return nil }
-        guard best.segments == 0 || use == .shared && self.slots.count >= self.limits.maximumConnections else {
+        guard best.segments == 0 || use != .exclusive && self.slots.count >= self.limits.maximumConnections else {
             return nil
         }
         self.give(best, use)
@@ -167,6 +178,7 @@ struct PoolState: Sendable {
     mutating func closed(_ id: ConnectionID, now: Instant, jitter: Double) -> [Action] {
         guard let slot = self.slots.removeValue(forKey: id) else { return [] }
         self.reservations[id] = nil
+        self.inserts[id] = nil
         var actions: [Action] = []
         if case .opening = slot, self.phase == .running {
             var outage = self.outage ?? Outage(retryAt: now)

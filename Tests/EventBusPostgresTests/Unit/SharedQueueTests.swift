@@ -78,11 +78,11 @@ import Testing
         #expect(answers == [[1, 2], [3], [4, 5]])
     }
 
-    @Test func onlyTransactionsThatShareACommitLimitTheirLocks() {
+    @Test func transactionsThatShareACommitLimitTheirLocks() {
         let counts = [SharedQueue<Int>.Kind.reads, .inserts].map { kind in
-            (1...2).map { SharedQueue.statements(of: (0..<$0).map { Self.item($0) }, kind).count }
+            SharedQueue.statements(of: (0..<2).map { Self.item($0) }, kind).count
         }
-        #expect(counts == [[1, 2], [1, 3]])
+        #expect(counts == [2, 3])
     }
 
     @Test mutating func onlyTheFailedReadOfABatchFailsAndTheOthersComeFirst() {
@@ -117,8 +117,15 @@ import Testing
 
     @Test(arguments: 0...2) mutating func aTransactionThatIsAloneFailsByItself(index: Int) {
         self.queue = SharedQueue(.inserts)
-        let answers = self.queue.complete(self.batch(of: 0..<1, statements: 2), .failed(Self.taken, at: index))
+        let answers = self.queue.complete(self.batch(of: 0..<1, statements: 2), .failed(Self.taken, at: index + 1))
         #expect(answers.map { Self.failedStatement($0.1) } == [index] && !Self.areShared(answers))
+    }
+
+    @Test(arguments: [(1, ServerFailure(state: .lockNotAvailable)), (0, taken)])
+    mutating func whoWaitsForARowIsToRunWithoutALimitForLocks(index: Int, failure: ServerFailure) {
+        self.queue = SharedQueue(.inserts)
+        let answers = self.queue.complete(self.batch(of: 0..<1), .failed(failure, at: index))
+        #expect(answers.map(\.0) == [0] && Self.areShared(answers))
     }
 
     @Test mutating func batchesThatFailBecomeSmallerAndGrowAgainSlowly() {
@@ -127,9 +134,8 @@ import Testing
         var batch = self.batch(of: 0..<100)
         for fails in [true, true, false, false, true] {
             sizes.append(batch.count)
-            // What fails is the limit for locks, so that nobody is to blame.
-            let results = Self.results(batch.count > 1 ? batch.count + 1 : 1)
-            _ = self.queue.complete(batch, fails ? .failed(Self.taken, at: 0) : results)
+            let results = Self.results(batch.count + 1)
+            _ = self.queue.complete(batch, fails ? .failed(Self.taken, at: 1) : results)
             batch = self.queue.endTurn()
         }
         #expect(sizes + [batch.count] == [16, 8, 4, 5, 6, 3])
