@@ -44,7 +44,7 @@ final class InMemoryTransaction: TransactionContext {
     }
 
     /// Executes the collected writes, then reads what the transaction sees.
-    func read(_ lookup: RowLookup, _ lock: ReadLock) async throws(RepositoryError) -> [ColumnValue]? {
+    func read(_ lookup: RowLookup, _ lock: RowLock) async throws(RepositoryError) -> [ColumnValue]? {
         guard lock == .none else { return try await self.execute(try self.take(), locking: lookup).locked }
         let owner = try await self.execute(try self.take()).owner
         return self.storage.withContents { $0.row(lookup, for: owner) }
@@ -124,9 +124,8 @@ final class InMemoryTransaction: TransactionContext {
         return (owner, fresh, read?.row)
     }
 
-    /// Lets an observer end the wait for what the transaction needs now.
-    private func observeWait(as owner: RowLocks.Owner) {
-        guard let observer = self.storage.observer else { return }
+    /// Waits for what the transaction needs now, and ends the transaction if that takes too long.
+    private func wait(as owner: RowLocks.Owner) async -> Bool {
         let key = self.storage.withContents { $0.locks.awaited(by: owner) }
         observer.willWait {
             guard let key, self.storage.withContents({ $0.locks.awaited(by: owner) }) == key else { return }
