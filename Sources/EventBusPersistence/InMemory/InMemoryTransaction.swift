@@ -108,8 +108,7 @@ final class InMemoryTransaction: TransactionContext {
             case .done: isDone = true
             case .failed(let error): throw self.fail(error)
             case .waits:
-                self.observeWait(as: owner)
-                guard await self.storage.wait(owner) else {
+                guard await self.wait(as: owner) else {
                     let error = RepositoryError(.unavailable, "the task was cancelled", cause: CancellationError())
                     throw self.fail(error)
                 }
@@ -127,9 +126,9 @@ final class InMemoryTransaction: TransactionContext {
     /// Waits for what the transaction needs now, and ends the transaction if that takes too long.
     private func wait(as owner: RowLocks.Owner) async -> Bool {
         let key = self.storage.withContents { $0.locks.awaited(by: owner) }
-        observer.willWait {
+        return await self.storage.wait(owner) {
             guard let key, self.storage.withContents({ $0.locks.awaited(by: owner) }) == key else { return }
-            let text = "what another transaction has written was locked for longer than the store waits"
+            let text = "a row was locked by another transaction for longer than lockTimeout"
             _ = self.fail(RepositoryError(.locked, text))
         }
     }
