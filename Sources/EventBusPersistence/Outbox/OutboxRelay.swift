@@ -45,8 +45,8 @@ public struct OutboxRelay: Service {
     /// Whether events are being published and, if not, why.
     ///
     /// It is a problem when the relay was never started, and when the bus has not answered or has confirmed nothing for a minute.
-    /// A bus or a store that cannot be reached, topics without a subscriber, and an oldest event that has been the same for 15 s
-    /// although another relay owns the outbox are notes. In either case committed events are safe and can wait: report this health,
+    /// A bus or a store that cannot be reached, topics without a subscriber, rows that cannot be read, and an oldest event that has been
+    /// the same for 15 s although another relay owns the outbox are notes. In either case committed events are safe and can wait: report this health,
     /// but do not make readiness depend on it.
     ///
     /// Asks the store for its oldest event, for at most 2 s. What lasts that long is measured from call to call, so ask regularly.
