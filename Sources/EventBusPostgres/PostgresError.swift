@@ -34,11 +34,14 @@ struct PostgresError: Error, Sendable, CustomStringConvertible {
     let detail: String
     /// The server's error code, if it has refused the connection.
     let state: SQLState?
+    /// The place of the column whose value cannot be read.
+    let column: Int?
 
-    init(_ code: Code, detail: String = "", state: SQLState? = nil) {
+    init(_ code: Code, detail: String = "", state: SQLState? = nil, column: Int? = nil) {
         self.code = code
         self.detail = detail
         self.state = state
+        self.column = column
     }
 
     /// The detail for people, if it concerns a connection: it can then name hosts and roles, but contains no password and no stored

@@ -7,8 +7,17 @@ import Testing
 
 @Suite struct InMemoryStoreConformanceTests {
     private struct Harness: StoreHarness {
-        let store: any Store = InMemoryStore()
-        let otherStore: any Store = InMemoryStore()
+        private let clock: VirtualClock
+        let store: any Store
+        let otherStore: any Store
+
+        init() {
+            self.clock = VirtualClock()
+            self.store = InMemoryStore(clock: self.clock)
+            self.otherStore = InMemoryStore(clock: self.clock)
+        }
+
+        func pass(_ duration: Duration) async throws { self.clock.advance(by: duration) }
     }
 
     @Test(arguments: StoreConformance.cases)

@@ -47,6 +47,39 @@ import Testing
         #expect(self.store.openTransactions == 0)
     }
 
+    @Test func aWaitEndsAfterTheLockTimeoutAndReleasesWhatItsTransactionHolds() {
+        let store = InMemoryStore(lockTimeout: .seconds(2), clock: self.stage.clock)
+        let answers = store.repository(for: Answer.self)
+        let gate = Notifier()
+        let (taken, own) = (Answer("yes"), Answer("no"))
+        @Sendable func start(_ inserts: Answer..., then gate: Notifier? = nil) -> ManualTask<Void> {
+            self.stage.start {
+                try await store.transaction { transaction in
+                    for answer in inserts {
+                        try answers.insert(answer, in: transaction)
+                        _ = try await answers.find(answer.id, in: transaction)
+                    }
+                    _ = try await gate?.wait(above: 0)
+                }
+            }
+        }
+        let holder = start(taken, then: gate)
+        let first = start(own, taken)
+        self.stage.advance(by: .seconds(1))
+        let (second, behind) = (start(taken), start(own))
+        self.stage.advance(by: .milliseconds(999))
+        #expect([holder, first, second, behind].allSatisfy { !$0.hasEnded })
+        self.stage.advance(by: .milliseconds(1))
+        #expect(Self.code(of: first) == .locked)
+        #expect(behind.hasEnded && behind.error == nil, "what it waited for is free")
+        #expect(!second.hasEnded)
+        gate.raise()
+        self.stage.settle()
+        #expect(holder.error == nil)
+        #expect(Self.code(of: second) == .conflict)
+        #expect(store.openTransactions == 0)
+    }
+
     @Test func aCancelledCallerStopsWaitingAndReleasesWhatItHolds() throws {
         let gate = Notifier()
         let (taken, own) = (Answer("yes"), Answer("no"))
@@ -144,6 +177,14 @@ import Testing
             }
         }
         #expect(counts == [1, 2, 3, 1])
+    }
+
+    @Test func aLockTimeoutOfNothingTraps() async {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+            _ = InMemoryStore(lockTimeout: .zero)
+        }
+        let output = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        #expect(output.contains("lockTimeout is 0.0 seconds, must be at least 1 ms"))
     }
 
     @Test func aRetentionThatIsNotPositiveTraps() async {

@@ -100,6 +100,27 @@ import Testing
         #expect(try self.stage.run { try await self.store.base.outbox.oldest() } != nil, "nothing is lost")
     }
 
+    @Test func rowsThatCannotBeReadAreNamedUntilTheyCanBe() throws {
+        self.store.unreadable = [7: "the headers cannot be decoded"]
+        let relay = self.relay()
+        _ = self.stage.start { try await relay.run() }
+        #expect(
+            try self.health(of: relay).notes == [
+                "row 7 of the outbox cannot be read: the headers cannot be decoded. It stays there, and later events of its "
+                    + "ordering key wait behind it"
+            ]
+        )
+        #expect(try self.health(of: relay).isReady)
+        for id: OutboxRow.ID in 8...20 { self.store.unreadable[id] = "broken" }
+        try self.commit(Noted(label: "one"))
+        let notes = try self.health(of: relay).notes
+        #expect(notes.count == 4)
+        #expect(notes.last == "rows of the outbox that cannot be read: 14")
+        self.store.unreadable = [:]
+        try self.commit(Noted(label: "two"))
+        #expect(try self.health(of: relay) == .ready)
+    }
+
     @Test func whatWaitsBehindAnEventWithoutASubscriberIsNamed() throws {
         self.bus.answer { $0.topic == Asked.topic ? .unroutable : .confirmed }
         let relay = self.relay()

@@ -109,7 +109,7 @@ private struct UnreachableRepository<Model: Entity>: Repository {
     func find(
         _ id: Model.ID,
         in transaction: borrowing Transaction,
-        lock: ReadLock
+        lock: RowLock
     ) async throws(RepositoryError) -> Model? {
         throw UnreachableStore.error
     }
@@ -118,7 +118,7 @@ private struct UnreachableRepository<Model: Entity>: Repository {
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable,
         in transaction: borrowing Transaction,
-        lock: ReadLock
+        lock: RowLock
     ) async throws(RepositoryError) -> Model? { throw UnreachableStore.error }
 
     func insert(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) {

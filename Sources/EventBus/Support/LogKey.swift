@@ -6,6 +6,8 @@ package enum LogKey {
     package static let subscription = "eventbus.subscription"
     package static let topic = "eventbus.topic"
     package static let messageID = "eventbus.message.id"
+    /// The id of a row of an outbox.
+    package static let row = "eventbus.row"
     /// How many attempts have been started.
     package static let attempts = "eventbus.attempts"
     /// Why an event could not be handled.

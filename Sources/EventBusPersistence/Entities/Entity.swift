@@ -39,14 +39,14 @@ public struct EntitySchema<Model: Entity>: Sendable {
     /// The version column, for optimistic locking: an update fails if the entity was changed after it was read.
     ///
     /// An update requires that the stored version is the model's, and stores the next one. An insert stores the model's.
-    public let version: String?
+    public let versionColumn: String?
 
     /// Creates a schema.
     ///
     /// All names are written into SQL as they are: 1 to 63 characters of `a`–`z`, `0`–`9` and `_`, the first one no
     /// digit. The first column is `id`, each unique key is on one of the columns, and the version is another column of kind `int`. Anything
     /// else traps.
-    public init(table: String, columns: [Column], uniqueKeys: [UniqueKey<Model>] = [], version: String? = nil) {
+    public init(table: String, columns: [Column], uniqueKeys: [UniqueKey<Model>] = [], versionColumn: String? = nil) {
         EntitySchema.checkName(table, of: "table")
         for column in columns { EntitySchema.checkName(column.name, of: "column") }
         require(
@@ -62,18 +62,18 @@ public struct EntitySchema<Model: Entity>: Sendable {
         }
         self.table = table
         self.columns = columns
-        if let version {
+        if let versionColumn {
             require(
-                columns.dropFirst().contains { $0.name == version && $0.kind == .int },
-                "version \"\(version)\": table \"\(table)\" has no such column of kind int beside \"id\""
+                columns.dropFirst().contains { $0.name == versionColumn && $0.kind == .int },
+                "versionColumn \"\(versionColumn)\": table \"\(table)\" has no such column of kind int beside \"id\""
             )
         }
         self.uniqueKeys = uniqueKeys
-        self.version = version
+        self.versionColumn = versionColumn
     }
 
     /// The place of the version among the columns.
-    package var versionIndex: Int? { self.columns.firstIndex { $0.name == self.version } }
+    package var versionIndex: Int? { self.columns.firstIndex { $0.name == self.versionColumn } }
 
     private static func checkName(_ name: String, of part: String) {
         let problem = SQLIdentifier.problem(of: name)

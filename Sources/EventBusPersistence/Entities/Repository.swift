@@ -39,7 +39,7 @@ public protocol Repository<Model>: Sendable {
     ///   - lock: whether others that want to change the entity have to wait for the end of the transaction.
     /// - Throws: ``RepositoryError``, with code `locked` if another transaction holds the entity for longer than the store waits,
     ///   `serialization` if the two transactions wait for each other, `foreignTransaction` if the transaction belongs to another store.
-    func find(_ id: Model.ID, in transaction: borrowing Transaction, lock: ReadLock) async throws(RepositoryError)
+    func find(_ id: Model.ID, in transaction: borrowing Transaction, lock: RowLock) async throws(RepositoryError)
         -> Model?
 
     /// Returns the entity with a value in a unique column as the transaction sees it, including the transaction's own
@@ -57,7 +57,7 @@ public protocol Repository<Model>: Sendable {
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable,
         in transaction: borrowing Transaction,
-        lock: ReadLock
+        lock: RowLock
     ) async throws(RepositoryError) -> Model?
 
     /// Adds an insert to the transaction. If a unique key is taken, the transaction fails with `conflict`.
@@ -77,11 +77,11 @@ public protocol Repository<Model>: Sendable {
 }
 
 /// Whether a read in a transaction locks the entity that it finds.
-public enum ReadLock: Sendable, Hashable {
+public enum RowLock: Sendable, Hashable {
     /// Others that want to change the entity, or to read it with a lock, wait for the end of the transaction.
     ///
     /// What is computed from the entity is then still true when it is written: SQL's `FOR NO KEY UPDATE`.
-    case forUpdate
+    case exclusive
     /// No lock: for entities that the transaction only reads.
     case none
 }
@@ -97,7 +97,7 @@ extension Repository {
     /// try accounts.update(account, in: transaction)
     /// ```
     public func find(_ id: Model.ID, in transaction: borrowing Transaction) async throws(RepositoryError) -> Model? {
-        try await self.find(id, in: transaction, lock: .forUpdate)
+        try await self.find(id, in: transaction, lock: .exclusive)
     }
 
     /// Returns the entity with a value in a unique column, locked until the end of the transaction; see ``find(by:_:in:lock:)``.
@@ -106,6 +106,6 @@ extension Repository {
         _ value: some ColumnConvertible & Sendable,
         in transaction: borrowing Transaction
     ) async throws(RepositoryError) -> Model? {
-        try await self.find(by: key, value, in: transaction, lock: .forUpdate)
+        try await self.find(by: key, value, in: transaction, lock: .exclusive)
     }
 }

@@ -32,7 +32,7 @@ struct InMemoryRepository<Model: Entity>: Repository {
     func find(
         _ id: Model.ID,
         in transaction: borrowing Transaction,
-        lock: ReadLock
+        lock: RowLock
     ) async throws(RepositoryError) -> Model? {
         let context = try self.context(transaction)
         return try self.model(try await context.read(.id(self.key(id)), lock))
@@ -42,7 +42,7 @@ struct InMemoryRepository<Model: Entity>: Repository {
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable,
         in transaction: borrowing Transaction,
-        lock: ReadLock
+        lock: RowLock
     ) async throws(RepositoryError) -> Model? {
         let context = try self.context(transaction)
         return try self.model(try await context.read(.value(self.value(value.columnValue, of: key)), lock))

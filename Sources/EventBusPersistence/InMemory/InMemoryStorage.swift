@@ -10,6 +10,12 @@ final class InMemoryStorage: Sendable {
         case goOn, cancelled
     }
 
+    /// How long a transaction waits for another one.
+    struct LockTimeout: Sendable {
+        let duration: Duration
+        let clock: RelativeClock
+    }
+
     private let contents: Mutex<Contents>
 
     /// The transactions that wait for others to end.
@@ -23,8 +29,12 @@ final class InMemoryStorage: Sendable {
 
     let observer: (any InMemoryStoreObserver)?
 
-    init(retention: Duration, observer: (any InMemoryStoreObserver)? = nil) {
+    /// `nil` if the observer ends waits.
+    private let lockTimeout: LockTimeout?
+
+    init(retention: Duration, lockTimeout: LockTimeout?, observer: (any InMemoryStoreObserver)?) {
         self.contents = Mutex(Contents(retention: retention))
+        self.lockTimeout = lockTimeout
         self.observer = observer
     }
 
@@ -46,7 +56,26 @@ final class InMemoryStorage: Sendable {
     }
 
     /// Waits until a transaction has got the lock for which it has queued; returns `false` if the task is cancelled first.
-    func wait(_ owner: RowLocks.Owner) async -> Bool {
+    ///
+    /// - Parameter giveUp: rolls the transaction back, after which it waits for nothing; called when it has waited for too long.
+    func wait(_ owner: RowLocks.Owner, _ giveUp: @escaping @Sendable () -> Void) async -> Bool {
+        guard let limit = self.lockTimeout else {
+            self.observer?.willWait(giveUp)
+            return await self.wait(owner)
+        }
+        return await withTaskGroup(of: Bool?.self) { group in
+            group.addTask { await self.wait(owner) }
+            group.addTask {
+                if (try? await limit.clock.sleep(limit.clock.now() + limit.duration)) != nil { giveUp() }
+                return nil
+            }
+            defer { group.cancelAll() }
+            for await answer in group { if let answer { return answer } }
+            return false
+        }
+    }
+
+    private func wait(_ owner: RowLocks.Owner) async -> Bool {
         let answer = await self.waiting.wait(orWhenCancelled: .cancelled) { _, _ in
             self.contents.withLock { $0.locks.isWaiting(owner) } ? .wait(owner) : .answer(.goOn)
         }

@@ -12,16 +12,32 @@ public final class InMemoryStore: Store {
 
     /// Creates an empty store.
     ///
-    /// - Parameter inboxRetention: how long the inbox remembers handled events, by the time of `Stamp`; it should be longer than a bus
-    ///   may deliver them again. Must be positive, otherwise the program stops.
-    public convenience init(inboxRetention: Duration = .seconds(30 * 24 * 3600)) {
-        self.init(inboxRetention: inboxRetention, observer: nil)
+    /// Values out of range stop the program.
+    ///
+    /// - Parameters:
+    ///   - inboxRetention: how long the inbox remembers handled events, by the time of `Stamp`; it should be longer than a bus may
+    ///     deliver them again. Must be positive.
+    ///   - lockTimeout: how long a transaction waits for what another one has written, or read with a lock, before it fails with
+    ///     `locked`; the default is that of Postgres stores. At least 1 ms.
+    ///   - clock: measures these waits.
+    public convenience init(
+        inboxRetention: Duration = .seconds(30 * 24 * 3600),
+        lockTimeout: Duration = .seconds(4),
+        clock: some Clock<Duration> = ContinuousClock()
+    ) {
+        require(inboxRetention > .zero, "inboxRetention is \(inboxRetention), must be positive")
+        require(lockTimeout >= .milliseconds(1), "lockTimeout is \(lockTimeout), must be at least 1 ms")
+        let limit = InMemoryStorage.LockTimeout(duration: lockTimeout, clock: RelativeClock(clock))
+        self.init(InMemoryStorage(retention: inboxRetention, lockTimeout: limit, observer: nil))
     }
 
-    package init(inboxRetention: Duration = .seconds(30 * 24 * 3600), observer: (any InMemoryStoreObserver)?) {
-        require(inboxRetention > .zero, "inboxRetention is \(inboxRetention), must be positive")
-        self.storage = InMemoryStorage(retention: inboxRetention, observer: observer)
+    /// Creates a store whose observer ends the waits for other transactions.
+    package convenience init(observer: any InMemoryStoreObserver) {
+        let retention = Duration.seconds(30 * 24 * 3600)
+        self.init(InMemoryStorage(retention: retention, lockTimeout: nil, observer: observer))
     }
+
+    private init(_ storage: InMemoryStorage) { self.storage = storage }
 
     /// The numbers of handled events and of claims that the store remembers.
     package var inboxCounts: (handled: Int, claims: Int) { self.storage.withContents { $0.tables.inboxCounts } }

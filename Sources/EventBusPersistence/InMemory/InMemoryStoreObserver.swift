@@ -15,6 +15,8 @@ package protocol InMemoryStoreObserver: Sendable {
 
     /// A transaction waits for what another one holds.
     ///
+    /// The observer decides how long.
+    ///
     /// - Parameter giveUp: ends the transaction with `locked` if it still waits for the same.
     func willWait(_ giveUp: @escaping @Sendable () -> Void)
 

@@ -44,7 +44,7 @@ final class InMemoryTransaction: TransactionContext {
     }
 
     /// Executes the collected writes, then reads what the transaction sees.
-    func read(_ lookup: RowLookup, _ lock: ReadLock) async throws(RepositoryError) -> [ColumnValue]? {
+    func read(_ lookup: RowLookup, _ lock: RowLock) async throws(RepositoryError) -> [ColumnValue]? {
         guard lock == .none else { return try await self.execute(try self.take(), locking: lookup).locked }
         let owner = try await self.execute(try self.take()).owner
         return self.storage.withContents { $0.row(lookup, for: owner) }
@@ -108,8 +108,7 @@ final class InMemoryTransaction: TransactionContext {
             case .done: isDone = true
             case .failed(let error): throw self.fail(error)
             case .waits:
-                self.observeWait(as: owner)
-                guard await self.storage.wait(owner) else {
+                guard await self.wait(as: owner) else {
                     let error = RepositoryError(.unavailable, "the task was cancelled", cause: CancellationError())
                     throw self.fail(error)
                 }
@@ -124,13 +123,12 @@ final class InMemoryTransaction: TransactionContext {
         return (owner, fresh, read?.row)
     }
 
-    /// Lets an observer end the wait for what the transaction needs now.
-    private func observeWait(as owner: RowLocks.Owner) {
-        guard let observer = self.storage.observer else { return }
+    /// Waits for what the transaction needs now, and ends the transaction if that takes too long.
+    private func wait(as owner: RowLocks.Owner) async -> Bool {
         let key = self.storage.withContents { $0.locks.awaited(by: owner) }
-        observer.willWait {
+        return await self.storage.wait(owner) {
             guard let key, self.storage.withContents({ $0.locks.awaited(by: owner) }) == key else { return }
-            let text = "what another transaction has written was locked for longer than the store waits"
+            let text = "a row was locked by another transaction for longer than lockTimeout"
             _ = self.fail(RepositoryError(.locked, text))
         }
     }

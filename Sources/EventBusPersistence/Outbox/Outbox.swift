@@ -53,6 +53,17 @@ public protocol OwnedOutbox: Sendable {
     /// - Throws: ``RepositoryError``, with code `unavailable` if ownership was lost with the connection.
     func exchange(published: [OutboxRow.ID], limit: Int, except held: HeldRows) async throws(RepositoryError)
         -> [OutboxRow]
+
+    /// The rows so far whose messages cannot be read, as something else has written them, and what is wrong with each.
+    ///
+    /// They are never returned and stay in the outbox, and later rows of their ordering keys wait behind them. The texts contain no
+    /// stored values. The default is empty.
+    var unreadableRows: [OutboxRow.ID: String] { get }
+}
+
+extension OwnedOutbox {
+    /// Empty, for an outbox that nothing else writes to.
+    public var unreadableRows: [OutboxRow.ID: String] { [:] }
 }
 
 /// An event that waits in an outbox to be published.

@@ -45,8 +45,8 @@ public struct OutboxRelay: Service {
     /// Whether events are being published and, if not, why.
     ///
     /// It is a problem when the relay was never started, and when the bus has not answered or has confirmed nothing for a minute.
-    /// A bus or a store that cannot be reached, topics without a subscriber, and an oldest event that has been the same for 15 s
-    /// although another relay owns the outbox are notes. In either case committed events are safe and can wait: report this health,
+    /// A bus or a store that cannot be reached, topics without a subscriber, rows that cannot be read, and an oldest event that has been
+    /// the same for 15 s although another relay owns the outbox are notes. In either case committed events are safe and can wait: report this health,
     /// but do not make readiness depend on it.
     ///
     /// Asks the store for its oldest event, for at most 2 s. What lasts that long is measured from call to call, so ask regularly.
@@ -101,6 +101,7 @@ public struct OutboxRelay: Service {
     ) async throws {
         var holds = RelayHolds()
         var published: [OutboxRow.ID] = []
+        var unreadable: Set<OutboxRow.ID> = []
         while true {
             let commits = self.outbox.commitCount
             // Even when cancelled, remove what the bus has confirmed, so that it is not published again.
@@ -108,6 +109,7 @@ public struct OutboxRelay: Service {
             let now = self.clock.now()
             let limit = isLast || holds.pause != nil ? 0 : self.batch
             let rows = try await outbox.exchange(published: published, limit: limit, except: holds.held(now: now))
+            self.report(outbox.unreadableRows, &unreadable)
             for id in published { confirmed[id] = nil }
             if !published.isEmpty || limit > 0 && rows.isEmpty { backoff.reset() }
             published = []
@@ -131,6 +133,17 @@ public struct OutboxRelay: Service {
             let ids = Set(published)
             for row in rows where ids.contains(row.id) { confirmed[row.id] = row.message.id }
             self.status.report(holds, confirmed: published.count, now: self.clock.now())
+        }
+    }
+
+    /// Reports the rows that cannot be read, each in the log once.
+    private func report(_ unreadable: [OutboxRow.ID: String], _ logged: inout Set<OutboxRow.ID>) {
+        self.status.report(unreadable: unreadable)
+        for (id, problem) in unreadable.sorted(by: { $0.key < $1.key }) where logged.insert(id).inserted {
+            self.logger.warning(
+                "A row of the outbox cannot be read and stays there",
+                metadata: [LogKey.row: "\(id)", LogKey.reason: "\(problem)"]
+            )
         }
     }
 

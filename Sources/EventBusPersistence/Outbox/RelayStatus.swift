@@ -21,6 +21,7 @@ final class RelayStatus: Sendable {
         var busProblem: String?
         var unroutable: [RelayHolds.Unroutable] = []
         var refusedRows = 0
+        var unreadable: [OutboxRow.ID: String] = [:]
         /// The batch that the bus has not answered yet.
         var publishing: (count: Int, since: Duration)?
         /// Since when nothing has been confirmed although the bus was asked to.
@@ -66,6 +67,7 @@ final class RelayStatus: Sendable {
             state.busProblem = nil
             state.unroutable = []
             state.refusedRows = 0
+            state.unreadable = [:]
             state.publishing = nil
             state.fruitlessSince = nil
         }
@@ -88,6 +90,8 @@ final class RelayStatus: Sendable {
             if confirmed > 0 || holds.outageReason == nil && holds.refusedRows <= 1 { state.fruitlessSince = nil }
         }
     }
+
+    func report(unreadable: [OutboxRow.ID: String]) { self.state.withLock { $0.unreadable = unreadable } }
 
     /// The owner finishes its batch; a relay that stands by has nothing to finish.
     func shutDown(on clock: RelativeClock) -> ShutdownResponse {
@@ -144,8 +148,19 @@ final class RelayStatus: Sendable {
         if state.refusedRows > 0 {
             health.notes.append("events refused by the bus, to be retried: \(state.refusedRows)")
         }
+        for (id, problem) in state.unreadable.sorted(by: { $0.key < $1.key }).prefix(RelayStatus.namedRows) {
+            health.notes.append(
+                "row \(id) of the outbox cannot be read: \(problem). It stays there, and later events of its ordering key wait behind it"
+            )
+        }
+        if state.unreadable.count > RelayStatus.namedRows {
+            health.notes.append("rows of the outbox that cannot be read: \(state.unreadable.count)")
+        }
         return health
     }
+
+    /// How many rows that cannot be read are named.
+    private static let namedRows = 3
 
     /// How long something may last before it is a problem.
     private static let patience = Duration.seconds(60)

@@ -13,8 +13,8 @@ public protocol Store: Sendable {
     /// **Writes are collected** and sent together. After the first write that fails the transaction can only fail: even
     /// if `body` catches the error, this method throws that first error and nothing is committed. Isolation is that of
     /// SQL's READ COMMITTED: whoever writes a row, inserts a unique value or marks an event that another open transaction has written
-    /// waits until that one has ended. Of transactions that wait for each other one fails with `serialization`. Cancellation does
-    /// not interrupt a commit that has begun.
+    /// waits until that one has ended, or fails with `locked` after a few seconds. Of transactions that wait for each other one fails
+    /// with `serialization`. Cancellation does not interrupt a commit that has begun.
     ///
     /// - Throws: ``RepositoryError``; what `body` throws; `CancellationError`.
     func transaction<Result: Sendable>(

@@ -54,8 +54,6 @@ struct Row: Sendable {
     fileprivate let rows: Rows
     fileprivate let index: Int
 
-    private static let unexpected = PostgresError(.unexpectedData, detail: "a cell has another type than expected")
-
     func bytes(_ column: Int) -> [UInt8]? { self.rows.cell(self.index, column).map { Array($0) } }
 
     func isNull(_ column: Int) -> Bool { self.rows.cell(self.index, column) == nil }
@@ -101,7 +99,9 @@ struct Row: Sendable {
         _ column: Int,
         _ decode: (ArraySlice<UInt8>) -> Value?
     ) throws(PostgresError) -> Value {
-        guard let cell = self.rows.cell(self.index, column), let value = decode(cell) else { throw Self.unexpected }
+        guard let cell = self.rows.cell(self.index, column), let value = decode(cell) else {
+            throw PostgresError(.unexpectedData, detail: "a cell has another type than expected", column: column)
+        }
         return value
     }
 }

@@ -26,7 +26,7 @@ struct EntitySQL<Model: Entity>: Sendable {
             self.locking = SQL(text + " FOR NO KEY UPDATE")
         }
 
-        func callAsFunction(_ lock: ReadLock) -> SQL { lock == .none ? self.plain : self.locking }
+        func callAsFunction(_ lock: RowLock) -> SQL { lock == .none ? self.plain : self.locking }
     }
 
     let table: String
@@ -77,12 +77,12 @@ struct EntitySQL<Model: Entity>: Sendable {
     }
 
     /// Returns `nil` if no row can have the value.
-    func find(_ value: ColumnValue, lock: ReadLock = .none) -> Statement? {
+    func find(_ value: ColumnValue, lock: RowLock = .none) -> Statement? {
         Self.parameter(value, for: self.id).map { Statement(self.findByID(lock), [$0]) }
     }
 
     /// Returns `nil` if no row can have the value, or the schema does not have the key.
-    func find(by key: UniqueKey<Model>, _ value: ColumnValue, lock: ReadLock = .none) -> Statement? {
+    func find(by key: UniqueKey<Model>, _ value: ColumnValue, lock: RowLock = .none) -> Statement? {
         guard let lookup = self.lookups.first(where: { $0.key == key }) else { return nil }
         return Self.parameter(key.normalized(value), for: lookup.column).map { Statement(lookup.find(lock), [$0]) }
     }

@@ -41,7 +41,7 @@ struct PostgresRepository<Model: Entity>: Repository {
     func find(
         _ id: Model.ID,
         in transaction: borrowing Transaction,
-        lock: ReadLock
+        lock: RowLock
     ) async throws(RepositoryError) -> Model? {
         let context = try self.context(transaction)
         let statement = self.sql.find(id.columnValue, lock: lock)
@@ -52,7 +52,7 @@ struct PostgresRepository<Model: Entity>: Repository {
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable,
         in transaction: borrowing Transaction,
-        lock: ReadLock
+        lock: RowLock
     ) async throws(RepositoryError) -> Model? {
         let context = try self.context(transaction)
         let statement = self.sql.find(by: key, value.columnValue, lock: lock)

@@ -12,17 +12,18 @@ enum Lane: Hashable, Sendable {
     case topic(ExactText)
     /// A row that the bus has refused, or the last of its ordering key for which there was room; and later rows of its key.
     case row(OutboxRow.ID)
+    /// What this version does not know, and therefore tries at once.
+    case other(ExactText)
 
     init(_ topic: Topic) { self = .topic(ExactText(topic.name)) }
 
-    /// - Throws: `unexpectedData` if no version of this package has written the text.
-    init(text: String) throws(PostgresError) {
+    init(text: String) {
         if let id = text.behind("row ").flatMap({ OutboxRow.ID($0) }) {
             self = .row(id)
         } else if let name = text.behind("topic ") {
             self = .topic(ExactText(String(name)))
         } else {
-            throw PostgresError(.unexpectedData, detail: "what a row of the outbox waits for cannot be decoded")
+            self = .other(ExactText(text))
         }
     }
 
@@ -30,6 +31,7 @@ enum Lane: Hashable, Sendable {
         switch self {
         case .topic(let name): "topic \(name.text)"
         case .row(let id): "row \(id)"
+        case .other(let text): text.text
         }
     }
 
@@ -48,6 +50,7 @@ enum Lane: Hashable, Sendable {
         switch self {
         case .topic(let name): held.topics.contains(Topic(foreign: name.text))
         case .row(let id): held.rows.contains(id)
+        case .other: false
         }
     }
 }

@@ -24,6 +24,8 @@ final class LeasedOutbox: OwnedOutbox {
         self.lease = Mutex(OutboxLease(storage.configuration.lease, provenAt: sent))
     }
 
+    var unreadableRows: [OutboxRow.ID: String] { self.base.unreadableRows }
+
     func exchange(
         published: [OutboxRow.ID],
         limit: Int,

@@ -20,6 +20,8 @@ final class LockedOutbox: OwnedOutbox {
         self.connection = connection
     }
 
+    var unreadableRows: [OutboxRow.ID: String] { self.reader.withLock { $0?.unreadable ?? [:] } }
+
     func exchange(
         published: [OutboxRow.ID],
         limit: Int,
@@ -58,6 +60,7 @@ final class LockedOutbox: OwnedOutbox {
             )
             let ready = reader.ready(limit, except: held)
             guard ready.isEmpty, reader.hasUnread(held) else {
+                self.storage.outboxEdge.store(reader.leftEdge, ordering: .relaxed)
                 self.reader.withLock { $0 = reader }
                 return ready
             }

@@ -17,6 +17,8 @@ struct OutboxRead: Sendable, Equatable {
     var after: OutboxRow.ID
     /// Rows that were not there when these ids were passed.
     var missing: [ClosedRange<OutboxRow.ID>]
+    /// Rows with such ids that need not be read again.
+    var seen: [OutboxRow.ID] = []
     /// Rows that waited for something that is not held any more.
     var lanes: [Part]
     /// How many rows are read at most, the oldest of all.
@@ -30,6 +32,8 @@ struct OutboxRead: Sendable, Equatable {
 /// A row, as it was read.
 struct FoundRow: Sendable {
     let row: OutboxRow
+    /// Why the message cannot be read; then `row` has only its ordering key and its body.
+    var problem: String?
     /// Where the row waits; `nil` if it waits for nothing.
     var lane: Lane?
     /// The nearest older row of the same ordering key that waits for something.

@@ -21,6 +21,8 @@ struct OutboxReader: Sendable {
         var bytes = 8 * 1024 * 1024
         /// How many lanes are read at a time.
         var lanes = 16
+        /// How many gaps between ids are looked at one by one.
+        var gaps = 1000
     }
 
     private let limits: Limits
@@ -30,11 +32,13 @@ struct OutboxReader: Sendable {
     /// The greatest position so far; at first the greatest id in the outbox.
     private var frontier: OutboxRow.ID
     private var hasReachedEnd = false
-    private var missing = MissingIDs()
+    private var missing: MissingIDs
     /// The lanes with rows that have not been read; those up to the id are in the buffer or gone.
     private var lanes: [Lane: OutboxRow.ID]
     /// What has not been written yet: the lanes of rows that were read and are not in the buffer.
     private var moves: [OutboxRow.ID: Lane] = [:]
+    /// The rows whose messages cannot be read, and why; held until the next pass, which may find them repaired or gone.
+    private(set) var unreadable: [OutboxRow.ID: String] = [:]
     /// The transactions that were running when the reader began, and may own any id up to the frontier.
     private var suspects: Set<UInt64>
     private var snapshot: TransactionSnapshot
@@ -61,6 +65,7 @@ struct OutboxReader: Sendable {
     ) {
         self.limits = limits
         self.buffer = RowBuffer(rowsOfKey: limits.rowsOfKey)
+        self.missing = MissingIDs(maximum: limits.gaps)
         self.frontier = frontier
         self.lanes = Dictionary(lanes.map { ($0, 0) }) { first, _ in first }
         self.snapshot = snapshot
@@ -70,11 +75,27 @@ struct OutboxReader: Sendable {
     }
 
     /// The rows to publish next.
-    func ready(_ limit: Int, except held: HeldRows) -> [OutboxRow] { self.buffer.ready(limit, except: held) }
+    func ready(_ limit: Int, except held: HeldRows) -> [OutboxRow] {
+        self.buffer.ready(limit, except: self.adding(held))
+    }
 
     /// Whether another read may find something.
     func hasUnread(_ held: HeldRows) -> Bool {
-        !self.hasReachedEnd || self.lanes.keys.contains { self.isDue($0, held) }
+        let held = self.adding(held)
+        return !self.hasReachedEnd || self.lanes.keys.contains { self.isDue($0, held) }
+    }
+
+    /// All rows that must not be handed out.
+    private func adding(_ held: HeldRows) -> HeldRows {
+        guard !self.unreadable.isEmpty else { return held }
+        return HeldRows(topics: held.topics, rows: held.rows.union(self.unreadable.keys))
+    }
+
+    /// The id before which there is no row, as far as the reader knows.
+    var leftEdge: OutboxRow.ID {
+        let lane = self.lanes.values.min().map { $0 + 1 }
+        let places = [self.position + 1, self.buffer.first, self.missing.ranges.first?.lowerBound, lane]
+        return places.compactMap { $0 }.min() ?? 0
     }
 
     /// Forgets rows that have been published.
@@ -85,6 +106,7 @@ struct OutboxReader: Sendable {
     /// The result has to come back through ``take(_:of:at:now:)``.
     mutating func next(_ limit: Int, except held: HeldRows, now: Duration) -> OutboxRead {
         if let due = self.nextPass, due <= now { self.beginAgain(now) }
+        let held = self.adding(held)
         let capacity = max(self.limits.rows, 2 * limit)
         if self.buffer.count + limit > capacity || self.buffer.bytes > self.limits.bytes / 2 { self.makeRoom(held) }
         let count = max(0, capacity - self.buffer.count)
@@ -95,6 +117,7 @@ struct OutboxReader: Sendable {
             moves: self.moves,
             after: self.position,
             missing: self.missing.ranges,
+            seen: self.buffer.ids(in: self.missing.joined),
             lanes: lanes.map { lane, after in
                 OutboxRead.Part(lane: lane, after: after, limit: min(limit, count, self.room(in: lane)))
             },
@@ -138,6 +161,7 @@ struct OutboxReader: Sendable {
 
     private mutating func take(_ found: FoundRow) {
         let row = found.row
+        if let problem = found.problem { self.unreadable[row.id] = problem }
         guard let behind = found.behind, !self.buffer.contains(behind.id) else {
             return self.buffer.insert(row, of: found.lane)
         }
@@ -207,6 +231,7 @@ struct OutboxReader: Sendable {
         for entry in self.buffer.removeAll() {
             if let lane = entry.lane { self.wait(in: lane, from: entry.row.id) }
         }
+        self.unreadable = [:]
         self.position = 0
         self.hasReachedEnd = false
         self.passBegan = now

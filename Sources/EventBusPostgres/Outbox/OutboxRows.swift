@@ -4,6 +4,12 @@
 import EventBus
 import EventBusPersistence
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// The statements for the outbox, and the conversion between messages and rows.
 struct OutboxRows: Sendable {
     private let insertOne: SQL
@@ -11,7 +17,7 @@ struct OutboxRows: Sendable {
     private let deleteSQL: SQL
     private let moveSQL: SQL
     private let readSQL: SQL
-    let oldest: Statement
+    private let oldestSQL: SQL
     /// The greatest id so far, then what rows wait for, then the snapshot: what a reader begins with.
     let beginning: [Statement]
     /// A transaction that has removed something has an id of its own.
@@ -40,7 +46,7 @@ struct OutboxRows: Sendable {
             """
         )
         self.deleteSQL = SQL("DELETE FROM \(table) WHERE id = ANY($1)")
-        self.oldest = Statement("SELECT time FROM \(table) ORDER BY id LIMIT 1")
+        self.oldestSQL = SQL("SELECT time FROM \(table) WHERE id >= $1 ORDER BY id LIMIT 1")
         self.moveSQL = SQL(
             "UPDATE \(table) o SET waits_for = move.lane FROM unnest($1, $2) AS move(id, lane) WHERE o.id = move.id"
         )
@@ -80,6 +86,9 @@ struct OutboxRows: Sendable {
         Statement(self.deleteSQL, [.array(of: .int8, ids.map { .int8($0) })])
     }
 
+    /// Selects the time of the first row from an id on.
+    func oldest(from id: OutboxRow.ID) -> Statement { Statement(self.oldestSQL, [.int8(id)]) }
+
     /// Writes what rows wait for.
     func move(_ moves: [OutboxRow.ID: Lane]) throws(PostgresError) -> Statement {
         var lanes: [Parameter] = []
@@ -96,7 +105,7 @@ struct OutboxRows: Sendable {
 
     func lanes(_ rows: Rows) throws(PostgresError) -> [Lane] {
         var lanes: [Lane] = []
-        for row in rows { lanes.append(try Lane(text: try row.text(0))) }
+        for row in rows { lanes.append(Lane(text: try row.text(0))) }
         return lanes
     }
 
@@ -112,7 +121,7 @@ struct OutboxRows: Sendable {
                 .array(of: .int8, read.missing.map { .int8($0.upperBound) }),
                 .array(of: .text, names), .array(of: .int8, read.lanes.map { .int8($0.after) }),
                 .array(of: .int8, read.lanes.map { .int8(Int64($0.limit)) }),
-                .int8(read.known), .int8(Int64(read.bytes)),
+                .int8(read.known), .int8(Int64(read.bytes)), .array(of: .int8, read.seen.map { .int8($0) }),
             ]
         )
     }
@@ -121,11 +130,13 @@ struct OutboxRows: Sendable {
         var found: [FoundRow] = []
         found.reserveCapacity(rows.count)
         for row in rows {
+            let (message, problem) = Self.content(row)
             found.append(
                 FoundRow(
-                    row: OutboxRow(id: try row.int8(0), message: try Self.message(row)),
-                    lane: row.isNull(1) ? nil : try Lane(text: try row.text(1)),
-                    behind: row.isNull(2) ? nil : (try row.int8(2), try Lane(text: try row.text(3)))
+                    row: OutboxRow(id: try row.int8(0), message: message),
+                    problem: problem,
+                    lane: row.isNull(1) ? nil : Lane(text: try row.text(1)),
+                    behind: row.isNull(2) ? nil : (try row.int8(2), Lane(text: try row.text(3)))
                 )
             )
         }
@@ -136,6 +147,7 @@ struct OutboxRows: Sendable {
     ///
     /// The sort orders name the index, as statistics would mislead the planner. A body's length is known without reading the body. No row
     /// is in two parts, as its body would count twice: missing ids beyond the position are read by the first part.
+    /// What has been seen and is read again would be in the way of the rest.
     private static func read(from table: String) -> String {
         let columns = Self.columns.map { "o.\($0)" }.joined(separator: ", ")
         return """
@@ -144,7 +156,8 @@ struct OutboxRows: Sendable {
                     (SELECT * FROM \(table) WHERE id > $1 AND waits_for IS NULL ORDER BY id LIMIT $2)
                     UNION ALL
                     SELECT late.* FROM unnest($3, $4) AS missing(first, last) CROSS JOIN LATERAL (
-                        SELECT * FROM \(table) WHERE id BETWEEN first AND least(last, $1) AND waits_for IS NULL ORDER BY id LIMIT $2
+                        SELECT * FROM \(table) WHERE id BETWEEN first AND least(last, $1) AND waits_for IS NULL
+                            AND id <> ALL ($10) ORDER BY id LIMIT $2
                     ) late
                     UNION ALL
                     SELECT due.* FROM unnest($5, $6, $7) AS lane(name, after, most) CROSS JOIN LATERAL (
@@ -187,6 +200,24 @@ struct OutboxRows: Sendable {
         )
         SELECT waits_for FROM lanes WHERE waits_for IS NOT NULL
         """
+    }
+
+    /// The message of a row, or what can be read of it, and why that is not all.
+    private static func content(_ row: Row) -> (Message, problem: String?) {
+        do {
+            return (try Self.message(row), nil)
+        } catch {
+            // The body counts towards the limit of a read.
+            let part = Message(
+                id: "",
+                topic: Topic(foreign: ""),
+                time: Date(timeIntervalSince1970: 0),
+                orderingKey: try? row.text(10),
+                body: row.bytes(14) ?? []
+            )
+            let column = error.column.map { "column \"\(Self.columns[$0 - 4])\" holds an unexpected value" }
+            return (part, column ?? error.detail)
+        }
     }
 
     private static func message(_ row: Row) throws(PostgresError) -> Message {

@@ -31,7 +31,8 @@ struct PostgresOutbox: Outbox {
     }
 
     func oldest() async throws(RepositoryError) -> Date? {
-        let rows = try await self.storage.read(self.storage.outboxRows.oldest)
+        let edge = self.storage.outboxEdge.load(ordering: .relaxed)
+        let rows = try await self.storage.read(self.storage.outboxRows.oldest(from: edge))
         guard rows.count > 0 else { return nil }
         return try RepositoryError.converting { try rows[0].timestamp(0) }
     }
@@ -58,7 +59,10 @@ struct PostgresOutbox: Outbox {
         _ = try self.storage.rows(await connection.run([self.storage.listen]))
         let outbox = LeasedOutbox(storage: self.storage, connection: connection, lockedAt: sent)
         self.storage.ownsOutbox.store(true, ordering: .relaxed)
-        defer { self.storage.ownsOutbox.store(false, ordering: .relaxed) }
+        defer {
+            self.storage.ownsOutbox.store(false, ordering: .relaxed)
+            self.storage.outboxEdge.store(0, ordering: .relaxed)
+        }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await outbox.keepLease() }
             group.addTask { try await self.storage.followCommits(wakeUps) }

@@ -28,6 +28,7 @@ struct RowBuffer: Sendable {
     private(set) var bytes = 0
 
     var count: Int { self.entries.count }
+    var first: OutboxRow.ID? { self.entries.first?.row.id }
 
     init(rowsOfKey: Int) { self.rowsOfKey = rowsOfKey }
 
@@ -37,6 +38,14 @@ struct RowBuffer: Sendable {
     }
 
     func count(of lane: Lane) -> Int { self.entries.count { $0.lane == lane } }
+
+    /// The rows with ids in these ranges that wait for nothing in the table.
+    func ids(in ranges: [ClosedRange<OutboxRow.ID>]) -> [OutboxRow.ID] {
+        ranges.flatMap { range in
+            self.entries[self.place(of: range.lowerBound)...].prefix { $0.row.id <= range.upperBound }
+                .filter { $0.lane == nil }.map(\.row.id)
+        }
+    }
 
     /// Inserts a row unless it is here.
     mutating func insert(_ row: OutboxRow, of lane: Lane?) {

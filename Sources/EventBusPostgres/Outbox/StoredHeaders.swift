@@ -38,7 +38,7 @@ enum StoredHeaders {
         do {
             return try decoder.decode([String: StoredValue].self, from: Data(bytes)).mapValues(\.value)
         } catch {
-            throw PostgresError(.unexpectedData, detail: "headers in the outbox cannot be decoded")
+            throw PostgresError(.unexpectedData, detail: "the headers cannot be decoded")
         }
     }
 }

@@ -21,6 +21,9 @@ final class PostgresStorage: Sendable {
     /// Whether a relay of this process owns the outbox.
     let ownsOutbox = Atomic(false)
 
+    /// The id before which that relay knows no row, so that the rows it has removed are not passed again; 0 without one.
+    let outboxEdge = Atomic<OutboxRow.ID>(0)
+
     /// Greater than 0 when the schema is ready.
     let readiness = Notifier()
 

@@ -116,6 +116,36 @@ extension StoreConformance {
                 try expect("fresh for the second", try outcome.get(), [!commits, true])
             }
         },
+        Case("who waits for too long for what another transaction holds fails with locked, and the holder goes on") {
+            scene in
+            let (snail, slug) = (Specimen("snail"), Specimen("slug"))
+            let event = EventIdentity.specimen("m")
+            try await scene.insert(snail)
+            try await scene.store.transaction { holder in
+                _ = try await scene.specimens.find(snail.id, in: holder)
+                _ = try await holder.context.markHandled([event], by: "conformance")
+                for marks in [false, true] {
+                    try await scene.whileTimePasses {
+                        try await scene.expectFailure(.locked, "marks: \(marks)") { other in
+                            try scene.specimens.insert(slug, in: other)
+                            _ = try await scene.specimens.find(slug.id, in: other)
+                            if marks {
+                                _ = try await other.context.markHandled([event], by: "conformance")
+                            } else {
+                                try scene.specimens.update(snail.with { $0.note = "second" }, in: other)
+                                _ = try await scene.specimens.find(snail.id, in: other)
+                            }
+                        }
+                    }
+                    // It holds nothing any more.
+                    try await scene.expectMissing(slug)
+                }
+                try await scene.insert(slug)
+                try scene.specimens.update(snail.with { $0.note = "first" }, in: holder)
+            }
+            try await scene.expectStored(snail.with { $0.note = "first" }, slug)
+            try expect("is handled", try await scene.store.isHandled(event, by: "conformance"), true)
+        },
         Case("of two transactions that wait for each other one fails and the other commits") { scene in
             let (left, right) = (Specimen("left"), Specimen("right"))
             try await scene.insert(left, right)
@@ -147,6 +177,29 @@ extension StoreConformance {
 }
 
 extension StoreScene {
+    /// Runs `body` while time passes for the store.
+    fileprivate func whileTimePasses(_ body: @escaping @Sendable () async throws -> Void) async throws {
+        let clock = ContinuousClock()
+        let deadline = clock.now + .seconds(20)
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await body()
+                return true
+            }
+            group.addTask {
+                while clock.now < deadline, !Task.isCancelled {
+                    try await self.harness.pass(.milliseconds(100))
+                    await Task.yield()
+                }
+                return false
+            }
+            defer { group.cancelAll() }
+            guard try await group.next() == true else {
+                throw ConformanceFailure("the store has not ended the wait within 20 s")
+            }
+        }
+    }
+
     /// Runs two transactions, of which the second starts to write when the first has written, and checks that it ends after it.
     ///
     /// - Returns: the outcome of the second.

@@ -13,7 +13,7 @@ public import EventBusPersistence
 /// }
 /// ```
 ///
-/// No case relies on timing. Up to 16 transactions run at the same time, of which two hold what they have read.
+/// No case relies on timing, and one waits until the store ends a wait for a row, within 20 s. Up to 16 transactions run at the same time, of which two hold what they have read.
 public enum StoreConformance {
     /// One rule of the contract.
     public struct Case: Sendable, CustomStringConvertible {

@@ -12,4 +12,14 @@ public protocol StoreHarness: Sendable {
 
     /// Another store of the same kind that shares nothing with the first.
     var otherStore: any Store { get }
+
+    /// Lets time pass for the store, which ends a wait for another transaction after a while.
+    ///
+    /// The default sleeps; a virtual clock has to be advanced instead.
+    func pass(_ duration: Duration) async throws
+}
+
+extension StoreHarness {
+    /// Sleeps.
+    public func pass(_ duration: Duration) async throws { try await Task.sleep(for: duration) }
 }

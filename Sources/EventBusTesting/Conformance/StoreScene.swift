@@ -6,12 +6,13 @@ import EventBusPersistence
 
 /// One run of a case: two stores and the steps that cases are made of.
 struct StoreScene: Sendable {
-
+    let harness: any StoreHarness
     let store: any Store
     let other: any Store
     let specimens: any Repository<Specimen>
 
     init(_ harness: any StoreHarness) {
+        self.harness = harness
         self.store = harness.store
         self.other = harness.otherStore
         self.specimens = harness.store.repository(for: Specimen.self)

@@ -10,7 +10,7 @@ public struct Tally: Entity, Hashable {
     public static let schema = EntitySchema<Tally>(
         table: "tallies",
         columns: [.uuid("id"), .int("count"), .int("version")],
-        version: "version"
+        versionColumn: "version"
     )
 
     static let migration = Migration(

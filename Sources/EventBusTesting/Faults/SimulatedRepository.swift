@@ -29,7 +29,7 @@ struct SimulatedRepository<Model: Entity>: Repository {
     func find(
         _ id: Model.ID,
         in transaction: borrowing Transaction,
-        lock: ReadLock
+        lock: RowLock
     ) async throws(RepositoryError) -> Model? {
         try await self.calls.perform(.find) { () throws(RepositoryError) in
             try await self.base.find(id, in: transaction, lock: lock)
@@ -40,7 +40,7 @@ struct SimulatedRepository<Model: Entity>: Repository {
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable,
         in transaction: borrowing Transaction,
-        lock: ReadLock
+        lock: RowLock
     ) async throws(RepositoryError) -> Model? {
         try await self.calls.perform(.find) { () throws(RepositoryError) in
             try await self.base.find(by: key, value, in: transaction, lock: lock)

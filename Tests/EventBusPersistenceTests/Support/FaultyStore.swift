@@ -29,6 +29,7 @@ final class FaultyStore: Store {
     private struct State: Sendable {
         var faults: [Call: [RepositoryError]] = [:]
         var counts: [Call: Int] = [:]
+        var unreadable: [OutboxRow.ID: String] = [:]
     }
 
     let base = InMemoryStore()
@@ -46,6 +47,12 @@ final class FaultyStore: Store {
     func fail(_ call: Call, _ code: RepositoryError.Code = .unavailable, times: Int = 1) {
         let error = RepositoryError(code, "failed by a test")
         self.state.withLock { $0.faults[call, default: []] += Array(repeating: error, count: times) }
+    }
+
+    /// The rows of the outbox that cannot be read.
+    var unreadable: [OutboxRow.ID: String] {
+        get { self.state.withLock { $0.unreadable } }
+        set { self.state.withLock { $0.unreadable = newValue } }
     }
 
     /// The number of calls, including those that failed.
@@ -114,6 +121,8 @@ private struct FaultyOutbox: Outbox {
 private struct FaultyOwnedOutbox: OwnedOutbox {
     let store: FaultyStore
     let base: any OwnedOutbox
+
+    var unreadableRows: [OutboxRow.ID: String] { self.store.unreadable }
 
     func exchange(
         published: [OutboxRow.ID],

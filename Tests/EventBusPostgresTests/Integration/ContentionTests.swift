@@ -175,6 +175,60 @@ struct ContentionTests {
         }
     }
 
+    private struct RolledBack: Error {}
+
+    /// As of a frozen process: several waits of `lockTimeout` end, and the only attempt is not used up.
+    @Test(arguments: [true, false])
+    func anEventThatAnotherTransactionIsHandlingWaitsForItsEnd(commits: Bool) async throws {
+        try await TestSchema.with { schema in
+            let store = try Self.store(in: schema, connections: 4)
+            try await running(store) {
+                let people = store.repository(for: Person.self)
+                let (held, free) = (Stamp.next().id, Stamp.next().id)
+                let bus = InMemoryEventBus()
+                let options = ConsumerOptions(retry: RetryPolicy(attempts: 1))
+                let consumer = EventConsumer("test.busy", on: bus, store: store, options: options) {
+                    On(Touched.self) { event, transaction in
+                        try people.insert(Person("\(event.person)@example.org"), in: transaction)
+                    }
+                }
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try? await consumer.run() }
+                    try await consumer.untilConsuming()
+                    let busy = try Message(Touched(person: held))
+                    // A task of its own, as another process has one.
+                    let other = Task.detached {
+                        try await store.transaction { transaction in
+                            _ = try await transaction.markHandled([busy.identity], by: "test.busy")
+                            _ = await bus.publish([busy, try Message(Touched(person: free))])
+                            try await eventually(within: .seconds(20), "the other event, and the end of a wait") {
+                                let effects = try await schema.count("people", where: "email LIKE '\(free)@%'")
+                                return effects == 1 && !consumer.health.isReady
+                            }
+                            try await eventually(within: .seconds(20), "another wait") {
+                                let waits = """
+                                    SELECT count(*) FROM pg_stat_activity
+                                    WHERE wait_event_type = 'Lock' AND query LIKE '%\(schema.name)%handled%'
+                                    """
+                                return try await Database.execute(waits) == [["1"]]
+                            }
+                            if !commits { throw RolledBack() }
+                        }
+                    }
+                    let result = await other.result
+                    if commits { try result.get() }
+                    try await eventually(within: .seconds(20), "the event to be settled") {
+                        consumer.health.isReady && bus.isIdle
+                    }
+                    #expect(try await schema.count("people", where: "email LIKE '\(held)@%'") == (commits ? 0 : 1))
+                    #expect(try await schema.count("eventbus_handled") == 2)
+                    #expect(try await bus.deadLetters(of: "test.busy").isEmpty)
+                    group.cancelAll()
+                }
+            }
+        }
+    }
+
     @Test(arguments: [false, true])
     func aTransactionThatIsIdleForTooLongSaysWhy(reading: Bool) async throws {
         try await TestSchema.with { schema in

@@ -134,6 +134,22 @@ struct OutboxTests {
         }
     }
 
+    /// As when a pass begins again while ids are missing: what is then committed late is in both parts.
+    @Test func aRowThatTwoPartsOfAReadFindIsReadOnce() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore { store in
+                try await store.transaction { transaction in
+                    for number in 1...5 { try transaction.publish(Greeted(number: number)) }
+                }
+                let rows = store.storage.outboxRows
+                let read = OutboxRead(after: 2, missing: [1...1, 3...4], lanes: [], limit: 10, bytes: .max, known: 0)
+                let outcome = try await store.storage.pool.run([try rows.read(read)])
+                let found = try rows.found(try store.storage.rows(outcome))
+                #expect(found.map(\.row.id) == [1, 3, 4, 5])
+            }
+        }
+    }
+
     @Test func ownershipMovesWhenTheOwnersSessionIsTerminated() async throws {
         try await TestSchema.with { schema in
             let first = try schema.store()

@@ -6,6 +6,7 @@ import EventBusPersistence
 import EventBusPostgres
 import EventBusTesting
 import Foundation
+import Logging
 import Synchronization
 import Testing
 
@@ -16,12 +17,13 @@ struct RelayTests {
     private static func relaying(
         _ store: PostgresStore,
         to bus: CollectingBus,
-        _ body: () async throws -> Void
+        log: RecordedLog = RecordedLog(),
+        _ body: (OutboxRelay) async throws -> Void
     ) async throws {
-        let relay = OutboxRelay(from: store, to: bus)
+        let relay = OutboxRelay(from: store, to: bus, logger: log.logger)
         let running = Task { try await relay.run() }
         do {
-            try await body()
+            try await body(relay)
         } catch {
             running.cancel()
             throw error
@@ -52,7 +54,7 @@ struct RelayTests {
                 )
                 let bus = CollectingBus()
                 for number in 0..<3 { try await store.transaction { try $0.publish(Greeted(number: number)) } }
-                try await Self.relaying(store, to: bus) {
+                try await Self.relaying(store, to: bus) { _ in
                     try await eventually(within: .seconds(20), "four attempts to remove") {
                         let attempts = try await Database.execute("SELECT last_value FROM \(schema.name).attempts")
                         return Int(attempts[0][0] ?? "") ?? 0 >= 4
@@ -77,7 +79,7 @@ struct RelayTests {
                 }
                 let bus = CollectingBus()
                 bus.answer { $0.topic == Greeted.topic ? .unroutable : .confirmed }
-                try await Self.relaying(store, to: bus) {
+                try await Self.relaying(store, to: bus) { _ in
                     try await eventually(within: .seconds(20), "the event of another topic to be gone, others aside") {
                         let waiting = try await Self.waiting(in: schema)
                         return waiting[0] == "2000" && waiting[1] != "0"
@@ -85,7 +87,7 @@ struct RelayTests {
                 }
                 #expect(bus.confirmed.map(\.topic) == [Left.topic])
                 bus.answer { _ in .confirmed }
-                try await Self.relaying(store, to: bus) {
+                try await Self.relaying(store, to: bus) { _ in
                     try await eventually(within: .seconds(60), "all events") { bus.confirmed.count == 2001 }
                 }
                 let numbers = try bus.confirmed.dropFirst().map { ($0.orderingKey, try $0.decode(Greeted.self).number) }
@@ -93,6 +95,53 @@ struct RelayTests {
                     let ofKey = numbers.filter { $0.0 == key }.map(\.1)
                     #expect(ofKey == ofKey.sorted() && Set(ofKey).count == ofKey.count)
                 }
+            }
+        }
+    }
+
+    @Test func aRowThatCannotBeReadHoldsUpOnlyItsOrderingKeyAndIsNamed() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore { store in
+                for (number, key) in [(1, "a"), (2, "b"), (3, "a"), (4, nil), (5, nil)] as [(Int, String?)] {
+                    try await store.transaction { try $0.publish(Greeted(number: number, key: key)) }
+                }
+                try await Database.execute(
+                    """
+                    SET search_path = \(schema.name);
+                    UPDATE eventbus_outbox SET headers = '{' WHERE id = 1;
+                    UPDATE eventbus_outbox SET waits_for = 'something that a later version knows' WHERE id = 2;
+                    UPDATE eventbus_outbox SET time = 'infinity' WHERE id = 4
+                    """
+                )
+                let (bus, log) = (CollectingBus(), RecordedLog())
+                try await Self.relaying(store, to: bus, log: log) { relay in
+                    try await eventually(within: .seconds(20), "all others") { bus.confirmed.count >= 2 }
+                    let place = "It stays there, and later events of its ordering key wait behind it"
+                    try await eventually(within: .seconds(20), "the rows in the health") {
+                        await relay.health.notes == [
+                            "row 1 of the outbox cannot be read: the headers cannot be decoded. \(place)",
+                            "row 4 of the outbox cannot be read: column \"time\" holds an unexpected value. \(place)",
+                        ]
+                    }
+                }
+                #expect(try bus.messages.map { try $0.decode(Greeted.self).number } == [2, 5])
+                #expect(try await schema.count("eventbus_outbox") == 3)
+                let lines = log.lines(.warning)
+                #expect(lines.count == 2)
+                for text in ["eventbus.row: 1", "eventbus.row: 4", "the headers cannot be decoded", "column \"time\""] {
+                    #expect(lines.contains { $0.replacing("\"", with: "").contains(text.replacing("\"", with: "")) })
+                }
+                try await Database.execute(
+                    """
+                    SET search_path = \(schema.name);
+                    UPDATE eventbus_outbox SET headers = NULL WHERE id = 1;
+                    DELETE FROM eventbus_outbox WHERE id = 4
+                    """
+                )
+                try await Self.relaying(store, to: bus) { _ in
+                    try await eventually(within: .seconds(20), "the rest") { bus.confirmed.count == 4 }
+                }
+                #expect(try bus.messages.map { try $0.decode(Greeted.self).number } == [2, 5, 1, 3])
             }
         }
     }
@@ -112,7 +161,7 @@ struct RelayTests {
                 )
                 let bus = CollectingBus(keepsBodies: false)
                 let before = try residentBytes()
-                try await Self.relaying(store, to: bus) {
+                try await Self.relaying(store, to: bus) { _ in
                     try await eventually(within: .seconds(60), "all events") { bus.confirmed.count == rows }
                 }
                 #expect(bus.largestBatch == bytes)

@@ -37,8 +37,8 @@ struct ServerTests {
         }
     }
 
-    /// A crash tells nobody, a fast restart tells all sessions (57P01).
-    @Test(arguments: [["postgres"], ["postgres", "fast"]])
+    /// A crash tells nobody, a fast restart tells all sessions (57P01), and after SIGKILL the sessions notice by themselves.
+    @Test(arguments: [["stop", "postgres"], ["stop", "postgres", "fast"], ["kill", "postgres"]])
     func everyReportedCommitSurvivesAStop(way: [String]) async throws {
         try await TestSchema.with { schema in
             try await schema.withStore { store in
@@ -63,7 +63,7 @@ struct ServerTests {
                         }
                     }
                     try await Task.sleep(for: .milliseconds(500))
-                    if way.count == 1 { try Server.run("stop") } else { try Server.run("stop", "postgres", "fast") }
+                    try Server.run(way)
                     return try await group.reduce(into: []) { $0 += $1 }
                 }
                 try Server.run("start")
@@ -79,10 +79,12 @@ struct ServerTests {
 enum Server {
     static let control = ProcessInfo.processInfo.environment["INFRA"]
 
-    static func run(_ command: String, _ arguments: String...) throws {
+    static func run(_ command: String, _ server: String = "postgres") throws { try self.run([command, server]) }
+
+    static func run(_ words: [String]) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try #require(self.control))
-        process.arguments = [command] + (arguments.isEmpty ? ["postgres"] : arguments)
+        process.arguments = words
         process.standardOutput = FileHandle.nullDevice
         try process.run()
         process.waitUntilExit()

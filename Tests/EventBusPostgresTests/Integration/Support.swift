@@ -40,6 +40,11 @@ final class RecordedLog: Sendable {
     }
 }
 
+/// Faults that last, which `scripts/test --soak faults` tests over minutes and everything else over seconds.
+enum Soak {
+    static let isRunning = ProcessInfo.processInfo.environment["SOAK"] != nil
+}
+
 extension Database {
     /// A server that `scripts/infra` has started, by its variable.
     static func url(_ name: String) throws -> String { try #require(ProcessInfo.processInfo.environment[name]) }

@@ -8,7 +8,7 @@ import Testing
 @testable import EventBusPostgres
 
 @Suite struct OutboxReaderTests {
-    private static let small = OutboxReader.Limits(rows: 8, rowsOfKey: 2, bytes: 1000, lanes: 2)
+    private static let small = OutboxReader.Limits(rows: 8, rowsOfKey: 2, bytes: 1000, lanes: 2, gaps: 2)
 
     @Test func rowsAreReadOnce() {
         var table = OutboxTable()
@@ -173,11 +173,104 @@ import Testing
         #expect(throws: PostgresError.self) { try TransactionSnapshot(text: "7:7") }
     }
 
-    @Test func aLaneIsReadFromItsText() throws {
+    @Test func aLaneIsReadFromItsText() {
         for lane in [Lane(Topic(foreign: "a b")), Lane(Topic(foreign: "")), .row(7), .row(.max)] {
-            #expect(try Lane(text: lane.text) == lane)
+            #expect(Lane(text: lane.text) == lane)
         }
-        for text in ["", "row", "row x", "other 1"] { #expect(throws: PostgresError.self) { try Lane(text: text) } }
+        for text in ["", "row", "row x", "other 1"] {
+            #expect(Lane(text: text) == .other(ExactText(text)))
+            #expect(Lane(text: text).text == text)
+        }
+    }
+
+    @Test func gapsBeyondTheLimitAreJoinedAndNothingInThemIsForgotten() {
+        var missing = MissingIDs(maximum: 2)
+        for ids in [1...2, 10...10, 14...19] as [ClosedRange<OutboxRow.ID>] { missing.add(ids, now: .zero) }
+        #expect(missing.ranges == [1...2, 10...19])
+        #expect(missing.joined == [10...19])
+        missing.bound(by: TransactionSnapshot(oldestRunning: 5, next: 9), now: .seconds(2))
+        missing.add(100...100, now: .seconds(2))
+        #expect(missing.ranges == [1...19, 100...100])
+        missing.remove(12)
+        #expect(missing.ranges == [1...19, 100...100], "the parts are the nearest neighbours")
+        // All that may own one of the first have ended, but not of the last.
+        missing.settle(through: .max, after: TransactionSnapshot(oldestRunning: 9, next: 12))
+        #expect(missing.ranges == [100...100])
+        missing.add(102...102, now: .seconds(3))
+        missing.bound(by: TransactionSnapshot(oldestRunning: 9, next: 12), now: .seconds(3.5))
+        missing.add(104...104, now: .seconds(4))
+        missing.settle(through: .max, after: TransactionSnapshot(oldestRunning: 20, next: 20))
+        #expect(missing.ranges == [100...102, 104...104], "a joined gap is given up with the younger of its parts")
+    }
+
+    @Test func whatIsBetweenJoinedGapsIsNotReadAgain() {
+        var table = OutboxTable()
+        var reader = table.reader(OutboxReader.Limits(gaps: 1))
+        let held = HeldRows(topics: ["unheard"])
+        let late = (0..<4).map { number in
+            let transaction = table.begin()
+            _ = table.insert(in: transaction)
+            table.commit(1, number == 3 ? "t" : "unheard")
+            return transaction
+        }
+        #expect(table.exchange(&reader, except: held).map(\.id) == [8])
+        #expect(reader.next(1, except: held, now: .zero).missing == [1...7])
+        #expect(table.exchange(&reader, published: [8], except: held).isEmpty)
+        #expect(table.rowsRead == 4)
+        for transaction in late.reversed() { table.commit(transaction) }
+        #expect(table.exchange(&reader, except: held).map(\.id) == [1, 3, 5, 7])
+        #expect(table.rowsRead == 8)
+    }
+
+    @Test func aRowThatCannotBeReadHoldsUpOnlyItsKeyUntilItIsRepairedOrGone() {
+        for isGone in [false, true] {
+            var table = OutboxTable()
+            for key in ["a", "b", "a", "c"] { table.commit(key: key) }
+            table.commit()
+            for id: OutboxRow.ID in [1, 5] { table.set("broken", for: id) }
+            var reader = table.reader()
+            #expect(table.exchange(&reader).map(\.id) == [2, 4])
+            #expect(reader.unreadable == [1: "broken", 5: "broken"])
+            #expect(table.exchange(&reader, published: [2, 4], now: .seconds(2)).isEmpty)
+            #expect(table.exchange(&reader, now: .seconds(120)).isEmpty)
+            if isGone { table.remove([1, 5]) } else { for id: OutboxRow.ID in [1, 5] { table.set(nil, for: id) } }
+            #expect(table.exchange(&reader, now: .seconds(240)).map(\.id) == (isGone ? [3] : [1, 5]))
+            #expect(reader.unreadable.isEmpty)
+        }
+    }
+
+    @Test func theLeftEdgeIsBeforeEverythingThatIsThereOrMayCome() {
+        var table = OutboxTable()
+        var reader = table.reader()
+        let late = table.begin()
+        table.commit(2)
+        _ = table.insert(in: late)
+        table.commit(1200, "unheard")
+        table.commit(3)
+        let held = HeldRows(topics: ["unheard"])
+        var rows = table.exchange(&reader, except: held)
+        #expect(reader.leftEdge == 1)
+        while !rows.isEmpty { rows = table.exchange(&reader, published: rows.map(\.id), except: held) }
+        #expect(reader.leftEdge == 3, "not committed yet")
+        table.commit(late)
+        #expect(table.exchange(&reader, except: held).map(\.id) == [3])
+        _ = table.exchange(&reader, published: [3], except: held)
+        #expect(reader.leftEdge == 4)
+        rows = table.exchange(&reader, now: .seconds(2))
+        while !rows.isEmpty { rows = table.exchange(&reader, published: rows.map(\.id), now: .seconds(2)) }
+        #expect(reader.leftEdge == 1207)
+    }
+
+    @Test func whatAnUnknownVersionHasPutAsideIsTriedAtOnce() {
+        var table = OutboxTable()
+        table.commit(2, key: "a")
+        var first = table.reader()
+        var read = first.next(10, except: HeldRows(), now: .zero)
+        read.moves = [1: .other(ExactText("something new"))]
+        _ = table.perform(read)
+        var reader = table.reader()
+        #expect(table.exchange(&reader).map(\.id) == [1])
+        #expect(table.exchange(&reader, published: [1]).map(\.id) == [2])
     }
 
     // MARK: Random programs

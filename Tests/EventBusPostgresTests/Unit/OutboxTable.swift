@@ -21,6 +21,7 @@ struct OutboxTable {
 
     private(set) var rows: [OutboxRow.ID: StoredRow] = [:]
     private var running: [UInt64: [OutboxRow]] = [:]
+    private var problems: [OutboxRow.ID: String] = [:]
     private var lastID: OutboxRow.ID = 0
     private var nextTransaction: UInt64 = 1
     /// How many rows reads have returned.
@@ -70,6 +71,9 @@ struct OutboxTable {
         self.commit(transaction)
     }
 
+    /// Makes the message of a row unreadable, or readable again.
+    mutating func set(_ problem: String?, for id: OutboxRow.ID) { self.problems[id] = problem }
+
     /// Sets the sequence back, as a restored backup does.
     mutating func setBack(to id: OutboxRow.ID) { self.lastID = id }
 
@@ -98,7 +102,9 @@ struct OutboxTable {
             found.formUnion(all.filter(isWanted).prefix(limit).map(\.row.id))
         }
         take(read.limit) { $0.lane == nil && $0.row.id > read.after }
-        for ids in read.missing { take(read.limit) { $0.lane == nil && ids.contains($0.row.id) } }
+        for ids in read.missing {
+            take(read.limit) { $0.lane == nil && ids.contains($0.row.id) && !read.seen.contains($0.row.id) }
+        }
         for part in read.lanes { take(part.limit) { $0.lane == part.lane && $0.row.id > part.after } }
         var bytes = 0
         var result: [FoundRow] = []
@@ -113,6 +119,7 @@ struct OutboxTable {
             result.append(
                 FoundRow(
                     row: stored.row,
+                    problem: self.problems[stored.row.id],
                     lane: stored.lane,
                     behind: older.flatMap { row in row.lane.map { (row.row.id, $0) } }
                 )

@@ -18,8 +18,17 @@ struct BusHarness: EventBusHarness {
 }
 
 struct MemoryHarness: StoreHarness {
-    let store: any Store = InMemoryStore()
-    let otherStore: any Store = InMemoryStore()
+    private let clock: VirtualClock
+    let store: any Store
+    let otherStore: any Store
+
+    init(_ clock: VirtualClock) {
+        self.clock = clock
+        self.store = InMemoryStore(clock: clock)
+        self.otherStore = InMemoryStore(clock: clock)
+    }
+
+    func pass(_ duration: Duration) async throws { self.clock.advance(by: duration) }
 }
 
 let seeds: ClosedRange<UInt64> = 1...5
@@ -33,7 +42,7 @@ for testCase in EventBusConformance.cases {
 }
 for testCase in StoreConformance.cases {
     let failure = seeds.lazy.compactMap { seed in
-        Result { try Simulation.run(seed: seed) { _ in try await testCase.run(on: MemoryHarness()) } }.failure
+        Result { try Simulation.run(seed: seed) { try await testCase.run(on: MemoryHarness($0.clock)) } }.failure
     }.first
     if let failure { broken.append("store: \(testCase): \(failure)") }
 }

@@ -108,7 +108,7 @@ struct ObservedRepository<Model: Entity>: Repository {
     func find(
         _ id: Model.ID,
         in transaction: borrowing Transaction,
-        lock: ReadLock
+        lock: RowLock
     ) async throws(RepositoryError) -> Model? {
         let context = try transaction.context(as: ObservedTransaction.self)
         return try await self.base.find(id, in: Transaction(context.base), lock: lock)
@@ -118,7 +118,7 @@ struct ObservedRepository<Model: Entity>: Repository {
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable,
         in transaction: borrowing Transaction,
-        lock: ReadLock
+        lock: RowLock
     ) async throws(RepositoryError) -> Model? {
         let context = try transaction.context(as: ObservedTransaction.self)
         return try await self.base.find(by: key, value, in: Transaction(context.base), lock: lock)

@@ -65,7 +65,7 @@ struct FailingRepository<Model: Entity>: Repository {
     func find(
         _ id: Model.ID,
         in transaction: borrowing Transaction,
-        lock: ReadLock
+        lock: RowLock
     ) async throws(RepositoryError) -> Model? {
         throw self.error
     }
@@ -73,7 +73,7 @@ struct FailingRepository<Model: Entity>: Repository {
         by key: UniqueKey<Model>,
         _ value: some ColumnConvertible & Sendable,
         in transaction: borrowing Transaction,
-        lock: ReadLock
+        lock: RowLock
     ) async throws(RepositoryError) -> Model? { throw self.error }
     func insert(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) { throw self.error }
     func update(_ model: Model, in transaction: borrowing Transaction) throws(RepositoryError) { throw self.error }
