@@ -64,6 +64,16 @@ struct Parameter: Sendable {
         if case .null = self.value { true } else { false }
     }
 
+    /// The size in bytes, approximately.
+    var size: Int {
+        switch self.value {
+        case .bytes(let value): value.count
+        case .text(let value): value.utf8.count
+        case .array(_, let elements): elements.reduce(0) { $0 + $1.size }
+        default: 16
+        }
+    }
+
     func write(to bytes: inout [UInt8]) {
         switch self.value {
         case .null: break

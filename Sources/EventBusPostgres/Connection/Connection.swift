@@ -161,7 +161,9 @@ final class Connection: IOHandler {
             return
         }
         for (waiter, outcome) in waiters where waiter.isOnIOThread { waiter.resume(returning: outcome) }
-        Task { for (waiter, outcome) in waiters where !waiter.isOnIOThread { waiter.resume(returning: outcome) } }
+        Task(priority: .high) {
+            for (waiter, outcome) in waiters where !waiter.isOnIOThread { waiter.resume(returning: outcome) }
+        }
     }
 
     func endTurn() {

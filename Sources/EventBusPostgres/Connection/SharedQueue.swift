@@ -4,6 +4,9 @@
 import DequeModule
 
 private let limitLocks = SQL("SELECT set_config('lock_timeout', '50ms', true)")
+private let limitAll = SQL(
+    "SELECT set_config('lock_timeout', '50ms', true), set_config('statement_timeout', '250ms', true)"
+)
 
 /// The callers of a connection whose statements share a Sync, and therefore an implicit transaction: a pure state machine.
 ///
@@ -27,9 +30,11 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
 
         /// What precedes the statements of a batch.
         ///
-        /// A transaction that waits for a row must not delay the others of its connection. And batches insert in the order of arrival,
-        /// so that two of them can wait for each other although no two of their transactions would.
-        var prefix: [Statement] { self == .inserts ? [Statement(limitLocks)] : [] }
+        /// A transaction that waits for a row, or is slow, must not delay the others. And batches insert in the order of arrival, so that
+        /// two of them can wait for each other although no two of their transactions would.
+        func prefix(of count: Int) -> [Statement] {
+            self == .inserts ? [Statement(count > 1 ? limitAll : limitLocks)] : []
+        }
     }
 
     struct Item: Sendable {
@@ -52,14 +57,9 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
     private var isBatchInFlight = false
     /// Whether a batch has been answered in this turn of the I/O thread.
     private var isTurnOpen = false
-    /// The size of the next batch at most.
-    private var limit: Int
     private var loss: SessionLoss?
 
-    init(_ kind: Kind) {
-        self.kind = kind
-        self.limit = kind.batchLimit
-    }
+    init(_ kind: Kind) { self.kind = kind }
 
     /// - Parameter isOnIOThread: the caller runs on the I/O thread, so that the end of a turn follows.
     mutating func enter(_ item: Item, isOnIOThread: Bool) -> Entry {
@@ -76,7 +76,7 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
     mutating func endTurn() -> [Item] {
         self.isTurnOpen = false
         guard !self.isBatchInFlight, !self.waiting.isEmpty else { return [] }
-        let batch = Array(self.waiting.prefix(self.limit))
+        let batch = Array(self.waiting.prefix(self.kind.batchLimit))
         self.waiting.removeFirst(batch.count)
         self.isBatchInFlight = true
         return batch
@@ -84,7 +84,7 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
 
     /// What is sent for a batch.
     static func statements(of batch: [Item], _ kind: Kind) -> [Statement] {
-        kind.prefix + batch.flatMap(\.statements)
+        kind.prefix(of: batch.count) + batch.flatMap(\.statements)
     }
 
     /// A batch could not be sent; its items are none of the queue's any longer.
@@ -97,16 +97,25 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
         switch outcome {
         case .completed(let results): return self.answers(of: batch, results)
         case .failed(let failure, let index): return self.split(batch, failure, at: index)
-        case .lost(.reported(let failure)) where batch.count > 1 && !failure.state.saysUnavailable:
-            // It may be the failure of another item.
+        case .lost(.reported(let failure)) where self.mayBeOfOthers(failure, batch):
             return batch.map { ($0.waiter, .lost(.silent)) }
         case .lost, .notSent: return batch.map { ($0.waiter, outcome) }
         }
     }
 
-    private mutating func answers(of batch: [Item], _ results: [StatementResult]) -> [(Waiter, SegmentOutcome)] {
-        self.limit = min(self.limit + 1, self.kind.batchLimit)
-        var next = self.kind.prefix.count
+    /// Whether an error that was reported before the session was lost may not be that of each item.
+    private func mayBeOfOthers(_ failure: ServerFailure, _ batch: [Item]) -> Bool {
+        if self.kind == .inserts, Self.isOfLimits(failure) { return true }
+        return batch.count > 1 && !failure.state.saysUnavailable
+    }
+
+    /// Whether it may be due to the limit for locks, or to transactions that others share.
+    private static func isOfLimits(_ failure: ServerFailure) -> Bool {
+        failure.state == .lockNotAvailable || failure.state.isContention
+    }
+
+    private func answers(of batch: [Item], _ results: [StatementResult]) -> [(Waiter, SegmentOutcome)] {
+        var next = self.kind.prefix(of: batch.count).count
         return batch.map { item in
             defer { next += item.statements.count }
             return (item.waiter, .completed(Array(results[next..<(next + item.statements.count)])))
@@ -119,8 +128,8 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
         _ failure: ServerFailure,
         at index: Int
     ) -> [(Waiter, SegmentOutcome)] {
-        let start = self.kind.prefix.count
-        if self.kind == .inserts, batch.count > 1 || index < start || failure.state == .lockNotAvailable {
+        let start = self.kind.prefix(of: batch.count).count
+        if self.kind == .inserts, batch.count > 1 || index < start || Self.isOfLimits(failure) {
             return self.runAgain(batch, failure, at: index)
         }
         let failed = self.kind == .reads ? min(index, batch.count - 1) : 0
@@ -130,14 +139,13 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
 
     /// Takes back a batch of transactions, except for the one whose statement has failed: that may be the fault of others of the batch.
     ///
-    /// If it was the commit, it may be any of them. The more batches fail, the smaller they become.
+    /// If it was the commit, it may be any of them.
     private mutating func runAgain(
         _ batch: [Item],
         _ failure: ServerFailure,
         at index: Int
     ) -> [(Waiter, SegmentOutcome)] {
-        self.limit = max(1, self.limit / 2)
-        var end = self.kind.prefix.count
+        var end = self.kind.prefix(of: batch.count).count
         var (others, failed): ([Item], [Item]) = ([], [])
         for item in batch {
             let start = end

@@ -41,6 +41,9 @@ struct Statement: Sendable {
     }
 
     init(_ text: String) { self.init(SQL(text)) }
+
+    /// The size of the parameters in bytes, approximately.
+    var size: Int { self.parameters.reduce(0) { $0 + $1.size } }
 }
 
 /// The result of a statement.

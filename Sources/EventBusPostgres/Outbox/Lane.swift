@@ -18,7 +18,7 @@ enum Lane: Hashable, Sendable {
     init(_ topic: Topic) { self = .topic(ExactText(topic.name)) }
 
     init(text: String) {
-        if let id = text.behind("row ").flatMap({ OutboxRow.ID($0) }) {
+        if let id = text.behind("row ").flatMap({ OutboxRow.ID($0) }), text == "row \(id)" {
             self = .row(id)
         } else if let name = text.behind("topic ") {
             self = .topic(ExactText(String(name)))

@@ -46,7 +46,7 @@ struct OutboxRows: Sendable {
             """
         )
         self.deleteSQL = SQL("DELETE FROM \(table) WHERE id = ANY($1)")
-        self.oldestSQL = SQL("SELECT time FROM \(table) WHERE id >= $1 ORDER BY id LIMIT 1")
+        self.oldestSQL = SQL("SELECT time FROM \(table) WHERE id >= $1 AND isfinite(time) ORDER BY id LIMIT 1")
         self.moveSQL = SQL(
             "UPDATE \(table) o SET waits_for = move.lane FROM unnest($1, $2) AS move(id, lane) WHERE o.id = move.id"
         )

@@ -100,17 +100,31 @@ final class ConnectionPool: IOHandler {
         try await self.send { await $0.run(statements) }
     }
 
-    /// Sends statements on the least busy connection, together with those of other callers.
-    func run(
-        _ statements: [Statement],
-        sharing kind: SharedQueue<ConnectionCore.Waiter>.Kind
-    ) async throws(PostgresError) -> SegmentOutcome {
-        let use = kind == .inserts ? PoolState.Use.together : .shared
-        let outcome = try await self.send(use) { await $0.run(statements, sharing: kind) }
-        guard case .failed(let failure, _) = outcome, failure.isShared else { return outcome }
-        // It may wait for a row, and nothing should come behind it on its connection. Who has a connection gets no second one.
-        let isHolder = Self.holder?.holdsConnection(of: self) ?? false
-        return try await self.send(isHolder ? .shared : .exclusive) { await $0.run(statements) }
+    /// Sends a statement that changes nothing, possibly together with other reads.
+    func read(_ statement: Statement) async throws(PostgresError) -> SegmentOutcome {
+        try await self.send { await $0.run([statement], sharing: .reads) }
+    }
+
+    /// Sends the inserts of a transaction, possibly together with those of others.
+    func insert(_ statements: [Statement]) async throws(PostgresError) -> SegmentOutcome {
+        try await self.send(.together) { connection in
+            let outcome = await connection.run(statements, sharing: .inserts)
+            guard case .failed(let failure, _) = outcome, failure.isShared else { return outcome }
+            self.state.withLock { $0.machine.sharedCommitFailed() }
+            return await self.runAlone(statements, ratherNotOn: connection)
+        }
+    }
+
+    /// Runs a transaction that has failed a batch: on another connection if there is one now, so that it does not delay the batch.
+    private func runAlone(_ statements: [Statement], ratherNotOn connection: Connection) async -> SegmentOutcome {
+        guard let lease = self.leaseNow(.shared) else { return await connection.run(statements) }
+        let outcome = await lease.connection.run(statements)
+        if case .notSent = outcome {
+            self.release(lease, .shared, isReusable: false)
+            return await connection.run(statements)
+        }
+        self.release(lease, .shared)
+        return outcome
     }
 
     private func send(

@@ -37,8 +37,11 @@ extension PoolState {
         guard self.phase == .running else { return }
         self.serveReserved(&actions)
         var waiting: Deque<Request> = []
+        var isTransactionWaiting = false
         while let request = self.requests.popFirst() {
-            guard let id = self.take(for: request.use) else {
+            // Inserts that gather would keep a connection busy for which a transaction waits.
+            guard let id = self.take(for: request.use, gathering: !isTransactionWaiting) else {
+                isTransactionWaiting = isTransactionWaiting || request.use == .exclusive
                 waiting.append(request)
                 continue
             }
@@ -76,8 +79,8 @@ extension PoolState {
     }
 
     /// Takes the least busy connection, unless a new one would be better.
-    private mutating func take(for use: Use) -> ConnectionID? {
-        if use == .together, let id = self.takeCommon() { return id }
+    private mutating func take(for use: Use, gathering: Bool) -> ConnectionID? {
+        if gathering, use == .together, let id = self.takeCommon() { return id }
         guard let best = self.leastBusy, self.mayTake(best, use) else { return nil }
         // As long as another connection may be opened, nobody queues behind a statement that may be waiting for a row.
         guard best.segments == 0 || self.slots.count >= self.limits.maximumConnections || self.outage != nil
@@ -94,7 +97,7 @@ extension PoolState {
             return self.reservations[id] == nil
         }
         guard common.count >= Limits.commits, let best = common.min(by: { ($0.value, $0.key) < ($1.value, $1.key) }),
-            best.value < Limits.insertsPerCommit
+            best.value < self.insertsPerConnection
         else { return nil }
         self.give((best.key, best.value), .together)
         return best.key
@@ -144,6 +147,7 @@ extension PoolState {
             self.slots[id] = .open(segments: segments - 1, isExclusive: isExclusive)
             let inserts = self.inserts[id, default: 1] - 1
             self.inserts[id] = inserts > 0 ? inserts : nil
+            self.insertsPerConnection = min(Limits.insertsPerCommit, self.insertsPerConnection + 1)
         case .exclusive: self.slots[id] = .open(segments: segments, isExclusive: false)
         }
         return true

@@ -13,7 +13,7 @@ struct PoolState: Sendable {
     enum Use: Sendable {
         /// For one segment; other segments may be queued behind it on the same connection.
         case shared
-        /// For inserts that share a commit with others that arrive meanwhile, and wait for no row.
+        /// For inserts that share a commit with others that arrive meanwhile.
         case together
         /// For a transaction of several round trips, during which no other caller uses the connection.
         ///
@@ -38,10 +38,10 @@ struct PoolState: Sendable {
         /// One is kept for single statements: who has one exclusively may need another one before it can go on.
         var exclusiveConnections: Int { max(1, self.maximumConnections - 1) }
 
-        /// The number of commits that are under way at a time, before further inserts share the next ones: one commit is prepared while the
-        /// server writes the other one to its disk.
+        /// The number of commits that are under way before further inserts share the next ones: one is prepared while the server writes
+        /// the other one to its disk.
         static let commits = 2
-        /// The number of inserts on each of their connections, before others are used as well.
+        /// The maximum number of transactions that share a commit. With more of them, other connections are used as well.
         static let insertsPerCommit = 16
     }
 
@@ -77,6 +77,8 @@ struct PoolState: Sendable {
     var reservations: [ConnectionID: RequestID] = [:]
     /// How many of the segments on a connection are inserts that share commits.
     var inserts: [ConnectionID: Int] = [:]
+    /// How many transactions share a connection. The more of their commits fail, the fewer.
+    var insertsPerConnection = Limits.insertsPerCommit
 
     init(limits: Limits) { self.limits = limits }
 
@@ -136,6 +138,9 @@ struct PoolState: Sendable {
         self.serve(&actions)
         return actions
     }
+
+    /// A commit that transactions have shared has failed.
+    mutating func sharedCommitFailed() { self.insertsPerConnection = max(1, self.insertsPerConnection / 2) }
 
     /// Takes a connection back if that needs no further action, as no caller waits for it.
     ///

@@ -7,7 +7,7 @@ import EventBusPersistence
 extension PostgresStorage {
     /// Runs a statement that changes nothing, possibly together with other reads.
     func read(_ statement: Statement) async throws(RepositoryError) -> Rows {
-        try await self.rows { pool throws(PostgresError) in try await pool.run([statement], sharing: .reads) }
+        try await self.rows { pool throws(PostgresError) in try await pool.read(statement) }
     }
 
     /// Runs a statement in its own transaction.

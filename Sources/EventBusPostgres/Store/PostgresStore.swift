@@ -89,7 +89,7 @@ public final class PostgresStore: Store, Service {
     /// Runs `body` and commits its writes; see `Store.transaction(_:)`.
     ///
     /// If `body` only writes, all of it takes one round trip, as an implicit transaction. The first read opens an
-    /// explicit one. When all connections are busy, transactions that only insert share a commit; each fails by itself.
+    /// explicit one. Small transactions that only insert share a commit of the server when many come at once; each fails by itself.
     public func transaction<Result: Sendable>(
         _ body: (borrowing Transaction) async throws -> Result
     ) async throws -> Result {

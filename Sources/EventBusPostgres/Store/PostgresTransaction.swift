@@ -7,7 +7,7 @@ import EventBusPersistence
 /// A transaction of a Postgres store: its collected writes and its first error.
 ///
 /// Without a read it never holds a connection: `commit` sends all writes as one implicit transaction (PostgreSQL 15
-/// manual, 55.2.2.1), which inserts of several callers may share. The first read takes a connection and opens an explicit transaction.
+/// manual, 55.2.2.1), which small ones that only insert share. The first read takes a connection and opens an explicit transaction.
 final class PostgresTransaction: TransactionContext, ConnectionHolder {
     private struct State: Sendable {
         var writes: [PostgresWrite] = []
@@ -117,11 +117,11 @@ final class PostgresTransaction: TransactionContext, ConnectionHolder {
         }
     }
 
-    /// Commits an implicit transaction: together with others if it only inserts, since an update may wait for a row for long.
+    /// Commits an implicit transaction.
     private func commit(_ writes: [PostgresWrite]) async throws(PostgresError) -> SegmentOutcome {
         let statements = writes.map(\.statement)
-        guard writes.allSatisfy(\.onlyInserts) else { return try await self.storage.pool.run(statements) }
-        return try await self.storage.pool.run(statements, sharing: .inserts)
+        return writes.mayShareCommit
+            ? try await self.storage.pool.insert(statements) : try await self.storage.pool.run(statements)
     }
 
     /// Ends the transaction and releases its connection, rolled back if it was not committed.

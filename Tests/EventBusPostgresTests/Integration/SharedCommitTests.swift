@@ -87,7 +87,7 @@ struct SharedCommitTests {
     @Test func whoWaitsForARowDoesNotHoldUpThoseThatShareItsCommit() async throws {
         try await TestSchema.with { schema in
             try await schema.withStore(connections: 2) { other in
-                try await schema.withStore(connections: 1) { store in
+                try await schema.withStore(connections: 2) { store in
                     let repository = other.repository(for: Person.self)
                     let (taken, people) = (Person("taken@example.org"), (0..<4).map { Person("\($0)@example.org") })
                     let waits = try await other.transaction { transaction in

@@ -242,6 +242,16 @@ import Testing
         #expect(next == [1])
     }
 
+    @Test mutating func insertsSpreadWhileTheirCommitsFail() {
+        self.open(4)
+        for _ in 0..<4 { self.pool.sharedCommitFailed() }
+        let spread = self.take(.together, 4)
+        #expect(spread == [0, 1, 2, 3])
+        for id in 0..<4 { _ = self.pool.putBack(id, .together) }
+        let gathered = self.take(.together, 4)
+        #expect(gathered == [0, 1, 0, 1])
+    }
+
     @Test mutating func insertsRespectTransactionsThatWaitForAConnection() {
         self.open(2)
         _ = self.take(.together, 4)
@@ -250,5 +260,20 @@ import Testing
         // One of the two is reserved, and nobody gets ahead of the transaction for ever.
         let next = self.take(.together)
         #expect(next == [nil])
+    }
+
+    @Test mutating func insertsDoNotGatherAheadOfATransactionWhileAConnectionIsBeingOpened() {
+        self.pool = PoolState(limits: PoolState.Limits(maximumConnections: 4, waitTimeout: .seconds(5)))
+        for _ in 0..<2 { _ = self.request(.shared) }
+        for id in 0..<2 {
+            self.opened(id)
+            _ = self.pool.putBack(id, .shared)
+        }
+        let inserts = self.take(.together, 2)
+        #expect(inserts == [0, 1])
+        let transaction = self.request(.exclusive)
+        #expect(transaction == [.open(2)])
+        let next = self.request(.together)
+        #expect(next == [.open(3)])
     }
 }

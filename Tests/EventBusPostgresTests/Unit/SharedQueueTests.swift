@@ -121,24 +121,13 @@ import Testing
         #expect(answers.map { Self.failedStatement($0.1) } == [index] && !Self.areShared(answers))
     }
 
-    @Test(arguments: [(1, ServerFailure(state: .lockNotAvailable)), (0, taken)])
+    @Test(arguments: [
+        (1, ServerFailure(state: .lockNotAvailable)), (1, ServerFailure(state: .deadlockDetected)), (0, taken),
+    ])
     mutating func whoWaitsForARowIsToRunWithoutALimitForLocks(index: Int, failure: ServerFailure) {
         self.queue = SharedQueue(.inserts)
         let answers = self.queue.complete(self.batch(of: 0..<1), .failed(failure, at: index))
         #expect(answers.map(\.0) == [0] && Self.areShared(answers))
-    }
-
-    @Test mutating func batchesThatFailBecomeSmallerAndGrowAgainSlowly() {
-        self.queue = SharedQueue(.inserts)
-        var sizes: [Int] = []
-        var batch = self.batch(of: 0..<100)
-        for fails in [true, true, false, false, true] {
-            sizes.append(batch.count)
-            let results = Self.results(batch.count + 1)
-            _ = self.queue.complete(batch, fails ? .failed(Self.taken, at: 1) : results)
-            batch = self.queue.endTurn()
-        }
-        #expect(sizes + [batch.count] == [16, 8, 4, 5, 6, 3])
     }
 
     @Test mutating func aLostConnectionFailsTheWholeBatchAndTakesNothingMore() {
@@ -160,6 +149,28 @@ import Testing
             }
             #expect(loss == expected)
         }
+    }
+
+    @Test mutating func theLimitForLocksIsNobodysErrorWhenTheConnectionIsLost() {
+        self.queue = SharedQueue(.inserts)
+        let failure = ServerFailure(state: .lockNotAvailable)
+        for (_, outcome) in self.queue.complete(self.batch(of: 0..<1), .lost(.reported(failure))) {
+            guard case .lost(.silent) = outcome else {
+                Issue.record("\(outcome)")
+                continue
+            }
+        }
+    }
+
+    @Test func onlySmallTransactionsThatInsertShareACommit() throws {
+        func write(bytes: Int = 10, updates: Bool = false) throws -> PostgresWrite {
+            let text = try Parameter.text(String(repeating: "x", count: bytes))
+            return PostgresWrite(Statement(SQL("INSERT"), [text]), table: "people", mustTouchRow: updates)
+        }
+        #expect(try [write(), write()].mayShareCommit)
+        #expect(try ![write(), write(updates: true)].mayShareCommit)
+        #expect(try ![write(), write(bytes: 17_000)].mayShareCommit)
+        #expect(try !(0..<5).map { _ in try write() }.mayShareCommit)
     }
 
     @Test mutating func afterABatchThatCouldNotBeSentTheNextOneIsTriedAgain() {
