@@ -265,10 +265,8 @@ import Testing
     @Test mutating func insertsDoNotGatherAheadOfATransactionWhileAConnectionIsBeingOpened() {
         self.pool = PoolState(limits: PoolState.Limits(maximumConnections: 4, waitTimeout: .seconds(5)))
         for _ in 0..<2 { _ = self.request(.shared) }
-        for id in 0..<2 {
-            self.opened(id)
-            _ = self.pool.putBack(id, .shared)
-        }
+        for id in 0..<2 { self.opened(id) }
+        for id in 0..<2 { _ = self.pool.putBack(id, .shared) }
         let inserts = self.take(.together, 2)
         #expect(inserts == [0, 1])
         let transaction = self.request(.exclusive)
