@@ -46,6 +46,14 @@ public struct ConsumerOptions: Sendable, Hashable {
         self.errorTexts = errorTexts
     }
 
+    /// The delays after which events can be delivered again.
+    ///
+    /// Events of an ordered subscription keep their place while they wait.
+    var retryDelays: [Duration] {
+        if self.ordering == .perKey { return [] }
+        return self.retry.delays + self.unknownEvents.delays
+    }
+
     /// Which value breaks which rule; `nil` if all are valid.
     package var problem: String? {
         if !(1...Subscription.maximumPrefetch).contains(self.prefetch) {

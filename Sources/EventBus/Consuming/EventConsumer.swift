@@ -107,7 +107,8 @@ public struct EventConsumer: Service {
             self.name,
             patterns: self.processor.topics.map(TopicPattern.init),
             prefetch: self.options.prefetch,
-            ordering: self.options.ordering
+            ordering: self.options.ordering,
+            retryDelays: self.options.retryDelays
         )
         try await withGracefulShutdown(self.status.shutDown) {
             try await self.consume(subscription)

@@ -258,7 +258,7 @@ struct QueueState: Sendable {
         case .done:
             return false
         case .retry(let delay, let failures):
-            let due = now + RetryLadder.nearest(to: delay)
+            let due = now + delay
             let place = self.delayed.firstIndex { $0.due > due } ?? self.delayed.endIndex
             let copy = Entry(message: entry.message, failures: failures.kept, redrives: entry.redrives)
             self.delayed.insert((due, copy), at: place)

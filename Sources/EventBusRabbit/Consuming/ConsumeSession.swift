@@ -15,6 +15,7 @@ final class ConsumeSession: ChannelDelegate {
     static let consumerTag = "events"
 
     private let subscription: SubscriptionName
+    private let retryDelay: (Duration) -> Duration
     private let deliveries: RabbitDeliveries
     private let copies: CopySender
     private let channel: AMQPChannel
@@ -34,6 +35,7 @@ final class ConsumeSession: ChannelDelegate {
         _ handler: ConnectionHandler
     ) {
         self.subscription = subscription.name
+        self.retryDelay = subscription.retryDelay
         self.deliveries = deliveries
         self.copies = copies
         self.channel = channel
@@ -152,6 +154,7 @@ final class ConsumeSession: ChannelDelegate {
         switch verdict {
         case .done: break
         case .retry(let delay, let failures):
+            let delay = self.retryDelay(delay)
             let copy = MessageCopy.retry(ReceivedMessage(message), of: name, after: delay, failures)
             self.copies.add(copy, for: given.tag)
         case .deadLetter(let reason, let failures):

@@ -76,7 +76,7 @@ struct ContractHeaders {
         }
     }
 
-    private static func fieldValue(_ value: UnsafeRawBufferPointer) -> HeaderValue? {
+    static func fieldValue(_ value: UnsafeRawBufferPointer) -> HeaderValue? {
         var buffer = ByteBuffer(bytes: value)
         return try? buffer.readFieldValue()
     }

@@ -161,8 +161,7 @@ struct QueueStateTests {
         _ = queue.attach(1, prefetch: 1)
         _ = queue.publish(self.messages("a", "b"))
         #expect(self.take(&queue, 1) == ["a"])
-        // The closest delay of the ladder to two seconds is one second.
-        self.settle(&queue, 1, by: 1, .retry(after: .seconds(2), Failures(count: 1)))
+        self.settle(&queue, 1, by: 1, .retry(after: .seconds(1), Failures(count: 1)))
         #expect(self.take(&queue, 1) == ["b"])
         self.now = .seconds(0.999)
         #expect(self.take(&queue, 1) == ["wait until 1"])
