@@ -62,7 +62,8 @@ struct Declaration {
         case .channelClosed(406):
             // The broker's text names the argument and both values.
             let way =
-                self.kind == .queue ? "; RabbitEventBus.renewQueues(of:) makes the queues anew and keeps the messages" : ""
+                self.kind == .queue
+                ? "; RabbitEventBus.renewQueues(of:) makes the queues anew and keeps the messages" : ""
             return BusError(.topologyMismatch, "\(what): \(failure.text)\(way)", cause: failure)
         case .channelClosed(404):
             let reason = refusal.map { " and may not be created: \($0.text)" } ?? ": \(failure.text)"

@@ -47,7 +47,8 @@ extension EventBusConformance {
             }
             try await scene.expectNothing(subscription)
         },
-        Case("a subscription opens with other delays than before, and what waits for one of those still comes") { scene in
+        Case("a subscription opens with other delays than before, and what waits for one of those still comes") {
+            scene in
             let subscription = try scene.subscription(retryDelays: [.seconds(1), .seconds(10)])
             try await scene.open(subscription) { inbox in
                 try await scene.publish("m1")

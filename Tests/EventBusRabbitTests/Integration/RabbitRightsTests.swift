@@ -99,7 +99,7 @@ extension RabbitIntegration {
                 ("^$", "^amq\\.default$", "^(events|#)$", true, "403"),
                 ("^$", "^(amq\\.default|#)$", "^#$", true, "403"),
                 ("^$", "^(amq\\.default|#)$", "^events$", true, "403"),
-                ("^#$", "^#$", "^(events|#)$", true, "403"),
+                ("^#$", "^#$", "^(events|#)$", false, "does not exist and may not be created: 403"),
             ]
         )
         func missing(

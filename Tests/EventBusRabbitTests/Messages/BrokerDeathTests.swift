@@ -56,7 +56,9 @@ struct BrokerDeathTests {
         #expect(death?.description == "RabbitMQ: \(text) (queue q, once)")
     }
 
-    @Test("The topic is the routing key with which the message was published, and with it the derived id stays the same")
+    @Test(
+        "The topic is the routing key with which the message was published, and with it the derived id stays the same"
+    )
     func topic() throws {
         let letter = try self.dead(.array([Self.expired, Self.limit]), type: "a type")
         #expect(letter.message().topic.name == "user.created")

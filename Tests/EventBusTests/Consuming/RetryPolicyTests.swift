@@ -25,7 +25,7 @@ struct RetryPolicyTests {
         (RetryPolicy.standard, [1, 10, 120, 120]),
         (RetryPolicy(cap: .seconds(86_400)), [1, 10, 120, 600, 3600, 86_400, 86_400]),
         (RetryPolicy(firstDelay: .seconds(1), factor: 1), [1, 1, 1]),
-        (RetryPolicy(firstDelay: .seconds(30), factor: 10, cap: .seconds(600)), [10, 600, 600]),
+        (RetryPolicy(firstDelay: .seconds(30), factor: 10, cap: .seconds(600)), [10, 120, 600, 600]),
         (RetryPolicy(firstDelay: .zero, factor: 10), [1, 1, 1]),
         (RetryPolicy(firstDelay: .seconds(100), cap: .seconds(11)), [10, 10]),
         (RetryPolicy(firstDelay: .seconds(1), factor: 1e300), [1, 120, 120]),
