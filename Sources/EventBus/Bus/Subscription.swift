@@ -72,18 +72,28 @@ public struct Subscription: Sendable, Hashable {
     ///
     /// On an ordered subscription it must never be lowered.
     public let prefetch: Int
+    /// How many bytes the bodies of unsettled deliveries may have, from 1 on; 64 MiB by default.
+    ///
+    /// What is more waits outside of the process until others are settled. One delivery is always possible, and the last one may
+    /// exceed the limit; so may those that arrive together with it, and everything up to ``prefetch`` while a consumer stops or a
+    /// message is handled alone.
+    public let prefetchBytes: Int
     /// Whether events of one key are kept in order.
     public let ordering: Ordering
 
     static let maximumPrefetch = 2000
+    /// The default of ``prefetchBytes``.
+    public static let defaultPrefetchBytes = 64 * 1024 * 1024
 
     /// Creates a description of a subscription.
     ///
-    /// - Throws: ``BusError`` with code `invalidSubscription` when there is no pattern or `prefetch` is out of range.
+    /// - Throws: ``BusError`` with code `invalidSubscription` when there is no pattern, or `prefetch` or
+    ///   `prefetchBytes` is out of range.
     public init(
         _ name: SubscriptionName,
         patterns: [TopicPattern],
         prefetch: Int = 64,
+        prefetchBytes: Int = Subscription.defaultPrefetchBytes,
         ordering: Ordering = .none
     ) throws(BusError) {
         guard !patterns.isEmpty else {
@@ -95,9 +105,16 @@ public struct Subscription: Sendable, Hashable {
                 "subscription \(name): prefetch is \(prefetch), must be 1 to \(Self.maximumPrefetch)"
             )
         }
+        guard prefetchBytes >= 1 else {
+            throw BusError(
+                .invalidSubscription,
+                "subscription \(name): prefetchBytes is \(prefetchBytes), must be at least 1"
+            )
+        }
         self.name = name
         self.patterns = patterns
         self.prefetch = prefetch
+        self.prefetchBytes = prefetchBytes
         self.ordering = ordering
     }
 }

@@ -68,12 +68,13 @@ final class InMemoryQueue: Sendable {
     }
 
     /// - Returns: `nil` if the subscription has been removed.
-    func attach(_ consumer: QueueState.ConsumerID, prefetch: Int) -> InMemoryDeliveries? {
+    func attach(_ consumer: QueueState.ConsumerID, _ subscription: Subscription) -> InMemoryDeliveries? {
         let signal = Signal()
         let signals = self.guarded.withLock { guarded -> [Signal]? in
             guard !guarded.isRemoved else { return nil }
             guarded.signals[consumer] = signal
-            return guarded.state.attach(consumer, prefetch: prefetch).compactMap { guarded.signals[$0] }
+            let (prefetch, bytes) = (subscription.prefetch, subscription.prefetchBytes)
+            return guarded.state.attach(consumer, prefetch: prefetch, bytes: bytes).compactMap { guarded.signals[$0] }
         }
         guard let signals else { return nil }
         for signal in signals { signal.raise() }

@@ -49,6 +49,7 @@ final class Scene: Sendable {
         _ suffix: String = "main",
         patterns: [String] = ["@.event"],
         prefetch: Int = 64,
+        prefetchBytes: Int = Subscription.defaultPrefetchBytes,
         ordering: Ordering = .none
     ) throws -> Subscription {
         let name = try SubscriptionName("\(self.word).\(suffix)")
@@ -56,7 +57,13 @@ final class Scene: Sendable {
             if !state.subscriptions.contains(name) { state.subscriptions.append(name) }
         }
         let patterns = try patterns.map { try TopicPattern($0.replacing("@", with: self.word)) }
-        return try Subscription(name, patterns: patterns, prefetch: prefetch, ordering: ordering)
+        return try Subscription(
+            name,
+            patterns: patterns,
+            prefetch: prefetch,
+            prefetchBytes: prefetchBytes,
+            ordering: ordering
+        )
     }
 
     // MARK: Messages
