@@ -14,8 +14,6 @@ final class QueueLooks {
     private let eventLoop: any EventLoop
     private var watch: QueueWatch
     private var timer: Scheduled<Void>?
-    /// How many looks have not been answered.
-    private var open = 0
     /// How many deliveries had arrived when a standstill was told of, perhaps by an earlier session; `nil` if none is.
     private var stoodStillAt: UInt64? = 0
 
@@ -59,7 +57,10 @@ final class QueueLooks {
     private func look() {
         guard let situation = self.situation?() else { return }
         if let count = self.stoodStillAt, situation.arrived > count { self.flows() }
-        for look in self.watch.due(now: self.eventLoop.now, situation) where self.open == 0 {
+        guard !self.watch.isSilent(now: self.eventLoop.now, situation) else {
+            return self.handler.fail(ConnectionFailure(.silent, "the broker did not answer a request"))
+        }
+        for look in self.watch.due(now: self.eventLoop.now, situation) {
             switch look {
             case .quarantine:
                 self.count(Topology.quarantine(self.subscription.name)) { messages, _ in
@@ -97,9 +98,8 @@ final class QueueLooks {
 
     private func count(_ queue: String, _ body: @escaping (_ messages: Int, _ consumers: Int) -> Void) {
         let declare = ClientMethod.queueDeclare(name: queue, passive: true, arguments: [])
-        self.open += 1
         self.handler.call(declare, on: self.channel, isUrgent: false).assumeIsolated().whenSuccess { reply in
-            self.open -= 1
+            self.watch.answered()
             guard case .method(.queueDeclareOk(let messages, let consumers)) = reply else { return }
             body(Int(messages), Int(consumers))
         }

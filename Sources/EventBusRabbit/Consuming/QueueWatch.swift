@@ -42,6 +42,8 @@ struct QueueWatch {
     static let longestPause = TimeAmount.seconds(30)
     /// How often to look whether the broker delivers what waits.
     static let ownPause = TimeAmount.seconds(30)
+    /// How long an answer may take while nothing else arrives.
+    static let patience = TimeAmount.seconds(30)
 
     private var pause = Self.shortestPause
     private var lastQuarantine: NIODeadline
@@ -52,11 +54,15 @@ struct QueueWatch {
     private var arrivedAtOwn: UInt64 = 0
     /// Since when messages wait although nothing is delivered.
     private var waitingSince: NIODeadline?
+    /// How many looks have not been answered, and since when nothing has arrived instead.
+    private var open = 0
+    private var silence: (since: NIODeadline, arrived: UInt64)
 
     init(now: NIODeadline) {
         self.lastQuarantine = now
         self.nextQuarantine = now + Self.shortestPause
         self.nextOwn = now + Self.ownPause
+        self.silence = (now, 0)
     }
 
     /// When to call ``due(now:_:)``.
@@ -64,8 +70,34 @@ struct QueueWatch {
         watchesQuarantine ? min(self.nextQuarantine, self.nextOwn) : self.nextOwn
     }
 
-    /// Which looks to take now.
+    /// Which looks to take now; none before the last ones have been answered.
     mutating func due(now: NIODeadline, _ situation: Situation) -> [Look] {
+        if self.open > 0 {
+            if now >= self.nextQuarantine { self.nextQuarantine = now + self.pause }
+            if now >= self.nextOwn { self.nextOwn = now + Self.ownPause }
+            return []
+        }
+        let looks = self.looks(now: now, situation)
+        self.open = looks.count
+        self.silence = (now, situation.arrived)
+        return looks
+    }
+
+    /// A look has been answered.
+    mutating func answered() {
+        self.open -= 1
+    }
+
+    /// Whether a look has not been answered for ``patience`` although the answer had nothing to wait for.
+    mutating func isSilent(now: NIODeadline, _ situation: Situation) -> Bool {
+        guard self.open > 0 else { return false }
+        if situation.isReceiving || !situation.hasRoom || situation.arrived != self.silence.arrived {
+            self.silence = (now, situation.arrived)
+        }
+        return now - self.silence.since >= Self.patience
+    }
+
+    private mutating func looks(now: NIODeadline, _ situation: Situation) -> [Look] {
         var looks: [Look] = []
         if now >= self.nextQuarantine {
             // A consumer that is always busy must look now and then as well.

@@ -32,6 +32,7 @@ struct QueueWatchTests {
         var looks: [Int64] = []
         for second in 0...end {
             let due = watch.due(now: self.at(second), self.situation(arrived(second)))
+            for _ in due { watch.answered() }
             guard due.contains(.quarantine) else { continue }
             looks.append(second)
             watch.sawQuarantine(isEmpty: true, now: self.at(second))
@@ -60,6 +61,7 @@ struct QueueWatchTests {
             var watch = QueueWatch(now: Self.start)
             for second in [1, 3, 7] as [Int64] {
                 #expect(watch.due(now: self.at(second), self.situation()) == [.quarantine])
+                watch.answered()
                 watch.sawQuarantine(isEmpty: true, now: self.at(second))
             }
             #expect(watch.next(watchesQuarantine: true) == self.at(15))
@@ -75,8 +77,28 @@ struct QueueWatchTests {
         #expect(watch.due(now: self.at(1), self.situation(hasRoom: false)) == [])
         #expect(watch.due(now: self.at(2), self.situation(quarantine: false)) == [])
         #expect(watch.due(now: self.at(3), self.situation()) == [.quarantine])
+        watch.answered()
         #expect(watch.due(now: self.at(30), self.situation(hasRoom: false, quarantine: false)) == [])
         #expect(watch.due(now: self.at(60), self.situation(quarantine: false)) == [.own])
+    }
+
+    @Test(
+        "An answer may take as long as something else arrives, and 30 seconds without; meanwhile there is no other look"
+    )
+    func silence() {
+        var watch = QueueWatch(now: Self.start)
+        #expect((watch.isSilent(now: self.at(100), self.situation())) == false, "nothing was asked")
+        #expect(watch.due(now: self.at(1), self.situation()) == [.quarantine])
+        #expect(watch.due(now: self.at(2), self.situation()) == [])
+        #expect(watch.due(now: self.at(31), self.situation()) == [])
+        #expect((watch.isSilent(now: self.at(60), self.situation(1))) == false)
+        #expect((watch.isSilent(now: self.at(100), self.situation(1, isReceiving: true))) == false)
+        #expect((watch.isSilent(now: self.at(140), self.situation(1, hasRoom: false))) == false)
+        #expect((watch.isSilent(now: self.at(169), self.situation(1))) == false)
+        #expect((watch.isSilent(now: self.at(170), self.situation(1))) == true)
+        watch.answered()
+        #expect((watch.isSilent(now: self.at(300), self.situation(1))) == false)
+        #expect(watch.due(now: self.at(301), self.situation(1)).count == 2)
     }
 
     /// What the looks at 30, 60 and 90 seconds find when this many messages wait.
@@ -88,7 +110,9 @@ struct QueueWatchTests {
         var watch = QueueWatch(now: Self.start)
         return messages.indices.map { index in
             let now = self.at(Int64(index + 1) * 30)
-            guard watch.due(now: now, situation(index)).contains(.own) else { return nil }
+            let due = watch.due(now: now, situation(index))
+            for _ in due { watch.answered() }
+            guard due.contains(.own) else { return nil }
             return watch.sawOwn(messages: messages[index], isAlone: isAlone, now: now, situation(index))
         }
     }

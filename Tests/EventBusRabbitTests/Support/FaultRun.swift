@@ -30,7 +30,6 @@ final class FaultRun: Sendable {
     /// The bus of the consumer.
     let bus: RabbitEventBus
     private let publisher: RabbitEventBus
-    private let consumers = Mutex<[EventConsumer]>([])
     private let state = Mutex(State())
 
     private init(_ bus: RabbitEventBus, publisher: RabbitEventBus) throws {
@@ -68,7 +67,6 @@ final class FaultRun: Sendable {
                         run.state.withLock { $0.ends.append((tick.number, .now)) }
                     }
                 }
-                run.consumers.withLock { $0.append(consumer) }
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask {
                         do { try await consumer.run() } catch is CancellationError {}
@@ -84,8 +82,6 @@ final class FaultRun: Sendable {
             }
         }
     }
-
-    var health: Health { self.consumers.withLock { $0.first?.health } ?? .ready }
 
     /// How often each tick was started.
     var starts: [Int: Int] { self.state.withLock { $0.starts } }
