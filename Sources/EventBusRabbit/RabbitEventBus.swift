@@ -182,16 +182,34 @@ extension RabbitEventBus {
         let channel = try await connection.openChannel()
         // A `Subscription` allows at most 2,000.
         try await connection.call(.basicQos(prefetch: UInt16(subscription.prefetch)), on: channel)
+        // Asked before deliveries can stand before the answer.
+        var hasQuarantined = false
+        if subscription.ordering == .none {
+            let quarantine = Topology.quarantine(subscription.name)
+            let count = ClientMethod.queueDeclare(name: quarantine, passive: true, arguments: [])
+            if case .method(.queueDeclareOk(let messages, _)) = try await connection.call(count, on: channel) {
+                hasQuarantined = messages > 0
+            }
+        }
         let scope = self.status.nextScope()
         let deliveries = RabbitDeliveries(generation: scope, subscription.ordering, executor: self.executor)
         let logger = self.logger(for: subscription.name)
         let timeout = TimeAmount(self.configuration.confirmTimeout)
-        let session = try await connection.onLoop { [copies, status, logger] handler in
+        let session = try await connection.onLoop { [copies, status, logger, hasQuarantined] handler in
             let sender = CopySender(copies, connection.eventLoop, logger) { delay in
                 status.note(delay, of: subscription.name, scope: scope)
             }
             let session = NIOLoopBound(
-                ConsumeSession(subscription, deliveries, sender, channel.value, handler),
+                ConsumeSession(
+                    subscription,
+                    hasQuarantined: hasQuarantined,
+                    deliveries,
+                    sender,
+                    channel.value,
+                    handler,
+                    status,
+                    logger
+                ),
                 eventLoop: connection.eventLoop
             )
             deliveries.attach(

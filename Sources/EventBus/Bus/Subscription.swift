@@ -72,6 +72,12 @@ public struct Subscription: Sendable, Hashable {
     ///
     /// On an ordered subscription it must never be lowered.
     public let prefetch: Int
+    /// How many bytes the bodies of unsettled deliveries may have, from 1 on; 64 MiB by default.
+    ///
+    /// What is more waits outside of the process until others are settled. One delivery is always possible, and the last one may
+    /// exceed the limit; so may those that arrive together with it, and everything up to ``prefetch`` while a consumer stops or a
+    /// message is handled alone.
+    public let prefetchBytes: Int
     /// Whether events of one key are kept in order.
     public let ordering: Ordering
     /// The delays of the ``RetryLadder`` after which messages can be delivered again, in ascending order.
@@ -81,17 +87,20 @@ public struct Subscription: Sendable, Hashable {
     public let retryDelays: [Duration]
 
     static let maximumPrefetch = 2000
+    /// The default of ``prefetchBytes``.
+    public static let defaultPrefetchBytes = 64 * 1024 * 1024
 
     /// Creates a description of a subscription.
     ///
     /// - Parameter retryDelays: those of the ``RetryLadder`` that verdicts will use, in any order. Without any, no verdict may be
     ///   ``Verdict/retry(after:_:)``.
-    /// - Throws: ``BusError`` with code `invalidSubscription` when there is no pattern, `prefetch` is out of range, or one of
-    ///   `retryDelays` is not on the ladder.
+    /// - Throws: ``BusError`` with code `invalidSubscription` when there is no pattern, `prefetch` or `prefetchBytes` is out of
+    ///   range, or one of `retryDelays` is not on the ladder.
     public init(
         _ name: SubscriptionName,
         patterns: [TopicPattern],
         prefetch: Int = 64,
+        prefetchBytes: Int = Subscription.defaultPrefetchBytes,
         ordering: Ordering = .none,
         retryDelays: [Duration] = RetryLadder.delays
     ) throws(BusError) {
@@ -104,6 +113,12 @@ public struct Subscription: Sendable, Hashable {
                 "subscription \(name): prefetch is \(prefetch), must be 1 to \(Self.maximumPrefetch)"
             )
         }
+        guard prefetchBytes >= 1 else {
+            throw BusError(
+                .invalidSubscription,
+                "subscription \(name): prefetchBytes is \(prefetchBytes), must be at least 1"
+            )
+        }
         for delay in retryDelays where !RetryLadder.delays.contains(delay) {
             let ladder = RetryLadder.delays.map { "\($0.components.seconds)" }.joined(separator: ", ")
             throw BusError(
@@ -114,6 +129,7 @@ public struct Subscription: Sendable, Hashable {
         self.name = name
         self.patterns = patterns
         self.prefetch = prefetch
+        self.prefetchBytes = prefetchBytes
         self.ordering = ordering
         self.retryDelays = RetryLadder.delays.filter(retryDelays.contains)
     }

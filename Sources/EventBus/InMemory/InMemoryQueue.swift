@@ -73,8 +73,8 @@ final class InMemoryQueue: Sendable {
         let signals = self.guarded.withLock { guarded -> [Signal]? in
             guard !guarded.isRemoved else { return nil }
             guarded.signals[consumer] = signal
-            let woken = guarded.state.attach(consumer, prefetch: subscription.prefetch)
-            return woken.compactMap { guarded.signals[$0] }
+            let (prefetch, bytes) = (subscription.prefetch, subscription.prefetchBytes)
+            return guarded.state.attach(consumer, prefetch: prefetch, bytes: bytes).compactMap { guarded.signals[$0] }
         }
         guard let signals else { return nil }
         for signal in signals { signal.raise() }

@@ -49,6 +49,7 @@ final class Scene: Sendable {
         _ suffix: String = "main",
         patterns: [String] = ["@.event"],
         prefetch: Int = 64,
+        prefetchBytes: Int = Subscription.defaultPrefetchBytes,
         ordering: Ordering = .none,
         retryDelays: [Duration] = RetryLadder.delays
     ) throws -> Subscription {
@@ -61,6 +62,7 @@ final class Scene: Sendable {
             name,
             patterns: patterns,
             prefetch: prefetch,
+            prefetchBytes: prefetchBytes,
             ordering: ordering,
             retryDelays: retryDelays
         )

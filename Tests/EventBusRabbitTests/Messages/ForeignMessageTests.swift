@@ -193,6 +193,26 @@ struct ForeignMessageTests {
         #expect(letter.deadAt == .init(seconds: 0))
     }
 
+    @Test("Returns are the greater of the broker's counts, of which only one rises after a consumer timeout")
+    func counts() throws {
+        func returns(_ names: [(String, Int64)]) throws -> Int {
+            let message = try IncomingMessage.delivered(
+                tag: 1,
+                redelivered: true,
+                exchange: "events",
+                routingKey: "a",
+                properties: Properties(),
+                headers: HeaderTable(names.map { ($0, .int($1)) }),
+                body: ByteBuffer()
+            )
+            return ReceivedMessage(message).returnsHere
+        }
+        #expect(try returns([("x-delivery-count", 1), ("x-acquired-count", 4)]) == 4)
+        #expect(try returns([("x-acquired-count", 2), ("x-delivery-count", 3)]) == 3)
+        #expect(try returns([("x-acquired-count", 2)]) == 2)
+        #expect(try returns([]) == 1)
+    }
+
     @Test("Copies leave out what the broker added and what would make them expire or go elsewhere")
     func stripped() throws {
         var properties = Properties()

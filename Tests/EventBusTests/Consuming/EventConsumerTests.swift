@@ -228,6 +228,7 @@ struct EventConsumerTests {
     @Test(arguments: [
         (ConsumerOptions(prefetch: 0), "prefetch is 0, must be 1 to 2000"),
         (ConsumerOptions(prefetch: 2001), "prefetch is 2001, must be 1 to 2000"),
+        (ConsumerOptions(prefetchBytes: 0), "prefetchBytes is 0, must be at least 1"),
         (ConsumerOptions(concurrency: 0), "concurrency is 0, must be at least 1"),
         (ConsumerOptions(concurrency: -1), "concurrency is -1, must be at least 1"),
         (ConsumerOptions(timeLimit: .zero), "timeLimit is 0.0 seconds, must be above zero"),

@@ -29,6 +29,12 @@ struct SubscriptionTests {
         #expect((made != nil) == isValid)
     }
 
+    @Test(arguments: [(0, false), (1, true), (.max, true), (-1, false)])
+    func thePrefetchInBytesHasARange(bytes: Int, isValid: Bool) {
+        let made = try? Subscription("s", patterns: ["#"], prefetchBytes: bytes)
+        #expect((made != nil) == isValid)
+    }
+
     @Test func aSubscriptionHearsSomething() {
         let error = #expect(throws: BusError.self) { try Subscription("s", patterns: []) }
         #expect(error?.code == .invalidSubscription)
