@@ -19,6 +19,9 @@ final class BusStatus: Sendable {
         var lastScope: UInt64 = 0
         /// The copies that are not confirmed, by scope.
         var delayedCopies: [UInt64: (subscription: SubscriptionName, delay: CopyDelay)] = [:]
+        /// The subscriptions whose messages wait and are not delivered.
+        var standstills: [SubscriptionName: QueueWatch.Standstill] = [:]
+        var consumerTimeouts: [SubscriptionName: ConsumerTimeout] = [:]
 
         var problem: String? {
             switch self.phase {
@@ -45,7 +48,10 @@ final class BusStatus: Sendable {
         self.state.withLock { state in
             let delays = state.delayedCopies.sorted { $0.key < $1.key }.map(\.value)
             let copies = delays.map { "RabbitMQ: subscription \($0.subscription): \($0.delay)" }
-            return Health(problems: [state.problem].compactMap { $0 } + copies)
+            return Health(
+                problems: [state.problem].compactMap { $0 } + copies + Self.texts(state.standstills),
+                notes: Self.texts(state.consumerTimeouts)
+            )
         }
     }
 
@@ -70,6 +76,26 @@ final class BusStatus: Sendable {
     /// Copies of a subscription are not confirmed, or, with `nil`, no longer.
     func note(_ delay: CopyDelay?, of subscription: SubscriptionName, scope: UInt64) {
         self.state.withLock { $0.delayedCopies[scope] = delay.map { (subscription, $0) } }
+    }
+
+    /// Messages of a subscription wait and are not delivered, or, with `nil`, no longer.
+    ///
+    /// - Returns: whether nothing of the kind was noted before.
+    @discardableResult
+    func note(_ standstill: QueueWatch.Standstill?, of subscription: SubscriptionName) -> Bool {
+        self.state.withLock { state in
+            defer { state.standstills[subscription] = standstill }
+            return state.standstills[subscription] == nil
+        }
+    }
+
+    /// The broker has told for how long a delivery may be unsettled.
+    func note(_ timeout: ConsumerTimeout, of subscription: SubscriptionName) {
+        self.state.withLock { $0.consumerTimeouts[subscription] = timeout }
+    }
+
+    private static func texts<Fact>(_ facts: [SubscriptionName: Fact]) -> [String] {
+        facts.map { "RabbitMQ: subscription \($0.key): \($0.value)" }.sorted()
     }
 
     /// A number for a new scope, unique within the bus.

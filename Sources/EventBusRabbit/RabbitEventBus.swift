@@ -110,6 +110,12 @@ public final class RabbitEventBus: EventBus, Service {
     ) async throws {
         try await self.withConnection("\(subscription.name)") { connection in
             let (deliveries, session) = try await self.consume(subscription, on: connection)
+            let keeper = TopologyKeeper(
+                subscription: subscription,
+                connection: connection,
+                logger: self.logger(for: subscription.name)
+            )
+            async let _ = keeper.run(every: self.configuration.repairInterval)
             let result = await Result { try await body(deliveries) }
             // Verdicts that were given before the end of the scope are carried out, however it ends.
             try? await connection.eventLoop.flatSubmit { session.value.finish() }.get()
@@ -162,25 +168,48 @@ extension RabbitEventBus {
 // MARK: - Consuming
 
 extension RabbitEventBus {
+    private func logger(for subscription: SubscriptionName) -> Logger {
+        var logger = self.logger
+        logger[metadataKey: LogKey.subscription] = "\(subscription)"
+        return logger
+    }
+
     private func consume(
         _ subscription: Subscription,
         on connection: RabbitConnection
     ) async throws -> (RabbitDeliveries, NIOLoopBound<ConsumeSession>) {
-        try await Topology.declare(subscription, on: connection)
+        try await connection.declare(Declaration.all(for: subscription))
         let channel = try await connection.openChannel()
         // A `Subscription` allows at most 2,000.
         try await connection.call(.basicQos(prefetch: UInt16(subscription.prefetch)), on: channel)
+        // Asked before deliveries can stand before the answer.
+        var hasQuarantined = false
+        if subscription.ordering == .none {
+            let quarantine = Topology.quarantine(subscription.name)
+            let count = ClientMethod.queueDeclare(name: quarantine, passive: true, arguments: [])
+            if case .method(.queueDeclareOk(let messages, _)) = try await connection.call(count, on: channel) {
+                hasQuarantined = messages > 0
+            }
+        }
         let scope = self.status.nextScope()
         let deliveries = RabbitDeliveries(generation: scope, subscription.ordering, executor: self.executor)
-        var logger = self.logger
-        logger[metadataKey: LogKey.subscription] = "\(subscription.name)"
+        let logger = self.logger(for: subscription.name)
         let timeout = TimeAmount(self.configuration.confirmTimeout)
-        let session = try await connection.onLoop { [copies, status, logger] handler in
+        let session = try await connection.onLoop { [copies, status, logger, hasQuarantined] handler in
             let sender = CopySender(copies, connection.eventLoop, logger) { delay in
                 status.note(delay, of: subscription.name, scope: scope)
             }
             let session = NIOLoopBound(
-                ConsumeSession(subscription, deliveries, sender, channel.value, handler),
+                ConsumeSession(
+                    subscription,
+                    hasQuarantined: hasQuarantined,
+                    deliveries,
+                    sender,
+                    channel.value,
+                    handler,
+                    status,
+                    logger
+                ),
                 eventLoop: connection.eventLoop
             )
             deliveries.attach(

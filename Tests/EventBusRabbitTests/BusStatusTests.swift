@@ -65,6 +65,36 @@ struct BusStatusTests {
         #expect(status.health == .ready)
     }
 
+    @Test("Messages that are not delivered are a problem until they are; a consumer timeout is a note")
+    func standstill() throws {
+        let status = BusStatus()
+        #expect(status.start())
+        status.change(to: .connected)
+        let (first, second) = (
+            QueueWatch.Standstill(messages: 3, time: .seconds(30)),
+            QueueWatch.Standstill(messages: 4, time: .seconds(60))
+        )
+        #expect(status.note(first, of: "payments"))
+        #expect(!status.note(second, of: "payments"))
+        #expect(
+            status.health.problems == [
+                "RabbitMQ: subscription payments: 4 messages wait, and none has been delivered for 60 s"
+            ]
+        )
+        status.note(nil, of: "payments")
+        #expect(status.health == .ready)
+        let text = "delivery acknowledgement on channel 1 timed out. Timeout value used: 5000 ms."
+        let timeout = try #require(ConsumerTimeout(ConnectionFailure(.channelClosed(406), text)))
+        status.note(timeout, of: "payments")
+        #expect(status.health.isReady)
+        #expect(
+            status.health.notes == [
+                "RabbitMQ: subscription payments: the broker has taken back what was unsettled for 5.0 seconds "
+                    + "(its consumer_timeout): the time limit of handlers must be shorter"
+            ]
+        )
+    }
+
     @Test("A second run() traps, with the reason in the text")
     func secondRun() async {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {

@@ -70,7 +70,7 @@ struct UnknownOrder: Error {}
             try await Self.place(-1, in: simulation)
             try await simulation.settle()  // the first attempt has failed, the second is due in a second
             await simulation.advance(by: .seconds(1))
-            await simulation.advance(by: .seconds(5))
+            await simulation.advance(by: .seconds(10))
             let letters = try await simulation.bus.deadLetters(of: "shipping")
             #expect(letters.map(\.failures.count) == [3])
             #expect(letters.first?.reason.contains("UnknownOrder") == true)

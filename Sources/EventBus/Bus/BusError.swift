@@ -14,7 +14,7 @@ public struct BusError: Error, Sendable {
         public static let invalidTopic = Code("invalidTopic")
         /// A message exceeds a limit of ``Message/Limits`` or uses a reserved header name, or an event cannot be encoded.
         public static let invalidMessage = Code("invalidMessage")
-        /// A subscription's name is not allowed, it has no pattern, or its prefetch is out of range.
+        /// A subscription's name is not allowed, it has no pattern, or its prefetch, in messages or bytes, is out of range.
         public static let invalidSubscription = Code("invalidSubscription")
         /// A configuration value is missing or malformed.
         public static let invalidConfiguration = Code("invalidConfiguration")

@@ -7,7 +7,8 @@
 public protocol Deliveries: Sendable {
     /// Waits for at least one delivery and returns all that are ready, in queue order.
     ///
-    /// Only one task may call this at a time. At most ``Subscription/prefetch`` deliveries are unsettled at any moment. On an
+    /// Only one task may call this at a time. At most ``Subscription/prefetch`` deliveries are unsettled at any moment, and their
+    /// bodies take little more than ``Subscription/prefetchBytes``. On an
     /// unordered subscription, a message that came back twice is handed out alone: nothing else is in flight until it is settled.
     ///
     /// - Returns: at least one delivery; `nil` after ``stop()``.

@@ -72,19 +72,37 @@ public struct Subscription: Sendable, Hashable {
     ///
     /// On an ordered subscription it must never be lowered.
     public let prefetch: Int
+    /// How many bytes the bodies of unsettled deliveries may have, from 1 on; 64 MiB by default.
+    ///
+    /// What is more waits outside of the process until others are settled. One delivery is always possible, and the last one may
+    /// exceed the limit; so may those that arrive together with it, and everything up to ``prefetch`` while a consumer stops or a
+    /// message is handled alone.
+    public let prefetchBytes: Int
     /// Whether events of one key are kept in order.
     public let ordering: Ordering
+    /// The delays of the ``RetryLadder`` after which messages can be delivered again, in ascending order.
+    ///
+    /// On RabbitMQ each of them costs a queue. They may differ from one consumer to the next and from one start to the next: a
+    /// message that waits for a delay that nobody declares any longer is delivered all the same.
+    public let retryDelays: [Duration]
 
     static let maximumPrefetch = 2000
+    /// The default of ``prefetchBytes``.
+    public static let defaultPrefetchBytes = 64 * 1024 * 1024
 
     /// Creates a description of a subscription.
     ///
-    /// - Throws: ``BusError`` with code `invalidSubscription` when there is no pattern or `prefetch` is out of range.
+    /// - Parameter retryDelays: those of the ``RetryLadder`` that verdicts will use, in any order. Without any, no verdict may be
+    ///   ``Verdict/retry(after:_:)``.
+    /// - Throws: ``BusError`` with code `invalidSubscription` when there is no pattern, `prefetch` or `prefetchBytes` is out of
+    ///   range, or one of `retryDelays` is not on the ladder.
     public init(
         _ name: SubscriptionName,
         patterns: [TopicPattern],
         prefetch: Int = 64,
-        ordering: Ordering = .none
+        prefetchBytes: Int = Subscription.defaultPrefetchBytes,
+        ordering: Ordering = .none,
+        retryDelays: [Duration] = RetryLadder.delays
     ) throws(BusError) {
         guard !patterns.isEmpty else {
             throw BusError(.invalidSubscription, "subscription \(name): has no pattern, must have at least one")
@@ -95,9 +113,33 @@ public struct Subscription: Sendable, Hashable {
                 "subscription \(name): prefetch is \(prefetch), must be 1 to \(Self.maximumPrefetch)"
             )
         }
+        guard prefetchBytes >= 1 else {
+            throw BusError(
+                .invalidSubscription,
+                "subscription \(name): prefetchBytes is \(prefetchBytes), must be at least 1"
+            )
+        }
+        for delay in retryDelays where !RetryLadder.delays.contains(delay) {
+            let ladder = RetryLadder.delays.map { "\($0.components.seconds)" }.joined(separator: ", ")
+            throw BusError(
+                .invalidSubscription,
+                "subscription \(name): retry delay is \(delay), must be one of the ladder's \(ladder) s"
+            )
+        }
         self.name = name
         self.patterns = patterns
         self.prefetch = prefetch
+        self.prefetchBytes = prefetchBytes
         self.ordering = ordering
+        self.retryDelays = RetryLadder.delays.filter(retryDelays.contains)
+    }
+
+    /// The delay that a retry verdict gets: of ``retryDelays`` the closest to `delay`, the shorter one if two are equally close.
+    ///
+    /// For backends. Without delays this is a programming error, which traps.
+    public func retryDelay(nearestTo delay: Duration) -> Duration {
+        let nearest = RetryLadder.nearest(to: delay, among: self.retryDelays)
+        require(nearest != nil, "subscription \(self.name) has no retryDelays, must have one for a verdict to retry")
+        return nearest ?? delay
     }
 }

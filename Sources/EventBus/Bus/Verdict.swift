@@ -7,7 +7,7 @@
 public enum Verdict: Sendable, Hashable {
     /// The message was handled and is removed.
     case done
-    /// The message is delivered again after one of the delays of the ``RetryLadder``, with these failures.
+    /// The message is delivered again with these failures, after the closest of the ``Subscription/retryDelays``.
     case retry(after: Duration, Failures)
     /// The message becomes a dead letter with this reason; on RabbitMQ it moves to the queue `<subscription>.dead`.
     case deadLetter(reason: String, Failures)

@@ -7,6 +7,10 @@ public struct ConsumerOptions: Sendable, Hashable {
     public var ordering: Ordering
     /// How many deliveries may be out unsettled, 1 to 2,000; on an ordered subscription it must never be lowered.
     public var prefetch: Int
+    /// How many bytes the bodies of unsettled deliveries may have, at least 1; 64 MiB by default.
+    ///
+    /// See ``Subscription/prefetchBytes``.
+    public var prefetchBytes: Int
     /// How many handlers run at the same time; at least 1.
     public var concurrency: Int
     /// How often a failing event is tried, and when.
@@ -31,6 +35,7 @@ public struct ConsumerOptions: Sendable, Hashable {
     public init(
         ordering: Ordering = .none,
         prefetch: Int = 64,
+        prefetchBytes: Int = Subscription.defaultPrefetchBytes,
         concurrency: Int = 8,
         retry: RetryPolicy = .standard,
         timeLimit: Duration = .seconds(30),
@@ -39,6 +44,7 @@ public struct ConsumerOptions: Sendable, Hashable {
     ) {
         self.ordering = ordering
         self.prefetch = prefetch
+        self.prefetchBytes = prefetchBytes
         self.concurrency = concurrency
         self.retry = retry
         self.timeLimit = timeLimit
@@ -46,11 +52,20 @@ public struct ConsumerOptions: Sendable, Hashable {
         self.errorTexts = errorTexts
     }
 
+    /// The delays after which events can be delivered again.
+    ///
+    /// Events of an ordered subscription keep their place while they wait.
+    var retryDelays: [Duration] {
+        if self.ordering == .perKey { return [] }
+        return self.retry.delays + self.unknownEvents.delays
+    }
+
     /// Which value breaks which rule; `nil` if all are valid.
     package var problem: String? {
         if !(1...Subscription.maximumPrefetch).contains(self.prefetch) {
             return "prefetch is \(self.prefetch), must be 1 to \(Subscription.maximumPrefetch)"
         }
+        if self.prefetchBytes < 1 { return "prefetchBytes is \(self.prefetchBytes), must be at least 1" }
         if self.concurrency < 1 { return "concurrency is \(self.concurrency), must be at least 1" }
         if self.timeLimit <= .zero { return "timeLimit is \(self.timeLimit), must be above zero" }
         if self.ordering == .perKey, self.retry.longestHold > .seconds(1200) {

@@ -107,7 +107,9 @@ public struct EventConsumer: Service {
             self.name,
             patterns: self.processor.topics.map(TopicPattern.init),
             prefetch: self.options.prefetch,
-            ordering: self.options.ordering
+            prefetchBytes: self.options.prefetchBytes,
+            ordering: self.options.ordering,
+            retryDelays: self.options.retryDelays
         )
         try await withGracefulShutdown(self.status.shutDown) {
             try await self.consume(subscription)
@@ -116,8 +118,9 @@ public struct EventConsumer: Service {
 
     private func consume(_ subscription: Subscription) async throws {
         let removed = self.processor.removedTopics.map(TopicPattern.init)
-        var backoff = Backoff(first: .milliseconds(50), longest: .seconds(5))
+        var pause = ReopeningPause()
         while !self.status.isShuttingDown {
+            var opened: Duration?
             do {
                 try await self.bus.withDeliveries(to: subscription) { deliveries in
                     if !removed.isEmpty { try await self.bus.unbind(removed, from: self.name) }
@@ -126,7 +129,7 @@ public struct EventConsumer: Service {
                         WorkLimit(self.options.timeLimit, on: self.clock)
                     }
                     guard self.status.open(deliveries, backlog, limits) else { return }
-                    backoff.reset()
+                    opened = self.clock.now()
                     let scope = ConsumerScope(
                         name: self.name,
                         deliveries: deliveries,
@@ -153,7 +156,8 @@ public struct EventConsumer: Service {
                 )
             }
             guard !self.status.isShuttingDown else { return }
-            try await self.clock.sleep(self.clock.now() + backoff.next())
+            let now = self.clock.now()
+            try await self.clock.sleep(now + pause.next(openFor: opened.map { now - $0 }))
         }
     }
 }

@@ -24,8 +24,8 @@ public struct RetryPolicy: Sendable, Hashable {
     public init(
         attempts: Int = 5,
         firstDelay: Duration = .seconds(1),
-        factor: Double = 5,
-        cap: Duration = .seconds(86400)
+        factor: Double = 10,
+        cap: Duration = .seconds(120)
     ) {
         require(attempts >= 1, "attempts is \(attempts), must be at least 1")
         require(firstDelay >= .zero, "firstDelay is \(firstDelay), must not be negative")
@@ -37,7 +37,7 @@ public struct RetryPolicy: Sendable, Hashable {
         self.cap = cap
     }
 
-    /// Five attempts with 1 s, 5 s, 30 s and 2 min between them.
+    /// Five attempts with 1 s, 10 s, 2 min and 2 min between them.
     public static let standard = RetryPolicy()
 
     /// One attempt: an event that fails is dead-lettered at once.
@@ -47,6 +47,17 @@ public struct RetryPolicy: Sendable, Hashable {
 
     /// The longest delay on an ordered subscription.
     static let longestOrderedDelay = Duration.seconds(600)
+
+    /// The delays that can follow a failure, in ascending order.
+    var delays: [Duration] {
+        var delays: [Duration] = []
+        // Whoever makes more attempts than this has reached the longest delay, unless the factor is nearly 1.
+        for failures in 1..<max(1, min(self.attempts, 200)) {
+            let delay = self.delay(afterFailures: failures)
+            if delays.last != delay { delays.append(delay) }
+        }
+        return delays
+    }
 
     /// How long an ordered event stays unsettled if every attempt fails immediately.
     var longestHold: Duration {

@@ -19,7 +19,7 @@ public struct UnknownEvents: Sendable, Hashable {
     /// This is the default. It uses up none of the attempts, which are for a consumer that has a handler.
     public static let retry = UnknownEvents.retry(for: .seconds(86400))
 
-    /// Delivers the event again, after 1 s at first and after 10 minutes at last, until `duration` has passed since the first
+    /// Delivers the event again, after 1 s at first and after 2 minutes at last, until `duration` has passed since the first
     /// time; then it becomes a dead letter.
     ///
     /// On an ordered subscription the event keeps its place and holds up later events of its key. There it becomes a dead letter
@@ -37,11 +37,25 @@ public struct UnknownEvents: Sendable, Hashable {
     /// The event becomes a dead letter at once.
     public static let deadLetter = UnknownEvents(choice: .deadLetter)
 
+    /// The delays after which an unknown event can be delivered again, in ascending order.
+    static let delays: [Duration] = [.seconds(1), .seconds(10), .seconds(120)]
+
+    /// Those of ``delays`` that are used on an unordered subscription.
+    var delays: [Duration] {
+        guard case .retry(let duration) = self.choice, duration > .zero else { return [] }
+        let longest = Self.nearest(to: duration / 2)
+        return Self.delays.filter { $0 <= longest }
+    }
+
+    private static func nearest(to delay: Duration) -> Duration {
+        RetryLadder.nearest(to: delay, among: Self.delays) ?? delay
+    }
+
     /// How long an event that has been unknown for `age` waits; `nil` when it has been long enough.
     func delay(atAge age: Duration, ordering: Ordering) -> Duration? {
         guard case .retry(let duration) = self.choice else { return nil }
         let isOrdered = ordering == .perKey
         guard age < (isOrdered ? min(duration, .seconds(900)) : duration) else { return nil }
-        return RetryLadder.nearest(to: min(max(age / 2, .seconds(1)), isOrdered ? .seconds(30) : .seconds(600)))
+        return Self.nearest(to: isOrdered ? min(age / 2, .seconds(10)) : age / 2)
     }
 }

@@ -102,7 +102,7 @@ public final class InMemoryEventBus: EventBus {
         while true {
             let (queue, consumer) = try self.declare(subscription)
             // Between the two it may have been removed.
-            if let deliveries = queue.attach(consumer, prefetch: subscription.prefetch) { return deliveries }
+            if let deliveries = queue.attach(consumer, subscription) { return deliveries }
         }
     }
 

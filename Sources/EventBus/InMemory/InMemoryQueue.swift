@@ -68,16 +68,17 @@ final class InMemoryQueue: Sendable {
     }
 
     /// - Returns: `nil` if the subscription has been removed.
-    func attach(_ consumer: QueueState.ConsumerID, prefetch: Int) -> InMemoryDeliveries? {
+    func attach(_ consumer: QueueState.ConsumerID, _ subscription: Subscription) -> InMemoryDeliveries? {
         let signal = Signal()
         let signals = self.guarded.withLock { guarded -> [Signal]? in
             guard !guarded.isRemoved else { return nil }
             guarded.signals[consumer] = signal
-            return guarded.state.attach(consumer, prefetch: prefetch).compactMap { guarded.signals[$0] }
+            let (prefetch, bytes) = (subscription.prefetch, subscription.prefetchBytes)
+            return guarded.state.attach(consumer, prefetch: prefetch, bytes: bytes).compactMap { guarded.signals[$0] }
         }
         guard let signals else { return nil }
         for signal in signals { signal.raise() }
-        return InMemoryDeliveries(queue: self, consumer: consumer, signal: signal)
+        return InMemoryDeliveries(queue: self, subscription: subscription, consumer: consumer, signal: signal)
     }
 
     /// Removes the subscription, unless it is in use or holds something.
@@ -137,6 +138,7 @@ final class InMemoryQueue: Sendable {
 /// One open scope of an in-process subscription.
 package struct InMemoryDeliveries: Deliveries {
     let queue: InMemoryQueue
+    let subscription: Subscription
     let consumer: QueueState.ConsumerID
     let signal: Signal
 
@@ -158,17 +160,31 @@ package struct InMemoryDeliveries: Deliveries {
             let consumer = self.consumer
             self.queue.change { $0.acknowledge(delivery.tag, by: consumer) }
         } else {
-            let now = self.queue.clock.now()
-            self.queue.change { $0.settle(delivery.tag, by: self.consumer, verdict, now: now, stamp: Stamp.next) }
+            self.carryOut(verdict, on: delivery.tag, staysUnsettled: false)
         }
     }
 
     /// Stores the copy that a verdict requires but leaves the delivery unsettled, as when a process crashes before acknowledging it.
     package func copy(_ delivery: Delivery.ID, _ verdict: Verdict) {
         guard delivery.generation == self.consumer else { return }
+        self.carryOut(verdict, on: delivery.tag, staysUnsettled: true)
+    }
+
+    private func carryOut(_ verdict: Verdict, on tag: UInt64, staysUnsettled: Bool) {
+        var verdict = verdict
+        if case .retry(let delay, let failures) = verdict {
+            verdict = .retry(after: self.subscription.retryDelay(nearestTo: delay), failures)
+        }
         let now = self.queue.clock.now()
         self.queue.change {
-            $0.settle(delivery.tag, by: self.consumer, verdict, now: now, stamp: Stamp.next, staysUnsettled: true)
+            $0.settle(
+                tag,
+                by: self.consumer,
+                verdict,
+                now: now,
+                stamp: Stamp.next,
+                staysUnsettled: staysUnsettled
+            )
         }
     }
 

@@ -18,17 +18,23 @@ struct QueueConsumer: Sendable {
 
     let id: ID
     let prefetch: Int
+    let prefetchBytes: Int
     var isStopped = false
     /// Whether the consumer has to be woken for a delivery: it has not asked yet, or is waiting.
     var isWaiting = true
     /// By tag, except that one from quarantine is at the front; the last `buffered` ones have not been handed out yet.
     private(set) var outstanding: Deque<Outstanding> = []
     private(set) var buffered = 0
+    /// Whether deliveries were not handed out since the bodies of others take all bytes.
+    private(set) var isHeldBack = false
+    /// The bytes of the bodies that are handed out.
+    private var bytes = 0
     private var nextTag: UInt64 = 1
 
-    init(id: ID, prefetch: Int) {
+    init(id: ID, prefetch: Int, prefetchBytes: Int) {
         self.id = id
         self.prefetch = prefetch
+        self.prefetchBytes = prefetchBytes
     }
 
     var handedOut: Int { self.outstanding.count - self.buffered }
@@ -58,15 +64,23 @@ struct QueueConsumer: Sendable {
     }
 
     mutating func handOutBuffered() -> [Delivery] {
-        let fresh = self.outstanding.suffix(self.buffered)
-        self.buffered = 0
-        return fresh.map(self.delivery)
+        var fresh: [Delivery] = []
+        fresh.reserveCapacity(self.buffered)
+        while self.buffered > 0, self.bytes < self.prefetchBytes {
+            let next = self.outstanding[self.handedOut]
+            self.bytes += next.entry.message.body.count
+            self.buffered -= 1
+            fresh.append(self.delivery(next))
+        }
+        self.isHeldBack = self.buffered > 0
+        return fresh
     }
 
     mutating func handOut(quarantined entry: QueueEntry) -> Delivery {
         let outstanding = Outstanding(tag: self.takeTag(), entry: entry, origin: .quarantine)
         // Deliveries that were handed out stand before buffered ones.
         self.outstanding.prepend(outstanding)
+        self.bytes += entry.message.body.count
         return self.delivery(outstanding)
     }
 
@@ -77,6 +91,7 @@ struct QueueConsumer: Sendable {
 
     mutating func remove(_ tag: UInt64) -> Outstanding? {
         guard let position = self.position(of: tag) else { return nil }
+        self.bytes -= self.outstanding[position].entry.message.body.count
         return position == 0 ? self.outstanding.removeFirst() : self.outstanding.remove(at: position)
     }
 

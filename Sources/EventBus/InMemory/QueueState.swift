@@ -80,8 +80,8 @@ struct QueueState: Sendable {
         return self.push()
     }
 
-    mutating func attach(_ id: ConsumerID, prefetch: Int) -> [ConsumerID] {
-        self.consumers.append(QueueConsumer(id: id, prefetch: prefetch))
+    mutating func attach(_ id: ConsumerID, prefetch: Int, bytes: Int = .max) -> [ConsumerID] {
+        self.consumers.append(QueueConsumer(id: id, prefetch: prefetch, prefetchBytes: bytes))
         return self.push()
     }
 
@@ -118,7 +118,7 @@ struct QueueState: Sendable {
             case .quarantine: self.quarantined.append(outstanding.entry.copied)
             }
         }
-        return self.push()
+        return self.consumers[index].isHeldBack ? self.push() + [id] : self.push()
     }
 
     /// Removes the message of a delivery that was handled.
@@ -258,7 +258,7 @@ struct QueueState: Sendable {
         case .done:
             return false
         case .retry(let delay, let failures):
-            let due = now + RetryLadder.nearest(to: delay)
+            let due = now + delay
             let place = self.delayed.firstIndex { $0.due > due } ?? self.delayed.endIndex
             let copy = Entry(message: entry.message, failures: failures.kept, redrives: entry.redrives)
             self.delayed.insert((due, copy), at: place)
@@ -291,8 +291,10 @@ struct QueueState: Sendable {
     }
 
     private mutating func pushAfter(_ settled: QueueConsumer.Outstanding, of id: ConsumerID) -> [ConsumerID] {
+        // It may have held back what the consumer has not been handed yet: because it was quarantined, or by its bytes.
+        let holdsBytes = self.index(of: id).map { self.consumers[$0].isHeldBack } ?? false
+        let isHeldBack = settled.origin == .quarantine || holdsBytes
         let woken = self.push()
-        // The quarantined delivery has held back the consumer's buffered ones.
-        return settled.origin == .quarantine ? woken + [id] : woken
+        return isHeldBack && !woken.contains(id) ? woken + [id] : woken
     }
 }

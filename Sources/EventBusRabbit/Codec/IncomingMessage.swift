@@ -93,6 +93,9 @@ final class IncomingMessage: Sendable {
         }
     }
 
+    /// How many bytes the body has.
+    var bodyBytes: Int { self.body.readableBytes }
+
     /// Seconds since 1970; `nil` when the property is missing.
     var timestamp: UInt64? { self.integer(at: self.places.timestamp) }
 

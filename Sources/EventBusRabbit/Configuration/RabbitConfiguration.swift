@@ -65,6 +65,8 @@ public struct RabbitConfiguration: Sendable {
             require(count <= 255, "connectionName has \(count) bytes, must have at most 255")
         }
     }
+    /// After how many seconds an open consumer repeats its bindings.
+    var repairInterval = 30.0...60.0
 }
 
 extension RabbitConfiguration: CustomStringConvertible, CustomReflectable {

@@ -26,6 +26,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private let opened: EventLoopPromise<ConnectionState.Limits>
     private var isReading = false
+    /// Belongs into the pipeline before this handler; while it is closed, the broker's silence is not judged.
+    let readGate = ReadGate()
 
     private(set) var isBlocked = false
     private(set) var frameMax = Frame.minimumSize
@@ -103,7 +105,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     /// Sends a request; when no answer comes in time, the connection is closed.
-    func call(_ method: ClientMethod, on channel: AMQPChannel) -> EventLoopFuture<Reply> {
+    ///
+    /// - Parameter isUrgent: `false` if the answer may take as long as the deliveries before it.
+    func call(_ method: ClientMethod, on channel: AMQPChannel, isUrgent: Bool = true) -> EventLoopFuture<Reply> {
         guard let context = self.context else {
             return self.eventLoop.makeFailedFuture(
                 self.failure ?? ConnectionFailure(.lost, "connection was lost")
@@ -114,6 +118,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         channel.expectReply(promise)
         self.send(method, on: channel.number)
         self.flush()
+        guard isUrgent else { return promise.futureResult }
         let timeout = context.eventLoop.assumeIsolated().scheduleTask(in: ConnectionHandler.replyTimeout) {
             self.perform(self.state.failed(ConnectionFailure(.silent, "the broker did not answer a request")))
         }
@@ -147,6 +152,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// Closes the connection properly, or after 5 s if the broker does not answer.
     func close() {
+        self.readGate.isOpen = true
         self.perform(self.state.close())
         self.flush()
         _ = self.context?.eventLoop.assumeIsolated().scheduleTask(in: .seconds(5)) {
@@ -246,6 +252,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private func scheduleHeartbeat() {
         guard let context = self.context, let period = self.heartbeats?.period, self.failure == nil else { return }
         _ = context.eventLoop.assumeIsolated().scheduleTask(in: period) {
+            if !self.readGate.isOpen { self.heartbeats?.read(now: context.eventLoop.now) }
             switch self.heartbeats?.tick(now: context.eventLoop.now) {
             case .send where self.failure == nil:
                 FrameEncoder.heartbeat(into: &self.outbox)

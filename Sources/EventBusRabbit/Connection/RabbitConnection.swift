@@ -40,7 +40,8 @@ struct RabbitConnection: Sendable {
                         let handler = try NIOSSLClientHandler(context: tls.context, serverHostname: tls.serverName)
                         try channel.pipeline.syncOperations.addHandler(handler)
                     }
-                    try channel.pipeline.syncOperations.addHandler(ConnectionHandler(wishes, opened: opened))
+                    let handler = ConnectionHandler(wishes, opened: opened)
+                    try channel.pipeline.syncOperations.addHandlers(handler.readGate, handler)
                 }
             }
             .connect(host: configuration.host, port: configuration.port)

@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
+import Logging
 import NIOCore
 
 /// The consumer of one open subscription: carries out what its ``ConsumeState`` decides.
@@ -10,44 +11,62 @@ import NIOCore
 final class ConsumeSession: ChannelDelegate {
     /// How long an acknowledgement may wait for others.
     private static let longestDelay = TimeAmount.milliseconds(10)
-    /// How often to look for messages that another instance has put into quarantine.
-    private static let quarantineCheckInterval = TimeAmount.seconds(1)
     static let consumerTag = "events"
 
     private let subscription: SubscriptionName
+    private let retryDelay: (Duration) -> Duration
     private let deliveries: RabbitDeliveries
     private let copies: CopySender
     private let channel: AMQPChannel
     private let handler: ConnectionHandler
     private let eventLoop: any EventLoop
+    private let looks: QueueLooks
+    private let status: BusStatus
+    private let logger: Logger
 
     private var state: ConsumeState
     private var flushes: [EventLoopPromise<Void>] = []
     private var isWriteScheduled = false
+    /// How many answers of the broker something waits for.
+    private var awaited = 0
     private var failure: BusError?
 
     init(
         _ subscription: Subscription,
+        hasQuarantined: Bool,
         _ deliveries: RabbitDeliveries,
         _ copies: CopySender,
         _ channel: AMQPChannel,
-        _ handler: ConnectionHandler
+        _ handler: ConnectionHandler,
+        _ status: BusStatus,
+        _ logger: Logger
     ) {
         self.subscription = subscription.name
+        self.retryDelay = subscription.retryDelay
         self.deliveries = deliveries
         self.copies = copies
         self.channel = channel
         self.handler = handler
         self.eventLoop = handler.eventLoop
-        self.state = ConsumeState(subscription)
+        self.looks = QueueLooks(subscription, channel, handler)
+        self.status = status
+        self.logger = logger
+        self.state = ConsumeState(subscription, hasQuarantined: hasQuarantined)
         channel.delegate = self
         copies.onAnswer = self.copied
+        copies.onMissingQueue = { self.end("a queue of \(self.subscription) is missing and will be declared again") }
+        self.looks.situation = { self.situation }
+        self.looks.onQuarantined = {
+            self.state.quarantineHasMessages()
+            self.step()
+        }
+        self.looks.onStandstill = self.standsStill
     }
 
     /// The broker has accepted the consumer.
     func started() {
         self.step()
-        self.scheduleQuarantineCheck()
+        self.looks.start()
     }
 
     /// Carries out all verdicts so far, and gives back what is to be given back.
@@ -74,6 +93,7 @@ final class ConsumeSession: ChannelDelegate {
     /// Carries out all verdicts at the end of the scope, and starts nothing new.
     func finish() -> EventLoopFuture<Void> {
         self.state.end()
+        if self.failure == nil { self.status.note(nil, of: self.subscription) }
         return self.flush(within: .seconds(5))
     }
 
@@ -87,8 +107,7 @@ final class ConsumeSession: ChannelDelegate {
 
     func received(_ method: ServerMethod) {
         guard case .basicCancel = method else { return }
-        self.writeAcknowledgements()
-        self.handler.fail(ConnectionFailure(.cancelled, "the broker cancelled the consumer of \(self.subscription)"))
+        self.end("the broker cancelled the consumer of \(self.subscription)")
     }
 
     func received(_ message: IncomingMessage) {
@@ -98,6 +117,7 @@ final class ConsumeSession: ChannelDelegate {
         case .moves:
             let copy = MessageCopy.quarantined(ReceivedMessage(message), of: self.subscription)
             self.copies.add(copy, for: message.tag)
+            self.looks.moved()
         case .isUnexpected: self.failUnexpected(message)
         }
     }
@@ -113,6 +133,11 @@ final class ConsumeSession: ChannelDelegate {
         self.failure = error
         self.state.fail()
         self.copies.close()
+        self.looks.close()
+        if let timeout = ConsumerTimeout(failure) {
+            self.status.note(timeout, of: self.subscription)
+            self.logger.warning("A handler ran for longer than RabbitMQ allows: \(timeout)")
+        }
         self.deliveries.fail(error)
         for promise in self.takeFlushes() { promise.fail(error) }
     }
@@ -129,19 +154,33 @@ final class ConsumeSession: ChannelDelegate {
         self.step()
     }
 
+    /// Stops reading while the bodies of unsettled deliveries take all bytes that they may.
+    ///
+    /// For an answer that something waits for it goes on, since deliveries may come before it.
+    private func regulateReading() {
+        self.handler.readGate.isOpen = self.state.hasRoomForBytes || self.awaited > 0
+    }
+
     /// Makes the broker stop delivering.
     ///
     /// This is sent before the acknowledgements that wait: the deliveries for which they make room would be on their way, and RabbitMQ
     /// counts a return for those that it can no longer pass on.
     private func endConsumer() {
         guard self.failure == nil else { return }
-        self.handler.call(.basicCancel(consumerTag: Self.consumerTag), on: self.channel).assumeIsolated()
-            .whenSuccess { _ in
-                self.state.consumerEnded()
-                self.collect()
-                self.writeAcknowledgements()
-                self.finishFlushes()
-            }
+        self.call(.basicCancel(consumerTag: Self.consumerTag)) { _ in
+            self.state.consumerEnded()
+            self.collect()
+            self.writeAcknowledgements()
+            self.finishFlushes()
+        }
+    }
+
+    private func call(_ method: ClientMethod, _ body: @escaping (Reply) -> Void) {
+        self.awaited += 1
+        self.handler.call(method, on: self.channel).assumeIsolated().whenSuccess { reply in
+            self.awaited -= 1
+            body(reply)
+        }
     }
 
     private func carryOut(_ given: RabbitDeliveries.Given) {
@@ -152,6 +191,7 @@ final class ConsumeSession: ChannelDelegate {
         switch verdict {
         case .done: break
         case .retry(let delay, let failures):
+            let delay = self.retryDelay(delay)
             let copy = MessageCopy.retry(ReceivedMessage(message), of: name, after: delay, failures)
             self.copies.add(copy, for: given.tag)
         case .deadLetter(let reason, let failures):
@@ -169,6 +209,7 @@ final class ConsumeSession: ChannelDelegate {
     }
 
     private func step() {
+        defer { self.regulateReading() }
         guard self.failure == nil else { return }
         switch self.state.next(isAwaited: self.deliveries.isAwaited()) {
         case .none: break
@@ -176,11 +217,9 @@ final class ConsumeSession: ChannelDelegate {
             self.deliveries.offer(messages)
         case .fetch:
             self.writeAcknowledgements()
-            self.handler.call(.basicGet(queue: Topology.quarantine(self.subscription)), on: self.channel)
-                .assumeIsolated()
-                .whenSuccess { reply in
-                    if case .message(let message) = reply { self.fetched(message) } else { self.fetched(nil) }
-                }
+            self.call(.basicGet(queue: Topology.quarantine(self.subscription))) { reply in
+                if case .message(let message) = reply { self.fetched(message) } else { self.fetched(nil) }
+            }
         }
     }
 
@@ -192,6 +231,30 @@ final class ConsumeSession: ChannelDelegate {
         self.deliveries.offer([message])
         // After a stop it is given back at once.
         if self.deliveries.isStopped { self.collect() }
+    }
+
+    /// Ends the session; whoever opens the subscription again declares all its queues again.
+    private func end(_ reason: String) {
+        self.writeAcknowledgements()
+        self.handler.fail(ConnectionFailure(.cancelled, reason))
+    }
+
+    /// Once, opening the subscription again is worth a try: RabbitMQ can forget a consumer.
+    private func standsStill(_ standstill: QueueWatch.Standstill?) {
+        let isNew = self.status.note(standstill, of: self.subscription)
+        guard let standstill, isNew else { return }
+        self.logger.warning("RabbitMQ does not deliver; the subscription will be opened again: \(standstill)")
+        self.end("\(standstill)")
+    }
+
+    private var situation: QueueWatch.Situation? {
+        guard self.failure == nil, !self.state.isStopped else { return nil }
+        return QueueWatch.Situation(
+            arrived: self.state.lastTag,
+            isReceiving: self.channel.assembler.isAssembling,
+            hasRoom: self.state.hasRoom,
+            looksAtQuarantine: self.state.watchesQuarantine && self.state.isOpen
+        )
     }
 
     private func failUnexpected(_ message: IncomingMessage) {
@@ -233,26 +296,5 @@ final class ConsumeSession: ChannelDelegate {
     private func takeFlushes() -> [EventLoopPromise<Void>] {
         defer { self.flushes = [] }
         return self.flushes
-    }
-
-    /// Asking for the number of messages is cheap and disturbs no other consumer.
-    private func scheduleQuarantineCheck() {
-        guard self.failure == nil, self.state.watchesQuarantine else { return }
-        _ = self.eventLoop.assumeIsolated().scheduleTask(in: Self.quarantineCheckInterval) {
-            guard self.failure == nil, self.state.watchesQuarantine else { return }
-            guard self.state.isOpen else { return self.scheduleQuarantineCheck() }
-            let count = ClientMethod.queueDeclare(
-                name: Topology.quarantine(self.subscription),
-                passive: true,
-                arguments: []
-            )
-            self.handler.call(count, on: self.channel).assumeIsolated().whenSuccess { reply in
-                if case .method(.queueDeclareOk(let messages, _)) = reply, messages > 0 {
-                    self.state.quarantineHasMessages()
-                    self.step()
-                }
-                self.scheduleQuarantineCheck()
-            }
-        }
     }
 }

@@ -30,11 +30,6 @@ struct ConsumeState {
         case fetch
     }
 
-    struct Acknowledgement: Hashable {
-        let tag: UInt64
-        let multiple: Bool
-    }
-
     enum Acknowledging: Hashable {
         case none
         /// Soon, together with later ones; at once when this many more verdicts are given.
@@ -73,35 +68,46 @@ struct ConsumeState {
     }
 
     private let prefetch: Int
+    private let prefetchBytes: Int
     /// Whether the subscription is unordered: messages can be isolated and given back.
     private let hasQuarantine: Bool
     /// The deliveries that are not settled.
     private var deliveries: TagTable<Entry>
+    /// The bytes of their bodies.
+    private var bytes = 0
     private var gate = QuarantineGate()
-    private var lastTag: UInt64 = 0
+    /// The last delivery that has arrived.
+    private(set) var lastTag: UInt64 = 0
     private var handedOut = 0
-    /// All deliveries below this tag are settled.
-    private var firstUnsettled: UInt64 = 1
-    /// The deliveries that are settled and not acknowledged.
-    private var settled: [UInt64] = []
+    private var settled = SettledTags()
     /// The deliveries that are given back and have no copy yet.
     private var givenBack: [UInt64] = []
     private var consumer = Consumer.active
     private var isEnding = false
 
-    init(_ subscription: Subscription) {
+    /// - Parameter hasQuarantined: whether an earlier instance may have left something in quarantine, which comes first.
+    init(_ subscription: Subscription, hasQuarantined: Bool = true) {
         self.prefetch = subscription.prefetch
+        self.prefetchBytes = subscription.prefetchBytes
         self.hasQuarantine = subscription.ordering == .none
         self.deliveries = TagTable(capacity: subscription.prefetch)
-        // What an earlier instance left in quarantine comes first.
-        if self.hasQuarantine { self.gate.quarantineHasMessages() }
+        if self.hasQuarantine, hasQuarantined { self.gate.quarantineHasMessages() }
     }
+
+    /// Whether nothing new is handed out any more.
+    var isStopped: Bool { self.gate.isStopped }
 
     /// Whether another instance may put messages into quarantine that this one could handle.
     var watchesQuarantine: Bool { self.hasQuarantine && !self.gate.isStopped }
 
     /// Whether no message is known to wait in quarantine.
     var isOpen: Bool { self.gate.isOpen }
+
+    /// Whether more bodies may be held.
+    var hasRoomForBytes: Bool { self.bytes < self.prefetchBytes }
+
+    /// Whether the broker could deliver something.
+    var hasRoom: Bool { self.hasRoomForBytes && self.deliveries.count + self.settled.count < self.prefetch }
 
     // MARK: What happens
 
@@ -212,7 +218,8 @@ struct ConsumeState {
     /// The channel is gone, and with it everything that was not acknowledged.
     mutating func fail() {
         self.deliveries.removeAll()
-        self.settled = []
+        self.settled.removeAll()
+        self.bytes = 0
     }
 
     // MARK: What to do
@@ -236,37 +243,14 @@ struct ConsumeState {
     var acknowledging: Acknowledging {
         let enough = max(1, min(200, (self.prefetch - self.deliveries.count) / 4))
         if self.settled.count >= enough { return .now }
-        if self.settled.isEmpty { return .none }
+        if self.settled.count == 0 { return .none }
         // While a message waits in quarantine, the verdict that makes room for it must not be delayed.
         return .later(verdicts: self.gate.isOpen ? enough - self.settled.count : 1)
     }
 
     /// All acknowledgements that can be written, as few as possible.
-    ///
-    /// One with `multiple` covers everything up to its tag. The tag that it names must itself be unacknowledged, or RabbitMQ closes
-    /// the channel (406, unknown delivery tag).
-    mutating func acknowledge() -> [Acknowledgement] {
-        guard !self.settled.isEmpty else { return [] }
-        while self.firstUnsettled <= self.lastTag, !self.deliveries.contains(self.firstUnsettled) {
-            self.firstUnsettled += 1
-        }
-        var highest: UInt64 = 0
-        var count = 0
-        var others: [UInt64] = []
-        for tag in self.settled {
-            guard tag < self.firstUnsettled else {
-                others.append(tag)
-                continue
-            }
-            highest = max(highest, tag)
-            count += 1
-        }
-        self.settled.removeAll(keepingCapacity: true)
-        var acknowledgements: [Acknowledgement] = []
-        if count > 0 { acknowledgements.append(Acknowledgement(tag: highest, multiple: count > 1)) }
-        // One slow delivery must not hold up the others.
-        acknowledgements += others.sorted().map { Acknowledgement(tag: $0, multiple: false) }
-        return acknowledgements
+    mutating func acknowledge() -> [SettledTags.Acknowledgement] {
+        self.settled.take(last: self.lastTag) { self.deliveries.contains($0) }
     }
 
     /// Enters a delivery; tags rise by one.
@@ -274,6 +258,7 @@ struct ConsumeState {
         guard message.tag == self.lastTag + 1 else { return false }
         self.lastTag = message.tag
         self.deliveries.insert(Entry(message: message, stage: stage), for: message.tag)
+        self.bytes += message.bodyBytes
         return true
     }
 
@@ -286,7 +271,7 @@ struct ConsumeState {
     }
 
     private mutating func forget(_ tag: UInt64) {
-        self.deliveries.remove(tag)
-        self.settled.append(tag)
+        if let entry = self.deliveries.remove(tag) { self.bytes -= entry.message.bodyBytes }
+        self.settled.add(tag)
     }
 }

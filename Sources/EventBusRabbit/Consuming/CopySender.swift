@@ -20,8 +20,13 @@ final class CopySender {
     private let onDelay: (CopyDelay?) -> Void
     private var isDelayed = false
     private var isWatching = false
+    /// The batches that are not answered completely: their numbers in the queue, and how many answers each lacks.
+    private var batches: [UInt64: (id: UInt64, open: Int)] = [:]
+    private var lastBatch: UInt64 = 0
     /// Called after every answer, with the deliveries whose copies are confirmed.
     var onAnswer: (([UInt64]) -> Void)?
+    /// Called when a copy has reached no queue.
+    var onMissingQueue: (() -> Void)?
 
     /// - Parameter logger: its metadata names the subscription.
     init(
@@ -48,40 +53,51 @@ final class CopySender {
     func send() {
         let unsent = self.copies.takeUnsent()
         guard !unsent.isEmpty else { return }
-        let (tags, eventLoop) = (unsent.map(\.tag), self.eventLoop)
+        self.lastBatch += 1
+        let (tags, number, eventLoop) = (unsent.map(\.tag), self.lastBatch, self.eventLoop)
         let sender = NIOLoopBound(self, eventLoop: eventLoop)
         let batch = PublishBatch(
             messages: unsent.map { .copy($0.copy) },
             sink: .each { outcomes in
-                eventLoop.execute { sender.value.answered(outcomes.map { (tags[$0.index], $0.outcome) }) }
+                eventLoop.execute { sender.value.answered(outcomes.map { (tags[$0.index], $0.outcome) }, number) }
             }
         )
-        self.queue.submit(batch)
+        // An answer can come only in a later turn of the loop. Without a connection the batch waits in the queue for the next one.
+        self.batches[number] = (self.queue.submit(batch), unsent.count)
     }
 
     /// The deliveries are gone: sends nothing more and reports nothing.
+    ///
+    /// The messages come back, so a copy that still waits for a connection must not be sent.
     func close() {
         self.copies.removeAll()
         self.onAnswer = nil
+        self.onMissingQueue = nil
+        for batch in self.batches.values {
+            self.queue.cancel(batch.id, BusError(.connectionLost, "RabbitMQ: the subscription was interrupted"))
+        }
         self.report()
     }
 
-    private func answered(_ outcomes: [(tag: UInt64, outcome: PublishOutcome)]) {
+    private func answered(_ outcomes: [(tag: UInt64, outcome: PublishOutcome)], _ number: UInt64) {
+        self.batches[number]?.open -= outcomes.count
+        if self.batches[number]?.open == 0 { self.batches[number] = nil }
         guard let onAnswer = self.onAnswer else { return }
         let answer = self.copies.answered(outcomes)
-        if let problem = answer.problem { self.sendAgain(answer.failed, after: problem) }
+        if let problem = answer.problem, let pause = answer.pause { self.sendAgain(after: pause, problem) }
         if self.isDelayed, !answer.confirmed.isEmpty { self.report() }
         onAnswer(answer.confirmed)
+        if answer.isQueueMissing { self.onMissingQueue?() }
     }
 
-    private func sendAgain(_ tags: [UInt64], after problem: (outcome: PublishOutcome, pause: Duration)) {
-        let pause = problem.pause * Double.random(in: 0...1)
+    private func sendAgain(after longest: Duration, _ problem: PublishOutcome) {
+        let pause = longest * Double.random(in: 0.5...1)
         self.logger.info(
-            "A copy of a message for a queue of its subscription was not confirmed and will be sent again",
-            metadata: [LogKey.outcome: "\(problem.outcome)", LogKey.pause: "\(pause)"]
+            "Copies of messages for queues of their subscription were not confirmed and will be sent again",
+            metadata: [LogKey.outcome: "\(problem)", LogKey.pause: "\(pause)"]
         )
         _ = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(pause)) {
-            self.copies.sendAgain(tags)
+            self.copies.endPause()
             self.send()
         }
     }

@@ -5,19 +5,34 @@ import EventBus
 import NIOCore
 
 /// Copies for other queues of a subscription, each of which is sent until it is confirmed: a pure state machine.
+///
+/// Those that were not confirmed wait together and are sent again in one round. However many fail, a round has one pause.
 struct PendingCopies {
     struct Answer {
         /// The deliveries whose copies are confirmed.
         var confirmed: [UInt64] = []
-        /// The deliveries whose copies have to be sent again.
-        var failed: [UInt64] = []
-        /// What went wrong last, and how long to wait at most before sending again.
-        var problem: (outcome: PublishOutcome, pause: Duration)?
+        /// What went wrong last.
+        var problem: PublishOutcome?
+        /// After which pause to call ``endPause()``; `nil` if nothing failed, or if a pause is running.
+        var pause: Duration?
+        /// Whether a queue of the subscription is missing.
+        var isQueueMissing = false
     }
 
-    private var copies: [UInt64: (copy: OutgoingMessage, since: NIODeadline)] = [:]
+    private struct Copy {
+        let message: OutgoingMessage
+        let since: NIODeadline
+        var hasFailed = false
+    }
+
+    private var copies: [UInt64: Copy] = [:]
     private var unsent: [UInt64] = []
-    private var backoff = Backoff(first: .milliseconds(500), longest: .seconds(30))
+    /// The copies that wait for the end of the pause.
+    private var failed: [UInt64] = []
+    /// How many copies have failed and are not confirmed.
+    private var failing = 0
+    private var isPausing = false
+    private var backoff = Backoff(first: .milliseconds(100), longest: .seconds(2))
     /// Why the last copy that failed was not confirmed; `nil` when one has been confirmed since.
     private(set) var lastProblem: PublishOutcome?
 
@@ -26,14 +41,14 @@ struct PendingCopies {
 
     /// - Parameter tag: the delivery that is acknowledged when the copy is confirmed.
     mutating func add(_ copy: OutgoingMessage, for tag: UInt64, now: NIODeadline) {
-        self.copies[tag] = (copy, now)
+        self.copies[tag] = Copy(message: copy, since: now)
         self.unsent.append(tag)
     }
 
     /// The copies to send now.
     mutating func takeUnsent() -> [(tag: UInt64, copy: OutgoingMessage)] {
         defer { self.unsent = [] }
-        return self.unsent.compactMap { tag in self.copies[tag].map { (tag, $0.copy) } }
+        return self.unsent.compactMap { tag in self.copies[tag].map { (tag, $0.message) } }
     }
 
     /// When the oldest copy that is not confirmed was added.
@@ -45,31 +60,42 @@ struct PendingCopies {
     /// The publishing connection has answered.
     mutating func answered(_ outcomes: [(tag: UInt64, outcome: PublishOutcome)]) -> Answer {
         var answer = Answer()
-        var problem: PublishOutcome?
         for (tag, outcome) in outcomes {
-            guard outcome.isConfirmed else {
-                problem = outcome
-                answer.failed.append(tag)
-                continue
+            if outcome.isConfirmed {
+                self.lastProblem = nil
+                guard let copy = self.copies.removeValue(forKey: tag) else { continue }
+                if copy.hasFailed { self.failing -= 1 }
+                answer.confirmed.append(tag)
+            } else if let copy = self.copies[tag] {
+                if !copy.hasFailed { self.failing += 1 }
+                self.copies[tag]?.hasFailed = true
+                self.failed.append(tag)
+                answer.problem = outcome
+                if case .unroutable = outcome { answer.isQueueMissing = true }
             }
-            self.backoff.reset()
-            self.lastProblem = nil
-            if self.copies.removeValue(forKey: tag) != nil { answer.confirmed.append(tag) }
         }
-        if let problem {
+        if let problem = answer.problem {
             self.lastProblem = problem
-            answer.problem = (problem, self.backoff.next())
+            if !self.isPausing {
+                self.isPausing = true
+                answer.pause = self.backoff.next()
+            }
+        } else if self.failing == 0 {
+            self.backoff.reset()
         }
         return answer
     }
 
-    /// The pause after a failure is over.
-    mutating func sendAgain(_ tags: [UInt64]) {
-        self.unsent += tags
+    /// The pause is over: what has failed until now is to be sent again.
+    mutating func endPause() {
+        self.isPausing = false
+        self.unsent += self.failed
+        self.failed = []
     }
 
     /// The originals are gone: nothing is sent any more.
     mutating func removeAll() {
         self.copies = [:]
+        (self.failed, self.failing) = ([], 0)
     }
 }

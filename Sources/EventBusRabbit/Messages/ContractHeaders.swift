@@ -27,6 +27,9 @@ struct ContractHeaders {
     var failures = Failures()
     var returns = 0
     var redrives = 0
+    /// How often the broker has delivered the message before, by the greater of its counts.
+    ///
+    /// From RabbitMQ 4.3 on, `x-delivery-count` does not rise when a consumer has kept a message for too long, `x-acquired-count` does.
     var deliveryCount = 0
     /// The headers that are neither part of the wire contract nor reserved for brokers.
     var others: [String: HeaderValue] = [:]
@@ -71,12 +74,12 @@ struct ContractHeaders {
         case .deadReason: self.deadReason = Self.text(value)
         case .deadAt: self.deadAt = Self.time(value)
         case .redrives: self.redrives = Self.count(value)
-        case .deliveryCount: self.deliveryCount = Self.count(value)
-        case .specVersion, .acquiredCount, .death, .carbonCopy, .blindCarbonCopy: break
+        case .deliveryCount, .acquiredCount: self.deliveryCount = max(self.deliveryCount, Self.count(value))
+        case .specVersion, .death, .carbonCopy, .blindCarbonCopy: break
         }
     }
 
-    private static func fieldValue(_ value: UnsafeRawBufferPointer) -> HeaderValue? {
+    static func fieldValue(_ value: UnsafeRawBufferPointer) -> HeaderValue? {
         var buffer = ByteBuffer(bytes: value)
         return try? buffer.readFieldValue()
     }

@@ -48,9 +48,11 @@ enum MessageCopy {
         return self.copy(message, to: subscription.description) { self.note(returns: returns, in: &$0) }
     }
 
-    /// For the dead-letter queue of another subscription: everything stays as it is.
+    /// For the dead-letter queue of another subscription: everything stays as it is, also what the broker has noted.
     static func movedDead(_ message: ReceivedMessage, to subscription: SubscriptionName) -> OutgoingMessage {
-        self.copy(message, to: Topology.dead(subscription)) { _ in }
+        self.copy(message, to: Topology.dead(subscription)) { headers in
+            if let death = message.brokerDeath { self.note(dead: death.description, at: death.time, in: &headers) }
+        }
     }
 
     /// For a retry queue: the failures; returns are counted from zero.
@@ -75,8 +77,7 @@ enum MessageCopy {
     ) -> OutgoingMessage {
         self.copy(message, to: Topology.dead(subscription)) { headers in
             self.note(failures, in: &headers)
-            headers.set(.deadReason, .string(reason.prefix(ofBytes: DeadLetter.maximumReasonBytes)))
-            headers.set(.deadAt, .string(EventCoding.text(of: time)))
+            self.note(dead: reason, at: time, in: &headers)
         }
     }
 
@@ -93,6 +94,11 @@ enum MessageCopy {
         headers.set(.attempt, .int(Int64(failures.count)))
         if let date = failures.firstAt { headers.set(.firstFailedAt, .string(EventCoding.text(of: date))) }
         if let reason = failures.kept.lastReason { headers.set(.lastFailure, .string(reason)) }
+    }
+
+    private static func note(dead reason: String, at time: Date?, in headers: inout HeaderTable) {
+        headers.set(.deadReason, .string(reason.prefix(ofBytes: DeadLetter.maximumReasonBytes)))
+        if let time { headers.set(.deadAt, .string(EventCoding.text(of: time))) }
     }
 
     private static func note(returns: Int, in headers: inout HeaderTable) {

@@ -25,7 +25,17 @@ struct ReceivedMessage {
     var topicName: String {
         // Copies come through the default exchange, whose routing key is the queue's name.
         guard self.incoming.exchange.isEmpty else { return self.incoming.routingKey }
-        return self.headers.topic ?? self.incoming.text(at: self.incoming.places.type) ?? self.incoming.routingKey
+        if let topic = self.headers.topic ?? self.death?.topic { return topic }
+        return self.incoming.text(at: self.incoming.places.type) ?? self.incoming.routingKey
+    }
+
+    /// What the broker has noted if it has dead-lettered the message by itself.
+    private var death: BrokerDeath? {
+        var value: HeaderValue?
+        _ = self.incoming.visitHeaders { name, bytes in
+            if HeaderName(utf8: name) == .death { value = ContractHeaders.fieldValue(bytes) }
+        }
+        return BrokerDeath(value)
     }
 
     /// The producer's id or, without one, an id derived from the content: `sha256-` and the hexadecimal SHA-256 of topic, a zero
@@ -86,13 +96,17 @@ struct ReceivedMessage {
         )
     }
 
+    /// Why and when the broker has made it a dead letter; `nil` if a consumer has said why it is one.
+    var brokerDeath: BrokerDeath? { self.headers.deadReason == nil ? self.death : nil }
+
     /// The message as a dead letter; one that another program put into the queue may have neither reason nor time.
     func deadLetter() -> DeadLetter {
-        DeadLetter(
+        let death = self.brokerDeath
+        return DeadLetter(
             message: self.message(),
-            reason: self.headers.deadReason ?? "",
+            reason: self.headers.deadReason ?? death?.description ?? "",
             failures: self.failures,
-            deadAt: self.headers.deadAt ?? Date(seconds: 0),
+            deadAt: self.headers.deadAt ?? death?.time ?? Date(seconds: 0),
             redrives: self.redrives
         )
     }

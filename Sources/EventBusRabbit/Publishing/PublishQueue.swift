@@ -17,6 +17,9 @@ struct PublishBatch: Sendable {
     let messages: [Outgoing]
     let sink: Sink
 
+    /// Whether the batch waits while there is no connection; one whose caller waits for it fails at once.
+    var waits: Bool { if case .each = self.sink { true } else { false } }
+
     /// Gives all messages the same outcome.
     func resolve(_ outcome: PublishOutcome) {
         switch self.sink {
@@ -28,7 +31,8 @@ struct PublishBatch: Sendable {
 
 /// The batches for one channel of the publishing connection; the event loop is woken once, however many are added.
 ///
-/// Batches wait for the first connection. When a connection has been lost, they fail at once until there is a new one.
+/// Batches wait for the first connection. When a connection has been lost, those that a caller waits for fail at once until there is a
+/// new one.
 final class PublishQueue: Sendable {
     private enum Phase {
         case starting
@@ -52,7 +56,9 @@ final class PublishQueue: Sendable {
     func submit(_ batch: PublishBatch) -> UInt64 {
         let (id, wake, error) = self.state.withLock { state -> (UInt64, (@Sendable () -> Void)?, BusError?) in
             state.lastID += 1
-            if case .down(let error) = state.phase { return (state.lastID, nil, error) }
+            if case .down(let error) = state.phase, !batch.waits || error.code == .closed {
+                return (state.lastID, nil, error)
+            }
             state.batches.append((state.lastID, batch))
             guard case .up(let wake) = state.phase, !state.isWoken else { return (state.lastID, nil, nil) }
             state.isWoken = true
@@ -80,12 +86,13 @@ final class PublishQueue: Sendable {
         wake()
     }
 
-    /// There is no connection: batches that wait fail, and so do new ones.
+    /// There is no connection: batches that a caller waits for fail, and so do new ones; at the end of the bus all do.
     func detach(_ error: BusError) {
         let batches = self.state.withLock { state in
             state.phase = .down(error)
-            defer { state.batches = [] }
-            return state.batches
+            let failing = state.batches.filter { !$0.batch.waits || error.code == .closed }
+            state.batches.removeAll { !$0.batch.waits || error.code == .closed }
+            return failing
         }
         for entry in batches { entry.batch.resolve(.notSent(error)) }
     }

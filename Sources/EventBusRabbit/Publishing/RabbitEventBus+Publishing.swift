@@ -71,8 +71,7 @@ extension RabbitEventBus {
     }
 
     private func startPublishing(on connection: RabbitConnection) async throws -> [NIOLoopBound<PublishSession>] {
-        let control = try await connection.openChannel()
-        try await Topology.declareExchange(on: connection, control)
+        try await connection.declare([.exchange])
         let status = self.status
         try await connection.onLoop { handler in
             status.change(to: .connected)

@@ -45,7 +45,7 @@ extension RabbitEventBus {
             func copyDead(_ message: ReceivedMessage) -> OutgoingMessage { MessageCopy.movedDead(message, to: other) }
             var moved = 0
             // Retries whose delay ends meanwhile are in the subscription's own queue afterwards.
-            let retries = RetryLadder.delays.map { Topology.retry(subscription, $0) }
+            let retries = Topology.retryQueues(of: subscription)
             for queue in [Topology.quarantine(subscription), main] + retries + [main, Topology.dead(subscription)] {
                 guard try await connection.count(of: queue) != nil else { continue }
                 do {
@@ -94,7 +94,7 @@ extension RabbitEventBus {
     }
 
     /// Returns when the subscription has no consumer; RabbitMQ still counts for a moment one that has just ended.
-    private func untilUnused(_ subscription: SubscriptionName, on connection: RabbitConnection) async throws {
+    func untilUnused(_ subscription: SubscriptionName, on connection: RabbitConnection) async throws {
         var consumers = 0
         for look in 0..<4 {
             if look > 0 { try await Task.sleep(for: Self.pause) }

@@ -19,7 +19,8 @@ extension EventBusConformance {
             try await scene.bury("m1", "m2", "m3", of: subscription)
             let first = try await scene.deadLetters(of: subscription, "m1", "m2", "m3")
             try expect("redrives", first.map(\.redrives), [0, 0, 0])
-            for _ in 0..<10 {
+            // A broker may count each look as a return.
+            for _ in 0..<50 {
                 let partly = try await scene.harness.bus.deadLetters(of: subscription.name, limit: 2)
                 try expect("the first two dead letters are as they were", partly == Array(first.prefix(2)))
                 let again = try await scene.deadLetters(of: subscription, "m1", "m2", "m3")

@@ -33,6 +33,38 @@ extension EventBusConformance {
             }
             try await scene.expectNothing(subscription)
         },
+        Case("a retry waits for the nearest delay that its subscription has, whatever the verdict says") { scene in
+            let subscription = try scene.subscription(retryDelays: [.seconds(3600), .seconds(1)])
+            try await scene.open(subscription) { inbox in
+                try await scene.publish("m1")
+                for delay in [Duration.seconds(1800), .seconds(10), .zero] {
+                    inbox.settle(try await inbox.take("m1")[0], .retry(after: delay, Failures(count: 1)))
+                    try await inbox.flush()
+                    try await scene.harness.pass(.seconds(1))
+                }
+                inbox.settle(try await inbox.take("m1"), .done)
+                try await inbox.flush()
+            }
+            try await scene.expectNothing(subscription)
+        },
+        Case("a subscription opens with other delays than before, and what waits for one of those still comes") {
+            scene in
+            let subscription = try scene.subscription(retryDelays: [.seconds(1), .seconds(10)])
+            try await scene.open(subscription) { inbox in
+                try await scene.publish("m1")
+                inbox.settle(try await inbox.take("m1")[0], .retry(after: .seconds(1), Failures(count: 1)))
+                try await inbox.flush()
+            }
+            for delays in [[], [.seconds(600)], [.seconds(1), .seconds(86400)]] as [[Duration]] {
+                try await scene.declare(try scene.subscription(retryDelays: delays))
+            }
+            try await scene.open(try scene.subscription(retryDelays: [])) { inbox in
+                try await scene.harness.pass(.seconds(1))
+                inbox.settle(try await inbox.take("m1"), .done)
+                try await inbox.flush()
+            }
+            try await scene.expectNothing(subscription)
+        },
         Case("failures survive the retry, and returns start again at zero") { scene in
             let subscription = try scene.subscription()
             try await scene.open(subscription) { inbox in

@@ -6,6 +6,8 @@ import Synchronization
 
 extension EventBusConformance {
     static let returning: [Case] = [
+        Self.thirtyReturns(.none),
+        Self.thirtyReturns(.perKey),
         Case("what is unsettled when a scope ends comes back with a return counted") { scene in
             let subscription = try scene.subscription()
             try await scene.open(subscription) { inbox in
@@ -203,4 +205,26 @@ extension EventBusConformance {
             try await scene.expectNothing(subscription)
         },
     ]
+
+    private static func thirtyReturns(_ ordering: Ordering) -> Case {
+        Case("what comes back 30 times is still there, ordering \(ordering)") { scene in
+            let subscription = try scene.subscription(prefetch: 3, ordering: ordering, retryDelays: [])
+            try await scene.declare(subscription)
+            try await scene.publish("m1", "m2", "m3")
+            for round in 0..<30 {
+                // Of what came back twice to an unordered subscription, only one is handed out.
+                let count = ordering == .perKey || round < Delivery.suspiciousReturns ? 3 : 1
+                try await scene.open(subscription) { inbox in _ = try await inbox.take(count: count) }
+            }
+            try await scene.open(subscription) { inbox in
+                for label in ["m1", "m2", "m3"] where ordering == .none {
+                    inbox.settle(try await inbox.takeAlone(label), .done)
+                }
+                if ordering == .perKey { inbox.settle(try await inbox.take("m1", "m2", "m3"), .done) }
+                try await inbox.flush()
+            }
+            _ = try await scene.deadLetters(of: subscription)
+            try await scene.expectNothing(subscription)
+        }
+    }
 }

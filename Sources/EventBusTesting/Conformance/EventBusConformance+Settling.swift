@@ -105,6 +105,33 @@ extension EventBusConformance {
             let letters = try await scene.deadLetters(of: subscription, "m1")
             try expect("reason", letters[0].reason, "fresh")
         },
+        Case("bodies beyond the prefetch in bytes wait, and one is always delivered") { scene in
+            let body = [UInt8](repeating: 1, count: 1024 * 1024)
+            let subscription = try scene.subscription(prefetch: 4, prefetchBytes: 1)
+            let other = try scene.subscription("other", patterns: ["@.other"])
+            try await scene.open(subscription) { inbox in
+                let labels = ["m1", "m2", "m3", "m4", "m5", "m6"]
+                var messages = try labels.map { try scene.message($0) }
+                for index in messages.indices { messages[index].body = body }
+                try await scene.publish(messages)
+                for label in labels {
+                    let delivery = try await inbox.takeAlone(label)
+                    let tooMuch = try await inbox.cancelledNext(atOnce: false) {
+                        try await scene.open(other) { fence in
+                            try await scene.publish([try scene.message("fence", on: try scene.topic("other"))])
+                            fence.settle(try await fence.take("fence"), .done)
+                            try await fence.flush()
+                        }
+                    }
+                    try expect("deliveries beside \(label)", inbox.labels(tooMuch ?? []), [])
+                    // Who fails takes room until the copy is stored.
+                    inbox.settle(delivery, label == "m2" ? .deadLetter(reason: "large", Failures(count: 1)) : .done)
+                }
+                try await inbox.flush()
+            }
+            _ = try await scene.deadLetters(of: subscription, "m2")
+            try await scene.expectNothing(subscription)
+        },
         Case("verdicts that have been flushed outlive the scope") { scene in
             let subscription = try scene.subscription(prefetch: 2000)
             try await scene.open(subscription) { inbox in

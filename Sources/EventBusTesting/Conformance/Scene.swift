@@ -49,14 +49,23 @@ final class Scene: Sendable {
         _ suffix: String = "main",
         patterns: [String] = ["@.event"],
         prefetch: Int = 64,
-        ordering: Ordering = .none
+        prefetchBytes: Int = Subscription.defaultPrefetchBytes,
+        ordering: Ordering = .none,
+        retryDelays: [Duration] = RetryLadder.delays
     ) throws -> Subscription {
         let name = try SubscriptionName("\(self.word).\(suffix)")
         self.state.withLock { state in
             if !state.subscriptions.contains(name) { state.subscriptions.append(name) }
         }
         let patterns = try patterns.map { try TopicPattern($0.replacing("@", with: self.word)) }
-        return try Subscription(name, patterns: patterns, prefetch: prefetch, ordering: ordering)
+        return try Subscription(
+            name,
+            patterns: patterns,
+            prefetch: prefetch,
+            prefetchBytes: prefetchBytes,
+            ordering: ordering,
+            retryDelays: retryDelays
+        )
     }
 
     // MARK: Messages

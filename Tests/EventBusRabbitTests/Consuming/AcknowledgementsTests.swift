@@ -17,7 +17,7 @@ struct AcknowledgementsTests {
         return state
     }
 
-    private func text(_ acknowledgements: [ConsumeState.Acknowledgement]) -> [String] {
+    private func text(_ acknowledgements: [SettledTags.Acknowledgement]) -> [String] {
         acknowledgements.map { "\($0.tag)\($0.multiple ? " multiple" : "")" }
     }
 

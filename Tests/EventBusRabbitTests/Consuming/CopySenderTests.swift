@@ -34,30 +34,57 @@ struct CopySenderTests {
         #expect(self.taken(&copies) == [])
         let answer = copies.answered([(2, .confirmed)])
         #expect(answer.confirmed == [2])
-        #expect(answer.failed == [])
         #expect(answer.problem == nil)
         #expect(!copies.isEmpty)
         #expect(copies.answered([(2, .confirmed), (1, .confirmed)]).confirmed == [1])
         #expect(copies.isEmpty)
     }
 
-    @Test("A copy that was not confirmed is taken again, after a longer pause each time")
+    @Test("However many copies fail, they wait for one pause and are taken together")
     func failed() {
+        var copies = PendingCopies()
+        for tag in 1...64 as ClosedRange<UInt64> { copies.add(self.copy(), for: tag, now: .now()) }
+        _ = self.taken(&copies)
+        var pauses: [Duration] = []
+        for tag in 1...64 as ClosedRange<UInt64> {
+            let answer = copies.answered([(tag, .unknown)])
+            #expect(answer.confirmed == [])
+            if let pause = answer.pause { pauses.append(pause) }
+        }
+        #expect(pauses == [.milliseconds(100)])
+        #expect(self.taken(&copies) == [])
+        copies.endPause()
+        #expect(self.taken(&copies) == Array(1...64))
+    }
+
+    @Test("The pause gets longer with each round up to two seconds, and short again when all that failed is confirmed")
+    func pauses() {
         var copies = PendingCopies()
         copies.add(self.copy(), for: 1, now: .now())
         copies.add(self.copy(), for: 2, now: .now())
-        _ = self.taken(&copies)
-        let answer = copies.answered([(1, .unknown), (2, .unroutable)])
-        #expect(answer.confirmed == [])
-        #expect(answer.failed == [1, 2])
-        #expect(answer.problem?.pause == .milliseconds(500))
-        #expect(self.taken(&copies) == [])
-        copies.sendAgain(answer.failed)
-        #expect(self.taken(&copies) == [1, 2])
-        #expect(copies.answered([(1, .unknown)]).problem?.pause == .seconds(1))
-        #expect(copies.answered([(2, .confirmed)]).problem == nil)
-        #expect(copies.answered([(1, .unknown)]).problem?.pause == .milliseconds(500))
+        func round(_ outcome: PublishOutcome, for tag: UInt64) -> Duration? {
+            _ = self.taken(&copies)
+            defer { copies.endPause() }
+            return copies.answered([(tag, outcome)]).pause
+        }
+        let pauses = (0..<6).map { _ in round(.unknown, for: 1) }
+        #expect(pauses == [100, 200, 400, 800, 1600, 2000].map { .milliseconds($0) })
+        // That others are confirmed says nothing about those that fail.
+        #expect(round(.confirmed, for: 2) == nil)
+        #expect(round(.refused(reason: "full"), for: 1) == .seconds(2))
+        #expect(round(.confirmed, for: 1) == nil)
+        copies.add(self.copy(), for: 3, now: .now())
+        #expect(round(.unknown, for: 3) == .milliseconds(100))
         #expect(!copies.isEmpty)
+    }
+
+    @Test("A copy that reaches no queue is told of")
+    func missing() {
+        var copies = PendingCopies()
+        for tag in 1...2 as ClosedRange<UInt64> { copies.add(self.copy(), for: tag, now: .now()) }
+        #expect(!copies.answered([(1, .unknown)]).isQueueMissing)
+        #expect(copies.answered([(2, .unroutable)]).isQueueMissing)
+        #expect(!copies.answered([(3, .unroutable)]).isQueueMissing)
     }
 
     @Test("When the originals are gone nothing is pending and nothing is taken again")
@@ -67,7 +94,7 @@ struct CopySenderTests {
         _ = self.taken(&copies)
         copies.removeAll()
         #expect(copies.isEmpty)
-        copies.sendAgain([1])
+        copies.endPause()
         #expect(self.taken(&copies) == [])
     }
 
@@ -91,13 +118,76 @@ struct CopySenderTests {
         try self.answer(batches, [(0, .unknown)])
         loop.run()
         #expect(answers == [[9], []])
-        loop.advanceTime(by: .milliseconds(500))
+        loop.advanceTime(by: .milliseconds(49))
+        #expect(queue.take().isEmpty)
+        loop.advanceTime(by: .milliseconds(51))
         let again = queue.take()
         #expect(again.map(\.messages.count) == [1])
         try self.answer(again, [(0, .confirmed)])
         loop.run()
         #expect(answers == [[9], [], [7]])
         #expect(sender.isIdle)
+    }
+
+    @Test("Without a connection copies wait for the next one, and no timer fires")
+    func down() throws {
+        let (queue, loop) = (PublishQueue(), EmbeddedEventLoop())
+        let sender = self.sender(queue, loop) { _ in }
+        var answers: [[UInt64]] = []
+        sender.onAnswer = { answers.append($0) }
+        queue.attach {}
+        queue.detach(BusError(.unavailable, "gone"))
+        sender.add(self.copy(), for: 1)
+        sender.send()
+        loop.advanceTime(by: .seconds(9))
+        #expect(answers == [])
+        queue.attach {}
+        try self.answer(queue.take(), [(0, .confirmed)])
+        loop.run()
+        #expect(answers == [[1]])
+    }
+
+    @Test("What waits for a connection is not sent any more when its original is gone or the bus has ended")
+    func downAndClosed() throws {
+        let (queue, loop) = (PublishQueue(), EmbeddedEventLoop())
+        queue.detach(BusError(.unavailable, "gone"))
+        let (sender, other) = (self.sender(queue, loop) { _ in }, self.sender(queue, loop) { _ in })
+        var failures = 0
+        other.onAnswer = { failures += $0.isEmpty ? 1 : 0 }
+        for sender in [sender, other] {
+            sender.add(self.copy(), for: 1)
+            sender.send()
+        }
+        sender.close()
+        queue.detach(.shutDown)
+        loop.run()
+        #expect(failures == 1)
+        queue.attach {}
+        #expect(queue.take().isEmpty)
+    }
+
+    @Test("A caller's batch fails at once without a connection")
+    func callersBatch() async {
+        let queue = PublishQueue()
+        queue.detach(BusError(.unavailable, "gone"))
+        let outcomes = await withCheckedContinuation { continuation in
+            _ = queue.submit(PublishBatch(messages: [.copy(self.copy())], sink: .all(continuation)))
+        }
+        #expect(outcomes.count == 1 && !outcomes[0].isConfirmed)
+    }
+
+    @Test("A missing queue is told of once the answers are carried out")
+    func missingQueue() throws {
+        let (queue, loop) = (PublishQueue(), EmbeddedEventLoop())
+        let sender = self.sender(queue, loop) { _ in }
+        var calls: [String] = []
+        sender.onAnswer = { calls.append("\($0)") }
+        sender.onMissingQueue = { calls.append("missing") }
+        for tag in 1...2 as ClosedRange<UInt64> { sender.add(self.copy(), for: tag) }
+        sender.send()
+        try self.answer(queue.take(), [(0, .unroutable), (1, .confirmed)])
+        loop.run()
+        #expect(calls == ["[2]", "missing"])
     }
 
     @Test("After the end nothing is reported or sent again")
@@ -107,9 +197,10 @@ struct CopySenderTests {
         sender.onAnswer = { _ in Issue.record("an answer after the end") }
         sender.add(self.copy(), for: 1)
         sender.send()
+        let taken = queue.take()
         sender.close()
         #expect(sender.isIdle)
-        try self.answer(queue.take(), [(0, .unknown)])
+        try self.answer(taken, [(0, .unknown)])
         loop.advanceTime(by: .seconds(30))
         #expect(queue.take().isEmpty)
     }

@@ -117,28 +117,6 @@ extension RabbitIntegration {
             }
         }
 
-        @Test("The error names the argument in which an existing queue differs")
-        func mismatch() async throws {
-            try await Broker.withBus { bus in
-                try await self.withSubscription { subscription, _ in
-                    try await Broker.withChannel { connection, channel in
-                        let quarantined = Topology.quarantine(subscription.name)
-                        let arguments: [(String, HeaderValue)] = [
-                            ("x-queue-type", .string("quorum")), ("x-max-length", .int(5)),
-                        ]
-                        let declare = ClientMethod.queueDeclare(name: quarantined, passive: false, arguments: arguments)
-                        try await connection.call(declare, on: channel)
-                    }
-                    let error = await #expect(throws: BusError.self) {
-                        try await bus.withDeliveries(to: subscription) { _ in }
-                    }
-                    #expect(error?.code == .topologyMismatch)
-                    #expect(error?.message.contains("\(subscription.name).quarantine") == true)
-                    #expect(error?.message.contains("x-max-length") == true)
-                }
-            }
-        }
-
         @Test("A deleted queue ends the scope")
         func deletedQueue() async throws {
             try await Broker.withBus { bus in

@@ -97,7 +97,7 @@ struct ForeignMessageTests {
         let quarantined = try MessageCopy.quarantined(original, of: "s").received()
         #expect(quarantined.returnsBefore == 2)
         let failures = Failures(count: 2, lastReason: "no account")
-        let retry = try MessageCopy.retry(quarantined, of: "s", after: .seconds(5), failures).received()
+        let retry = try MessageCopy.retry(quarantined, of: "s", after: .seconds(10), failures).received()
         #expect(retry.returnsBefore == 0)
         #expect(retry.failures == failures)
         #expect(retry.message() == original.message())
@@ -193,6 +193,26 @@ struct ForeignMessageTests {
         #expect(letter.deadAt == .init(seconds: 0))
     }
 
+    @Test("Returns are the greater of the broker's counts, of which only one rises after a consumer timeout")
+    func counts() throws {
+        func returns(_ names: [(String, Int64)]) throws -> Int {
+            let message = try IncomingMessage.delivered(
+                tag: 1,
+                redelivered: true,
+                exchange: "events",
+                routingKey: "a",
+                properties: Properties(),
+                headers: HeaderTable(names.map { ($0, .int($1)) }),
+                body: ByteBuffer()
+            )
+            return ReceivedMessage(message).returnsHere
+        }
+        #expect(try returns([("x-delivery-count", 1), ("x-acquired-count", 4)]) == 4)
+        #expect(try returns([("x-acquired-count", 2), ("x-delivery-count", 3)]) == 3)
+        #expect(try returns([("x-acquired-count", 2)]) == 2)
+        #expect(try returns([]) == 1)
+    }
+
     @Test("Copies leave out what the broker added and what would make them expire or go elsewhere")
     func stripped() throws {
         var properties = Properties()
@@ -240,12 +260,5 @@ struct ForeignMessageTests {
         try FrameEncoder.publish(copy, channel: 1, maximumFrame: 131_072, into: &buffer)
         #expect(copy.headers["x-dead-reason"] == .string(String(repeating: "ä", count: 1000)))
         #expect(copy.headers["h"] == nil)
-    }
-
-    @Test("Each delay has its queue", arguments: zip(RetryLadder.delays, [1, 5, 30, 120, 600, 3600, 21600, 86400]))
-    func retryQueues(_ delay: Duration, _ seconds: Int) throws {
-        #expect(Topology.retry("s", delay) == "s.retry.\(seconds)")
-        let subscription = try Subscription("s", patterns: ["a"])
-        #expect(Topology.queues(of: subscription).map(\.name).contains("s.retry.\(seconds)"))
     }
 }

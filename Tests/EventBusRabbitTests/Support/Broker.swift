@@ -7,6 +7,7 @@ import Foundation
 import Logging
 import NIOCore
 import NIOPosix
+import Testing
 
 @testable import EventBusRabbit
 
@@ -143,8 +144,64 @@ struct Broker: Sendable {
     }
 
     static func delete(_ subscription: SubscriptionName) async throws {
-        let described = try Subscription(subscription, patterns: ["unused"])
-        try await Broker.delete(Topology.queues(of: described).map(\.name))
+        try await Broker.delete(Topology.furtherQueues(of: subscription) + [subscription.description])
+    }
+
+    /// Deletes the events exchange, with all bindings, without waiting for an answer.
+    static func deleteExchange() async throws {
+        try await Broker.withChannel { connection, channel in
+            try await connection.onLoop { handler in
+                try handler.write { buffer throws(CodecError) in
+                    let name = Topology.exchange
+                    buffer.writeMultipleIntegers(UInt8(1), channel.value.number, UInt32(8 + name.utf8.count))
+                    buffer.writeMultipleIntegers(UInt16(40), UInt16(20), UInt16(0), UInt8(name.utf8.count))
+                    buffer.writeString(name)
+                    buffer.writeMultipleIntegers(UInt8(2), Frame.end)
+                }
+                handler.flush()
+            }
+            try await connection.call(.channelClose, on: channel)
+        }
+    }
+
+    /// A name that no other test uses, for a subscription to everything below it.
+    static func subscription(
+        _ ordering: Ordering = .none,
+        prefetch: Int = 64,
+        retryDelays: [Duration] = [.seconds(1)]
+    ) throws -> (Subscription, Topic) {
+        let word = "t-\(Stamp.next().id)"
+        let subscription = try Subscription(
+            SubscriptionName("\(word).main"),
+            patterns: [TopicPattern("\(word).#")],
+            prefetch: prefetch,
+            ordering: ordering,
+            retryDelays: retryDelays
+        )
+        return (subscription, try Topic("\(word).event"))
+    }
+
+    /// Runs `rabbitmqctl`, which must succeed.
+    static func rabbitmqctl(_ arguments: String) async throws {
+        let control = try #require(Broker.control)
+        let status = try await Broker.shell("\(control) -q \(arguments)")
+        try #require(status == 0, "rabbitmqctl \(arguments)")
+    }
+
+    /// A configuration for a user who has these rights only, for the length of `body`.
+    static func withUser(
+        configure: String,
+        write: String,
+        read: String,
+        _ body: (RabbitConfiguration) async throws -> Void
+    ) async throws {
+        let user = "u-\(Stamp.next().id)"
+        try await Broker.rabbitmqctl("add_user \(user) geheim")
+        try await Broker.rabbitmqctl("set_permissions \(user) '\(configure)' '\(write)' '\(read)'")
+        let address = try #require(Broker.url?.split(separator: "@").last)
+        let result = await Result { try await body(try RabbitConfiguration(url: "amqp://\(user):geheim@\(address)")) }
+        try await Broker.rabbitmqctl("delete_user \(user)")
+        try result.get()
     }
 
     /// Runs a shell command and returns its exit code.

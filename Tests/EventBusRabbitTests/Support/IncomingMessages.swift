@@ -29,8 +29,8 @@ extension IncomingMessage {
         return try #require(IncomingMessage(method, header: header, try PropertyCodec.places(in: header), body: body))
     }
 
-    /// A message that only has a delivery tag.
-    static func numbered(_ tag: UInt64, redelivered: Bool = false) throws -> IncomingMessage {
+    /// A message that only has a delivery tag, and perhaps a body.
+    static func numbered(_ tag: UInt64, redelivered: Bool = false, bytes: Int = 0) throws -> IncomingMessage {
         try self.delivered(
             tag: tag,
             redelivered: redelivered,
@@ -38,7 +38,7 @@ extension IncomingMessage {
             routingKey: "a",
             properties: Properties(),
             headers: HeaderTable(),
-            body: ByteBuffer()
+            body: ByteBuffer(repeating: 0, count: bytes)
         )
     }
 

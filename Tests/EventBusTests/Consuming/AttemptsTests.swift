@@ -106,15 +106,15 @@ struct PerKeyTests {
         let clock = world.stage.clock
         let life = world.start(options: ConsumerOptions(ordering: .perKey)) { event in
             log.append("\(event.label)@\(clock.now.offset.components.seconds)")
-            if event.label == "a1", clock.now.offset < .seconds(6) { throw HandlerFailure() }
+            if event.label == "a1", clock.now.offset < .seconds(11) { throw HandlerFailure() }
         }
         try world.publish("a1", "a2", key: "a")
         try world.publish("b1", "b2", key: "b")
         try world.publish("-", key: nil)
         #expect(Set(log.entries) == ["a1@0", "b1@0", "b2@0", "-@0"])
         world.stage.advance(by: .seconds(1))
-        world.stage.advance(by: .seconds(5))
-        #expect(log.entries.suffix(3) == ["a1@1", "a1@6", "a2@6"])
+        world.stage.advance(by: .seconds(10))
+        #expect(log.entries.suffix(3) == ["a1@1", "a1@11", "a2@11"])
         await world.drain(life)
         #expect(world.deadLetters.isEmpty)
     }
@@ -129,7 +129,7 @@ struct PerKeyTests {
         }
         try world.publish("a1", "a2", "a3", key: "a")
         world.stage.advance(by: .seconds(1))
-        world.stage.advance(by: .seconds(5))
+        world.stage.advance(by: .seconds(10))
         #expect(log.entries == ["a1", "a1", "a1", "a2", "a3"])
         #expect(world.deadLetters.map(\.failures.count) == [3])
         await world.drain(life)
@@ -146,7 +146,7 @@ struct PerKeyTests {
             throw HandlerFailure()
         }
         world.stage.advance(by: .seconds(1))
-        world.stage.advance(by: .seconds(5))
+        world.stage.advance(by: .seconds(10))
         #expect(log.entries == ["a1", "a1", "a1"])
         #expect(world.deadLetters.map(\.failures.count) == [3])
         await world.drain(failing)
@@ -157,7 +157,7 @@ struct PerKeyTests {
         let log = world.log
         let options = ConsumerOptions(
             ordering: .perKey,
-            retry: RetryPolicy(attempts: 2, firstDelay: .seconds(86_400))
+            retry: RetryPolicy(attempts: 2, firstDelay: .seconds(86_400), cap: .seconds(86_400))
         )
         let life = world.start(options: options) { event in
             log.append(event.label)

@@ -29,8 +29,44 @@ struct SubscriptionTests {
         #expect((made != nil) == isValid)
     }
 
+    @Test(arguments: [(0, false), (1, true), (.max, true), (-1, false)])
+    func thePrefetchInBytesHasARange(bytes: Int, isValid: Bool) {
+        let made = try? Subscription("s", patterns: ["#"], prefetchBytes: bytes)
+        #expect((made != nil) == isValid)
+    }
+
     @Test func aSubscriptionHearsSomething() {
         let error = #expect(throws: BusError.self) { try Subscription("s", patterns: []) }
         #expect(error?.code == .invalidSubscription)
+    }
+
+    @Test func aDelayIsOneOfTheLadder() {
+        let error = #expect(throws: BusError.self) {
+            try Subscription("s", patterns: ["#"], retryDelays: [.seconds(1), .seconds(5)])
+        }
+        #expect(error?.code == .invalidSubscription)
+        #expect(
+            error?.message
+                == "subscription s: retry delay is 5.0 seconds, must be one of the ladder's 1, 10, 120, 600, 3600, 21600, 86400 s"
+        )
+    }
+
+    @Test func delaysAreSortedAndNoneIsThereTwice() throws {
+        let delays: [Duration] = [.seconds(600), .seconds(1), .seconds(600)]
+        let subscription = try Subscription("s", patterns: ["#"], retryDelays: delays)
+        #expect(subscription.retryDelays == [.seconds(1), .seconds(600)])
+        #expect(try Subscription("s", patterns: ["#"]).retryDelays == RetryLadder.delays)
+    }
+
+    @Test(arguments: [(0.0, 1), (1, 1), (300, 1), (300.5, 1), (300.6, 600), (600, 600), (1e9, 600)])
+    func aRetryWaitsForTheNearestDelayOfItsSubscription(wanted: Double, given: Int) throws {
+        let subscription = try Subscription("s", patterns: ["#"], retryDelays: [.seconds(1), .seconds(600)])
+        #expect(subscription.retryDelay(nearestTo: .seconds(wanted)) == .seconds(given))
+    }
+
+    @Test func aRetryWithoutAnyDelayTraps() async {
+        await #expect(processExitsWith: .failure) {
+            _ = try Subscription("s", patterns: ["#"], retryDelays: []).retryDelay(nearestTo: .seconds(1))
+        }
     }
 }

@@ -147,7 +147,7 @@ extension Servers {
     /// Messages in the queues of the payment service's subscription, and those that it holds unsettled.
     private func unsettled() async throws -> [String] {
         let name = Payments.subscription.description
-        let queues = [name, "\(name).quarantine"] + RetryLadder.delays.map { "\(name).retry.\($0.components.seconds)" }
+        let queues = [name] + ["quarantine", "retry.1", "retry.10", "retry.120"].map { "\(name).\($0)" }
         let ready = try await self.ready(in: queues)
         let taken = try await self.unacknowledged()
         return [(ready, "are in the queues of \(name)"), (taken, "are unacknowledged")].filter { $0.0 > 0 }

@@ -149,7 +149,8 @@ final class Player {
             self.harness.subscriptions[slot],
             patterns: patterns.map { try TopicPattern($0.replacing("@", with: self.word)) },
             prefetch: prefetch,
-            ordering: ordering
+            ordering: ordering,
+            retryDelays: [.seconds(1), .seconds(10)]
         )
     }
 

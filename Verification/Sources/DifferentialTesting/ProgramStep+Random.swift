@@ -26,7 +26,7 @@ private struct Author {
         self.slots = Array(all.prefix(self.dice.pick([1, 1, 2, 2, 3])))
         // A retry takes one to two seconds on a real broker.
         self.hasRetries = self.dice.happens(45)
-        self.isSlow = self.dice.happens(4)
+        self.isSlow = self.dice.happens(2)
     }
 
     mutating func steps() -> [ProgramStep] {
@@ -127,7 +127,7 @@ private struct Author {
         let later: [PlannedMessage.Fate] = self.dice.happens(20) ? [.dead] : [.done]
         guard self.hasRetries, self.dice.happens(35) else { return [[end], later, [.done]] }
         // With two delays in one program no message is retried twice, so that the order does not depend on the program's speed.
-        if self.isSlow { return [[.retry(seconds: self.dice.pick([1, 5])), end], [.done]] }
+        if self.isSlow { return [[.retry(seconds: self.dice.pick([1, 10])), end], [.done]] }
         let retries = [PlannedMessage.Fate](
             repeating: .retry(seconds: 1),
             count: self.dice.pick([1, 1, 1, PlannedMessage.mostRetries])

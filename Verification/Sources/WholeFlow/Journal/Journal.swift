@@ -11,7 +11,7 @@ struct Journal: Sendable {
     static let totals: SubscriptionName = "journal.totals"
     static let accounts: SubscriptionName = "journal.accounts"
     static let notes: SubscriptionName = "journal.notes"
-    static let retry = RetryPolicy(attempts: 3, firstDelay: .seconds(1), factor: 5)
+    static let retry = RetryPolicy(attempts: 3)
 
     private let store: any Store
     private let lines: any Repository<Line>

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import NIOCore
+
+/// When to look at the queues of an open subscription, and what the looks show: a pure state machine.
+///
+/// Only a look shows that another instance has put messages into quarantine, and that the broker has forgotten a consumer. A look costs
+/// the broker something, and its answer waits for the deliveries before it.
+struct QueueWatch {
+    enum Look: Hashable {
+        case quarantine
+        /// The subscription's own queue.
+        case own
+    }
+
+    /// The subscription at one moment.
+    struct Situation {
+        /// How many deliveries have arrived.
+        let arrived: UInt64
+        /// Whether a part of one has arrived.
+        let isReceiving: Bool
+        /// Whether the broker could deliver something.
+        let hasRoom: Bool
+        /// Whether messages may wait in quarantine that this instance does not know of.
+        let looksAtQuarantine: Bool
+    }
+
+    /// Messages that wait and are not delivered.
+    struct Standstill: Hashable, CustomStringConvertible {
+        let messages: Int
+        /// For how long at least nothing has been delivered.
+        let time: TimeAmount
+
+        var description: String {
+            "\(self.messages) messages wait, and none has been delivered for \(self.time.nanoseconds / 1_000_000_000) s"
+        }
+    }
+
+    /// While the quarantine queue is found empty the pause doubles, up to ``longestPause``.
+    static let shortestPause = TimeAmount.seconds(1)
+    static let longestPause = TimeAmount.seconds(30)
+    /// How often to look whether the broker delivers what waits.
+    static let ownPause = TimeAmount.seconds(30)
+    /// How long an answer may take while nothing else arrives.
+    static let patience = TimeAmount.seconds(30)
+
+    private var pause = Self.shortestPause
+    private var lastQuarantine: NIODeadline
+    private var nextQuarantine: NIODeadline
+    private var nextOwn: NIODeadline
+    /// How many deliveries had arrived when it was last decided on each look.
+    private var arrivedAtQuarantine: UInt64 = 0
+    private var arrivedAtOwn: UInt64 = 0
+    /// Since when messages wait although nothing is delivered.
+    private var waitingSince: NIODeadline?
+    /// How many looks have not been answered, and since when nothing has arrived instead.
+    private var open = 0
+    private var silence: (since: NIODeadline, arrived: UInt64)
+
+    init(now: NIODeadline) {
+        self.lastQuarantine = now
+        self.nextQuarantine = now + Self.shortestPause
+        self.nextOwn = now + Self.ownPause
+        self.silence = (now, 0)
+    }
+
+    /// When to call ``due(now:_:)``.
+    func next(watchesQuarantine: Bool) -> NIODeadline {
+        watchesQuarantine ? min(self.nextQuarantine, self.nextOwn) : self.nextOwn
+    }
+
+    /// Which looks to take now; none before the last ones have been answered.
+    mutating func due(now: NIODeadline, _ situation: Situation) -> [Look] {
+        if self.open > 0 {
+            if now >= self.nextQuarantine { self.nextQuarantine = now + self.pause }
+            if now >= self.nextOwn { self.nextOwn = now + Self.ownPause }
+            return []
+        }
+        let looks = self.looks(now: now, situation)
+        self.open = looks.count
+        self.silence = (now, situation.arrived)
+        return looks
+    }
+
+    /// A look has been answered.
+    mutating func answered() {
+        self.open -= 1
+    }
+
+    /// Whether a look has not been answered for ``patience`` although the answer had nothing to wait for.
+    mutating func isSilent(now: NIODeadline, _ situation: Situation) -> Bool {
+        guard self.open > 0 else { return false }
+        if situation.isReceiving || !situation.hasRoom || situation.arrived != self.silence.arrived {
+            self.silence = (now, situation.arrived)
+        }
+        return now - self.silence.since >= Self.patience
+    }
+
+    private mutating func looks(now: NIODeadline, _ situation: Situation) -> [Look] {
+        var looks: [Look] = []
+        if now >= self.nextQuarantine {
+            // A consumer that is always busy must look now and then as well.
+            let isBusy = situation.isReceiving || situation.arrived != self.arrivedAtQuarantine
+            let isDue = !isBusy || now - self.lastQuarantine >= Self.longestPause
+            self.arrivedAtQuarantine = situation.arrived
+            self.nextQuarantine = now + self.pause
+            if isDue, situation.hasRoom, situation.looksAtQuarantine {
+                self.lastQuarantine = now
+                looks.append(.quarantine)
+            }
+        }
+        if now >= self.nextOwn {
+            self.nextOwn = now + Self.ownPause
+            if situation.arrived == self.arrivedAtOwn, situation.hasRoom, !situation.isReceiving {
+                looks.append(.own)
+            } else {
+                self.waitingSince = nil
+            }
+            self.arrivedAtOwn = situation.arrived
+        }
+        return looks
+    }
+
+    /// The quarantine queue has been looked at.
+    mutating func sawQuarantine(isEmpty: Bool, now: NIODeadline) {
+        self.pause = isEmpty ? min(self.pause * 2, Self.longestPause) : Self.shortestPause
+        self.nextQuarantine = now + self.pause
+    }
+
+    /// This instance has put a message into quarantine: others may do so as well.
+    mutating func moved(now: NIODeadline) {
+        self.pause = Self.shortestPause
+        self.nextQuarantine = min(self.nextQuarantine, now + self.pause)
+    }
+
+    /// The subscription's own queue has been looked at.
+    ///
+    /// - Parameter isAlone: whether no other consumer can have been meant to get the messages, as one of an ordered subscription that
+    ///   is active while this one stands by.
+    /// - Returns: a standstill from the second look on that finds messages and none delivered since the first.
+    mutating func sawOwn(
+        messages: Int,
+        isAlone: Bool,
+        now: NIODeadline,
+        _ situation: Situation
+    ) -> Standstill? {
+        guard messages > 0, isAlone, situation.hasRoom, situation.arrived == self.arrivedAtOwn else {
+            self.waitingSince = nil
+            return nil
+        }
+        guard let since = self.waitingSince else {
+            self.waitingSince = now
+            return nil
+        }
+        return Standstill(messages: messages, time: now - since)
+    }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+import Logging
+
+/// Repeats the exchange and the bindings of an open subscription.
+///
+/// RabbitMQ tells a consumer that its queue was deleted, but not that nothing is routed to it any longer.
+struct TopologyKeeper: Sendable {
+    let subscription: Subscription
+    let connection: RabbitConnection
+    /// Its metadata names the subscription.
+    let logger: Logger
+
+    /// Repairs again and again, until the task is cancelled.
+    ///
+    /// - Parameter interval: the seconds between two repairs, chosen at random so that consumers don't all come at once.
+    func run(every interval: ClosedRange<Double>) async {
+        while (try? await Task.sleep(for: .seconds(.random(in: interval)))) != nil {
+            do {
+                try await self.repair()
+            } catch {
+                self.logger.info("The bindings could not be repeated", error: error)
+            }
+        }
+    }
+
+    /// Declares the exchange if it is missing, and everything that is bound to it.
+    func repair() async throws {
+        var missing: [Declaration] = []
+        if try await !self.connection.hasExchange() {
+            self.logger.warning(
+                "The exchange was missing, so that no events arrived; it is declared again with the bindings of the subscription"
+            )
+            missing = [.exchange]
+        }
+        try await self.connection.declare(missing + Declaration.bindings(of: self.subscription))
+    }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import NIOCore
+import Testing
+
+@testable import EventBusRabbit
+
+@Suite("Looks at the queues of a subscription")
+struct QueueWatchTests {
+    private static let start = NIODeadline.uptimeNanoseconds(0)
+
+    private func at(_ seconds: Int64) -> NIODeadline { Self.start + .seconds(seconds) }
+
+    private func situation(
+        _ arrived: UInt64 = 0,
+        isReceiving: Bool = false,
+        hasRoom: Bool = true,
+        quarantine: Bool = true
+    ) -> QueueWatch.Situation {
+        QueueWatch.Situation(
+            arrived: arrived,
+            isReceiving: isReceiving,
+            hasRoom: hasRoom,
+            looksAtQuarantine: quarantine
+        )
+    }
+
+    /// The seconds at which the quarantine queue is looked at when every look finds it empty.
+    private func looks(until end: Int64, _ arrived: (Int64) -> UInt64) -> [Int64] {
+        var watch = QueueWatch(now: Self.start)
+        var looks: [Int64] = []
+        for second in 0...end {
+            let due = watch.due(now: self.at(second), self.situation(arrived(second)))
+            for _ in due { watch.answered() }
+            guard due.contains(.quarantine) else { continue }
+            looks.append(second)
+            watch.sawQuarantine(isEmpty: true, now: self.at(second))
+        }
+        return looks
+    }
+
+    @Test("While the quarantine queue is empty the looks become rarer, down to one in 30 seconds")
+    func rarer() {
+        #expect(self.looks(until: 130) { _ in 0 } == [1, 3, 7, 15, 31, 61, 91, 121])
+    }
+
+    @Test("While deliveries arrive there is one look in 30 seconds")
+    func busy() {
+        #expect(self.looks(until: 100) { UInt64($0) } == [30, 60, 92])
+        var watch = QueueWatch(now: Self.start)
+        for second in 1..<30 as Range<Int64> {
+            #expect(watch.due(now: self.at(second), self.situation(isReceiving: true)) == [])
+        }
+        #expect(watch.due(now: self.at(30), self.situation(isReceiving: true)) == [.quarantine])
+    }
+
+    @Test("When something was found, or this instance has moved something, the next look is a second later")
+    func sooner() {
+        for hasMoved in [false, true] {
+            var watch = QueueWatch(now: Self.start)
+            for second in [1, 3, 7] as [Int64] {
+                #expect(watch.due(now: self.at(second), self.situation()) == [.quarantine])
+                watch.answered()
+                watch.sawQuarantine(isEmpty: true, now: self.at(second))
+            }
+            #expect(watch.next(watchesQuarantine: true) == self.at(15))
+            #expect(watch.next(watchesQuarantine: false) == self.at(30))
+            if hasMoved { watch.moved(now: self.at(8)) } else { watch.sawQuarantine(isEmpty: false, now: self.at(8)) }
+            #expect(watch.next(watchesQuarantine: true) == self.at(9))
+        }
+    }
+
+    @Test("Nothing is looked at without room, and no quarantine queue that is known to hold something")
+    func notNow() {
+        var watch = QueueWatch(now: Self.start)
+        #expect(watch.due(now: self.at(1), self.situation(hasRoom: false)) == [])
+        #expect(watch.due(now: self.at(2), self.situation(quarantine: false)) == [])
+        #expect(watch.due(now: self.at(3), self.situation()) == [.quarantine])
+        watch.answered()
+        #expect(watch.due(now: self.at(30), self.situation(hasRoom: false, quarantine: false)) == [])
+        #expect(watch.due(now: self.at(60), self.situation(quarantine: false)) == [.own])
+    }
+
+    @Test(
+        "An answer may take as long as something else arrives, and 30 seconds without; meanwhile there is no other look"
+    )
+    func silence() {
+        var watch = QueueWatch(now: Self.start)
+        #expect((watch.isSilent(now: self.at(100), self.situation())) == false, "nothing was asked")
+        #expect(watch.due(now: self.at(1), self.situation()) == [.quarantine])
+        #expect(watch.due(now: self.at(2), self.situation()) == [])
+        #expect(watch.due(now: self.at(31), self.situation()) == [])
+        #expect((watch.isSilent(now: self.at(60), self.situation(1))) == false)
+        #expect((watch.isSilent(now: self.at(100), self.situation(1, isReceiving: true))) == false)
+        #expect((watch.isSilent(now: self.at(140), self.situation(1, hasRoom: false))) == false)
+        #expect((watch.isSilent(now: self.at(169), self.situation(1))) == false)
+        #expect((watch.isSilent(now: self.at(170), self.situation(1))) == true)
+        watch.answered()
+        #expect((watch.isSilent(now: self.at(300), self.situation(1))) == false)
+        #expect(watch.due(now: self.at(301), self.situation(1)).count == 2)
+    }
+
+    /// What the looks at 30, 60 and 90 seconds find when this many messages wait.
+    private func standstills(
+        _ messages: [Int],
+        isAlone: Bool = true,
+        _ situation: (Int) -> QueueWatch.Situation
+    ) -> [QueueWatch.Standstill?] {
+        var watch = QueueWatch(now: Self.start)
+        return messages.indices.map { index in
+            let now = self.at(Int64(index + 1) * 30)
+            let due = watch.due(now: now, situation(index))
+            for _ in due { watch.answered() }
+            guard due.contains(.own) else { return nil }
+            return watch.sawOwn(messages: messages[index], isAlone: isAlone, now: now, situation(index))
+        }
+    }
+
+    @Test("Messages that wait without a delivery from one look to the next are a standstill")
+    func standstill() {
+        let found = self.standstills([5, 6, 7]) { _ in self.situation() }
+        #expect(found == [nil, .init(messages: 6, time: .seconds(30)), .init(messages: 7, time: .seconds(60))])
+        #expect(found[2]?.description == "7 messages wait, and none has been delivered for 60 s")
+    }
+
+    @Test("It is none while something arrives, without room, or if another consumer may be the active one")
+    func noStandstill() {
+        let none: [QueueWatch.Standstill?] = [nil, nil, nil]
+        #expect(self.standstills([5, 5, 5]) { self.situation(UInt64($0 + 1)) } == none)
+        #expect(self.standstills([5, 5, 5]) { self.situation(hasRoom: $0 == 1) } == none)
+        #expect(self.standstills([5, 5, 5], isAlone: false) { _ in self.situation() } == none)
+        #expect(self.standstills([5, 0, 5]) { _ in self.situation() } == none)
+    }
+}
