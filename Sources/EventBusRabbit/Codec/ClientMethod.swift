@@ -16,7 +16,7 @@ enum ClientMethod: Sendable {
     case channelClose
     case channelCloseOk
 
-    case exchangeDeclare(name: String, type: String)
+    case exchangeDeclare(name: String, type: String, passive: Bool = false)
     case queueDeclare(name: String, passive: Bool, arguments: [(String, HeaderValue)])
     case queueBind(queue: String, exchange: String, routingKey: String)
     case queueUnbind(queue: String, exchange: String, routingKey: String)

@@ -84,10 +84,11 @@ enum MethodEncoder {
     private static func encodeTopology(_ method: ClientMethod, into buffer: inout ByteBuffer) throws(CodecError) {
         var arguments: [(String, HeaderValue)] = []
         switch method {
-        case .exchangeDeclare(let name, let type):
+        case .exchangeDeclare(let name, let type, let passive):
             try self.write(AMQP_EXCHANGE_DECLARE_METHOD, amqp_exchange_declare_t(), [name, type], into: &buffer) {
                 $0.exchange = $1[0]
                 $0.type = $1[1]
+                $0.passive = passive ? 1 : 0
                 $0.durable = 1
             }
         case .queueDeclare(let name, let passive, let table):
