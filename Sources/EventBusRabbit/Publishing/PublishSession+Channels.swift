@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
 import NIOCore
 
 /// The channel of a session is replaced when the broker closes it, and when ``ConfirmWatch`` says so. One that is replaced while it works

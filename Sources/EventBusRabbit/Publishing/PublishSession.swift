@@ -286,10 +286,12 @@ final class PublishSession {
 
     /// Passes on what is known.
     func report() {
+        if self.hasNews {
+            self.hasNews = false
+            self.lane.activity.refused = self.lane.watch.refused
+            // Before the outcomes, so that whoever gets one finds it in the health.
+            self.lane.report()
+        }
         self.ledger.report()
-        guard self.hasNews else { return }
-        self.hasNews = false
-        self.lane.activity.refused = self.lane.watch.refused
-        self.lane.report()
     }
 }

@@ -199,7 +199,8 @@ extension RabbitIntegration {
                         #expect(await trial.publish(1, bodySize: size, to: bus).allSatisfy(\.isConfirmed))
                     }
                     print("scenario 24: \(sizes.count) sizes in \(start.duration(to: .now))")
-                    #expect(try await Broker.peek(trial.queue).map(\.body.readableBytes) == sizes)
+                    let stored = try await Broker.peek(trial.queue).map(\.body.readableBytes)
+                    #expect(stored == sizes)
                     #expect(proxy.accepted == 1)
                     #expect(
                         await trial.publish(1, bodySize: 8 * 1024 * 1024 + 1, to: bus).contains(where: \.isConfirmed)

@@ -85,6 +85,7 @@ struct ConfirmsTests {
                 Confirms<Int>.Slot(batch: 1, index: index),
                 returnKey: Self.key("same"),
                 size: 1,
+                end: 1,
                 deadline: Self.time(1)
             )
         }
@@ -100,7 +101,7 @@ struct ConfirmsTests {
         var confirms = Confirms<Int>()
         for (index, key) in [Self.key("same", "a"), nil, Self.key("same", "b")].enumerated() {
             let slot = Confirms<Int>.Slot(batch: 1, index: index)
-            confirms.published(slot, returnKey: key, size: 1, deadline: Self.time(1))
+            confirms.published(slot, returnKey: key, size: 1, end: 1, deadline: Self.time(1))
         }
         confirms.returned(Self.key("same", "b"))
         #expect(

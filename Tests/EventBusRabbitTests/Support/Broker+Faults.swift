@@ -116,14 +116,13 @@ final class PublishTrial: Sendable {
     let queue: String
     private let state = Mutex(State())
 
-    private init() throws {
-        let word = "p-\(Stamp.next().id)"
-        self.topic = try Topic("\(word).event")
-        self.queue = "\(word).queue"
+    private init(topic: Topic, queue: String) {
+        (self.topic, self.queue) = (topic, queue)
     }
 
     static func with(_ body: (PublishTrial) async throws -> Void) async throws {
-        let trial = try PublishTrial()
+        let word = "p-\(Stamp.next().id)"
+        let trial = PublishTrial(topic: try Topic("\(word).event"), queue: "\(word).queue")
         try await Broker.declare(trial.queue, boundTo: trial.topic)
         do {
             try await body(trial)
@@ -186,6 +185,29 @@ final class PublishTrial: Sendable {
             try await group.waitForAll()
             return back.duration(to: first) / .seconds(1)
         }
+    }
+
+    /// Publishes one message after the other for ever, and writes the id of this process and those of confirmed messages into a file.
+    static func publishForever(to topic: String, journal: String) async throws {
+        var configuration = try Broker.configuration()
+        configuration.heartbeat = .seconds(1)
+        let file = try #require(FileHandle(forWritingAtPath: journal))
+        try file.write(contentsOf: Data("\(ProcessInfo.processInfo.processIdentifier)\n".utf8))
+        let trial = PublishTrial(topic: try Topic(topic), queue: "")
+        try await Broker.withBus(configuration) { bus in
+            while true {
+                let message = trial.message()
+                if await bus.publish([message])[0].isConfirmed {
+                    try file.write(contentsOf: Data("\(message.id)\n".utf8))
+                }
+                try await Task.sleep(for: .milliseconds(10))
+            }
+        }
+    }
+
+    /// Another process has had these messages confirmed.
+    func note(confirmed ids: some Sequence<String>) {
+        self.state.withLock { $0.confirmed.formUnion(ids) }
     }
 
     /// How many confirmed messages are not in the queue.
