@@ -8,7 +8,7 @@ import NIOCore
 /// Writes the batches of a ``PublishQueue`` to a channel of one connection, and passes the broker's answers on.
 ///
 /// Confined to the event loop.
-final class PublishSession {
+final class PublishSession: PublishChannelOwner {
     /// How many messages, and how many bytes of them, may be sent without an answer.
     static let maximumOutstanding = 4096
     static let maximumOutstandingBytes = 16 * 1024 * 1024
@@ -112,7 +112,6 @@ final class PublishSession {
         channel.isOnProbation ? min(self.timeout, ConfirmWatch.patience) : self.timeout
     }
 
-    /// Until when a message is to be answered that leaves now.
     func deadline(on channel: PublishChannel) -> NIODeadline { self.now + self.patience(on: channel) }
 
     func answered(_ resolutions: [Confirms<PendingBatch>.Resolution], on channel: PublishChannel) {

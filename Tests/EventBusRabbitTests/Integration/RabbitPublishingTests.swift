@@ -191,15 +191,7 @@ extension RabbitIntegration {
                         try await eventually(within: .seconds(5), "the health to tell") {
                             bus.health.problems.contains { $0.contains("the broker has accepted no messages for") }
                         }
-                        let copy = OutgoingMessage(
-                            exchange: "",
-                            routingKey: trial.queue,
-                            mandatory: true,
-                            properties: Properties(),
-                            headers: HeaderTable(),
-                            body: ByteBuffer(string: "copy")
-                        )
-                        async let sent = bus.send([.copy(copy)], through: bus.copies)
+                        async let sent = bus.send([trial.copy()], through: bus.copies)
                         // Twice as long as an event would wait.
                         try await Task.sleep(for: .seconds(4))
                         try await Broker.ctl(end)

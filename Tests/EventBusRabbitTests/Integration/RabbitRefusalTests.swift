@@ -92,16 +92,8 @@ extension RabbitIntegration {
                         #expect(await trial.publish(1, to: bus).allSatisfy(\.isConfirmed))
                         #expect(bus.health.isReady)
                         // Copies go to the default exchange: that right is missing, and costs events nothing.
-                        let copy = OutgoingMessage(
-                            exchange: "",
-                            routingKey: trial.queue,
-                            mandatory: true,
-                            properties: Properties(),
-                            headers: HeaderTable(),
-                            body: ByteBuffer()
-                        )
                         for _ in 0..<20 {
-                            let outcome = await bus.send([.copy(copy)], through: bus.copies)[0]
+                            let outcome = await bus.send([trial.copy()], through: bus.copies)[0]
                             #expect(!outcome.isConfirmed)
                             #expect(await trial.publish(1, to: bus).allSatisfy(\.isConfirmed))
                             let problems = bus.health.problems

@@ -89,19 +89,7 @@ extension Broker {
 
     /// Deletes the exchange of events, with all bindings.
     static func deleteExchange() async throws {
-        try await Broker.withChannel { connection, channel in
-            try await connection.onLoop { handler in
-                try handler.write { buffer throws(CodecError) in
-                    let name = Topology.exchange
-                    buffer.writeMultipleIntegers(UInt8(1), channel.value.number, UInt32(8 + name.utf8.count))
-                    buffer.writeMultipleIntegers(UInt16(40), UInt16(20), UInt16(0), UInt8(name.utf8.count))
-                    buffer.writeString(name)
-                    buffer.writeMultipleIntegers(UInt8(2), Frame.end)
-                }
-                handler.flush()
-            }
-            try await connection.call(.channelClose, on: channel)
-        }
+        try await Broker.delete([Topology.exchange], with: (classID: 40, methodID: 20, flags: 2))
     }
 }
 
@@ -142,6 +130,20 @@ final class PublishTrial: Sendable {
             topic: self.topic,
             time: stamp.time,
             body: Array(repeating: UInt8(ascii: "1"), count: bodySize)
+        )
+    }
+
+    /// A message for the queue itself, as a retry would be.
+    func copy() -> Outgoing {
+        .copy(
+            OutgoingMessage(
+                exchange: "",
+                routingKey: self.queue,
+                mandatory: true,
+                properties: Properties(),
+                headers: HeaderTable(),
+                body: ByteBuffer(string: "copy")
+            )
         )
     }
 
