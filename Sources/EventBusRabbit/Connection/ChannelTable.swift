@@ -3,6 +3,9 @@
 
 /// The open channels of a connection.
 struct ChannelTable {
+    /// The largest body that RabbitMQ 3 accepts by default; a larger one ends the connection.
+    private static let maximumIncomingBody = 128 * 1024 * 1024
+
     private var channels: [UInt16: AMQPChannel] = [:]
     /// The channel of the last frame, which the next one nearly always belongs to as well.
     private var recent: AMQPChannel?
@@ -10,10 +13,10 @@ struct ChannelTable {
     var all: Dictionary<UInt16, AMQPChannel>.Values { self.channels.values }
 
     /// Takes the lowest free number.
-    mutating func open(maximumBody: Int) -> AMQPChannel {
+    mutating func open() -> AMQPChannel {
         var number: UInt16 = 1
         while self.channels[number] != nil { number += 1 }
-        let channel = AMQPChannel(number: number, maximumBody: maximumBody)
+        let channel = AMQPChannel(number: number, maximumBody: Self.maximumIncomingBody)
         self.channels[number] = channel
         return channel
     }

@@ -10,9 +10,6 @@ final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// The largest body that RabbitMQ 3 accepts by default; a larger one ends the connection.
-    static let maximumIncomingBody = 128 * 1024 * 1024
-
     private var state: ConnectionState
     private var decoder = FrameDecoder()
     private let pool = CodecPool()
@@ -107,7 +104,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// Opens the next free channel.
     func openChannel() throws(ConnectionFailure) -> AMQPChannel {
         if let failure = self.failure { throw failure }
-        return self.channels.open(maximumBody: ConnectionHandler.maximumIncomingBody)
+        return self.channels.open()
     }
 
     /// Sends a request; when no answer comes in time, the connection is closed.
@@ -148,18 +145,13 @@ final class ConnectionHandler: ChannelInboundHandler {
     func flush() {
         guard !self.isReading, self.outbox.readableBytes > 0, let context = self.context else { return }
         // Appending to a buffer that is still in the pipeline would copy it.
-        var bytes = self.outbox
+        let bytes = self.outbox
         self.outbox = ByteBuffer()
         self.heartbeats?.wrote(now: context.eventLoop.now)
         guard let pieces = self.sending.hand(bytes.readableBytes) else {
             return context.writeAndFlush(self.wrapOutboundOut(bytes), promise: nil)
         }
-        for size in pieces {
-            guard let piece = bytes.readSlice(length: size) else { break }
-            let promise = context.eventLoop.makePromise(of: Void.self)
-            promise.futureResult.assumeIsolated().whenSuccess { self.left(size) }
-            context.write(self.wrapOutboundOut(piece), promise: promise)
-        }
+        context.write(bytes, inPieces: pieces, self.left)
         self.isFlushing = true
         context.flush()
         self.isFlushing = false

@@ -51,6 +51,19 @@ struct SendProgress {
     }
 }
 
+extension ChannelHandlerContext {
+    /// Writes bytes piece by piece; `left` is called with the size of each that the socket has taken.
+    func write(_ bytes: ByteBuffer, inPieces sizes: [Int], _ left: @escaping (Int) -> Void) {
+        var bytes = bytes
+        for size in sizes {
+            guard let piece = bytes.readSlice(length: size) else { return }
+            let promise = self.eventLoop.makePromise(of: Void.self)
+            promise.futureResult.assumeIsolated().whenSuccess { left(size) }
+            self.write(NIOAny(piece), promise: promise)
+        }
+    }
+}
+
 extension Channel {
     /// Keeps most of what is to be sent out of the system's buffer, where its way cannot be followed.
     func limitUnsentBytes() {

@@ -166,13 +166,14 @@ final class PublishTrial: Sendable {
     /// - Returns: how many seconds after that the first message was confirmed.
     func survive(
         on bus: RabbitEventBus,
+        batch: Int = 10,
         bodySize: Int = 2,
         _ disturb: () async throws -> Void
     ) async throws -> Double {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 while !Task.isCancelled {
-                    await self.publish(10, bodySize: bodySize, to: bus)
+                    await self.publish(batch, bodySize: bodySize, to: bus)
                     // Not as fast as possible, since every message is read again at the end.
                     try? await Task.sleep(for: .milliseconds(10))
                 }
