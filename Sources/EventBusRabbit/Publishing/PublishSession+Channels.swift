@@ -95,9 +95,20 @@ extension PublishSession {
             self.resetTimer()
             self.openChannel(isOnProbation: advice == .replaceSilentChannel).assumeIsolated()
                 .whenFailure { self.giveUp($0) }
+            if advice == .replaceSilentChannel { self.expectChannel() }
         case .replaceConnection:
             self.lane.activity.replaced("connection", because: reason, now: self.now)
             self.handler.fail(ConnectionFailure(.silent, reason))
+        }
+    }
+
+    /// When not even a new channel is opened the broker reads nothing from the connection: RabbitMQ stops reading when one of its
+    /// channels is stuck.
+    private func expectChannel() {
+        _ = self.eventLoop.assumeIsolated().scheduleTask(in: ConfirmWatch.openingPatience) {
+            // On a slow network the request may not even have left.
+            guard self.current == nil, self.failure == nil, !self.handler.sending.isWaiting else { return }
+            self.follow(.replaceConnection, because: "the broker did not open a channel in the place of a silent one")
         }
     }
 

@@ -202,21 +202,39 @@ extension RabbitIntegration {
             }
         }
 
-        @Test("A confirm that the broker loses ends one wait, and other topics do not notice")
+        @Test("Publishing goes on soon after the broker has lost confirms")
         func lostConfirms() async throws {
-            try await Broker.withProxiedBus {
-                $0.confirmTimeout = .seconds(3)
-            } _: { bus, proxy in
+            var configuration = try Broker.configuration()
+            configuration.confirmTimeout = .seconds(3)
+            try await Broker.withBus(configuration) { bus in
                 try await PublishTrial.with { trial in
-                    // RabbitMQ 3.10 loses confirms when one of several queues of a message is deleted.
+                    var slowest = 0.0
+                    // RabbitMQ 3.10 loses confirms, and can stop reading from the connection, when one of several queues of a message
+                    // is deleted.
                     for round in 0..<3 {
                         let other = "\(trial.queue).\(round)"
                         try await Broker.declare(other, boundTo: trial.topic)
-                        let seconds = try await trial.survive(on: bus, batch: 500) { try await Broker.delete([other]) }
-                        #expect(seconds <= 5)
+                        let seconds = try await trial.survive(on: bus, batch: 500) {
+                            try await Broker.delete([other])
+                            // For some seconds it may confirm nothing to anybody.
+                            let start = ContinuousClock.now
+                            try await eventually(
+                                within: .seconds(30),
+                                "the broker to confirm a new publisher's message"
+                            ) {
+                                var isConfirmed = false
+                                try await Broker.withBus(configuration) { bus in
+                                    isConfirmed = await bus.publish([trial.message()])[0].isConfirmed
+                                }
+                                return isConfirmed
+                            }
+                            print("scenario 37: a new publisher after \(start.duration(to: .now))")
+                        }
+                        // Before the time for a confirm is over nobody can know.
+                        #expect(seconds <= 3 + 5)
+                        slowest = max(slowest, seconds - 3)
                     }
-                    try await trial.judge("37", 0)
-                    #expect(proxy.accepted == 1)
+                    try await trial.judge("37", slowest)
                 }
             }
         }

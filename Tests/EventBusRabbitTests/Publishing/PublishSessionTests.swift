@@ -179,6 +179,19 @@ struct PublishSessionTests {
         #expect(fixture.known["a2"] == "unknown")
     }
 
+    @Test("When no channel is opened in the place of a silent one the connection is replaced")
+    func stuck() throws {
+        let fixture = try PublishFixture()
+        try fixture.publish(["a1"])
+        try fixture.advance(by: 32)
+        #expect(fixture.known == ["a1": "unknown"])
+        #expect(fixture.isConnected)
+        try fixture.publish(["b1"])
+        try fixture.advance(by: 1)
+        #expect(!fixture.isConnected)
+        #expect(fixture.known["b1"]?.hasPrefix("not sent") == true)
+    }
+
     @Test("A lost confirm replaces the channel without an effect on other messages")
     func lostConfirm() throws {
         let fixture = try PublishFixture()
