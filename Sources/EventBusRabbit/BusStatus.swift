@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
+import NIOCore
 
 /// What a bus is doing, and which tasks wait for it to start.
 final class BusStatus: Sendable {
@@ -16,6 +17,12 @@ final class BusStatus: Sendable {
 
     private struct State: Sendable {
         var phase = Phase.idle
+        /// Since when the bus has been in this phase, whatever its text.
+        var since = NIODeadline.now()
+        var connectedSince = NIODeadline.now()
+        /// How the last connection ended, or why there was none.
+        var lastLoss: String?
+        var lanes: [LaneActivity.Kind: LaneActivity] = [:]
         var lastScope: UInt64 = 0
         /// The copies that are not confirmed, by scope.
         var delayedCopies: [UInt64: (subscription: SubscriptionName, delay: CopyDelay)] = [:]
@@ -23,15 +30,36 @@ final class BusStatus: Sendable {
         var standstills: [SubscriptionName: QueueWatch.Standstill] = [:]
         var consumerTimeouts: [SubscriptionName: ConsumerTimeout] = [:]
 
-        var problem: String? {
+        func problems(now: NIODeadline) -> [String] {
+            let age = "\((now - self.since).nanoseconds / 1_000_000_000) s"
             switch self.phase {
-            case .connected: nil
-            case .idle: "RabbitMQ: the bus is not running"
-            case .connecting: "RabbitMQ: not connected yet"
-            case .blocked(let reason): "RabbitMQ: the broker accepts no messages: \(reason)"
-            case .down(let text): "RabbitMQ: not connected: \(text)"
-            case .ended: "RabbitMQ: the bus has been shut down"
+            case .connected: return self.lanes(LaneActivity.problems, now)
+            case .idle: return ["the bus is not running"]
+            case .connecting: return ["not connected yet"]
+            case .blocked(let reason):
+                return ["the broker has accepted no messages for \(age): \(reason)"]
+                    + self.lanes(LaneActivity.problems, now)
+            case .down(let text): return ["not connected for \(age): \(text)"]
+            case .ended: return ["the bus has been shut down"]
             }
+        }
+
+        func notes(now: NIODeadline) -> [String] {
+            guard self.phase == .connected else { return [] }
+            var notes = self.lanes(LaneActivity.notes, now)
+            if let loss = self.lastLoss, now - self.connectedSince < .minutes(1) {
+                notes.append(
+                    "connected for \((now - self.connectedSince).nanoseconds / 1_000_000_000) s, after: \(loss)"
+                )
+            }
+            return notes
+        }
+
+        private func lanes(
+            _ texts: (LaneActivity) -> (NIODeadline) -> [String],
+            _ now: NIODeadline
+        ) -> [String] {
+            self.lanes.values.sorted { $0.kind.rawValue < $1.kind.rawValue }.flatMap { texts($0)(now) }
         }
     }
 
@@ -44,13 +72,15 @@ final class BusStatus: Sendable {
     private let state = WaitList<State, Void, Answer>(State())
 
     /// What keeps the bus from publishing, or from moving messages that have failed.
-    var health: Health {
+    var health: Health { self.health(now: .now()) }
+
+    func health(now: NIODeadline) -> Health {
         self.state.withLock { state in
             let delays = state.delayedCopies.sorted { $0.key < $1.key }.map(\.value)
-            let copies = delays.map { "RabbitMQ: subscription \($0.subscription): \($0.delay)" }
+            let copies = delays.map { "subscription \($0.subscription): \($0.delay)" }
             return Health(
-                problems: [state.problem].compactMap { $0 } + copies + Self.texts(state.standstills),
-                notes: Self.texts(state.consumerTimeouts)
+                problems: (state.problems(now: now) + copies).map { "RabbitMQ: \($0)" } + Self.texts(state.standstills),
+                notes: state.notes(now: now).map { "RabbitMQ: \($0)" } + Self.texts(state.consumerTimeouts)
             )
         }
     }
@@ -69,8 +99,24 @@ final class BusStatus: Sendable {
         }
     }
 
-    func change(to phase: Phase) {
-        self.state.withLock { if $0.phase != .ended { $0.phase = phase } }
+    func change(to phase: Phase, now: NIODeadline = .now()) {
+        self.state.withLock { state in
+            guard state.phase != .ended else { return }
+            switch (state.phase, phase) {
+            // The text may change; the time counts from the first one.
+            case (.blocked, .blocked), (.down, .down): break
+            case (.blocked, .connected): state.since = now
+            case (_, .connected): (state.since, state.connectedSince) = (now, now)
+            default: state.since = now
+            }
+            if case .down(let text) = phase { state.lastLoss = text }
+            state.phase = phase
+        }
+    }
+
+    /// What has been measured on one of the channels that messages are published on.
+    func note(_ activity: LaneActivity) {
+        self.state.withLock { $0.lanes[activity.kind] = activity }
     }
 
     /// Copies of a subscription are not confirmed, or, with `nil`, no longer.

@@ -22,7 +22,7 @@ public import ServiceLifecycle
 /// routing key; a missing time by the beginning of 1970.
 public final class RabbitEventBus: EventBus, Service {
     let configuration: RabbitConfiguration
-    private let eventLoop: any EventLoop
+    let eventLoop: any EventLoop
     let logger: Logger
     let status = BusStatus()
     let events = PublishQueue()
@@ -54,12 +54,12 @@ public final class RabbitEventBus: EventBus, Service {
     /// without a pause: while it runs, the bus can neither send nor receive nor connect. The event loop group has to outlive it.
     public let executor: any TaskExecutor
 
-    /// Whether messages can be published and, if not, why.
+    /// Whether messages can be published and, if not, why and since when.
     public var health: Health { self.status.health }
 
     /// Keeps the publishing connection alive until graceful shutdown or cancellation, then waits for open confirms and closes it.
     ///
-    /// A lost connection is replaced after a pause of up to 30 s. A second call is a programming error and traps.
+    /// A lost connection is replaced after a pause of up to 4 s, or of up to 30 s when the broker refuses the login. A second call is a programming error and traps.
     ///
     /// - Throws: `CancellationError`.
     public func run() async throws {
@@ -78,7 +78,8 @@ public final class RabbitEventBus: EventBus, Service {
     /// Publishes with confirms; see `EventBus.publish(_:)`.
     ///
     /// Waits until the bus runs. From then on every outcome is known within ``RabbitConfiguration/confirmTimeout``, even while the
-    /// broker accepts no messages.
+    /// broker accepts no messages; the time of a message that is sent begins when its last byte has left. Once the broker has refused
+    /// a body as too large, larger ones are refused at once, as long as the connection lasts.
     public func publish(_ messages: [Message]) async -> [PublishOutcome] {
         var outcomes: [PublishOutcome] = []
         var outgoing: [Outgoing] = []

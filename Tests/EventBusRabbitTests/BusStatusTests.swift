@@ -62,7 +62,29 @@ struct BusStatusTests {
         #expect(status.health.problems.count == 3)
         status.change(to: .connected)
         for scope in [7, 8] as [UInt64] { status.note(nil, of: "payments", scope: scope) }
-        #expect(status.health == .ready)
+        #expect(status.health.isReady)
+    }
+
+    @Test("Since when there is no connection, or the broker accepts nothing, is told with the latest reason")
+    func since() {
+        func time(_ seconds: UInt64) -> NIODeadline { .uptimeNanoseconds(seconds * 1_000_000_000) }
+        let status = BusStatus()
+        #expect(status.start())
+        status.change(to: .down("refused"), now: time(100))
+        status.change(to: .down("timed out"), now: time(103))
+        #expect(status.health(now: time(105)).problems == ["RabbitMQ: not connected for 5 s: timed out"])
+        status.change(to: .connected, now: time(106))
+        #expect(status.health(now: time(110)) == Health(notes: ["RabbitMQ: connected for 4 s, after: timed out"]))
+        status.change(to: .blocked(reason: "low on memory"), now: time(111))
+        let blocked = "RabbitMQ: the broker has accepted no messages for 9 s: low on memory"
+        #expect(status.health(now: time(120)).problems == [blocked])
+        var activity = LaneActivity(.events)
+        activity.tried(open: 2, now: time(110))
+        status.note(activity)
+        let silent = "RabbitMQ: no event was confirmed for 10 s, waiting: 2"
+        #expect(status.health(now: time(120)).problems == [blocked, silent])
+        status.change(to: .connected, now: time(121))
+        #expect(status.health(now: time(166)).notes == [])
     }
 
     @Test("Messages that are not delivered are a problem until they are; a consumer timeout is a note")

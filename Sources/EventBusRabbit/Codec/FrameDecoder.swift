@@ -13,6 +13,9 @@ struct FrameDecoder {
         self.maximumPayload = maximumFrame - Frame.overhead
     }
 
+    /// Whether no part of a frame waits for its rest.
+    var isEmpty: Bool { self.buffer.readableBytes == 0 }
+
     mutating func append(_ bytes: ByteBuffer) {
         guard self.buffer.readableBytes > 0 else {
             self.buffer = bytes

@@ -49,9 +49,9 @@ public struct RabbitConfiguration: Sendable {
             require(isAllowed, "connectionTimeout is \(self.connectionTimeout), must be from 1 ms to 600 s")
         }
     }
-    /// How long the broker may take to confirm a message: 1 ms to 1 h; 30 s by default.
+    /// How long the broker may take to confirm a message whose last byte has left: 1 ms to 1 h; 30 s by default.
     ///
-    /// After that the outcome is `PublishOutcome.unknown` and the connection is replaced, since RabbitMQ can lose confirms.
+    /// After that the outcome is `PublishOutcome.unknown` and the channel is replaced, since RabbitMQ can lose confirms.
     public var confirmTimeout: Duration = .seconds(30) {
         didSet {
             let isAllowed = (.milliseconds(1) ... .seconds(3600)).contains(self.confirmTimeout)

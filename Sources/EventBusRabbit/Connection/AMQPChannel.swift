@@ -12,6 +12,8 @@ protocol ChannelDelegate: AnyObject {
     func readCompleted()
     /// The socket can take more, or no more for now.
     func writabilityChanged()
+    /// The socket has taken bytes that had waited for it, between these positions; see ``SendProgress``.
+    func bytesLeft(after: Int, upTo: Int)
     /// The broker has stopped accepting messages, or accepts them again.
     func blockedChanged(_ isBlocked: Bool)
     /// The last call.
@@ -20,6 +22,8 @@ protocol ChannelDelegate: AnyObject {
 
 extension ChannelDelegate {
     func writabilityChanged() {}
+
+    func bytesLeft(after: Int, upTo: Int) {}
 
     func blockedChanged(_ isBlocked: Bool) {}
 }

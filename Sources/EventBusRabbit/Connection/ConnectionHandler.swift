@@ -10,19 +10,16 @@ final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// How long the broker may take to answer a request.
-    static let replyTimeout = TimeAmount.seconds(20)
-    /// The largest body that RabbitMQ 3 accepts by default; a larger one ends the connection.
-    static let maximumIncomingBody = 128 * 1024 * 1024
-
     private var state: ConnectionState
     private var decoder = FrameDecoder()
     private let pool = CodecPool()
-    private var channels: [UInt16: AMQPChannel] = [:]
-    /// The channel of the last frame, which the next one nearly always belongs to as well.
-    private var recent: AMQPChannel?
+    private var channels = ChannelTable()
     private var heartbeats: Heartbeats?
     private var outbox = ByteBuffer()
+    private(set) var sending: SendProgress
+    /// When anything but a heartbeat has last arrived.
+    private var lastFrame: NIODeadline
+    private var isFlushing = false
     private var context: ChannelHandlerContext?
     private let opened: EventLoopPromise<ConnectionState.Limits>
     private var isReading = false
@@ -31,12 +28,16 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private(set) var isBlocked = false
     private(set) var frameMax = Frame.minimumSize
+    /// The largest body that the broker accepts, as far as it has told.
+    var maximumBody = Int.max
     /// Called when the broker stops accepting messages, with its reason, and with `nil` when it accepts them again.
     var onBlocked: ((_ reason: String?) -> Void)?
 
     init(_ wishes: ConnectionState.Wishes, opened: EventLoopPromise<ConnectionState.Limits>) {
         self.state = ConnectionState(wishes)
         self.opened = opened
+        let now = opened.futureResult.eventLoop.now
+        (self.sending, self.lastFrame) = (SendProgress(now: now), now)
     }
 
     /// Why the connection has ended; `nil` while it has not.
@@ -45,6 +46,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     var eventLoop: any EventLoop { self.opened.futureResult.eventLoop }
 
     var isWritable: Bool { self.context?.channel.isWritable ?? false }
+
+    /// Where the bytes end that have been written so far; see ``SendProgress``.
+    var position: Int { self.sending.handed + self.outbox.readableBytes }
 
     // MARK: ChannelInboundHandler
 
@@ -72,22 +76,27 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        for channel in self.channels.values { channel.delegate?.writabilityChanged() }
+        for channel in self.channels.all { channel.delegate?.writabilityChanged() }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         self.isReading = true
-        self.heartbeats?.read(now: context.eventLoop.now)
+        let now = context.eventLoop.now
+        self.heartbeats?.read(now: now)
         self.decoder.append(self.unwrapInboundIn(data))
         do {
-            while self.failure == nil, let frame = try self.decoder.next() { try self.received(frame) }
+            while self.failure == nil, let frame = try self.decoder.next() {
+                if frame.kind != .heartbeat { self.lastFrame = now }
+                try self.received(frame)
+            }
+            if !self.decoder.isEmpty { self.lastFrame = now }
         } catch {
             self.perform(self.state.failed(ConnectionFailure(.malformed, "\(error)")))
         }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        for channel in self.channels.values { channel.delegate?.readCompleted() }
+        for channel in self.channels.all { channel.delegate?.readCompleted() }
         self.isReading = false
         self.flush()
     }
@@ -97,11 +106,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// Opens the next free channel.
     func openChannel() throws(ConnectionFailure) -> AMQPChannel {
         if let failure = self.failure { throw failure }
-        var number: UInt16 = 1
-        while self.channels[number] != nil { number += 1 }
-        let channel = AMQPChannel(number: number, maximumBody: ConnectionHandler.maximumIncomingBody)
-        self.channels[number] = channel
-        return channel
+        return self.channels.open()
     }
 
     /// Sends a request; when no answer comes in time, the connection is closed.
@@ -119,10 +124,11 @@ final class ConnectionHandler: ChannelInboundHandler {
         self.send(method, on: channel.number)
         self.flush()
         guard isUrgent else { return promise.futureResult }
-        let timeout = context.eventLoop.assumeIsolated().scheduleTask(in: ConnectionHandler.replyTimeout) {
-            self.perform(self.state.failed(ConnectionFailure(.silent, "the broker did not answer a request")))
+        ReplyPatience.watch(promise.futureResult, sent: context.eventLoop.now) {
+            max(self.lastFrame, self.sending.lastLeft)
+        } giveUp: {
+            self.fail(ConnectionFailure(.silent, "the broker did not answer a request"))
         }
-        promise.futureResult.assumeIsolated().whenComplete { _ in timeout.cancel() }
         return promise.futureResult
     }
 
@@ -147,7 +153,20 @@ final class ConnectionHandler: ChannelInboundHandler {
         let bytes = self.outbox
         self.outbox = ByteBuffer()
         self.heartbeats?.wrote(now: context.eventLoop.now)
-        context.writeAndFlush(self.wrapOutboundOut(bytes), promise: nil)
+        guard let pieces = self.sending.hand(bytes.readableBytes) else {
+            return context.writeAndFlush(self.wrapOutboundOut(bytes), promise: nil)
+        }
+        context.write(bytes, inPieces: pieces, self.left)
+        self.isFlushing = true
+        context.flush()
+        self.isFlushing = false
+    }
+
+    private func left(_ count: Int) {
+        let (after, upTo) = self.sending.leave(count, now: self.eventLoop.now)
+        // What leaves at once has left when it was written.
+        guard !self.isFlushing else { return }
+        for channel in self.channels.all { channel.delegate?.bytesLeft(after: after, upTo: upTo) }
     }
 
     /// Closes the connection properly, or after 5 s if the broker does not answer.
@@ -169,6 +188,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func greet() {
         self.context.map {
+            $0.channel.limitUnsentBytes()
             $0.writeAndFlush(self.wrapOutboundOut(ByteBuffer(bytes: [65, 77, 81, 80, 0, 0, 9, 1])), promise: nil)
         }
     }
@@ -181,7 +201,7 @@ final class ConnectionHandler: ChannelInboundHandler {
             return
         }
         // Frames that were on their way when their channel was closed are ignored.
-        guard let channel = self.channel(frame.channel) else { return }
+        guard let channel = self.channels.channel(frame.channel) else { return }
         switch frame.kind {
         case .method:
             let method = try MethodDecoder.decode(frame.payload, pool: self.pool)
@@ -193,22 +213,16 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    private func channel(_ number: UInt16) -> AMQPChannel? {
-        if let recent = self.recent, recent.number == number, recent.failure == nil { return recent }
-        self.recent = self.channels[number]
-        return self.recent
-    }
-
     private func received(_ method: ServerMethod, on channel: AMQPChannel) {
         switch method {
         case .channelClose(let code, let text):
             self.send(.channelCloseOk, on: channel.number)
-            self.channels[channel.number] = nil
+            self.channels.remove(channel)
             channel.close(ConnectionFailure(.channelClosed(code), "\(code) \(text)"))
         case .channelFlow(let active):
             self.send(.channelFlowOk(active: active), on: channel.number)
         case .channelCloseOk:
-            self.channels[channel.number] = nil
+            self.channels.remove(channel)
             channel.received(method)
             channel.close(ConnectionFailure(.closed, "channel was closed"))
         default:
@@ -240,7 +254,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private func setBlocked(_ reason: String?) {
         self.isBlocked = reason != nil
         self.onBlocked?(reason)
-        for channel in self.channels.values { channel.delegate?.blockedChanged(self.isBlocked) }
+        for channel in self.channels.all { channel.delegate?.blockedChanged(self.isBlocked) }
     }
 
     private func startHeartbeats(_ interval: TimeAmount) {
@@ -275,10 +289,8 @@ final class ConnectionHandler: ChannelInboundHandler {
             context.writeAndFlush(self.wrapOutboundOut(bytes), promise: nil)
         }
         self.opened.fail(failure)
-        let channels = self.channels
-        (self.channels, self.recent) = ([:], nil)
         self.onBlocked = nil
-        for channel in channels.values { channel.close(failure) }
+        for channel in self.channels.removeAll() { channel.close(failure) }
         self.context?.close(promise: nil)
     }
 }

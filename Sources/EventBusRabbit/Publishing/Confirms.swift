@@ -30,6 +30,14 @@ struct Confirms<Batch> {
         case unknown
     }
 
+    /// How far the bytes of the connection have got.
+    struct Sending {
+        /// Where the bytes end that have left.
+        let left: Int
+        /// Until when further ones have to leave.
+        let deadline: NIODeadline
+    }
+
     struct Resolution {
         let slot: Slot
         let answer: Answer
@@ -40,6 +48,8 @@ struct Confirms<Batch> {
         /// `nil` for a message that cannot come back.
         let returnKey: ReturnKey?
         let size: Int
+        /// Where the message ends among the bytes of the connection; see ``SendProgress``.
+        let end: Int
         var deadline: NIODeadline
         var isReturned = false
         var isAnswered = false
@@ -56,16 +66,37 @@ struct Confirms<Batch> {
     private(set) var outstanding = 0
     private(set) var outstandingBytes = 0
 
-    /// The deadline of the oldest message whose outcome is open.
-    var nextDeadline: NIODeadline? { self.entries.first { !$0.isAnswered && !$0.isAbandoned }?.deadline }
+    /// How many messages have an unknown outcome and could still be answered.
+    private(set) var abandoned = 0
+
+    /// Whether the outcome of a message is open.
+    var hasOpen: Bool { self.outstanding > self.abandoned }
+
+    /// The messages whose outcomes are open, oldest first.
+    var open: [Slot] { self.entries.compactMap { $0.isAnswered || $0.isAbandoned ? nil : $0.slot } }
 
     /// A message was written.
     ///
-    /// - Parameter returnKey: `nil` for a message that is not mandatory.
-    mutating func published(_ slot: Slot, returnKey: ReturnKey?, size: Int, deadline: NIODeadline) {
-        self.entries.append(Entry(slot: slot, returnKey: returnKey, size: size, deadline: deadline))
+    /// - Parameters:
+    ///   - returnKey: `nil` for a message that is not mandatory.
+    ///   - end: where it ends among the bytes of the connection.
+    mutating func published(_ slot: Slot, returnKey: ReturnKey?, size: Int, end: Int, deadline: NIODeadline) {
+        self.entries.append(Entry(slot: slot, returnKey: returnKey, size: size, end: end, deadline: deadline))
         self.outstanding += 1
         self.outstandingBytes += size
+    }
+
+    /// The bytes between these positions have left only now: the time of the messages that end in them begins.
+    mutating func bytesLeft(after: Int, upTo: Int, deadline: NIODeadline) {
+        var (index, end) = (self.entries.startIndex, self.entries.endIndex)
+        while index < end {
+            let middle = (index + end) / 2
+            if self.entries[middle].end <= after { index = middle + 1 } else { end = middle }
+        }
+        while index < self.entries.endIndex, self.entries[index].end <= upTo {
+            self.entries[index].deadline = deadline
+            index += 1
+        }
     }
 
     /// A message was returned because it reached no queue.
@@ -91,14 +122,25 @@ struct Confirms<Batch> {
     }
 
     /// Gives up messages whose deadline has passed; late answers of the broker are still matched.
-    mutating func expire(now: NIODeadline) -> [Resolution] {
+    mutating func expire(now: NIODeadline, _ sending: Sending) -> [Resolution] {
         var resolutions: [Resolution] = []
         for index in self.entries.indices where !self.entries[index].isAnswered && !self.entries[index].isAbandoned {
-            guard self.entries[index].deadline <= now else { break }
+            guard self.deadline(of: self.entries[index], sending) <= now else { break }
             self.entries[index].isAbandoned = true
+            self.abandoned += 1
             resolutions.append(Resolution(slot: self.entries[index].slot, answer: .unknown))
         }
         return resolutions
+    }
+
+    /// The deadline of the oldest message whose outcome is open.
+    func nextDeadline(_ sending: Sending) -> NIODeadline? {
+        self.entries.first { !$0.isAnswered && !$0.isAbandoned }.map { self.deadline(of: $0, sending) }
+    }
+
+    /// As long as bytes leave, a message that has not left completely has time.
+    private func deadline(of entry: Entry, _ sending: Sending) -> NIODeadline {
+        entry.end <= sending.left ? entry.deadline : max(entry.deadline, sending.deadline)
     }
 
     /// Extends all deadlines, for example when the broker starts or stops holding messages back.
@@ -108,11 +150,10 @@ struct Confirms<Batch> {
 
     /// The channel is gone, and no answer will arrive.
     mutating func fail() -> [Resolution] {
-        let open = self.entries.filter { !$0.isAnswered && !$0.isAbandoned }
+        let open = self.open
         self.entries = []
-        self.outstanding = 0
-        self.outstandingBytes = 0
-        return open.map { Resolution(slot: $0.slot, answer: .unknown) }
+        (self.outstanding, self.outstandingBytes, self.abandoned) = (0, 0, 0)
+        return open.map { Resolution(slot: $0, answer: .unknown) }
     }
 
     private mutating func answer(_ tag: UInt64, _ multiple: Bool, _ answer: Answer) -> [Resolution] {
@@ -124,7 +165,10 @@ struct Confirms<Batch> {
             self.entries[index].isAnswered = true
             self.outstanding -= 1
             self.outstandingBytes -= self.entries[index].size
-            guard !self.entries[index].isAbandoned else { continue }
+            guard !self.entries[index].isAbandoned else {
+                self.abandoned -= 1
+                continue
+            }
             let isUnroutable = answer == .confirmed && self.entries[index].isReturned
             resolutions.append(
                 Resolution(slot: self.entries[index].slot, answer: isUnroutable ? .unroutable : answer)

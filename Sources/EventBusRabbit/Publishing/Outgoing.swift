@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
+import NIOCore
 
 /// A message to send.
 enum Outgoing: Sendable {
@@ -9,6 +10,32 @@ enum Outgoing: Sendable {
     case event(Message)
     /// For one of a subscription's queues.
     case copy(OutgoingMessage)
+
+    /// The topic, or the queue.
+    var routingKey: String {
+        switch self {
+        case .event(let message): message.topic.name
+        case .copy(let message): message.routingKey
+        }
+    }
+
+    /// The size of the body in bytes.
+    var bodySize: Int {
+        switch self {
+        case .event(let message): message.body.count
+        case .copy(let message): message.body.readableBytes
+        }
+    }
+
+    /// Writes all frames of the message; writes nothing when it throws.
+    func encode(channel: UInt16, maximumFrame: Int, into buffer: inout ByteBuffer) throws(CodecError) {
+        switch self {
+        case .event(let message):
+            try EventEncoder.publish(message, channel: channel, maximumFrame: maximumFrame, into: &buffer)
+        case .copy(let message):
+            try FrameEncoder.publish(message, channel: channel, maximumFrame: maximumFrame, into: &buffer)
+        }
+    }
 
     /// By what the message is recognized if it comes back; `nil` if it is not mandatory and cannot.
     var returnKey: ReturnKey? {

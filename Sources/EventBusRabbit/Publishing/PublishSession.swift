@@ -5,213 +5,257 @@ import DequeModule
 import EventBus
 import NIOCore
 
-/// Writes the batches of a ``PublishQueue`` to one channel and passes the broker's answers on.
+/// Writes the batches of a ``PublishQueue`` to a channel of one connection, and passes the broker's answers on.
 ///
 /// Confined to the event loop.
-final class PublishSession: ChannelDelegate {
+final class PublishSession: PublishChannelOwner {
     /// How many messages, and how many bytes of them, may be sent without an answer.
     static let maximumOutstanding = 4096
     static let maximumOutstandingBytes = 16 * 1024 * 1024
 
-    /// A batch that was taken from the queue and has outcomes that are not known yet.
-    private final class Pending {
-        let sink: PublishBatch.Sink
-        var outcomes: [PublishOutcome]
-        var remaining: Int
-        /// The messages whose outcomes are reported at the end of this turn.
-        var fresh: [Int] = []
-
-        init(_ batch: PublishBatch) {
-            self.sink = batch.sink
-            self.outcomes = Array(repeating: .unknown, count: batch.messages.count)
-            self.remaining = batch.messages.count
-        }
-    }
-
     private struct Waiting {
-        let slot: Confirms<Pending>.Slot
+        let slot: OutcomeLedger.Slot
         let message: Outgoing
-        let deadline: NIODeadline
+        var deadline: NIODeadline
     }
 
-    private let queue: PublishQueue
-    private let channel: AMQPChannel
-    private let handler: ConnectionHandler
-    private let eventLoop: any EventLoop
+    let lane: PublishLane
+    let handler: ConnectionHandler
+    let eventLoop: any EventLoop
     private let timeout: TimeAmount
-    private var confirms = Confirms<Pending>()
+    /// Declares the events exchange again.
+    let declare: () -> EventLoopFuture<Void>
+    /// Where messages are written; `nil` until a new channel is open.
+    var current: PublishChannel?
+    /// Channels that only wait for the answers to what was written.
+    var retired: [PublishChannel] = []
+    var recovery = ChannelRecovery()
+    private(set) var ledger = OutcomeLedger()
+    private(set) var failure: ConnectionFailure?
     private var waiting: Deque<Waiting> = []
-    private var pendingCount = 0
-    /// The batches with something to report.
-    private var touched: [Pending] = []
-    private var isTimerSet = false
-    private var idleWaiters: [EventLoopPromise<Void>] = []
-    private var failure: ConnectionFailure?
-    private var lastAnswer: NIODeadline
+    /// Whether the last message that was written has to stay alone until it is answered.
+    private var isAloneOut = false
+    /// Whether this turn brought anything for the health.
+    private var hasNews = false
+    private var timer: Scheduled<Void>?
 
     init(
-        _ queue: PublishQueue,
-        _ channel: AMQPChannel,
+        _ lane: PublishLane,
         _ handler: ConnectionHandler,
-        timeout: TimeAmount
+        timeout: TimeAmount,
+        declare: @escaping () -> EventLoopFuture<Void>
     ) {
-        self.queue = queue
-        self.channel = channel
+        self.lane = lane
         self.handler = handler
         self.eventLoop = handler.eventLoop
         self.timeout = timeout
-        self.lastAnswer = self.eventLoop.now
-        channel.delegate = self
+        self.declare = declare
     }
+
+    var now: NIODeadline { self.eventLoop.now }
+
+    private var channels: [PublishChannel] { self.retired + [self.current].compactMap(\.self) }
 
     /// Succeeds when every outcome is known, or after the time limit.
     func untilIdle(within timeout: TimeAmount) -> EventLoopFuture<Void> {
         let promise = self.eventLoop.makePromise(of: Void.self)
         let deadline = self.eventLoop.scheduleTask(in: timeout) { promise.succeed() }
         promise.futureResult.whenComplete { _ in deadline.cancel() }
-        self.idleWaiters.append(promise)
+        self.ledger.awaitIdle(promise)
         self.report()
         return promise.futureResult
     }
 
     /// Takes the batches that wait in the queue.
     func drain() {
-        let deadline = self.eventLoop.now + self.timeout
-        for batch in self.queue.take() {
+        let deadline = self.now + self.timeout
+        for batch in self.lane.queue.take() {
             guard self.failure == nil else {
                 batch.resolve(.notSent(BusError(.unavailable, "RabbitMQ: connection was lost")))
                 continue
             }
-            let pending = Pending(batch)
-            self.pendingCount += 1
+            let pending = self.ledger.take(batch)
             for (index, message) in batch.messages.enumerated() {
                 self.waiting.append(
                     Waiting(slot: .init(batch: pending, index: index), message: message, deadline: deadline)
                 )
             }
         }
+        self.lane.activity.tried(open: self.ledger.openCount, now: self.now)
+        self.hasNews = true
+        self.turn()
+    }
+
+    /// Sends what can be sent, and passes on what is known.
+    func turn() {
         self.pump()
+        self.closeRetired()
+        self.setTimer()
         self.report()
     }
 
-    // MARK: ChannelDelegate
-
-    func received(_ method: ServerMethod) {
-        switch method {
-        case .basicAck(let tag, let multiple): self.resolve(self.confirms.acknowledged(tag, multiple: multiple))
-        case .basicNack(let tag, let multiple): self.resolve(self.confirms.refused(tag, multiple: multiple))
-        default: return
-        }
-        self.lastAnswer = self.eventLoop.now
-    }
-
-    func received(_ message: IncomingMessage) {
-        guard message.origin == .returned else { return }
-        let id = message.text(at: message.places.messageID)
-        self.confirms.returned(ReturnKey(messageID: id, exchange: message.exchange, routingKey: message.routingKey))
-    }
-
-    func readCompleted() {
-        self.pump()
-        self.report()
-    }
-
-    func writabilityChanged() {
-        self.pump()
-        self.report()
-    }
-
-    func blockedChanged(_ isBlocked: Bool) {
-        self.confirms.extend(to: self.eventLoop.now + self.timeout)
-        self.pump()
-        self.report()
-    }
-
-    func closed(_ failure: ConnectionFailure) {
+    /// The connection is gone; what is open gets its outcome.
+    func end(_ failure: ConnectionFailure) {
+        guard self.failure == nil else { return }
         self.failure = failure
-        self.resolve(self.confirms.fail())
-        let error = failure.busError(.unavailable)
-        while let head = self.waiting.popFirst() { self.resolve(head.slot, .notSent(error)) }
+        for channel in self.channels { self.resolve(channel.confirms.fail()) }
+        (self.retired, self.current) = ([], nil)
+        self.failWaiting(failure.busError(.unavailable))
+        self.timer?.cancel()
         self.report()
-        // If the broker closed only this channel, the connection could not publish any more.
-        self.handler.fail(failure)
+    }
+
+    // MARK: For the channels
+
+    /// How long the broker may take to answer a message on a channel.
+    func patience(on channel: PublishChannel) -> TimeAmount {
+        channel.isOnProbation ? min(self.timeout, ConfirmWatch.patience) : self.timeout
+    }
+
+    func deadline(on channel: PublishChannel) -> NIODeadline { self.now + self.patience(on: channel) }
+
+    func answered(_ resolutions: [Confirms<PendingBatch>.Resolution], on channel: PublishChannel) {
+        let now = self.now
+        var advice = ConfirmWatch.Advice.none
+        var hasConfirmed = false
+        for resolution in resolutions {
+            switch resolution.answer {
+            case .confirmed, .unroutable:
+                hasConfirmed = true
+                guard self.recovery.isCautious || self.lane.watch.needsKeys else { continue }
+                let key = resolution.slot.message.routingKey
+                self.recovery.answered(key, isConfirmed: true)
+                self.lane.watch.confirmed(key)
+            case .refused:
+                let key = resolution.slot.message.routingKey
+                self.recovery.answered(key, isConfirmed: false)
+                guard channel === self.current else { continue }
+                let next = self.lane.watch.refused(key, now: now)
+                if next != .none { advice = next }
+            case .unknown: break
+            }
+        }
+        self.resolve(resolutions)
+        if hasConfirmed {
+            self.recovery.confirmed()
+            self.lane.watch.confirmed(now: now)
+            self.lane.activity.confirmed(open: self.ledger.openCount, now: now)
+        }
+        self.follow(advice, because: "the broker refused all messages for a topic or a queue")
+    }
+
+    func blockedChanged() {
+        for channel in self.channels { channel.confirms.extend(to: self.deadline(on: channel)) }
+        if self.lane.waitsWhileBlocked {
+            for index in self.waiting.indices { self.waiting[index].deadline = self.now + self.timeout }
+        }
+        self.turn()
     }
 
     // MARK: Effects
 
-    private var hasRoom: Bool {
-        self.confirms.outstanding < PublishSession.maximumOutstanding
-            && self.confirms.outstandingBytes < PublishSession.maximumOutstandingBytes
+    private func hasRoom(on channel: PublishChannel) -> Bool {
+        channel.confirms.outstanding < PublishSession.maximumOutstanding
+            && channel.confirms.outstandingBytes < PublishSession.maximumOutstandingBytes
             && self.handler.isWritable && !self.handler.isBlocked && self.failure == nil
     }
 
     private func pump() {
+        guard let channel = self.current else { return }
         // Nothing is written before the end of the turn, so writability does not limit how much is appended in it.
         var turn = 0
-        let deadline = self.eventLoop.now + self.timeout
-        while self.hasRoom, turn < 1024 * 1024, let head = self.waiting.popFirst() {
+        let deadline = self.deadline(on: channel)
+        let (number, maximumFrame) = (channel.channel.number, self.handler.frameMax)
+        while self.hasRoom(on: channel), turn < 1024 * 1024, !self.waiting.isEmpty, !self.mustWait(on: channel),
+            let head = self.waiting.popFirst()
+        {
+            guard head.message.bodySize <= self.handler.maximumBody else {
+                self.dismiss(head.slot, .tooLarge(head.message.bodySize, limit: self.handler.maximumBody))
+                continue
+            }
             do throws(CodecError) {
                 let size = try self.handler.write { buffer throws(CodecError) -> Int in
                     let start = buffer.writerIndex
-                    try self.encode(head.message, into: &buffer)
+                    try head.message.encode(channel: number, maximumFrame: maximumFrame, into: &buffer)
                     return buffer.writerIndex - start
                 }
                 turn += size
-                self.confirms.published(head.slot, returnKey: head.message.returnKey, size: size, deadline: deadline)
+                channel.confirms.published(
+                    head.slot,
+                    returnKey: head.message.returnKey,
+                    size: size,
+                    end: self.handler.position,
+                    deadline: deadline
+                )
             } catch {
-                self.resolve(head.slot, .refused(reason: "the message does not fit into AMQP: \(error)"))
+                self.dismiss(head.slot, .refused(reason: "the message does not fit into AMQP: \(error)"))
             }
         }
         self.handler.flush()
-        self.setTimer()
-        if !self.waiting.isEmpty, self.hasRoom {
-            self.eventLoop.assumeIsolated().execute {
-                self.pump()
-                self.report()
-            }
+        if turn >= 1024 * 1024, !self.waiting.isEmpty, self.hasRoom(on: channel) {
+            self.eventLoop.assumeIsolated().execute { self.turn() }
         }
     }
 
-    private func encode(_ message: Outgoing, into buffer: inout ByteBuffer) throws(CodecError) {
-        let (channel, maximumFrame) = (self.channel.number, self.handler.frameMax)
-        switch message {
-        case .event(let message):
-            try EventEncoder.publish(message, channel: channel, maximumFrame: maximumFrame, into: &buffer)
-        case .copy(let message):
-            try FrameEncoder.publish(message, channel: channel, maximumFrame: maximumFrame, into: &buffer)
-        }
+    /// Whether the next message has to wait until the channel has nothing else, or until what must be alone there is answered.
+    private func mustWait(on channel: PublishChannel) -> Bool {
+        guard self.recovery.isCautious, let next = self.waiting.first?.message else { return false }
+        let isAlone = self.recovery.isAlone(next.routingKey)
+        if isAlone || self.isAloneOut, channel.confirms.hasOpen { return true }
+        self.isAloneOut = isAlone
+        return false
     }
 
+    /// Looks when the next time limit is over. What was set is set anew after ``resetTimer()`` only.
     private func setTimer() {
-        guard !self.isTimerSet, self.failure == nil else { return }
-        let deadlines = [self.confirms.nextDeadline, self.waiting.first?.deadline].compactMap { $0 }
-        guard let deadline = deadlines.min() else { return }
-        self.isTimerSet = true
-        _ = self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
-            self.isTimerSet = false
+        guard self.timer == nil, self.failure == nil else { return }
+        let deadlines =
+            self.channels.map { $0.confirms.nextDeadline(self.sending(on: $0)) } + [self.waiting.first?.deadline]
+        guard let deadline = deadlines.compactMap(\.self).min() else { return }
+        self.timer = self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+            self.timer = nil
             self.expire()
         }
     }
 
-    private func expire() {
-        let now = self.eventLoop.now
-        while let head = self.waiting.first, head.deadline <= now {
-            self.waiting.removeFirst()
-            let reason = self.handler.isBlocked ? "the broker accepts no messages" : "the broker is too slow"
-            self.resolve(head.slot, .notSent(BusError(.unavailable, "RabbitMQ: \(reason)")))
-        }
-        let expired = self.confirms.expire(now: now)
-        self.resolve(expired)
-        self.report()
-        // RabbitMQ can lose confirms, so the connection is replaced. Not when the broker holds messages back on purpose, and not when
-        // it answers for other messages: then one queue is at fault, and other topics must not suffer.
-        if !expired.isEmpty, !self.handler.isBlocked, now - self.lastAnswer >= self.timeout {
-            self.handler.fail(ConnectionFailure(.silent, "the broker did not confirm a message"))
-        }
-        self.setTimer()
+    /// There may be an earlier time limit than the one before.
+    func resetTimer() {
+        self.timer?.cancel()
+        self.timer = nil
     }
 
-    private func resolve(_ resolutions: [Confirms<Pending>.Resolution]) {
+    private func sending(on channel: PublishChannel) -> Confirms<PendingBatch>.Sending {
+        let progress = self.handler.sending
+        return .init(left: progress.left, deadline: progress.lastLeft + self.patience(on: channel))
+    }
+
+    private func expire() {
+        let (now, isBlocked) = (self.now, self.handler.isBlocked)
+        // The end of the alarm begins all time limits anew.
+        if isBlocked, self.lane.waitsWhileBlocked { return }
+        while let head = self.waiting.first, head.deadline <= now {
+            self.waiting.removeFirst()
+            let reason = isBlocked ? "the broker accepts no messages" : "the broker is too slow"
+            self.resolve(head.slot, .notSent(BusError(.unavailable, "RabbitMQ: \(reason)")))
+        }
+        for channel in self.channels {
+            let expired = channel.confirms.expire(now: now, self.sending(on: channel))
+            self.resolve(expired)
+            if !expired.isEmpty, !isBlocked, channel === self.current { self.lost(on: channel, now) }
+        }
+        self.turn()
+    }
+
+    /// A message was not answered in time. RabbitMQ can lose confirms.
+    private func lost(on channel: PublishChannel, _ now: NIODeadline) {
+        guard now - channel.lastAnswer >= self.patience(on: channel) else {
+            // One queue is at fault, or one confirm is lost: a new channel costs other topics nothing.
+            return self.follow(.replaceChannel, because: "the broker did not confirm a message")
+        }
+        self.follow(self.lane.watch.silent(), because: "the broker confirmed nothing")
+    }
+
+    private func resolve(_ resolutions: [Confirms<PendingBatch>.Resolution]) {
         for resolution in resolutions {
             switch resolution.answer {
             case .confirmed: self.resolve(resolution.slot, .confirmed)
@@ -222,33 +266,31 @@ final class PublishSession: ChannelDelegate {
         }
     }
 
-    private func resolve(_ slot: Confirms<Pending>.Slot, _ outcome: PublishOutcome) {
-        let pending = slot.batch
-        pending.outcomes[slot.index] = outcome
-        pending.remaining -= 1
-        if pending.fresh.isEmpty { self.touched.append(pending) }
-        pending.fresh.append(slot.index)
+    func resolve(_ slot: OutcomeLedger.Slot, _ outcome: PublishOutcome) {
+        self.ledger.resolve(slot, outcome)
+        self.hasNews = true
+        if !outcome.isConfirmed { self.lane.activity.failed(outcome, open: self.ledger.openCount, now: self.now) }
     }
 
-    /// Passes outcomes on, once per turn.
-    private func report() {
-        guard !self.touched.isEmpty || !self.idleWaiters.isEmpty else { return }
-        let touched = self.touched
-        self.touched = []
-        for pending in touched {
-            let fresh = pending.fresh
-            pending.fresh = []
-            if pending.remaining == 0 { self.pendingCount -= 1 }
-            switch pending.sink {
-            case .all(let continuation):
-                if pending.remaining == 0 { continuation.resume(returning: pending.outcomes) }
-            case .each(let report):
-                report(fresh.map { ($0, pending.outcomes[$0]) })
-            }
+    /// A message is refused without asking the broker.
+    private func dismiss(_ slot: OutcomeLedger.Slot, _ outcome: PublishOutcome) {
+        self.ledger.resolve(slot, outcome)
+        self.lane.activity.dismissed(open: self.ledger.openCount)
+        self.hasNews = true
+    }
+
+    func failWaiting(_ error: BusError) {
+        while let head = self.waiting.popFirst() { self.resolve(head.slot, .notSent(error)) }
+    }
+
+    /// Passes on what is known.
+    func report() {
+        if self.hasNews {
+            self.hasNews = false
+            self.lane.activity.refused = self.lane.watch.refused
+            // Before the outcomes, so that whoever gets one finds it in the health.
+            self.lane.report()
         }
-        guard self.pendingCount == 0 else { return }
-        let idleWaiters = self.idleWaiters
-        self.idleWaiters = []
-        for promise in idleWaiters { promise.succeed() }
+        self.ledger.report()
     }
 }

@@ -33,28 +33,35 @@ extension RabbitEventBus {
     }
 
     func keepConnected() async throws {
-        var backoff = Backoff(first: .milliseconds(500), longest: .seconds(30))
+        let lanes = try await self.eventLoop.submit { [eventLoop, status, copies, events] in
+            // An event that makes the broker close its channel must not affect copies.
+            NIOLoopBound(
+                [PublishLane(.copies, copies, status), PublishLane(.events, events, status)],
+                eventLoop: eventLoop
+            )
+        }.get()
+        var backoff = ReconnectBackoff()
         while true {
             let start = ContinuousClock.now
             do {
-                try await self.stayConnected()
+                try await self.stayConnected(lanes)
             } catch {
                 try Task.checkCancellation()
                 let failure = (error as? BusError) ?? BusError(.unavailable, "RabbitMQ: \(error)", cause: error)
                 self.detach(failure)
                 self.status.change(to: .down(failure.message))
                 self.logger.info("The connection to RabbitMQ was lost or could not be made", error: failure)
+                let pause = backoff.next(after: failure, lasted: start.duration(to: .now))
+                try await Task.sleep(for: pause * Double.random(in: 0...1))
             }
-            if start.duration(to: .now) > .seconds(60) { backoff.reset() }
-            try await Task.sleep(for: backoff.next() * Double.random(in: 0...1))
         }
     }
 
     /// Connects and publishes until the connection ends; always throws.
-    private func stayConnected() async throws {
+    private func stayConnected(_ lanes: NIOLoopBound<[PublishLane]>) async throws {
         let connection = try await self.connect("publishing")
         do {
-            let sessions = try await self.startPublishing(on: connection)
+            let sessions = try await self.startPublishing(lanes, on: connection)
             self.logger.debug("Connected to RabbitMQ")
             do {
                 try await connection.untilClosed()
@@ -62,48 +69,64 @@ extension RabbitEventBus {
                 await self.finish(sessions, on: connection)
                 throw error
             }
-            let failure = try await connection.onLoop { $0.failure }
-            throw (failure ?? ConnectionFailure(.lost, "connection was lost")).busError(.unavailable)
+            let failure = try await connection.onLoop { handler in
+                let failure = handler.failure ?? ConnectionFailure(.lost, "connection was lost")
+                // Also one that has no channel at the moment.
+                for session in sessions.value { session.end(failure) }
+                return failure
+            }
+            throw failure.busError(.unavailable)
         } catch {
             await connection.close()
             throw error
         }
     }
 
-    private func startPublishing(on connection: RabbitConnection) async throws -> [NIOLoopBound<PublishSession>] {
-        try await connection.declare([.exchange])
-        let status = self.status
-        try await connection.onLoop { handler in
+    private func startPublishing(
+        _ lanes: NIOLoopBound<[PublishLane]>,
+        on connection: RabbitConnection
+    ) async throws -> NIOLoopBound<[PublishSession]> {
+        try await self.declareExchange(on: connection)
+        let timeout = TimeAmount(self.configuration.confirmTimeout)
+        let (status, eventLoop) = (self.status, connection.eventLoop)
+        let sessions = try await connection.onLoop { handler in
             status.change(to: .connected)
             handler.onBlocked = { reason in
                 status.change(to: reason.map { .blocked(reason: $0) } ?? .connected)
             }
-        }
-        var sessions: [NIOLoopBound<PublishSession>] = []
-        // An event that makes the broker close its channel must not affect copies.
-        for queue in [self.copies, self.events] {
-            let channel = try await connection.openChannel()
-            try await connection.call(.confirmSelect, on: channel)
-            let timeout = TimeAmount(self.configuration.confirmTimeout)
-            let eventLoop = connection.eventLoop
-            let session = try await connection.onLoop { handler in
-                let session = NIOLoopBound(
-                    PublishSession(queue, channel.value, handler, timeout: timeout),
-                    eventLoop: eventLoop
-                )
-                queue.attach { eventLoop.execute { session.value.drain() } }
-                return session
+            let sessions = lanes.value.map { lane in
+                PublishSession(lane, handler, timeout: timeout) {
+                    eventLoop.makeFutureWithTask { try await self.declareExchange(on: connection) }
+                }
             }
-            sessions.append(session)
+            return NIOLoopBound(sessions, eventLoop: eventLoop)
+        }
+        try await eventLoop.flatSubmit {
+            EventLoopFuture.andAllSucceed(sessions.value.map { $0.open() }, on: eventLoop)
+        }.get()
+        try await connection.onLoop { _ in
+            for session in sessions.value { session.attach() }
         }
         return sessions
     }
 
-    /// Waits until the broker has answered for what was sent.
-    private func finish(_ sessions: [NIOLoopBound<PublishSession>], on connection: RabbitConnection) async {
-        self.detach(.shutDown)
-        for session in sessions {
-            try? await connection.eventLoop.flatSubmit { session.value.untilIdle(within: .seconds(5)) }.get()
+    /// Makes sure that the exchange exists, as far as this user may do that; if it is missing, publishing will tell.
+    private func declareExchange(on connection: RabbitConnection) async throws {
+        do {
+            try await connection.declare([.exchange])
+        } catch let error as BusError where error.code == .unavailable {
+            self.logger.debug("The exchange of events cannot be declared", error: error)
         }
+    }
+
+    /// Waits until the broker has answered for what was sent.
+    private func finish(_ sessions: NIOLoopBound<[PublishSession]>, on connection: RabbitConnection) async {
+        self.detach(.shutDown)
+        try? await connection.eventLoop.flatSubmit {
+            EventLoopFuture.andAllSucceed(
+                sessions.value.map { $0.untilIdle(within: .seconds(5)) },
+                on: connection.eventLoop
+            )
+        }.get()
     }
 }

@@ -10,6 +10,9 @@ import Testing
 struct ConfirmsTests {
     private static func time(_ seconds: UInt64) -> NIODeadline { .uptimeNanoseconds(seconds * 1_000_000_000) }
 
+    /// Everything has left.
+    private static let sent = Confirms<Int>.Sending(left: .max, deadline: .uptimeNanoseconds(0))
+
     private static func key(_ id: String, _ routingKey: String = "topic") -> ReturnKey {
         ReturnKey(messageID: id, exchange: "events", routingKey: routingKey)
     }
@@ -22,6 +25,7 @@ struct ConfirmsTests {
                 Confirms<Int>.Slot(batch: 1, index: index),
                 returnKey: Self.key("m\(index + 1)"),
                 size: 10,
+                end: 10 * (index + 1),
                 deadline: Self.time(deadline)
             )
         }
@@ -41,7 +45,7 @@ struct ConfirmsTests {
         #expect(self.text(confirms.acknowledged(1, multiple: false)) == ["1 confirmed"])
         #expect(confirms.outstanding == 0)
         #expect(confirms.outstandingBytes == 0)
-        #expect(confirms.nextDeadline == nil)
+        #expect(confirms.nextDeadline(Self.sent) == nil)
     }
 
     @Test("An answer with multiple covers everything open up to its tag")
@@ -81,6 +85,7 @@ struct ConfirmsTests {
                 Confirms<Int>.Slot(batch: 1, index: index),
                 returnKey: Self.key("same"),
                 size: 1,
+                end: 1,
                 deadline: Self.time(1)
             )
         }
@@ -96,7 +101,7 @@ struct ConfirmsTests {
         var confirms = Confirms<Int>()
         for (index, key) in [Self.key("same", "a"), nil, Self.key("same", "b")].enumerated() {
             let slot = Confirms<Int>.Slot(batch: 1, index: index)
-            confirms.published(slot, returnKey: key, size: 1, deadline: Self.time(1))
+            confirms.published(slot, returnKey: key, size: 1, end: 1, deadline: Self.time(1))
         }
         confirms.returned(Self.key("same", "b"))
         #expect(
@@ -111,13 +116,14 @@ struct ConfirmsTests {
             Confirms<Int>.Slot(batch: 1, index: 1),
             returnKey: Self.key("m2"),
             size: 1,
+            end: 11,
             deadline: Self.time(20)
         )
-        #expect(confirms.nextDeadline == Self.time(10))
-        #expect(self.text(confirms.expire(now: Self.time(9))) == [])
-        #expect(self.text(confirms.expire(now: Self.time(10))) == ["1 unknown"])
-        #expect(self.text(confirms.expire(now: Self.time(10))) == [])
-        #expect(confirms.nextDeadline == Self.time(20))
+        #expect(confirms.nextDeadline(Self.sent) == Self.time(10))
+        #expect(self.text(confirms.expire(now: Self.time(9), Self.sent)) == [])
+        #expect(self.text(confirms.expire(now: Self.time(10), Self.sent)) == ["1 unknown"])
+        #expect(self.text(confirms.expire(now: Self.time(10), Self.sent)) == [])
+        #expect(confirms.nextDeadline(Self.sent) == Self.time(20))
         #expect(self.text(confirms.acknowledged(2, multiple: true)) == ["2 confirmed"])
         #expect(confirms.outstanding == 0)
     }
@@ -126,8 +132,8 @@ struct ConfirmsTests {
     func extended() {
         var confirms = self.confirms(2, deadline: 10)
         confirms.extend(to: Self.time(40))
-        #expect(self.text(confirms.expire(now: Self.time(39))) == [])
-        #expect(self.text(confirms.expire(now: Self.time(40))) == ["1 unknown", "2 unknown"])
+        #expect(self.text(confirms.expire(now: Self.time(39), Self.sent)) == [])
+        #expect(self.text(confirms.expire(now: Self.time(40), Self.sent)) == ["1 unknown", "2 unknown"])
     }
 
     @Test("When the channel ends, every open message gets its outcome once")
@@ -136,5 +142,36 @@ struct ConfirmsTests {
         _ = confirms.acknowledged(2, multiple: false)
         #expect(self.text(confirms.fail()) == ["1 unknown", "3 unknown"])
         #expect(self.text(confirms.fail()) == [])
+    }
+
+    @Test("A message that has not left completely has time as long as bytes leave, and its own time begins when it has")
+    func slowly() {
+        // Messages end at 10, 20 and 30.
+        var confirms = self.confirms(3, deadline: 10)
+        #expect(confirms.nextDeadline(.init(left: 9, deadline: Self.time(25))) == Self.time(25))
+        #expect(self.text(confirms.expire(now: Self.time(24), .init(left: 9, deadline: Self.time(25)))) == [])
+        confirms.bytesLeft(after: 0, upTo: 9, deadline: Self.time(40))
+        confirms.bytesLeft(after: 9, upTo: 20, deadline: Self.time(45))
+        let sending = Confirms<Int>.Sending(left: 20, deadline: Self.time(30))
+        #expect(confirms.nextDeadline(sending) == Self.time(45))
+        // In the order of writing: what is behind is not given up before.
+        #expect(self.text(confirms.expire(now: Self.time(44), sending)) == [])
+        #expect(self.text(confirms.expire(now: Self.time(45), sending)) == ["1 unknown", "2 unknown", "3 unknown"])
+    }
+
+    @Test("What is not answered at all is told from what is only late")
+    func abandoned() {
+        var confirms = self.confirms(3, deadline: 10)
+        _ = confirms.acknowledged(3, multiple: false)
+        #expect(confirms.hasOpen)
+        #expect(confirms.open.map(\.index) == [0, 1])
+        _ = confirms.expire(now: Self.time(10), Self.sent)
+        #expect(!confirms.hasOpen)
+        #expect(confirms.outstanding == 2)
+        _ = confirms.acknowledged(1, multiple: false)
+        #expect(confirms.abandoned == 1)
+        #expect(confirms.outstanding == 1)
+        #expect(self.text(confirms.fail()) == [])
+        #expect(confirms.abandoned == 0)
     }
 }

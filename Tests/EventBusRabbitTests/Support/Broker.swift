@@ -125,16 +125,24 @@ struct Broker: Sendable {
         }
     }
 
-    /// Deletes queues without waiting for an answer.
-    static func delete(_ queues: [String]) async throws {
+    /// Deletes queues, or what another method deletes, without waiting for an answer.
+    static func delete(
+        _ queues: [String],
+        with method: (classID: UInt16, methodID: UInt16, flags: UInt8) = (50, 40, 4)
+    ) async throws {
         try await Broker.withChannel { connection, channel in
             try await connection.onLoop { handler in
                 try handler.write { buffer throws(CodecError) in
                     for queue in queues {
                         buffer.writeMultipleIntegers(UInt8(1), channel.value.number, UInt32(8 + queue.utf8.count))
-                        buffer.writeMultipleIntegers(UInt16(50), UInt16(40), UInt16(0), UInt8(queue.utf8.count))
+                        buffer.writeMultipleIntegers(
+                            method.classID,
+                            method.methodID,
+                            UInt16(0),
+                            UInt8(queue.utf8.count)
+                        )
                         buffer.writeString(queue)
-                        buffer.writeMultipleIntegers(UInt8(4), Frame.end)
+                        buffer.writeMultipleIntegers(method.flags, Frame.end)
                     }
                 }
                 handler.flush()

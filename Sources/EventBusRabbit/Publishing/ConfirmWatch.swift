@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import NIOCore
+
+/// Whether a channel, or the whole connection, is to be replaced, since messages are refused or not answered: a pure state machine.
+///
+/// A channel that has lost its way to a queue refuses every message for it, while other channels reach it (RabbitMQ, after the loss of
+/// a node); and RabbitMQ can lose confirms. A new channel costs the messages of other topics nothing, a new connection much more: so it is
+/// the last resort, and only for a channel on which nothing works any more. A queue that is full refuses everything as well, and for
+/// long: so what has not helped is repeated ever more rarely.
+struct ConfirmWatch {
+    enum Advice: Hashable {
+        case none
+        case replaceChannel
+        /// The new one has less time to answer.
+        case replaceSilentChannel
+        case replaceConnection
+    }
+
+    /// A topic or a queue whose messages are refused.
+    struct Refusals: Hashable {
+        let since: NIODeadline
+        var last: NIODeadline
+        var count: Int
+    }
+
+    /// How long messages may be refused without one that is confirmed, and how long a new channel may stay silent in the place of a
+    /// silent one.
+    static let patience = TimeAmount.seconds(10)
+    /// How long the broker may take to open a channel in the place of a silent one.
+    static let openingPatience = TimeAmount.seconds(3)
+    private static let longestPause = TimeAmount.minutes(10)
+    private static let mostRefused = 100
+
+    /// The topics or queues of which nothing has been confirmed since their first refusal.
+    private(set) var refused: [String: Refusals] = [:]
+    private var lastConfirmed: NIODeadline?
+    /// What was replaced last, and how often something was since everything worked.
+    private var lastReplaced: NIODeadline?
+    private var attempts = 0
+    private var isSilent = false
+
+    /// Whether ``confirmed(_:now:)`` has to know the topics or queues.
+    var needsKeys: Bool { !self.refused.isEmpty }
+
+    /// Messages were confirmed.
+    mutating func confirmed(now: NIODeadline) {
+        self.lastConfirmed = now
+        self.isSilent = false
+        if self.refused.isEmpty { self.attempts = 0 }
+    }
+
+    /// A message for this topic or queue was confirmed.
+    mutating func confirmed(_ routingKey: String) {
+        self.refused[routingKey] = nil
+    }
+
+    /// The broker has refused a message for this topic or queue.
+    mutating func refused(_ routingKey: String, now: NIODeadline) -> Advice {
+        self.isSilent = false
+        guard var refusals = self.refused[routingKey] else {
+            self.forget(now: now)
+            self.refused[routingKey] = Refusals(since: now, last: now, count: 1)
+            return .none
+        }
+        refusals.last = now
+        refusals.count += 1
+        self.refused[routingKey] = refusals
+        guard now - refusals.since >= Self.patience else { return .none }
+        return self.replace(now: now)
+    }
+
+    /// For the whole time limit of a message, or for ``patience`` on a channel that took the place of a silent one, nothing was answered.
+    mutating func silent() -> Advice {
+        defer { self.isSilent = true }
+        return self.isSilent ? .replaceConnection : .replaceSilentChannel
+    }
+
+    private mutating func replace(now: NIODeadline) -> Advice {
+        var advice = Advice.replaceChannel
+        if let last = self.lastReplaced, self.attempts > 0 {
+            let factor = Int64(1) << min(Int64(self.attempts) - 1, 10)
+            let pause = min(Self.patience * factor, Self.longestPause)
+            guard now - last >= pause else { return .none }
+            // Every second time, as long as not even other messages are confirmed.
+            let works = self.lastConfirmed.map { $0 > last } ?? false
+            if !works, self.attempts % 2 == 1 { advice = .replaceConnection }
+        }
+        self.attempts += 1
+        self.lastReplaced = now
+        return advice
+    }
+
+    /// Forgets what nobody publishes any more, so that the table stays small.
+    private mutating func forget(now: NIODeadline) {
+        guard self.refused.count >= Self.mostRefused else { return }
+        self.refused = self.refused.filter { now - $0.value.last < Self.patience }
+        if self.refused.count >= Self.mostRefused { self.refused = [:] }
+    }
+}
