@@ -39,6 +39,9 @@ use_node() {
 
 # Nothing of the caller's environment gets in: a stray RABBITMQ_* would change the node.
 rabbit_environment() {
+    local kernel="-kernel inet_dist_use_interface {127,0,0,1}" ticks=
+    # A node that is frozen or out of reach counts as lost after 12 s. By default it is a minute, in which RabbitMQ 3 can't declare.
+    [ "$NODE" = rabbit ] || ticks=" net_ticktime 10"
     RABBIT_ENVIRONMENT=(
         "PATH=$PATH" "HOME=$NODE_HOME" "LANG=C.UTF-8"
         "ERL_EPMD_PORT=$RABBIT_EPMD_PORT" "ERL_EPMD_ADDRESS=127.0.0.1"
@@ -49,8 +52,8 @@ rabbit_environment() {
         "RABBITMQ_ENABLED_PLUGINS_FILE=$NODE_HOME/enabled_plugins"
         "RABBITMQ_MNESIA_BASE=$NODE_HOME/mnesia" "RABBITMQ_LOG_BASE=$NODE_HOME/log"
         "RABBITMQ_PID_FILE=$NODE_HOME/node.pid" "RABBITMQ_GENERATED_CONFIG_DIR=$NODE_HOME/config"
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}"
-        "RABBITMQ_CTL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}"
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=$kernel$ticks"
+        "RABBITMQ_CTL_ERL_ARGS=$kernel"
         # Makes the start script replace itself by the Erlang machine: then the id that launch notes is the broker's.
         "RUNNING_UNDER_SYSTEMD=true"
     )

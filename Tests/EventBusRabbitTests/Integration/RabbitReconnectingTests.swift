@@ -82,7 +82,7 @@ extension RabbitIntegration {
                     // What is made once, and what the first rounds teach the allocator, does not count.
                     if round == 10 { before = try ProcessUsage.now() }
                     if round.isMultiple(of: 3) {
-                        proxy.order(.reset, .atByte(.toClient, 600))
+                        proxy.order(.reset, .atByte(.toClient, 100))
                         await #expect(throws: ConnectionFailure.self) { try await self.open(configuration) }
                         continue
                     }
