@@ -103,10 +103,11 @@ let package = Package(
         .testTarget(
             name: "EventBusRabbitTests",
             dependencies: [
-                "EventBus", "EventBusRabbit", "EventBusTesting", "TestProxy", log, lifecycle,
+                "EventBus", "EventBusPersistence", "EventBusRabbit", "EventBusTesting", "TestProxy", log, lifecycle,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
         ),
         .testTarget(

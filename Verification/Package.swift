@@ -47,6 +47,8 @@ let package = Package(
             name: "relays",
             dependencies: [library("EventBus"), library("EventBusPersistence"), library("EventBusPostgres")]
         ),
+        .systemLibrary(name: "CLibFuzzer"),
+        .executableTarget(name: "fuzz", dependencies: ["CLibFuzzer", library("EventBusRabbit")]),
         .executableTarget(
             name: "conform",
             dependencies: [library("EventBus"), library("EventBusTesting"), library("EventBusPersistence")]

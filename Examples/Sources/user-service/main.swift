@@ -14,7 +14,7 @@ let program = Program(
           --healthcheck  ask a running instance for /healthz and exit with 0 or 1
           --help         this text
 
-          RABBITMQ_URL   amqp://user:password@host:5672/%2F, required
+          RABBITMQ_URL   amqp://user:password@host:5672/%2F, required; the nodes of a cluster: host-1:5672,host-2:5672
           DATABASE_URL   postgres://user:password@host:5432/database, required
           HTTP_HOST      the interface to listen on (127.0.0.1)
           HTTP_PORT      the port to listen on (8000)

@@ -21,20 +21,22 @@ public struct RabbitConfiguration: Sendable {
         var certificate: String?
         /// A PEM file with the key of the certificate.
         var key: String?
-        /// The name that the certificate must have, if it is not the host's.
+        /// The name that the certificates of all hosts must have, if it is not each host's own.
         var serverName: String?
     }
 
-    /// The broker's name or address.
-    public let host: String
-    /// The broker's port.
-    public let port: Int
+    /// The broker, or the nodes of a cluster: at least one, none of them twice.
+    ///
+    /// Every connection tries them in a new random order.
+    public let hosts: [Host]
     /// The virtual host.
     public let virtualHost: String
     let login: Login
     let tls: TLS?
 
-    /// How often each side shows that it is alive: 1 to 600 s, in whole seconds; 15 s by default.
+    /// How often each side shows that it is alive: 1 to 600 s, in whole seconds; by default 15 s, or 5 s with several hosts.
+    ///
+    /// A broker that is frozen or cut off is given up after at most 2.5 times that.
     public var heartbeat: Duration = .seconds(15) {
         didSet {
             let (seconds, rest) = self.heartbeat.components
@@ -42,7 +44,9 @@ public struct RabbitConfiguration: Sendable {
             require(isAllowed, "heartbeat is \(self.heartbeat), must be a whole number of seconds from 1 to 600")
         }
     }
-    /// How long connecting may take, including TLS and login: 1 ms to 600 s; 10 s by default.
+    /// How long connecting may take, including name resolution, TLS and login: 1 ms to 600 s; 10 s by default.
+    ///
+    /// Each host has an equal share of it, and each address of a host. What fails early leaves its time to the others.
     public var connectionTimeout: Duration = .seconds(10) {
         didSet {
             let isAllowed = (.milliseconds(1) ... .seconds(600)).contains(self.connectionTimeout)
@@ -73,8 +77,8 @@ extension RabbitConfiguration: CustomStringConvertible, CustomReflectable {
     /// The address without user and password.
     public var description: String {
         let scheme = self.tls == nil ? "amqp" : "amqps"
-        let host = self.host.contains(":") ? "[\(self.host)]" : self.host
-        return "\(scheme)://\(host):\(self.port)/\(self.virtualHost == "/" ? "" : self.virtualHost)"
+        let hosts = self.hosts.map(\.description).joined(separator: ",")
+        return "\(scheme)://\(hosts)/\(self.virtualHost == "/" ? "" : self.virtualHost)"
     }
 
     /// Shows only the address, so that `dump` cannot show the password.

@@ -5,8 +5,7 @@ import EventBus
 
 /// The parts of an AMQP URL (https://www.rabbitmq.com/docs/uri-spec); errors never contain a value of the URL.
 struct RabbitURL {
-    private(set) var host = "localhost"
-    private(set) var port = 5672
+    private(set) var hosts: [RabbitConfiguration.Host] = []
     private(set) var virtualHost = "/"
     private(set) var login = RabbitConfiguration.Login.password(user: "guest", password: "guest")
     private(set) var tls: RabbitConfiguration.TLS?
@@ -19,9 +18,7 @@ struct RabbitURL {
         }
         switch url[..<separator.lowerBound].lowercased() {
         case "amqp": break
-        case "amqps":
-            self.port = 5671
-            self.tls = RabbitConfiguration.TLS()
+        case "amqps": self.tls = RabbitConfiguration.TLS()
         default: throw RabbitURL.problem("has a scheme that is neither amqp nor amqps")
         }
         var rest = url[separator.upperBound...]
@@ -39,7 +36,7 @@ struct RabbitURL {
             try self.readUser(rest[..<at])
             rest = rest[rest.index(after: at)...]
         }
-        try self.readHost(rest)
+        try self.readHosts(rest)
         try self.readQuery(query)
     }
 
@@ -59,6 +56,12 @@ struct RabbitURL {
     }
 
     private mutating func readUser(_ text: Substring) throws(BusError) {
+        guard !text.contains("@") || !text.contains(",") else {
+            // It would be taken for a password that is connected to the last host only.
+            throw RabbitURL.problem(
+                "has '@' and ',' before its last '@': user and password are written once, and in them '@' as %40"
+            )
+        }
         let colon = text.firstIndex(of: ":")
         let user = try RabbitURL.decode(text[..<(colon ?? text.endIndex)], "user")
         let password = try colon.map { (colon) throws(BusError) in
@@ -75,14 +78,37 @@ struct RabbitURL {
         self.login = .password(user: user, password: password ?? "")
     }
 
-    private mutating func readHost(_ text: Substring) throws(BusError) {
+    private mutating func readHosts(_ text: Substring) throws(BusError) {
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+        var places: [RabbitConfiguration.Host: Int] = [:]
+        for (place, part) in parts.enumerated() {
+            let (name, port) = try RabbitURL.address(part)
+            guard !name.isEmpty || parts.count == 1 else {
+                throw RabbitURL.problem("names \(parts.count) hosts, of which number \(place + 1) is empty")
+            }
+            let host = RabbitConfiguration.Host(
+                name: name.isEmpty ? "localhost" : name,
+                port: port ?? (self.tls == nil ? 5672 : 5671)
+            )
+            // Names are equal whatever their case (RFC 4343).
+            let key = RabbitConfiguration.Host(name: host.name.lowercased(), port: host.port)
+            if let first = places.updateValue(place, forKey: key) {
+                throw RabbitURL.problem("names a host twice, as number \(first + 1) and number \(place + 1)")
+            }
+            self.hosts.append(host)
+        }
+    }
+
+    /// A name, which may be empty, and a port.
+    private static func address(_ text: Substring) throws(BusError) -> (String, Int?) {
+        var name = ""
         var portText: Substring?
         if text.hasPrefix("[") {
             guard let end = text.firstIndex(of: "]") else { throw RabbitURL.problem("has '[' without ']'") }
-            self.host = String(text[text.index(after: text.startIndex)..<end])
+            name = String(text[text.index(after: text.startIndex)..<end])
             let after = text[text.index(after: end)...]
             guard after.isEmpty || after.hasPrefix(":") else { throw RabbitURL.problem("has text after ']'") }
-            guard self.host.contains(":") else {
+            guard name.contains(":") else {
                 throw RabbitURL.problem("has something other than an IPv6 address in brackets")
             }
             portText = after.isEmpty ? nil : after.dropFirst()
@@ -91,14 +117,13 @@ struct RabbitURL {
             guard parts.count <= 2 else {
                 throw RabbitURL.problem("has an IPv6 address without brackets, or two ports")
             }
-            if let host = parts.first, !host.isEmpty { self.host = try RabbitURL.decode(host, "host") }
+            name = try RabbitURL.decode(parts.first ?? "", "host")
             portText = parts.count == 2 ? parts[1] : nil
         }
-        guard !self.host.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
-            throw RabbitURL.problem("has a host with white space")
+        guard !name.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F || $0 == UInt8(ascii: ",") }) else {
+            throw RabbitURL.problem("has a host with white space or an encoded comma")
         }
-        guard let portText else { return }
-        self.port = try RabbitURL.number(portText, "port", 1...65535)
+        return (name, try portText.map { (text) throws(BusError) in try RabbitURL.number(text, "port", 1...65535) })
     }
 
     private mutating func readQuery(_ text: Substring) throws(BusError) {

@@ -27,9 +27,26 @@ struct RabbitURLTests {
     )
     func parts(_ url: String, _ host: String, _ port: Int, _ virtualHost: String) throws {
         let configuration = try RabbitConfiguration(url: url)
-        #expect(configuration.host == host)
-        #expect(configuration.port == port)
+        #expect(configuration.hosts == [.init(name: host, port: port)])
         #expect(configuration.virtualHost == virtualHost)
+    }
+
+    @Test(
+        "The nodes of a cluster are separated by commas",
+        arguments: [
+            ("amqp://u:p@a:1,b:2/v", "a:1,b:2"),
+            ("amqp://a,b,c", "a:5672,b:5672,c:5672"),
+            ("amqps://a,b:7", "a:5671,b:7"),
+            ("amqp://[::1],[::2]:7,c:8/v?heartbeat=5", "[::1]:5672,[::2]:7,c:8"),
+            ("amqp://a,a:5673", "a:5672,a:5673"),
+            ("amqp://u:p,q@a,b", "a:5672,b:5672"),
+            ("amqp://u:p%40q%2Cr@a,b", "a:5672,b:5672"),
+        ]
+    )
+    func cluster(_ url: String, _ hosts: String) throws {
+        let configuration = try RabbitConfiguration(url: url)
+        #expect(configuration.hosts.map(\.description).joined(separator: ",") == hosts)
+        #expect("\(configuration)".contains("://\(hosts)/"))
     }
 
     @Test(
@@ -44,6 +61,14 @@ struct RabbitURLTests {
     )
     func credentials(_ url: String, _ user: String, _ password: String) throws {
         #expect(try RabbitConfiguration(url: url).login == .password(user: user, password: password))
+    }
+
+    @Test(
+        "A silent node is given up sooner where there are others",
+        arguments: [("amqp://a", 15), ("amqp://a,b", 5), ("amqp://a?heartbeat=7", 7), ("amqp://a,b?heartbeat=60", 60)]
+    )
+    func heartbeat(_ url: String, _ seconds: Int) throws {
+        #expect(try RabbitConfiguration(url: url).heartbeat == .seconds(seconds))
     }
 
     @Test("Query parameters are read")
@@ -76,6 +101,13 @@ struct RabbitURLTests {
             ("amqp://:geheim@host", "user"), ("amqp://u:geheim%@host", "password"),
             ("amqp://u:geheim%G1@host", "password"),
             ("amqp://u:geheim%FF@host", "password"), ("amqp://u:geheim%00@host", "NUL"),
+            ("amqp://u:geheim@a,geheim,A,b", "number 1 and number 3"),
+            ("amqp://u:geheim@a,a:5672", "number 1 and number 2"),
+            ("amqps://u:geheim@a,b:5671,b", "number 2 and number 3"), ("amqp://u:geheim@a,,b", "number 2 is empty"),
+            ("amqp://u:geheim@a,", "number 2 is empty"), ("amqp://u:geheim@,", "number 1 is empty"),
+            ("amqp://u:geheim@a,:5", "number 2 is empty"), ("amqp://u:geheim@a:x,b", "port"),
+            ("amqp://u:geheim@a,b:", "port"), ("amqp://u:geheim@a,[::1", "']'"), ("amqp://u:geheim@a%2Cb", "comma"),
+            ("amqp://u:geheim@a,u:geheim@b/v", "written once"),
             ("amqp://u:geheim@host/a/b", "%2F"), ("amqp://u:12/geheim@host", "%2F"),
             ("amqp://u:geheim@host#f", "fragment"),
             ("amqp://u:geheim@host?heartbeat=0", "heartbeat"), ("amqp://u:geheim@host?heartbeat=x", "heartbeat"),
