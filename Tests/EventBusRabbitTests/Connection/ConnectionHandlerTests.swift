@@ -35,23 +35,23 @@ struct ConnectionHandlerTests {
 
     @Test("While this side does not read, it sends heartbeats and does not judge the broker's silence")
     func heartbeatsWithoutReading() throws {
-        let script = try Script()
+        let script = try ScriptedBroker()
         try script.open()
         _ = try script.written()
         script.handler.readGate.isOpen = false
-        for _ in 0..<20 { script.channel.embeddedEventLoop.advanceTime(by: .seconds(5)) }
+        for _ in 0..<20 { script.advance(by: .seconds(5)) }
         #expect(script.handler.failure == nil)
         #expect(try script.written().count == 20)
         script.handler.readGate.isOpen = true
-        script.channel.embeddedEventLoop.advanceTime(by: .seconds(20))
+        script.advance(by: .seconds(20))
         #expect(script.handler.failure == nil)
-        script.channel.embeddedEventLoop.advanceTime(by: .seconds(5))
+        script.advance(by: .seconds(5))
         #expect(script.handler.failure?.code == .silent)
     }
 
     @Test("A connection that is closed reads again, for the broker's answer")
     func closingWithoutReading() throws {
-        let script = try Script()
+        let script = try ScriptedBroker()
         try script.open()
         script.handler.readGate.isOpen = false
         script.handler.close()

@@ -31,7 +31,7 @@ extension RabbitIntegration {
             .enabled(if: Broker.control != nil)
         )
         func connectionsClosed() async throws {
-            try await TCPProxy.with(to: try Broker.configuration().port, .amqp) { proxy in
+            try await TCPProxy.with(to: try Broker.configuration().hosts[0].port, .amqp) { proxy in
                 let configuration = try Broker.configuration(through: proxy)
                 // Of the four interruptions two can use up an attempt of a message that is being handled each time.
                 let options = ConsumerOptions(retry: RetryPolicy(attempts: 5, firstDelay: .seconds(1), factor: 1))

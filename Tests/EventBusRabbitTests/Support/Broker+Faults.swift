@@ -86,11 +86,6 @@ extension Broker {
             try await connection.call(bind, on: channel)
         }
     }
-
-    /// Deletes the exchange of events, with all bindings.
-    static func deleteExchange() async throws {
-        try await Broker.delete([Topology.exchange], with: (classID: 40, methodID: 20, flags: 2))
-    }
 }
 
 /// A queue of its own for one test, and a publisher that never stops to publish to it.

@@ -132,7 +132,7 @@ extension Broker {
     /// The broker's address with a proxy's port.
     static func configuration(through proxy: TCPProxy) throws -> RabbitConfiguration {
         let url = try #require(Broker.url)
-        let port = try Broker.configuration().port
+        let port = try Broker.configuration().hosts[0].port
         return try RabbitConfiguration(url: url.replacing(":\(port)", with: ":\(proxy.port)"))
     }
 }
