@@ -16,7 +16,7 @@ extension RabbitIntegration {
         @Test("Large messages on a slow link arrive, are started once, and cost no connection")
         func slowLink() async throws {
             let direct = try Broker.configuration()
-            try await TCPProxy.with(to: direct.port, .amqp) { proxy in
+            try await TCPProxy.with(to: direct.hosts[0].port, .amqp) { proxy in
                 let configuration = try Broker.configuration(through: proxy)
                 try await FaultRun.with(configuration, options: ConsumerOptions(timeLimit: .seconds(60))) { run in
                     let connections = proxy.accepted

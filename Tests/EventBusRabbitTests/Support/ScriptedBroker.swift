@@ -24,7 +24,7 @@ struct ScriptedBroker {
             ),
             opened: promise
         )
-        try self.channel.pipeline.syncOperations.addHandler(self.handler)
+        try self.channel.pipeline.syncOperations.addHandlers(self.handler.readGate, self.handler)
         self.channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
     }
 
