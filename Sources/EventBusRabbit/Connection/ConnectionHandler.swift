@@ -125,7 +125,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         self.flush()
         guard isUrgent else { return promise.futureResult }
         ReplyPatience.watch(promise.futureResult, sent: context.eventLoop.now) {
-            max(self.lastFrame, self.sending.lastLeft)
+            // During an alarm the broker reads nothing.
+            self.isBlocked ? self.eventLoop.now : max(self.lastFrame, self.sending.lastLeft)
         } giveUp: {
             self.fail(ConnectionFailure(.silent, "the broker did not answer a request"))
         }

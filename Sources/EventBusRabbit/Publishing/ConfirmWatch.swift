@@ -28,7 +28,7 @@ struct ConfirmWatch {
     /// How long messages may be refused without one that is confirmed, and how long a new channel may stay silent in the place of a
     /// silent one.
     static let patience = TimeAmount.seconds(10)
-    /// How long the broker may take to open a channel in the place of a silent one.
+    /// How long the broker may take to open a channel in the place of another one.
     static let openingPatience = TimeAmount.seconds(3)
     private static let longestPause = TimeAmount.minutes(10)
     private static let mostRefused = 100

@@ -95,7 +95,7 @@ extension PublishSession {
             self.resetTimer()
             self.openChannel(isOnProbation: advice == .replaceSilentChannel).assumeIsolated()
                 .whenFailure { self.giveUp($0) }
-            if advice == .replaceSilentChannel { self.expectChannel() }
+            self.expectChannel()
         case .replaceConnection:
             self.lane.activity.replaced("connection", because: reason, now: self.now)
             self.handler.fail(ConnectionFailure(.silent, reason))
@@ -106,9 +106,10 @@ extension PublishSession {
     /// channels is stuck.
     private func expectChannel() {
         _ = self.eventLoop.assumeIsolated().scheduleTask(in: ConfirmWatch.openingPatience) {
-            // On a slow network the request may not even have left.
-            guard self.current == nil, self.failure == nil, !self.handler.sending.isWaiting else { return }
-            self.follow(.replaceConnection, because: "the broker did not open a channel in the place of a silent one")
+            // On a slow network the request may not even have left, and during an alarm the broker reads nothing.
+            guard self.current == nil, self.failure == nil, !self.handler.sending.isWaiting, !self.handler.isBlocked
+            else { return }
+            self.follow(.replaceConnection, because: "the broker did not open another channel")
         }
     }
 

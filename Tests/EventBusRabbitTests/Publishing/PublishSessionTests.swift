@@ -179,12 +179,14 @@ struct PublishSessionTests {
         #expect(fixture.known["a2"] == "unknown")
     }
 
-    @Test("When no channel is opened in the place of a silent one the connection is replaced")
-    func stuck() throws {
+    @Test("When no channel is opened in the place of another one the connection is replaced", arguments: [false, true])
+    func stuck(_ isSilent: Bool) throws {
         let fixture = try PublishFixture()
-        try fixture.publish(["a1"])
-        try fixture.advance(by: 32)
-        #expect(fixture.known == ["a1": "unknown"])
+        try fixture.publish(["a1", "c1"])
+        try fixture.advance(by: 29)
+        if !isSilent { try fixture.acknowledge(2) }
+        try fixture.advance(by: 3)
+        #expect(fixture.known == ["a1": "unknown", "c1": isSilent ? "unknown" : "confirmed"])
         #expect(fixture.isConnected)
         try fixture.publish(["b1"])
         try fixture.advance(by: 1)
