@@ -64,16 +64,13 @@ struct QueueConsumer: Sendable {
     }
 
     mutating func handOutBuffered() -> [Delivery] {
-        var fresh: [Delivery] = []
-        fresh.reserveCapacity(self.buffered)
+        let start = self.handedOut
         while self.buffered > 0, self.bytes < self.prefetchBytes {
-            let next = self.outstanding[self.handedOut]
-            self.bytes += next.entry.message.body.count
+            self.bytes += self.outstanding[self.handedOut].entry.message.body.count
             self.buffered -= 1
-            fresh.append(self.delivery(next))
         }
         self.isHeldBack = self.buffered > 0
-        return fresh
+        return self.outstanding[start..<self.handedOut].map(self.delivery)
     }
 
     mutating func handOut(quarantined entry: QueueEntry) -> Delivery {
@@ -91,8 +88,9 @@ struct QueueConsumer: Sendable {
 
     mutating func remove(_ tag: UInt64) -> Outstanding? {
         guard let position = self.position(of: tag) else { return nil }
-        self.bytes -= self.outstanding[position].entry.message.body.count
-        return position == 0 ? self.outstanding.removeFirst() : self.outstanding.remove(at: position)
+        let removed = position == 0 ? self.outstanding.removeFirst() : self.outstanding.remove(at: position)
+        self.bytes -= removed.entry.message.body.count
+        return removed
     }
 
     private func position(of tag: UInt64) -> Int? {

@@ -38,6 +38,8 @@ struct QueueState: Sendable {
     private(set) var delayed: [(due: Duration, entry: Entry)] = []
     private(set) var consumers: [QueueConsumer] = []
     private var turn = 0
+    /// Whether a consumer's bytes have ever held back deliveries.
+    private var hasHeldBack = false
     private var shelf = DeadLetterShelf()
     /// Whether a publisher found no room and has to be notified when there is some.
     private var isAwaited = false
@@ -49,7 +51,6 @@ struct QueueState: Sendable {
     }
 
     var deadLetters: [DeadLetter] { self.shelf.letters }
-
     func oldestDeadLetters(_ limit: Int) -> [DeadLetterShelf.Item] { self.shelf.oldest(limit) }
 
     /// The number of messages, not counting dead letters.
@@ -118,7 +119,7 @@ struct QueueState: Sendable {
             case .quarantine: self.quarantined.append(outstanding.entry.copied)
             }
         }
-        return self.consumers[index].isHeldBack ? self.push() + [id] : self.push()
+        return self.hasHeldBack ? self.push() + [id] : self.push()
     }
 
     /// Removes the message of a delivery that was handled.
@@ -279,6 +280,7 @@ struct QueueState: Sendable {
 
     private mutating func handOut(to index: Int) -> [Delivery] {
         guard self.ordering == .none, !self.quarantined.isEmpty || self.consumers[index].hasQuarantined else {
+            defer { if self.consumers[index].isHeldBack { self.hasHeldBack = true } }
             return self.consumers[index].handOutBuffered()
         }
         guard self.consumers[index].handedOut == 0, let entry = self.quarantined.popFirst() else { return [] }
@@ -286,15 +288,13 @@ struct QueueState: Sendable {
     }
 
     private mutating func remove(_ tag: UInt64, of id: ConsumerID) -> QueueConsumer.Outstanding? {
-        guard let index = self.index(of: id) else { return nil }
-        return self.consumers[index].remove(tag)
+        self.index(of: id).flatMap { self.consumers[$0].remove(tag) }
     }
 
     private mutating func pushAfter(_ settled: QueueConsumer.Outstanding, of id: ConsumerID) -> [ConsumerID] {
         // It may have held back what the consumer has not been handed yet: because it was quarantined, or by its bytes.
-        let holdsBytes = self.index(of: id).map { self.consumers[$0].isHeldBack } ?? false
-        let isHeldBack = settled.origin == .quarantine || holdsBytes
+        guard settled.origin == .quarantine || self.hasHeldBack else { return self.push() }
         let woken = self.push()
-        return isHeldBack && !woken.contains(id) ? woken + [id] : woken
+        return woken.contains(id) ? woken : woken + [id]
     }
 }
