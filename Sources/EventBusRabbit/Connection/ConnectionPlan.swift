@@ -73,9 +73,18 @@ struct ConnectionPlan {
             return "\(host)\(text): \(cause.text)"
         }
         parts += self.hosts.map { "\($0): not tried, no time was left" }
-        let codes = self.failures.map(\.cause.code)
-        // What a broker has said tells more than that another one could not be reached.
-        return ConnectionFailure(codes.first { $0 != .unreachable } ?? .unreachable, parts.joined(separator: "; "))
+        return ConnectionFailure(self.code, parts.joined(separator: "; "))
+    }
+
+    /// The code of a broker's refusal only if every host has refused: one that could not be reached may accept soon.
+    private var code: ConnectionFailure.Code {
+        var codes: [RabbitConfiguration.Host: ConnectionFailure.Code] = [:]
+        for (host, _, cause) in self.failures where codes[host, default: .unreachable] == .unreachable {
+            codes[host] = cause.code
+        }
+        let refusal = self.failures.last.flatMap { codes[$0.host] }
+        let isReached = self.hosts.isEmpty && codes.values.allSatisfy { $0 != .unreachable }
+        return isReached ? refusal ?? .unreachable : .unreachable
     }
 
     private static func share(until deadline: NIODeadline, _ now: NIODeadline, of count: Int) -> NIODeadline {

@@ -105,7 +105,24 @@ struct ConnectionPlanTests {
         #expect(plan.failure.code == .unreachable)
     }
 
-    @Test("The failure has the cause of every host and address, and the code of a broker that has answered")
+    @Test("The code is that of a refusal only if every host has refused, whichever of its addresses has")
+    func refusals() throws {
+        var random = SeededRandom(seed: 1)
+        for isOneAway in [false, true] {
+            var plan = ConnectionPlan(self.hosts("a", "b"), deadline: self.seconds(9), using: &random)
+            for hasAnswered in [true, !isOneAway] {
+                #expect(plan.next(now: self.seconds(0)) == .lookUp)
+                plan.found(try self.addresses("10.0.0.1", "10.0.0.2"), using: &random)
+                for code in [hasAnswered ? .closedByBroker(403) : .unreachable, .unreachable] as [ConnectionFailure.Code] {
+                    _ = plan.next(now: self.seconds(0))
+                    plan.failed(ConnectionFailure(code, "failed"))
+                }
+            }
+            #expect(plan.failure.code == (isOneAway ? .unreachable : .closedByBroker(403)))
+        }
+    }
+
+    @Test("The failure has the cause of every host and address")
     func causes() throws {
         var random = SeededRandom(seed: 1)
         let hosts = [Host(name: "name", port: 1), Host(name: "10.0.0.9", port: 2), Host(name: "::1", port: 3)]
@@ -124,7 +141,7 @@ struct ConnectionPlanTests {
                 plan.failed(ConnectionFailure(.unreachable, "the name has no address"))
             }
         }
-        #expect(plan.failure.code == .closedByBroker(403))
+        #expect(plan.failure.code == .unreachable)
         #expect(
             Set(plan.failure.text.split(separator: "; ")) == [
                 "name:1 (10.0.0.1): refused", "10.0.0.9:2: 403 ACCESS_REFUSED", "[::1]:3: the name has no address",
