@@ -113,7 +113,9 @@ struct ConnectionPlanTests {
             for hasAnswered in [true, !isOneAway] {
                 #expect(plan.next(now: self.seconds(0)) == .lookUp)
                 plan.found(try self.addresses("10.0.0.1", "10.0.0.2"), using: &random)
-                for code in [hasAnswered ? .closedByBroker(403) : .unreachable, .unreachable] as [ConnectionFailure.Code] {
+                for code in [hasAnswered ? .closedByBroker(403) : .unreachable, .unreachable]
+                    as [ConnectionFailure.Code]
+                {
                     _ = plan.next(now: self.seconds(0))
                     plan.failed(ConnectionFailure(code, "failed"))
                 }

@@ -9,7 +9,7 @@ import Testing
 
 extension RabbitIntegration {
     /// What happens to a node happens to the one on which all connections are, and all leaders of the queues: the worst of the three.
-    @Suite("A RabbitMQ cluster", .enabled(if: Cluster.isAvailable), .cluster, .serialized, .timeLimit(.minutes(5)))
+    @Suite("A RabbitMQ cluster", .enabled(if: Cluster.isSoak), .cluster, .serialized, .timeLimit(.minutes(5)))
     struct RabbitClusterTests {
         /// How long nothing may be handled after the loss of a node.
         private static let limit = Duration.seconds(15)
@@ -29,7 +29,7 @@ extension RabbitIntegration {
             try await self.survive("part rabbit-1", "rejoin rabbit-1")
         }
 
-        @Test("When all nodes are restarted one after the other, there are always others", .enabled(if: Cluster.isSoak))
+        @Test("When all nodes are restarted one after the other, there are always others")
         func rollingRestart() async throws {
             try await self.survive("restart rabbit-1", "restart rabbit-2", "restart rabbit-3")
         }

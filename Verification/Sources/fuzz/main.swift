@@ -2,7 +2,7 @@
 // Part of swift-event-bus.
 
 // Reads what libFuzzer invents as if a RabbitMQ broker had sent it; its options are libFuzzer's. `scripts/test --soak fuzz` builds it
-// with `-sanitize=fuzzer,address`.
+// with libFuzzer and AddressSanitizer.
 
 import Foundation
 
