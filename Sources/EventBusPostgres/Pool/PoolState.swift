@@ -41,7 +41,9 @@ struct PoolState: Sendable {
         /// The number of commits that are under way before further inserts share the next ones: one is prepared while the server writes
         /// the other one to its disk.
         static let commits = 2
-        /// The maximum number of transactions that share a commit. With more of them, other connections are used as well.
+        /// The maximum number of transactions that share a commit.
+        ///
+        /// With more of them, other connections are used as well.
         static let insertsPerCommit = 16
     }
 
@@ -77,7 +79,9 @@ struct PoolState: Sendable {
     var reservations: [ConnectionID: RequestID] = [:]
     /// How many of the segments on a connection are inserts that share commits.
     var inserts: [ConnectionID: Int] = [:]
-    /// How many transactions share a connection. The more of their commits fail, the fewer.
+    /// How many transactions share a connection.
+    ///
+    /// The more of their commits fail, the fewer.
     var insertsPerConnection = Limits.insertsPerCommit
 
     init(limits: Limits) { self.limits = limits }

@@ -206,7 +206,9 @@ final class PublishSession: PublishChannelOwner {
         return false
     }
 
-    /// Looks when the next time limit is over. What was set is set anew after ``resetTimer()`` only.
+    /// Looks when the next time limit is over.
+    ///
+    /// What was set is set anew after ``resetTimer()`` only.
     private func setTimer() {
         guard self.timer == nil, self.failure == nil else { return }
         let deadlines =
@@ -246,7 +248,9 @@ final class PublishSession: PublishChannelOwner {
         self.turn()
     }
 
-    /// A message was not answered in time. RabbitMQ can lose confirms.
+    /// A message was not answered in time.
+    ///
+    /// RabbitMQ can lose confirms.
     private func lost(on channel: PublishChannel, _ now: NIODeadline) {
         guard now - channel.lastAnswer >= self.patience(on: channel) else {
             // One queue is at fault, or one confirm is lost: a new channel costs other topics nothing.
