@@ -27,7 +27,9 @@ final class BusStatus: Sendable {
         /// The copies that are not confirmed, by scope.
         var delayedCopies: [UInt64: (subscription: SubscriptionName, delay: CopyDelay)] = [:]
         /// The subscriptions whose messages wait and are not delivered.
-        var standstills: [SubscriptionName: QueueWatch.Standstill] = [:]
+        ///
+        /// Each holds until the next look, which may be that of another session.
+        var standstills: [SubscriptionName: (standstill: QueueWatch.Standstill, until: NIODeadline)] = [:]
         var consumerTimeouts: [SubscriptionName: ConsumerTimeout] = [:]
 
         func problems(now: NIODeadline) -> [String] {
@@ -69,6 +71,9 @@ final class BusStatus: Sendable {
         case cancelled
     }
 
+    /// Longer than the time between two looks at a queue.
+    private static let longestLook = TimeAmount.seconds(150)
+
     private let state = WaitList<State, Void, Answer>(State())
 
     /// What keeps the bus from publishing, or from moving messages that have failed.
@@ -79,7 +84,8 @@ final class BusStatus: Sendable {
             let delays = state.delayedCopies.sorted { $0.key < $1.key }.map(\.value)
             let copies = delays.map { "subscription \($0.subscription): \($0.delay)" }
             return Health(
-                problems: (state.problems(now: now) + copies).map { "RabbitMQ: \($0)" } + Self.texts(state.standstills),
+                problems: (state.problems(now: now) + copies).map { "RabbitMQ: \($0)" }
+                    + Self.texts(state.standstills.filter { now < $0.value.until }.mapValues(\.standstill)),
                 notes: state.notes(now: now).map { "RabbitMQ: \($0)" } + Self.texts(state.consumerTimeouts)
             )
         }
@@ -130,7 +136,7 @@ final class BusStatus: Sendable {
     @discardableResult
     func note(_ standstill: QueueWatch.Standstill?, of subscription: SubscriptionName) -> Bool {
         self.state.withLock { state in
-            defer { state.standstills[subscription] = standstill }
+            defer { state.standstills[subscription] = standstill.map { ($0, .now() + Self.longestLook) } }
             return state.standstills[subscription] == nil
         }
     }

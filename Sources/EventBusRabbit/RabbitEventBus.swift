@@ -120,6 +120,8 @@ public final class RabbitEventBus: EventBus, Service {
             let result = await Result { try await body(deliveries) }
             // Verdicts that were given before the end of the scope are carried out, however it ends.
             try? await connection.eventLoop.flatSubmit { session.value.finish() }.get()
+            // Before the wait for the keeper, whose request may be on its way.
+            await connection.close()
             try result.get()
         }
     }

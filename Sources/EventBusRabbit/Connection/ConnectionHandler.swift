@@ -125,8 +125,9 @@ final class ConnectionHandler: ChannelInboundHandler {
         self.flush()
         guard isUrgent else { return promise.futureResult }
         ReplyPatience.watch(promise.futureResult, sent: context.eventLoop.now) {
-            // During an alarm the broker reads nothing.
-            self.isBlocked ? self.eventLoop.now : max(self.lastFrame, self.sending.lastLeft)
+            // During an alarm the broker reads nothing, and while the gate is closed this side does not.
+            guard !self.isBlocked, self.readGate.isOpen else { return nil }
+            return max(self.lastFrame, self.sending.lastLeft, self.readGate.lastOpened)
         } giveUp: {
             self.fail(ConnectionFailure(.silent, "the broker did not answer a request"))
         }
@@ -282,13 +283,14 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     private func end(_ failure: ConnectionFailure, _ goodbye: ClientMethod?) {
-        if let goodbye, let context = self.context {
+        // Acknowledgements are written as well if the connection itself still works.
+        if let context = self.context, goodbye != nil || failure.code == .cancelled {
             var bytes = self.outbox
-            self.outbox = ByteBuffer()
             // A method without fields or with a short text always fits.
-            try? FrameEncoder.method(goodbye, channel: 0, into: &bytes)
+            if let goodbye { try? FrameEncoder.method(goodbye, channel: 0, into: &bytes) }
             context.writeAndFlush(self.wrapOutboundOut(bytes), promise: nil)
         }
+        self.outbox = ByteBuffer()
         self.opened.fail(failure)
         self.onBlocked = nil
         for channel in self.channels.removeAll() { channel.close(failure) }

@@ -10,11 +10,14 @@ final class ReadGate: ChannelOutboundHandler {
     typealias OutboundIn = ByteBuffer
 
     private var context: ChannelHandlerContext?
+    /// When the gate was last opened.
+    private(set) var lastOpened = NIODeadline.uptimeNanoseconds(0)
     /// Whether a read was asked for while the gate was closed.
     private var isReadHeld = false
 
     var isOpen = true {
         didSet {
+            if self.isOpen, !oldValue, let context { self.lastOpened = context.eventLoop.now }
             guard self.isOpen, self.isReadHeld else { return }
             self.isReadHeld = false
             self.context?.read()

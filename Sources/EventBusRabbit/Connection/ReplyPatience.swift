@@ -27,21 +27,25 @@ enum ReplyPatience {
     }
 
     /// Calls `giveUp` if the answer does not come in time.
+    ///
+    /// - Parameter progress: when something has last moved; `nil` while nothing can, so that the time begins anew.
     static func watch(
         _ reply: EventLoopFuture<Reply>,
         sent: NIODeadline,
-        progress: @escaping () -> NIODeadline,
+        progress: @escaping () -> NIODeadline?,
         giveUp: @escaping () -> Void
     ) {
-        func look(at deadline: NIODeadline) {
+        func look(at deadline: NIODeadline, sent: NIODeadline) {
             let task = reply.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
-                switch Self.verdict(sent: sent, progress: progress(), now: reply.eventLoop.now) {
-                case .wait(let deadline): look(at: deadline)
+                let now = reply.eventLoop.now
+                guard let progress = progress() else { return look(at: now + Self.pause, sent: now) }
+                switch Self.verdict(sent: sent, progress: progress, now: now) {
+                case .wait(let deadline): look(at: deadline, sent: sent)
                 case .giveUp: giveUp()
                 }
             }
             reply.assumeIsolated().whenComplete { _ in task.cancel() }
         }
-        look(at: sent + Self.pause)
+        look(at: sent + Self.pause, sent: sent)
     }
 }

@@ -158,7 +158,7 @@ final class ConsumeSession: ChannelDelegate {
     ///
     /// For an answer that something waits for it goes on, since deliveries may come before it.
     private func regulateReading() {
-        self.handler.readGate.isOpen = self.state.hasRoomForBytes || self.awaited > 0
+        self.handler.readGate.isOpen = self.state.mayRead || self.awaited > 0
     }
 
     /// Makes the broker stop delivering.

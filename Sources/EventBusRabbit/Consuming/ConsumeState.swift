@@ -103,11 +103,11 @@ struct ConsumeState {
     /// Whether no message is known to wait in quarantine.
     var isOpen: Bool { self.gate.isOpen }
 
-    /// Whether more bodies may be held.
-    var hasRoomForBytes: Bool { self.bytes < self.prefetchBytes }
+    /// Whether more bodies may be held, or nothing is settled any more that would make room for them.
+    var mayRead: Bool { self.bytes < self.prefetchBytes || self.isEnding }
 
     /// Whether the broker could deliver something.
-    var hasRoom: Bool { self.hasRoomForBytes && self.deliveries.count + self.settled.count < self.prefetch }
+    var hasRoom: Bool { self.mayRead && self.deliveries.count + self.settled.count < self.prefetch }
 
     // MARK: What happens
 

@@ -76,16 +76,17 @@ final class QueueLooks {
 
     private func sawOwn(messages: Int, consumers: Int) {
         guard let situation = self.situation?() else { return }
+        let isAlone = self.subscription.ordering == .none || consumers <= 1
         let standstill = self.watch.sawOwn(
             messages: messages,
-            isAlone: self.subscription.ordering == .none || consumers <= 1,
+            isAlone: isAlone,
             now: self.eventLoop.now,
             situation
         )
         if let standstill {
             self.stoodStillAt = situation.arrived
             self.onStandstill?(standstill)
-        } else if messages == 0 {
+        } else if messages == 0 || !isAlone {
             self.flows()
         }
     }

@@ -80,7 +80,8 @@ struct ChannelRecovery {
         case .message where isOnly:
             if self.culprits.count >= Self.mostCulprits { self.culprits = [] }
             self.culprits.formUnion(open)
-            self.suspects = max(0, self.suspects - 1)
+            // The others are not to blame; a second culprit makes them suspects again.
+            self.suspects = 0
         case .message: self.suspects = max(self.suspects, open.count)
         case .exchange, .everything: self.suspects = 1
         }

@@ -30,6 +30,8 @@ struct ConfirmWatch {
     static let patience = TimeAmount.seconds(10)
     /// How long the broker may take to open a channel in the place of another one.
     static let openingPatience = TimeAmount.seconds(3)
+    /// A refusal after that long has nothing to do with the one before it.
+    private static let memory = TimeAmount.minutes(10)
     private static let longestPause = TimeAmount.minutes(10)
     private static let mostRefused = 100
 
@@ -59,7 +61,7 @@ struct ConfirmWatch {
     /// The broker has refused a message for this topic or queue.
     mutating func refused(_ routingKey: String, now: NIODeadline) -> Advice {
         self.isSilent = false
-        guard var refusals = self.refused[routingKey] else {
+        guard var refusals = self.refused[routingKey], now - refusals.last < Self.memory else {
             self.forget(now: now)
             self.refused[routingKey] = Refusals(since: now, last: now, count: 1)
             return .none

@@ -80,6 +80,9 @@ struct LaneActivity: Sendable {
         self.closure = (text, self.closure?.since ?? now)
     }
 
+    /// What the broker has closed the channel for is mended.
+    mutating func repaired() { self.closure = nil }
+
     mutating func replaced(_ what: String, because reason: String, now: NIODeadline) {
         self.replacement = (what, reason, now)
     }

@@ -6,7 +6,10 @@ import NIOCore
 
 /// A batch that was taken from the queue and has outcomes that are not known yet.
 final class PendingBatch {
+    let id: UInt64
     let messages: [Outgoing]
+    /// Whether a caller waits for it.
+    let isAwaited: Bool
     fileprivate let sink: PublishBatch.Sink
     fileprivate var outcomes: [PublishOutcome]
     fileprivate var remaining: Int
@@ -14,6 +17,8 @@ final class PendingBatch {
     fileprivate var fresh: [Int] = []
 
     fileprivate init(_ batch: PublishBatch) {
+        self.id = batch.id
+        self.isAwaited = !batch.waits
         self.sink = batch.sink
         self.messages = batch.messages
         self.outcomes = Array(repeating: .unknown, count: batch.messages.count)

@@ -16,6 +16,13 @@ struct PublishBatch: Sendable {
 
     let messages: [Outgoing]
     let sink: Sink
+    /// The id to cancel it by, when it is in a queue.
+    fileprivate(set) var id: UInt64 = 0
+
+    init(messages: [Outgoing], sink: Sink) {
+        self.messages = messages
+        self.sink = sink
+    }
 
     /// Whether the batch waits while there is no connection; one whose caller waits for it fails at once.
     var waits: Bool { if case .each = self.sink { true } else { false } }
@@ -36,13 +43,13 @@ struct PublishBatch: Sendable {
 final class PublishQueue: Sendable {
     private enum Phase {
         case starting
-        case up(@Sendable () -> Void)
+        case up(wake: @Sendable () -> Void, cancel: @Sendable (UInt64) -> Void)
         case down(BusError)
     }
 
     private struct State {
         var phase = Phase.starting
-        var batches: [(id: UInt64, batch: PublishBatch)] = []
+        var batches: [PublishBatch] = []
         var lastID: UInt64 = 0
         var isWoken = false
     }
@@ -59,8 +66,10 @@ final class PublishQueue: Sendable {
             if case .down(let error) = state.phase, !batch.waits || error.code == .closed {
                 return (state.lastID, nil, error)
             }
-            state.batches.append((state.lastID, batch))
-            guard case .up(let wake) = state.phase, !state.isWoken else { return (state.lastID, nil, nil) }
+            var batch = batch
+            batch.id = state.lastID
+            state.batches.append(batch)
+            guard case .up(let wake, _) = state.phase, !state.isWoken else { return (state.lastID, nil, nil) }
             state.isWoken = true
             return (state.lastID, wake, nil)
         }
@@ -69,18 +78,27 @@ final class PublishQueue: Sendable {
         return id
     }
 
-    /// Removes a batch that still waits.
+    /// Removes a batch as far as nothing of it has been written.
     func cancel(_ id: UInt64, _ error: BusError) {
-        let batch = self.state.withLock { state in
-            state.batches.firstIndex { $0.id == id }.map { state.batches.remove(at: $0).batch }
+        let (batch, cancel) = self.state.withLock { state -> (PublishBatch?, (@Sendable (UInt64) -> Void)?) in
+            if let index = state.batches.firstIndex(where: { $0.id == id }) {
+                return (state.batches.remove(at: index), nil)
+            }
+            guard case .up(_, let cancel) = state.phase else { return (nil, nil) }
+            return (nil, cancel)
         }
         batch?.resolve(.notSent(error))
+        cancel?(id)
     }
 
-    /// There is a connection; `wake` makes it take the batches that wait.
-    func attach(_ wake: @escaping @Sendable () -> Void) {
+    /// There is a connection.
+    ///
+    /// - Parameters:
+    ///   - wake: makes it take the batches that wait.
+    ///   - cancel: makes it drop what it has taken of a batch and not written.
+    func attach(_ wake: @escaping @Sendable () -> Void, cancel: @escaping @Sendable (UInt64) -> Void = { _ in }) {
         self.state.withLock {
-            $0.phase = .up(wake)
+            $0.phase = .up(wake: wake, cancel: cancel)
             $0.isWoken = true
         }
         wake()
@@ -90,11 +108,11 @@ final class PublishQueue: Sendable {
     func detach(_ error: BusError) {
         let batches = self.state.withLock { state in
             state.phase = .down(error)
-            let failing = state.batches.filter { !$0.batch.waits || error.code == .closed }
-            state.batches.removeAll { !$0.batch.waits || error.code == .closed }
+            let failing = state.batches.filter { !$0.waits || error.code == .closed }
+            state.batches.removeAll { !$0.waits || error.code == .closed }
             return failing
         }
-        for entry in batches { entry.batch.resolve(.notSent(error)) }
+        for batch in batches { batch.resolve(.notSent(error)) }
     }
 
     /// The batches that wait, for the connection to send.
@@ -102,7 +120,7 @@ final class PublishQueue: Sendable {
         self.state.withLock { state in
             state.isWoken = false
             defer { state.batches = [] }
-            return state.batches.map(\.batch)
+            return state.batches
         }
     }
 }

@@ -13,8 +13,19 @@ extension PublishSession {
     /// Makes the queue wake this session.
     func attach() {
         let session = NIOLoopBound(self, eventLoop: self.eventLoop)
-        self.lane.queue.attach { [eventLoop] in eventLoop.execute { session.value.drain() } }
+        self.lane.queue.attach { [eventLoop] in
+            eventLoop.execute { session.value.drain() }
+        } cancel: { [eventLoop] id in
+            eventLoop.execute { session.value.cancel(id) }
+        }
     }
+
+    /// How long the broker may take to answer a message on a channel.
+    func patience(on channel: PublishChannel) -> TimeAmount {
+        channel.isOnProbation ? min(self.timeout, ConfirmWatch.patience) : self.timeout
+    }
+
+    func deadline(on channel: PublishChannel) -> NIODeadline { self.now + self.patience(on: channel) }
 
     /// A channel is closed.
     func closed(_ channel: PublishChannel, _ failure: ConnectionFailure) {
@@ -56,7 +67,9 @@ extension PublishSession {
             prepared.assumeIsolated().whenComplete { _ in
                 self.openChannel(isOnProbation: false).assumeIsolated().whenComplete { result in
                     switch result {
-                    case .success: if plan.failsOthers, !self.ledger.isEnding { self.attach() }
+                    case .success:
+                        if plan.scope == .exchange { self.lane.activity.repaired() }
+                        if plan.failsOthers, !self.ledger.isEnding { self.attach() }
                     case .failure(let error): self.giveUp(error)
                     }
                 }
@@ -69,6 +82,7 @@ extension PublishSession {
             let channel = try self.handler.openChannel()
             _ = self.handler.call(.channelOpen, on: channel)
             return self.handler.call(.confirmSelect, on: channel).assumeIsolated().map { _ in
+                self.openings += 1
                 self.current = PublishChannel(channel, of: self, isOnProbation: isOnProbation)
                 self.turn()
             }.nonisolated()
@@ -105,9 +119,11 @@ extension PublishSession {
     /// When not even a new channel is opened the broker reads nothing from the connection: RabbitMQ stops reading when one of its
     /// channels is stuck.
     private func expectChannel() {
+        let openings = self.openings
         _ = self.eventLoop.assumeIsolated().scheduleTask(in: ConfirmWatch.openingPatience) {
             // On a slow network the request may not even have left, and during an alarm the broker reads nothing.
-            guard self.current == nil, self.failure == nil, !self.handler.sending.isWaiting, !self.handler.isBlocked
+            guard self.openings == openings, self.failure == nil, !self.handler.sending.isWaiting,
+                !self.handler.isBlocked
             else { return }
             self.follow(.replaceConnection, because: "the broker did not open another channel")
         }
@@ -118,7 +134,8 @@ extension PublishSession {
         guard !self.retired.isEmpty else { return }
         for channel in self.retired where !channel.confirms.hasOpen {
             self.retired.removeAll { $0 === channel }
-            _ = self.handler.call(.channelClose, on: channel.channel)
+            // A channel that is stuck may never answer.
+            _ = self.handler.call(.channelClose, on: channel.channel, isUrgent: false)
         }
     }
 }

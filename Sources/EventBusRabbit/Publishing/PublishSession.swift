@@ -13,7 +13,7 @@ final class PublishSession: PublishChannelOwner {
     static let maximumOutstanding = 4096
     static let maximumOutstandingBytes = 16 * 1024 * 1024
 
-    private struct Waiting {
+    struct Waiting {
         let slot: OutcomeLedger.Slot
         let message: Outgoing
         var deadline: NIODeadline
@@ -22,17 +22,19 @@ final class PublishSession: PublishChannelOwner {
     let lane: PublishLane
     let handler: ConnectionHandler
     let eventLoop: any EventLoop
-    private let timeout: TimeAmount
+    let timeout: TimeAmount
     /// Declares the events exchange again.
     let declare: () -> EventLoopFuture<Void>
     /// Where messages are written; `nil` until a new channel is open.
     var current: PublishChannel?
+    /// How many channels have been opened.
+    var openings = 0
     /// Channels that only wait for the answers to what was written.
     var retired: [PublishChannel] = []
     var recovery = ChannelRecovery()
     private(set) var ledger = OutcomeLedger()
     private(set) var failure: ConnectionFailure?
-    private var waiting: Deque<Waiting> = []
+    var waiting: Deque<Waiting> = []
     /// Whether the last message that was written has to stay alone until it is answered.
     private var isAloneOut = false
     /// Whether this turn brought anything for the health.
@@ -106,13 +108,6 @@ final class PublishSession: PublishChannelOwner {
     }
 
     // MARK: For the channels
-
-    /// How long the broker may take to answer a message on a channel.
-    func patience(on channel: PublishChannel) -> TimeAmount {
-        channel.isOnProbation ? min(self.timeout, ConfirmWatch.patience) : self.timeout
-    }
-
-    func deadline(on channel: PublishChannel) -> NIODeadline { self.now + self.patience(on: channel) }
 
     func answered(_ resolutions: [Confirms<PendingBatch>.Resolution], on channel: PublishChannel) {
         let now = self.now
@@ -214,6 +209,10 @@ final class PublishSession: PublishChannelOwner {
         let deadlines =
             self.channels.map { $0.confirms.nextDeadline(self.sending(on: $0)) } + [self.waiting.first?.deadline]
         guard let deadline = deadlines.compactMap(\.self).min() else { return }
+        self.wait(until: deadline)
+    }
+
+    func wait(until deadline: NIODeadline) {
         self.timer = self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
             self.timer = nil
             self.expire()
@@ -234,7 +233,7 @@ final class PublishSession: PublishChannelOwner {
     private func expire() {
         let (now, isBlocked) = (self.now, self.handler.isBlocked)
         // The end of the alarm begins all time limits anew.
-        if isBlocked, self.lane.waitsWhileBlocked { return }
+        if isBlocked, self.lane.waitsWhileBlocked { return self.expireAwaited() }
         while let head = self.waiting.first, head.deadline <= now {
             self.waiting.removeFirst()
             let reason = isBlocked ? "the broker accepts no messages" : "the broker is too slow"
@@ -281,10 +280,6 @@ final class PublishSession: PublishChannelOwner {
         self.ledger.resolve(slot, outcome)
         self.lane.activity.dismissed(open: self.ledger.openCount)
         self.hasNews = true
-    }
-
-    func failWaiting(_ error: BusError) {
-        while let head = self.waiting.popFirst() { self.resolve(head.slot, .notSent(error)) }
     }
 
     /// Passes on what is known.

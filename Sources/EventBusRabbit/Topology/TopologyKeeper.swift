@@ -21,7 +21,10 @@ struct TopologyKeeper: Sendable {
             do {
                 try await self.repair()
             } catch {
-                self.logger.info("The bindings could not be repeated", error: error)
+                self.logger.warning(
+                    "The exchange or the bindings could not be repeated: events may not arrive",
+                    error: error
+                )
             }
         }
     }
@@ -29,12 +32,11 @@ struct TopologyKeeper: Sendable {
     /// Declares the exchange if it is missing, and everything that is bound to it.
     func repair() async throws {
         var missing: [Declaration] = []
-        if try await !self.connection.hasExchange() {
-            self.logger.warning(
-                "The exchange was missing, so that no events arrived; it is declared again with the bindings of the subscription"
-            )
-            missing = [.exchange]
-        }
+        if try await !self.connection.hasExchange() { missing = [.exchange] }
         try await self.connection.declare(missing + Declaration.bindings(of: self.subscription))
+        guard !missing.isEmpty else { return }
+        self.logger.warning(
+            "The exchange was missing, so that no events arrived; it has been declared again with the bindings of the subscription"
+        )
     }
 }

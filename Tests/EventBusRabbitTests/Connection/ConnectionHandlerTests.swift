@@ -49,6 +49,32 @@ struct ConnectionHandlerTests {
         #expect(script.handler.failure?.code == .silent)
     }
 
+    @Test("While this side does not read, no request is given up; when it reads again, the answer has its full time")
+    func requestsWithoutReading() throws {
+        let script = try ScriptedBroker()
+        try script.open()
+        let request = script.handler.call(.channelOpen, on: try script.handler.openChannel())
+        script.handler.readGate.isOpen = false
+        // Longer than an answer may take in any case.
+        for _ in 0..<200 { script.advance(by: .seconds(5)) }
+        #expect(script.handler.failure == nil)
+        script.handler.readGate.isOpen = true
+        script.advance(by: .seconds(15))
+        try script.send(20, 11, [0, 0, 0, 0], on: 1)
+        _ = try request.wait()
+        #expect(script.handler.failure == nil)
+    }
+
+    @Test("What is to be written is written when the consumer is cancelled while this side reads")
+    func writtenAtTheEnd() throws {
+        let script = try ScriptedBroker()
+        try script.open()
+        _ = try script.written()
+        script.handler.send(.basicAck(tag: 1, multiple: true), on: 1)
+        script.handler.fail(ConnectionFailure(.cancelled, "gone"))
+        #expect(try script.written().contains("60.80"))
+    }
+
     @Test("A connection that is closed reads again, for the broker's answer")
     func closingWithoutReading() throws {
         let script = try ScriptedBroker()

@@ -13,27 +13,36 @@ struct HeldBytesTests {
         var state = ConsumeState(
             try Subscription("s", patterns: ["a"], prefetch: 3, prefetchBytes: 10, ordering: .perKey)
         )
-        #expect(state.hasRoomForBytes && state.hasRoom)
+        #expect(state.mayRead && state.hasRoom)
         #expect(state.delivered(try .numbered(1, bytes: 100)) == .waits)
-        #expect(!state.hasRoomForBytes && !state.hasRoom)
+        #expect(!state.mayRead && !state.hasRoom)
         // One that was on its way.
         #expect(state.delivered(try .numbered(2, bytes: 9)) == .waits)
         #expect(state.next(isAwaited: true).text == "hand out 1 2")
         _ = state.settle(1, needsCopy: true)
-        #expect(!state.hasRoomForBytes)
+        #expect(!state.mayRead)
         state.copied(1)
-        #expect(state.hasRoomForBytes && state.hasRoom)
+        #expect(state.mayRead && state.hasRoom)
         #expect(state.delivered(try .numbered(3, bytes: 1)) == .waits)
-        #expect(!state.hasRoomForBytes)
+        #expect(!state.mayRead)
         _ = state.next(isAwaited: true)
         _ = state.settle(3, needsCopy: false)
-        #expect(state.hasRoomForBytes)
+        #expect(state.mayRead)
         // The broker does not know yet that two are settled.
         #expect(!state.hasRoom)
         _ = state.acknowledge()
         #expect(state.hasRoom)
         state.fail()
-        #expect(state.hasRoomForBytes)
+        #expect(state.mayRead)
+    }
+
+    @Test("At the end of the scope everything is read, since nothing is settled any more that would make room")
+    func bytesAtTheEnd() throws {
+        var state = ConsumeState(try Subscription("s", patterns: ["a"], prefetchBytes: 10, ordering: .perKey))
+        #expect(state.delivered(try .numbered(1, bytes: 100)) == .waits)
+        #expect(!state.mayRead)
+        state.end()
+        #expect(state.mayRead)
     }
 
     @Test("However many bodies come, those that are held never exceed the limit by more than one")
@@ -46,7 +55,7 @@ struct HeldBytesTests {
         var sizes: [UInt64: Int] = [:]
         var tag: UInt64 = 0
         for _ in 0..<5000 {
-            if state.hasRoomForBytes {
+            if state.mayRead {
                 tag += 1
                 sizes[tag] = Int.random(in: 0...400, using: &random)
                 #expect(state.delivered(try .numbered(tag, bytes: sizes[tag] ?? 0)) == .waits)
@@ -57,7 +66,7 @@ struct HeldBytesTests {
             }
             let held = sizes.values.reduce(0, +)
             #expect(held < limit + 400)
-            #expect(state.hasRoomForBytes == (held < limit))
+            #expect(state.mayRead == (held < limit))
         }
     }
 }

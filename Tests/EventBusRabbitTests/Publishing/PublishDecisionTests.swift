@@ -75,7 +75,25 @@ struct PublishDecisionTests {
         #expect(!recovery.isCautious)
     }
 
+    @Test("When the culprit is found, the thousands that were on their way with it go on together")
+    func found() {
+        var recovery = ChannelRecovery()
+        _ = recovery.closed(self.odd, open: (0..<4096).map { "t\($0)" }, largest: 1, isOnly: false)
+        #expect(recovery.isAlone("t1"))
+        _ = recovery.closed(self.odd, open: ["t0"], largest: 1, isOnly: true)
+        #expect(recovery.isAlone("t0") && !recovery.isAlone("t1"))
+    }
+
     // MARK: Refused and silent channels
+
+    @Test("A refusal long after another one does not continue it")
+    func oldRefusal() {
+        var watch = ConfirmWatch()
+        let start = NIODeadline.uptimeNanoseconds(1)
+        #expect(watch.refused("a", now: start) == .none)
+        #expect(watch.refused("a", now: start + .hours(1)) == .none)
+        #expect(watch.refused["a"]?.count == 1)
+    }
 
     @Test("What is refused for ten seconds has its channel replaced, then everything else ever more rarely")
     func refusals() {

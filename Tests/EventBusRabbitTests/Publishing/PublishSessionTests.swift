@@ -231,6 +231,21 @@ struct PublishSessionTests {
         }
     }
 
+    @Test("What has not been written of a batch that is cancelled is never written")
+    func cancelled() throws {
+        let fixture = try PublishFixture(.copies)
+        try fixture.publish(["a1"])
+        try fixture.broker.send(10, 60, [3] + Array("low".utf8))
+        try fixture.publish(["b1", "b2"])
+        try fixture.publish(["c1"])
+        for id in 1...2 { fixture.queue.cancel(UInt64(id), BusError(.connectionLost, "interrupted")) }
+        fixture.run()
+        let cancelled = "not sent: RabbitMQ: publishing was cancelled"
+        #expect(fixture.known == ["b1": cancelled, "b2": cancelled])
+        try fixture.broker.send(10, 61)
+        #expect(try fixture.published() == ["1 t.a", "1 t.c"])
+    }
+
     @Test("When the connection ends everything gets its outcome, also while there is no channel")
     func ended() throws {
         let fixture = try PublishFixture()
