@@ -8,8 +8,6 @@ import NIOCore
 final class PendingBatch {
     let id: UInt64
     let messages: [Outgoing]
-    /// Whether a caller waits for it.
-    let isAwaited: Bool
     fileprivate let sink: PublishBatch.Sink
     fileprivate var outcomes: [PublishOutcome]
     fileprivate var remaining: Int
@@ -18,7 +16,6 @@ final class PendingBatch {
 
     fileprivate init(_ batch: PublishBatch) {
         self.id = batch.id
-        self.isAwaited = !batch.waits
         self.sink = batch.sink
         self.messages = batch.messages
         self.outcomes = Array(repeating: .unknown, count: batch.messages.count)

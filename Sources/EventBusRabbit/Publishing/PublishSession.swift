@@ -209,10 +209,6 @@ final class PublishSession: PublishChannelOwner {
         let deadlines =
             self.channels.map { $0.confirms.nextDeadline(self.sending(on: $0)) } + [self.waiting.first?.deadline]
         guard let deadline = deadlines.compactMap(\.self).min() else { return }
-        self.wait(until: deadline)
-    }
-
-    func wait(until deadline: NIODeadline) {
         self.timer = self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
             self.timer = nil
             self.expire()
@@ -233,7 +229,7 @@ final class PublishSession: PublishChannelOwner {
     private func expire() {
         let (now, isBlocked) = (self.now, self.handler.isBlocked)
         // The end of the alarm begins all time limits anew.
-        if isBlocked, self.lane.waitsWhileBlocked { return self.expireAwaited() }
+        if isBlocked, self.lane.waitsWhileBlocked { return }
         while let head = self.waiting.first, head.deadline <= now {
             self.waiting.removeFirst()
             let reason = isBlocked ? "the broker accepts no messages" : "the broker is too slow"

@@ -8,7 +8,7 @@ import EventBus
 /// A broker that comes back is found within a few seconds, however long it was away. One that refuses the login is asked rarely, since only
 /// people can mend that.
 struct ReconnectBackoff {
-    private var soon = Backoff(first: .milliseconds(500), longest: .seconds(4))
+    private var soon = Backoff(first: .milliseconds(500), longest: .seconds(3))
     private var rarely = Backoff(first: .seconds(1), longest: .seconds(30))
 
     /// - Parameter time: how long the attempt took, or the connection lasted.
