@@ -12,6 +12,7 @@
 #endif
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -72,17 +73,31 @@ Session *session_open(void) {
     return session;
 }
 
+static amqp_table_entry_t text_argument(const char *name, const char *text) {
+    return (amqp_table_entry_t){
+        .key = amqp_cstring_bytes(name),
+        .value = {.kind = AMQP_FIELD_KIND_UTF8, .value = {.bytes = amqp_cstring_bytes(text)}},
+    };
+}
+
 void session_declare(Session *session, const char *queue, bool is_quorum) {
     amqp_bytes_t name = amqp_cstring_bytes(queue);
     amqp_bytes_t exchange = amqp_cstring_bytes("events");
     amqp_exchange_declare(session->connection, session->channel, exchange, amqp_cstring_bytes("topic"), 0, 1, 0, 0,
         amqp_empty_table);
     check_last(session, "exchange.declare");
-    amqp_table_entry_t type = {
-        .key = amqp_cstring_bytes("x-queue-type"),
-        .value = {.kind = AMQP_FIELD_KIND_UTF8, .value = {.bytes = amqp_cstring_bytes("quorum")}},
+    // Those of docs/wire-contract.md, as the queue is the bus's as well.
+    char dead[256];
+    snprintf(dead, sizeof dead, "%s.dead", queue);
+    amqp_table_entry_t entries[] = {
+        text_argument("x-queue-type", "quorum"),
+        text_argument("x-dead-letter-exchange", ""),
+        text_argument("x-dead-letter-routing-key", dead),
+        text_argument("x-dead-letter-strategy", "at-least-once"),
+        text_argument("x-overflow", "reject-publish"),
+        {.key = amqp_cstring_bytes("x-delivery-limit"), .value = {.kind = AMQP_FIELD_KIND_I64, .value = {.i64 = 1000000}}},
     };
-    amqp_table_t arguments = {.num_entries = is_quorum ? 1 : 0, .entries = &type};
+    amqp_table_t arguments = {.num_entries = is_quorum ? 6 : 0, .entries = entries};
     amqp_queue_declare(session->connection, session->channel, name, 0, 1, 0, 0, arguments);
     check_last(session, "queue.declare");
     amqp_queue_bind(session->connection, session->channel, name, exchange, name, amqp_empty_table);

@@ -92,8 +92,14 @@ public struct Subscription: Sendable, Hashable {
 
     /// Creates a description of a subscription.
     ///
-    /// - Parameter retryDelays: those of the ``RetryLadder`` that verdicts will use, in any order. Without any, no verdict may be
-    ///   ``Verdict/retry(after:_:)``.
+    /// - Parameters:
+    ///   - name: the durable name.
+    ///   - patterns: of the topics to receive; at least one.
+    ///   - prefetch: how many deliveries can be unsettled at a time, 1 to 2,000.
+    ///   - prefetchBytes: how many bytes their bodies may have together; one delivery is always possible.
+    ///   - ordering: whether events of one key are kept in order.
+    ///   - retryDelays: those of the ``RetryLadder`` that verdicts will use, in any order. Without any, no verdict may be
+    ///     ``Verdict/retry(after:_:)``.
     /// - Throws: ``BusError`` with code `invalidSubscription` when there is no pattern, `prefetch` or `prefetchBytes` is out of
     ///   range, or one of `retryDelays` is not on the ladder.
     public init(

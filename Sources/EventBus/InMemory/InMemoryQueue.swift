@@ -8,6 +8,7 @@ final class InMemoryQueue: Sendable {
     private struct Guarded: Sendable {
         var state: QueueState
         var signals: [QueueState.ConsumerID: Signal] = [:]
+        var subscriptions: [QueueState.ConsumerID: Subscription] = [:]
         var isRemoved = false
     }
 
@@ -73,12 +74,18 @@ final class InMemoryQueue: Sendable {
         let signals = self.guarded.withLock { guarded -> [Signal]? in
             guard !guarded.isRemoved else { return nil }
             guarded.signals[consumer] = signal
+            guarded.subscriptions[consumer] = subscription
             let (prefetch, bytes) = (subscription.prefetch, subscription.prefetchBytes)
             return guarded.state.attach(consumer, prefetch: prefetch, bytes: bytes).compactMap { guarded.signals[$0] }
         }
         guard let signals else { return nil }
         for signal in signals { signal.raise() }
-        return InMemoryDeliveries(queue: self, subscription: subscription, consumer: consumer, signal: signal)
+        return InMemoryDeliveries(queue: self, consumer: consumer, signal: signal)
+    }
+
+    /// The delay of a retry verdict; that of a consumer which has ended has no effect.
+    func retryDelay(of consumer: QueueState.ConsumerID, nearestTo delay: Duration) -> Duration {
+        self.guarded.withLock { $0.subscriptions[consumer] }?.retryDelay(nearestTo: delay) ?? delay
     }
 
     /// Removes the subscription, unless it is in use or holds something.
@@ -112,7 +119,10 @@ final class InMemoryQueue: Sendable {
 
     func detach(_ consumer: QueueState.ConsumerID) {
         self.change { $0.detach(consumer) }
-        self.guarded.withLock { _ = $0.signals.removeValue(forKey: consumer) }
+        self.guarded.withLock { guarded in
+            guarded.signals[consumer] = nil
+            guarded.subscriptions[consumer] = nil
+        }
     }
 
     func take(by consumer: QueueState.ConsumerID) -> QueueState.Take {
@@ -138,7 +148,6 @@ final class InMemoryQueue: Sendable {
 /// One open scope of an in-process subscription.
 package struct InMemoryDeliveries: Deliveries {
     let queue: InMemoryQueue
-    let subscription: Subscription
     let consumer: QueueState.ConsumerID
     let signal: Signal
 
@@ -173,7 +182,7 @@ package struct InMemoryDeliveries: Deliveries {
     private func carryOut(_ verdict: Verdict, on tag: UInt64, staysUnsettled: Bool) {
         var verdict = verdict
         if case .retry(let delay, let failures) = verdict {
-            verdict = .retry(after: self.subscription.retryDelay(nearestTo: delay), failures)
+            verdict = .retry(after: self.queue.retryDelay(of: self.consumer, nearestTo: delay), failures)
         }
         let now = self.queue.clock.now()
         self.queue.change {
