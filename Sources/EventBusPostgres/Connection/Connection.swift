@@ -78,8 +78,7 @@ final class Connection: IOHandler {
     func run(_ statements: [Statement], sharing kind: SharedQueue<ConnectionCore.Waiter>.Kind) async -> SegmentOutcome {
         let isOnIOThread = self.thread.isCurrent
         return await withCheckedContinuation { continuation in
-            let waiter = ConnectionCore.Waiter(continuation: continuation, isOnIOThread: isOnIOThread)
-            let item = Queue.Item(statements: statements, waiter: waiter)
+            let item = Queue.Item(statements: statements, waiter: continuation)
             switch self.queues.withLock({ $0[kind].enter(item, isOnIOThread: isOnIOThread) }) {
             case .wait: break
             case .send: self.send([item], of: kind)
@@ -108,10 +107,8 @@ final class Connection: IOHandler {
     private func perform(
         _ send: (inout ConnectionCore, ConnectionCore.Waiter) -> ConnectionCore.Sent
     ) async -> SegmentOutcome {
-        let isOnIOThread = self.thread.isCurrent
-        return await withCheckedContinuation { continuation in
-            let waiter = ConnectionCore.Waiter(continuation: continuation, isOnIOThread: isOnIOThread)
-            switch self.core.withLock({ send(&$0, waiter) }) {
+        await withCheckedContinuation { continuation in
+            switch self.core.withLock({ send(&$0, continuation) }) {
             case .entirely: break
             case .partly: self.thread.wake()
             case .refused(let loss):
@@ -145,25 +142,9 @@ final class Connection: IOHandler {
             let unsent = self.queues.withLock { $0.reads.close(loss) + $0.inserts.close(loss) }
             effects.resumptions += unsent.map { ($0.waiter, .notSent(loss)) }
         }
-        Connection.resume(effects.resumptions)
+        for (continuation, outcome) in effects.resumptions { continuation.resume(returning: outcome) }
         if effects.isNotified { self.onEvent(.notified) }
         if let event = effects.event { self.onEvent(event) }
-    }
-
-    /// Resumes callers.
-    ///
-    /// Each task that this thread resumes on another one can wake a thread, which costs more than a read. A single task that resumes the
-    /// others from there wakes one.
-    private static func resume(_ waiters: [(ConnectionCore.Waiter, SegmentOutcome)]) {
-        let others = waiters.count { !$0.0.isOnIOThread }
-        guard others > 1 else {
-            for (waiter, outcome) in waiters { waiter.resume(returning: outcome) }
-            return
-        }
-        for (waiter, outcome) in waiters where waiter.isOnIOThread { waiter.resume(returning: outcome) }
-        Task(priority: .high) {
-            for (waiter, outcome) in waiters where !waiter.isOnIOThread { waiter.resume(returning: outcome) }
-        }
     }
 
     func endTurn() {

@@ -3,16 +3,7 @@
 
 /// The part of a connection behind its lock: the session with the server, and the callers that wait for answers.
 struct ConnectionCore: ~Copyable {
-    /// A caller that waits for an answer.
-    struct Waiter: Sendable {
-        let continuation: CheckedContinuation<SegmentOutcome, Never>
-        /// Whether its task runs on the I/O thread.
-        let isOnIOThread: Bool
-
-        func resume(returning outcome: SegmentOutcome) {
-            self.continuation.resume(returning: outcome)
-        }
-    }
+    typealias Waiter = CheckedContinuation<SegmentOutcome, Never>
 
     private enum Phase {
         case opening
