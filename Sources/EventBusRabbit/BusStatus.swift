@@ -26,6 +26,8 @@ final class BusStatus: Sendable {
         var lastScope: UInt64 = 0
         /// The copies that are not confirmed, by scope.
         var delayedCopies: [UInt64: (subscription: SubscriptionName, delay: CopyDelay)] = [:]
+        /// Why retry queues cannot be used, by scope.
+        var retryProblems: [UInt64: [String]] = [:]
         /// The subscriptions whose messages wait and are not delivered.
         ///
         /// Each holds until the next look, which may be that of another session.
@@ -85,6 +87,7 @@ final class BusStatus: Sendable {
             let copies = delays.map { "subscription \($0.subscription): \($0.delay)" }
             return Health(
                 problems: (state.problems(now: now) + copies).map { "RabbitMQ: \($0)" }
+                    + state.retryProblems.sorted { $0.key < $1.key }.flatMap(\.value)
                     + Self.texts(state.standstills.filter { now < $0.value.until }.mapValues(\.standstill)),
                 notes: state.notes(now: now).map { "RabbitMQ: \($0)" } + Self.texts(state.consumerTimeouts)
             )
@@ -128,6 +131,11 @@ final class BusStatus: Sendable {
     /// Copies of a subscription are not confirmed, or, with `nil`, no longer.
     func note(_ delay: CopyDelay?, of subscription: SubscriptionName, scope: UInt64) {
         self.state.withLock { $0.delayedCopies[scope] = delay.map { (subscription, $0) } }
+    }
+
+    /// Why retry queues of a subscription cannot be used.
+    func note(retryProblems problems: [String], scope: UInt64) {
+        self.state.withLock { $0.retryProblems[scope] = problems.isEmpty ? nil : problems }
     }
 
     /// Messages of a subscription wait and are not delivered, or, with `nil`, no longer.

@@ -198,8 +198,16 @@ extension RabbitEventBus {
         let deliveries = RabbitDeliveries(generation: scope, subscription.ordering, executor: self.executor)
         let logger = self.logger(for: subscription.name)
         let timeout = TimeAmount(self.configuration.confirmTimeout)
+        let settling = TimeAmount(self.configuration.queueSettling)
         let session = try await connection.onLoop { [copies, status, logger, hasQuarantined] handler in
-            let sender = CopySender(copies, connection.eventLoop, logger) { delay in
+            let retries = RetryCopies(subscription, connection.eventLoop, settling: settling, logger) { delay in
+                connection.eventLoop.makeFutureWithTask {
+                    try await connection.declareRetryQueue(of: subscription.name, delay)
+                }
+            } onProblems: {
+                status.note(retryProblems: $0, scope: scope)
+            }
+            let sender = CopySender(copies, connection.eventLoop, logger, retries) { delay in
                 status.note(delay, of: subscription.name, scope: scope)
             }
             let session = NIOLoopBound(

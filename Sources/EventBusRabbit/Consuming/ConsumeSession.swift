@@ -14,7 +14,6 @@ final class ConsumeSession: ChannelDelegate {
     static let consumerTag = "events"
 
     private let subscription: SubscriptionName
-    private let retryDelay: (Duration) -> Duration
     private let deliveries: RabbitDeliveries
     private let copies: CopySender
     private let channel: AMQPChannel
@@ -42,7 +41,6 @@ final class ConsumeSession: ChannelDelegate {
         _ logger: Logger
     ) {
         self.subscription = subscription.name
-        self.retryDelay = subscription.retryDelay
         self.deliveries = deliveries
         self.copies = copies
         self.channel = channel
@@ -84,7 +82,7 @@ final class ConsumeSession: ChannelDelegate {
         )
         // At a shutdown a broker in alarm, which confirms nothing, must not take all the time that the process has left.
         let limit = self.deliveries.isStopped ? min(timeout, .seconds(5)) : timeout
-        let deadline = self.eventLoop.scheduleTask(in: limit) { promise.fail(error) }
+        let deadline = self.eventLoop.scheduleTask(in: limit + self.copies.longestWait) { promise.fail(error) }
         promise.futureResult.whenComplete { _ in deadline.cancel() }
         self.finishFlushes()
         return promise.futureResult
@@ -158,7 +156,7 @@ final class ConsumeSession: ChannelDelegate {
     ///
     /// For an answer that something waits for it goes on, since deliveries may come before it.
     private func regulateReading() {
-        self.handler.readGate.isOpen = self.state.mayRead || self.awaited > 0
+        self.handler.readGate.isOpen = self.state.mayRead || self.awaited > 0 || self.copies.isAsking
     }
 
     /// Makes the broker stop delivering.
@@ -191,9 +189,7 @@ final class ConsumeSession: ChannelDelegate {
         switch verdict {
         case .done: break
         case .retry(let delay, let failures):
-            let delay = self.retryDelay(delay)
-            let copy = MessageCopy.retry(ReceivedMessage(message), of: name, after: delay, failures)
-            self.copies.add(copy, for: given.tag)
+            self.copies.add(.init(tag: given.tag, message: message, failures: failures), after: delay)
         case .deadLetter(let reason, let failures):
             let time = Stamp.next().time
             let copy = MessageCopy.dead(ReceivedMessage(message), of: name, reason: reason, failures, at: time)

@@ -13,6 +13,7 @@ final class CopySender {
     static let patience = TimeAmount.seconds(10)
 
     private var copies = PendingCopies()
+    private let retries: RetryCopies
     private let queue: PublishQueue
     private let eventLoop: any EventLoop
     private let logger: Logger
@@ -33,16 +34,28 @@ final class CopySender {
         _ queue: PublishQueue,
         _ eventLoop: any EventLoop,
         _ logger: Logger,
+        _ retries: RetryCopies,
         onDelay: @escaping (CopyDelay?) -> Void
     ) {
         self.queue = queue
         self.eventLoop = eventLoop
         self.logger = logger
+        self.retries = retries
         self.onDelay = onDelay
+        retries.onChange = {
+            self.send()
+            self.onAnswer?([])
+        }
     }
 
     /// Whether every copy has been confirmed.
-    var isIdle: Bool { self.copies.isEmpty }
+    var isIdle: Bool { self.copies.isEmpty && self.retries.isEmpty }
+
+    /// Whether the broker has been asked for something that copies wait for.
+    var isAsking: Bool { self.retries.isAsking }
+
+    /// For how long copies may wait before they are sent although nothing is wrong.
+    var longestWait: TimeAmount { self.retries.longestWait }
 
     /// Adds a copy, which the next ``send()`` sends.
     func add(_ copy: OutgoingMessage, for tag: UInt64) {
@@ -50,7 +63,13 @@ final class CopySender {
         self.watch()
     }
 
+    /// Adds a message that is to be delivered again; it is copied once its queue can be used.
+    func add(_ retry: RetryCopies.Retry, after delay: Duration) {
+        self.retries.add(retry, after: delay)
+    }
+
     func send() {
+        for (tag, copy) in self.retries.take() { self.add(copy, for: tag) }
         let unsent = self.copies.takeUnsent()
         guard !unsent.isEmpty else { return }
         self.lastBatch += 1
@@ -71,6 +90,7 @@ final class CopySender {
     /// The messages come back, so a copy that still waits for a connection must not be sent.
     func close() {
         self.copies.removeAll()
+        self.retries.close()
         self.onAnswer = nil
         self.onMissingQueue = nil
         for batch in self.batches.values {

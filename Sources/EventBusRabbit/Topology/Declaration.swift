@@ -30,8 +30,11 @@ struct Declaration {
         )
     }
 
-    /// The exchange and everything that a subscription needs, long before it is needed: RabbitMQ 3.10 can lose a queue that was
-    /// declared just before the broker was killed.
+    static func retryQueue(of subscription: SubscriptionName, _ delay: Duration) -> Declaration {
+        .queue(Topology.retry(subscription, delay), Topology.retryArguments(of: subscription, delay))
+    }
+
+    /// The exchange and everything that a subscription has as long as it exists.
     ///
     /// Bindings of earlier starts remain, since AMQP cannot list them.
     static func all(for subscription: Subscription) -> [Declaration] {
@@ -113,15 +116,14 @@ extension RabbitConnection {
         return nil
     }
 
-    /// Whether the events exchange exists.
-    func hasExchange() async throws -> Bool {
-        do {
-            let channel = try await self.openChannel()
-            try await self.call(.exchangeDeclare(name: Topology.exchange, type: "topic", passive: true), on: channel)
-            try await self.call(.channelClose, on: channel)
-            return true
-        } catch let failure as ConnectionFailure where failure.code == .channelClosed(404) {
-            return false
-        }
+    /// Makes sure that bindings exist, if the events exchange does.
+    ///
+    /// - Returns: `false` if there is no exchange.
+    func bind(_ bindings: [Declaration]) async throws -> Bool {
+        let declarations = [.exchange] + bindings
+        guard let (place, failure) = try await self.ask(declarations.map { $0.method(isPassive: $0.kind == .exchange) })
+        else { return true }
+        if place == 0, failure.code == .channelClosed(404) { return false }
+        throw declarations[place].error(failure, after: nil)
     }
 }

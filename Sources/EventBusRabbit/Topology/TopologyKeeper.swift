@@ -31,10 +31,9 @@ struct TopologyKeeper: Sendable {
 
     /// Declares the exchange if it is missing, and everything that is bound to it.
     func repair() async throws {
-        var missing: [Declaration] = []
-        if try await !self.connection.hasExchange() { missing = [.exchange] }
-        try await self.connection.declare(missing + Declaration.bindings(of: self.subscription))
-        guard !missing.isEmpty else { return }
+        let bindings = Declaration.bindings(of: self.subscription)
+        guard try await !self.connection.bind(bindings) else { return }
+        try await self.connection.declare([.exchange] + bindings)
         self.logger.warning(
             "The exchange was missing, so that no events arrived; it has been declared again with the bindings of the subscription"
         )

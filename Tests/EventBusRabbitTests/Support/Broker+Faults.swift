@@ -20,7 +20,7 @@ extension Broker {
         var parts = try #require(URLComponents(string: Broker.url ?? ""))
         try await TCPProxy.with(to: try #require(parts.port), .amqp) { proxy in
             parts.port = proxy.port
-            var configuration = try RabbitConfiguration(url: try #require(parts.string))
+            var configuration = try Broker.configuration(url: try #require(parts.string))
             change(&configuration)
             try await body(configuration, proxy)
         }
@@ -67,7 +67,7 @@ extension Broker {
         try await Broker.ctl("add_user \(user) secret")
         try await Broker.ctl("set_permissions \(user) '\(configure)' '\(write)' '\(read)'")
         do {
-            try await body(user, try RabbitConfiguration(url: try #require(parts.string)))
+            try await body(user, try Broker.configuration(url: try #require(parts.string)))
         } catch {
             try? await Broker.ctl("delete_user \(user)")
             throw error

@@ -29,7 +29,14 @@ struct Broker: Sendable {
     static let otherAuthority = ProcessInfo.processInfo.environment["TLS_OTHER_AUTHORITY"] ?? ""
 
     static func configuration() throws -> RabbitConfiguration {
-        try RabbitConfiguration(url: Broker.url ?? "amqp://localhost")
+        try Broker.configuration(url: Broker.url ?? "amqp://localhost")
+    }
+
+    /// A configuration with which no message waits until a new retry queue has settled.
+    static func configuration(url: String) throws -> RabbitConfiguration {
+        var configuration = try RabbitConfiguration(url: url)
+        configuration.queueSettling = .zero
+        return configuration
     }
 
     /// Runs a bus for the length of `body`.
@@ -207,7 +214,7 @@ struct Broker: Sendable {
         try await Broker.rabbitmqctl("add_user \(user) geheim")
         try await Broker.rabbitmqctl("set_permissions \(user) '\(configure)' '\(write)' '\(read)'")
         let address = try #require(Broker.url?.split(separator: "@").last)
-        let result = await Result { try await body(try RabbitConfiguration(url: "amqp://\(user):geheim@\(address)")) }
+        let result = await Result { try await body(try Broker.configuration(url: "amqp://\(user):geheim@\(address)")) }
         try await Broker.rabbitmqctl("delete_user \(user)")
         try result.get()
     }

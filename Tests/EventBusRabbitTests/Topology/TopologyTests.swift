@@ -12,7 +12,13 @@ struct TopologyTests {
     private static let plain = ["x-delivery-limit=1000000", "x-queue-type=quorum"]
 
     private func arguments(of subscription: Subscription) -> [String: [String]] {
-        let queues = Topology.queues(of: subscription)
+        let retries = subscription.retryDelays.map { delay in
+            (
+                name: Topology.retry(subscription.name, delay),
+                arguments: Topology.retryArguments(of: subscription.name, delay)
+            )
+        }
+        let queues = Topology.queues(of: subscription) + retries
         let named = queues.map { queue in
             (
                 queue.name,
@@ -36,7 +42,9 @@ struct TopologyTests {
         ]
     }
 
-    @Test("An unordered subscription has its own queue, one per delay, the quarantine and the dead letters")
+    @Test(
+        "An unordered subscription has its own queue, one per delay that is used, the quarantine and the dead letters"
+    )
     func unordered() throws {
         let subscription = try Subscription("s", patterns: ["a"], retryDelays: [.seconds(1), .seconds(120)])
         let expected = [
@@ -47,6 +55,13 @@ struct TopologyTests {
             "s.dead": Self.plain,
         ]
         #expect(self.arguments(of: subscription) == expected.mapValues { $0.sorted() })
+    }
+
+    @Test("Until a message is to be delivered again, there are no retry queues")
+    func initial() throws {
+        #expect(
+            Topology.queues(of: try Subscription("s", patterns: ["a"])).map(\.name) == ["s", "s.quarantine", "s.dead"]
+        )
     }
 
     @Test("An ordered subscription without delays has two queues")
