@@ -100,11 +100,13 @@ struct QueueConsumer: Sendable {
         self.position(of: tag).map { self.outstanding[$0] }
     }
 
-    mutating func remove(_ tag: UInt64) -> Outstanding? {
+    /// Removes a delivery that was handed out; returns where it came from.
+    mutating func remove(_ tag: UInt64) -> Origin? {
         guard let position = self.position(of: tag) else { return nil }
-        let removed = position == 0 ? self.outstanding.removeFirst() : self.outstanding.remove(at: position)
-        self.bytes -= removed.entry.message.body.count
-        return removed
+        let origin = self.outstanding[position].origin
+        self.bytes -= self.outstanding[position].entry.message.body.count
+        if position == 0 { self.outstanding.removeFirst() } else { self.outstanding.remove(at: position) }
+        return origin
     }
 
     private func position(of tag: UInt64) -> Int? {

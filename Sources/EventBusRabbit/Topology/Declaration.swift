@@ -103,6 +103,15 @@ extension RabbitConnection {
     /// - Returns: which of them failed first; `nil` if all were granted.
     private func ask(_ methods: [ClientMethod]) async throws -> (place: Int, ConnectionFailure)? {
         let channel = try await self.openChannel()
+        if let failed = try await self.ask(methods, on: channel) { return failed }
+        try await self.call(.channelClose, on: channel)
+        return nil
+    }
+
+    private func ask(
+        _ methods: [ClientMethod],
+        on channel: NIOLoopBound<AMQPChannel>
+    ) async throws -> (place: Int, ConnectionFailure)? {
         let results = try await self.eventLoop.flatSubmit {
             let replies = methods.map { self.handler.value.call($0, on: channel.value) }
             return EventLoopFuture.whenAllComplete(replies, on: self.eventLoop)
@@ -112,17 +121,17 @@ extension RabbitConnection {
             guard let failure = error as? ConnectionFailure else { throw error }
             return (place, failure)
         }
-        try await self.call(.channelClose, on: channel)
         return nil
     }
 
     /// Makes sure that bindings exist, if the events exchange does.
     ///
+    /// - Parameter channel: is closed by the broker when something is missing.
     /// - Returns: `false` if there is no exchange.
-    func bind(_ bindings: [Declaration]) async throws -> Bool {
+    func bind(_ bindings: [Declaration], on channel: NIOLoopBound<AMQPChannel>) async throws -> Bool {
         let declarations = [.exchange] + bindings
-        guard let (place, failure) = try await self.ask(declarations.map { $0.method(isPassive: $0.kind == .exchange) })
-        else { return true }
+        let methods = declarations.map { $0.method(isPassive: $0.kind == .exchange) }
+        guard let (place, failure) = try await self.ask(methods, on: channel) else { return true }
         if place == 0, failure.code == .channelClosed(404) { return false }
         throw declarations[place].error(failure, after: nil)
     }

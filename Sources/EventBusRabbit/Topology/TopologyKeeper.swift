@@ -3,6 +3,7 @@
 
 import EventBus
 import Logging
+import NIOCore
 
 /// Repeats the exchange and the bindings of an open subscription.
 ///
@@ -17,9 +18,11 @@ struct TopologyKeeper: Sendable {
     ///
     /// - Parameter interval: the seconds between two repairs, chosen at random so that consumers don't all come at once.
     func run(every interval: ClosedRange<Double>) async {
+        // It stays open, as opening one costs RabbitMQ more than all requests on it.
+        var channel: NIOLoopBound<AMQPChannel>?
         while (try? await Task.sleep(for: .seconds(.random(in: interval)))) != nil {
             do {
-                try await self.repair()
+                try await self.repair(on: &channel)
             } catch {
                 self.logger.warning(
                     "The exchange or the bindings could not be repeated: events may not arrive",
@@ -30,9 +33,14 @@ struct TopologyKeeper: Sendable {
     }
 
     /// Declares the exchange if it is missing, and everything that is bound to it.
-    func repair() async throws {
+    private func repair(on channel: inout NIOLoopBound<AMQPChannel>?) async throws {
+        let open = if let channel { channel } else { try await self.connection.openChannel() }
+        channel = nil
         let bindings = Declaration.bindings(of: self.subscription)
-        guard try await !self.connection.bind(bindings) else { return }
+        if try await self.connection.bind(bindings, on: open) {
+            channel = open
+            return
+        }
         try await self.connection.declare([.exchange] + bindings)
         self.logger.warning(
             "The exchange was missing, so that no events arrived; it has been declared again with the bindings of the subscription"

@@ -6,7 +6,7 @@ import EventBusTesting
 import Synchronization
 import Testing
 
-@testable import EventBusRabbit
+@_spi(Verification) @testable import EventBusRabbit
 
 extension RabbitIntegration {
     @Suite("Retry queues on RabbitMQ", .enabled(if: Broker.url != nil), .serialized, .timeLimit(.minutes(2)))

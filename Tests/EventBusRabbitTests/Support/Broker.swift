@@ -9,7 +9,7 @@ import NIOCore
 import NIOPosix
 import Testing
 
-@testable import EventBusRabbit
+@_spi(Verification) @testable import EventBusRabbit
 
 /// The broker of the integration tests, as a plain AMQP client sees it.
 struct Broker: Sendable {
