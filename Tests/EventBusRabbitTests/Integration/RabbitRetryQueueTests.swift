@@ -38,6 +38,11 @@ extension RabbitIntegration {
             return delivery
         }
 
+        /// The ids of messages in the order of their handling.
+        private final class Handled: Sendable {
+            let ids = Mutex<[String]>([])
+        }
+
         private static let retry = Verdict.retry(after: .seconds(1), Failures(count: 1))
 
         @Test("A retry queue is created when it is first needed, and no other one is")
@@ -91,7 +96,7 @@ extension RabbitIntegration {
         @Test("Two instances that need the same queue at the same moment both use it, and nothing is lost or doubled")
         func together() async throws {
             let (subscription, topic) = try Broker.subscription(prefetch: 10)
-            let handled = Mutex<[String]>([])
+            let handled = Handled()
             try await Broker.withBus { bus in
                 try await bus.withDeliveries(to: subscription) { _ in }
                 let ids = (0..<40).map { "\($0)" }
@@ -105,21 +110,21 @@ extension RabbitIntegration {
                                         for delivery in batch {
                                             let isFirst = delivery.failures.count == 0
                                             deliveries.settle(delivery.id, isFirst ? Self.retry : .done)
-                                            if !isFirst { handled.withLock { $0.append(delivery.message.id) } }
+                                            if !isFirst { handled.ids.withLock { $0.append(delivery.message.id) } }
                                         }
-                                        if handled.withLock({ $0.count }) >= 40 { deliveries.stop() }
+                                        if handled.ids.withLock({ $0.count }) >= 40 { deliveries.stop() }
                                     }
                                 }
                             }
                         }
                         try await eventually(within: .seconds(20), "all to be handled") {
-                            handled.withLock { $0.count } >= 40
+                            handled.ids.withLock { $0.count } >= 40
                         }
                         group.cancelAll()
                         while let result = await group.nextResult() { _ = result }
                     }
                 }
-                #expect(handled.withLock { $0.sorted() } == ids.sorted())
+                #expect(handled.ids.withLock { $0.sorted() } == ids.sorted())
             }
             try await Broker.delete(subscription.name)
         }
