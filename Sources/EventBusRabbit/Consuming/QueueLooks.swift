@@ -76,7 +76,7 @@ final class QueueLooks {
 
     private func sawOwn(messages: Int, consumers: Int) {
         guard let situation = self.situation?() else { return }
-        let isAlone = self.subscription.ordering == .none || consumers <= 1
+        let isAlone = Self.isAlone(self.subscription.ordering, consumers: consumers, arrived: situation.arrived)
         let standstill = self.watch.sawOwn(
             messages: messages,
             isAlone: isAlone,
@@ -89,6 +89,14 @@ final class QueueLooks {
         } else if messages == 0 || !isAlone {
             self.flows()
         }
+    }
+
+    /// Whether no other consumer can be meant to get what waits.
+    ///
+    /// Of a queue with a single active consumer RabbitMQ counts that one only, and does not tell who it is. Who has got a delivery is
+    /// the active one from then on.
+    static func isAlone(_ ordering: Ordering, consumers: Int, arrived: UInt64) -> Bool {
+        ordering == .none || consumers == 0 || arrived > 0
     }
 
     private func flows() {
