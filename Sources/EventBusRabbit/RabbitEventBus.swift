@@ -202,10 +202,10 @@ extension RabbitEventBus {
         let session = try await connection.onLoop { [copies, status, logger, hasQuarantined] handler in
             let retries = RetryCopies(subscription, connection.eventLoop, settling: settling, logger) { delay in
                 connection.eventLoop.makeFutureWithTask {
-                    try await connection.declareRetryQueue(of: subscription.name, delay)
+                    await self.declareRetryQueue(of: subscription.name, delay)
                 }
-            } onProblems: {
-                status.note(retryProblems: $0, scope: scope)
+            } onTrouble: {
+                status.note($0, scope: scope)
             }
             let sender = CopySender(copies, connection.eventLoop, logger, retries) { delay in
                 status.note(delay, of: subscription.name, scope: scope)
@@ -234,5 +234,24 @@ extension RabbitEventBus {
         try await connection.call(consume, on: channel)
         try await connection.onLoop { _ in session.value.started() }
         return (deliveries, session)
+    }
+
+    /// Declares a retry queue of an open subscription.
+    ///
+    /// On a connection of its own: a declaration that RabbitMQ cannot carry out ends the connection, and one that it doesn't answer
+    /// does so too. On that of the consumer everything that it holds would come back and count a return, and the message that needs
+    /// the queue would be the first to ask for it again.
+    func declareRetryQueue(of subscription: SubscriptionName, _ delay: Duration) async -> RetryQueues.Answer {
+        let declaration = Declaration.retryQueue(of: subscription, delay)
+        do {
+            return try await self.withConnection("\(subscription).retry") { connection in
+                let isThere = try await connection.count(of: Topology.retry(subscription, delay)) != nil
+                // Also if it is there: only this shows that its arguments are others.
+                try await connection.declare([declaration])
+                return isThere ? .exists : .created
+            }
+        } catch {
+            return .unusable(reason: declaration.reason(error))
+        }
     }
 }

@@ -29,6 +29,8 @@ final class ConsumeSession: ChannelDelegate {
     /// How many answers of the broker something waits for.
     private var awaited = 0
     private var failure: BusError?
+    /// Whether copies were not confirmed in time after the stop.
+    private var hasGivenUp = false
 
     init(
         _ subscription: Subscription,
@@ -76,13 +78,13 @@ final class ConsumeSession: ChannelDelegate {
         if let failure = self.failure { return self.eventLoop.makeFailedFuture(failure) }
         let promise = self.eventLoop.makePromise(of: Void.self)
         self.flushes.append(promise)
-        let error = BusError(
-            .unavailable,
-            "RabbitMQ: copies for retry or dead-letter queues could not be confirmed in time"
-        )
         // At a shutdown a broker in alarm, which confirms nothing, must not take all the time that the process has left.
-        let limit = self.deliveries.isStopped ? min(timeout, .seconds(5)) : timeout
-        let deadline = self.eventLoop.scheduleTask(in: limit + self.copies.longestWait) { promise.fail(error) }
+        let isStopped = self.deliveries.isStopped
+        let limit = isStopped ? min(timeout, .seconds(5)) : timeout + self.copies.longestWait
+        let deadline = self.eventLoop.assumeIsolated().scheduleTask(in: limit) {
+            self.hasGivenUp = isStopped
+            promise.fail(BusError.unconfirmedCopies)
+        }
         promise.futureResult.whenComplete { _ in deadline.cancel() }
         self.finishFlushes()
         return promise.futureResult
@@ -92,7 +94,7 @@ final class ConsumeSession: ChannelDelegate {
     func finish() -> EventLoopFuture<Void> {
         self.state.end()
         if self.failure == nil { self.status.note(nil, of: self.subscription) }
-        return self.flush(within: .seconds(5))
+        return self.flush(within: self.hasGivenUp ? .zero : .seconds(5))
     }
 
     /// There are verdicts to collect, or the consumer has been stopped.
@@ -145,6 +147,7 @@ final class ConsumeSession: ChannelDelegate {
     private func collect() {
         for given in self.deliveries.take() { self.carryOut(given) }
         if self.deliveries.isStopped, self.state.stop() { self.endConsumer() }
+        if self.state.isLeaving { self.copies.stop() }
         for message in self.state.takeGivenBack() {
             self.copies.add(MessageCopy.givenBack(ReceivedMessage(message), of: self.subscription), for: message.tag)
         }
@@ -156,7 +159,7 @@ final class ConsumeSession: ChannelDelegate {
     ///
     /// For an answer that something waits for it goes on, since deliveries may come before it.
     private func regulateReading() {
-        self.handler.readGate.isOpen = self.state.mayRead || self.awaited > 0 || self.copies.isAsking
+        self.handler.readGate.isOpen = self.state.mayRead || self.awaited > 0
     }
 
     /// Makes the broker stop delivering.
@@ -229,7 +232,7 @@ final class ConsumeSession: ChannelDelegate {
         if self.deliveries.isStopped { self.collect() }
     }
 
-    /// Ends the session; whoever opens the subscription again declares all its queues again.
+    /// Ends the session; whoever opens the subscription again declares its queues again, and those for retries when it needs them.
     private func end(_ reason: String) {
         self.writeAcknowledgements()
         self.handler.fail(ConnectionFailure(.cancelled, reason))

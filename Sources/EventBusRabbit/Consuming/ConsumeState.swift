@@ -149,7 +149,9 @@ struct ConsumeState {
         guard let entry = self.deliveries[tag], entry.isOut(returned) else { return nil }
         self.gate.settled()
         if needsCopy {
-            self.deliveries.update(tag) { $0.stage = .copying }
+            // The prefetch does not limit how much is fetched: before the next message this one has to be gone.
+            if entry.isAlone { self.gate.moveBegan() }
+            self.deliveries.update(tag) { $0.stage = entry.isAlone ? .moving : .copying }
         } else {
             self.forget(tag)
         }
@@ -192,6 +194,9 @@ struct ConsumeState {
     mutating func consumerEnded() {
         self.consumer = .ended
     }
+
+    /// Whether what is copied to the subscription's own queue is for others now.
+    var isLeaving: Bool { self.isStopped && self.consumer != .ending }
 
     /// Whether deliveries are given back that have no copy yet, or may be.
     var isGivingBack: Bool { self.consumer == .ending || !self.givenBack.isEmpty }

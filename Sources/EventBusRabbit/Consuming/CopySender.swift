@@ -51,9 +51,6 @@ final class CopySender {
     /// Whether every copy has been confirmed.
     var isIdle: Bool { self.copies.isEmpty && self.retries.isEmpty }
 
-    /// Whether the broker has been asked for something that copies wait for.
-    var isAsking: Bool { self.retries.isAsking }
-
     /// For how long copies may wait before they are sent although nothing is wrong.
     var longestWait: TimeAmount { self.retries.longestWait }
 
@@ -66,6 +63,12 @@ final class CopySender {
     /// Adds a message that is to be delivered again; it is copied once its queue can be used.
     func add(_ retry: RetryCopies.Retry, after delay: Duration) {
         self.retries.add(retry, after: delay)
+        self.watch()
+    }
+
+    /// The subscription is stopped, and what is copied to its own queue is for others: nothing waits for a retry queue any more.
+    func stop() {
+        self.retries.stop()
     }
 
     func send() {
@@ -124,9 +127,12 @@ final class CopySender {
 
     // MARK: Health
 
+    /// Since when the oldest copy has not been confirmed, or its message waits for longer than it should.
+    private var oldest: NIODeadline? { [self.copies.oldest, self.retries.oldest].compactMap { $0 }.min() }
+
     /// Looks at the copies when the oldest one has not been confirmed for ``patience``.
     private func watch() {
-        guard !self.isWatching, let oldest = self.copies.oldest else { return }
+        guard !self.isWatching, let oldest = self.oldest else { return }
         self.isWatching = true
         let start = self.isDelayed ? self.eventLoop.now : oldest
         _ = self.eventLoop.assumeIsolated().scheduleTask(deadline: start + Self.patience) {
@@ -138,10 +144,13 @@ final class CopySender {
 
     private func report() {
         let now = self.eventLoop.now
-        let count = self.copies.count(until: now - Self.patience)
-        if count > 0, let oldest = self.copies.oldest {
+        let limit = now - Self.patience
+        let waiting = self.retries.count(until: limit)
+        let count = self.copies.count(until: limit) + waiting
+        if count > 0, let oldest = self.oldest {
             self.isDelayed = true
-            self.onDelay(CopyDelay(count: count, time: now - oldest, cause: self.copies.lastProblem))
+            let reason = waiting > 0 ? self.retries.reason.map(PublishOutcome.refused) : nil
+            self.onDelay(CopyDelay(count: count, time: now - oldest, cause: reason ?? self.copies.lastProblem))
         } else if self.isDelayed {
             self.isDelayed = false
             self.onDelay(nil)
@@ -168,4 +177,11 @@ struct CopyDelay: Sendable, CustomStringConvertible {
         return
             "\(self.count) messages have not been moved to its own queues for \(self.time.nanoseconds / 1_000_000_000) s: \(cause)"
     }
+}
+
+extension BusError {
+    static let unconfirmedCopies = BusError(
+        .unavailable,
+        "RabbitMQ: copies for retry or dead-letter queues could not be confirmed in time"
+    )
 }

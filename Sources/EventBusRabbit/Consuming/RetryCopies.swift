@@ -5,7 +5,7 @@ import EventBus
 import Logging
 import NIOCore
 
-/// Messages that are to be copied to the retry queues of their subscription, until these can be used; see ``RetryQueues``.
+/// Messages that are to be delivered again, until they can be copied to a queue; see ``RetryQueues``.
 ///
 /// Confined to the event loop.
 final class RetryCopies {
@@ -15,9 +15,6 @@ final class RetryCopies {
         let failures: Failures
     }
 
-    /// After which pause a queue that could not be used is asked for again.
-    static let pause = TimeAmount.seconds(30)
-
     private let subscription: Subscription
     private let eventLoop: any EventLoop
     /// How long a queue has to exist before it holds a message that is nowhere else.
@@ -25,52 +22,66 @@ final class RetryCopies {
     private let logger: Logger
     /// Declares the queue of a delay.
     private let declare: (Duration) -> EventLoopFuture<RetryQueues.Answer>
-    private let onProblems: ([String]) -> Void
+    private let onTrouble: (RetryQueues.Trouble) -> Void
 
     private var queues: RetryQueues
     private var retries: [UInt64: Retry] = [:]
-    private var isPausing = false
+    /// For when a look is scheduled at the latest.
+    private var nextLook = NIODeadline.distantFuture
     private var isClosed = false
-    /// Called when something can be sent that could not before, or nothing is asked any more.
+    /// Called when something may be sent that could not before.
     var onChange: (() -> Void)?
 
     /// - Parameters:
     ///   - logger: its metadata names the subscription.
-    ///   - onProblems: told which queues cannot be used.
+    ///   - declare: its result is on `eventLoop`.
+    ///   - onTrouble: told which queues cannot be used.
     init(
         _ subscription: Subscription,
         _ eventLoop: any EventLoop,
         settling: TimeAmount,
         _ logger: Logger,
         declare: @escaping (Duration) -> EventLoopFuture<RetryQueues.Answer>,
-        onProblems: @escaping ([String]) -> Void
+        onTrouble: @escaping (RetryQueues.Trouble) -> Void
     ) {
         self.subscription = subscription
         self.eventLoop = eventLoop
         self.settling = settling
         self.logger = logger
         self.declare = declare
-        self.onProblems = onProblems
+        self.onTrouble = onTrouble
         self.queues = RetryQueues(delays: subscription.retryDelays)
     }
 
     var isEmpty: Bool { self.queues.isEmpty }
 
-    /// Whether the broker has yet to answer.
-    var isAsking: Bool { self.queues.isAsking }
-
     /// For how long messages may wait although nothing is wrong.
-    var longestWait: TimeAmount { self.isEmpty ? .zero : self.settling }
+    var longestWait: TimeAmount { self.queues.isPreparing ? self.settling : .zero }
+
+    /// Since when the message that waits longest should not wait any more.
+    var oldest: NIODeadline? { self.queues.oldest }
+
+    /// How many messages wait that should not by then.
+    func count(until time: NIODeadline) -> Int { self.queues.count(until: time) }
+
+    /// Why messages wait; `nil` if the broker has yet to answer.
+    var reason: String? { self.queues.trouble.reasons.first }
 
     func add(_ retry: Retry, after delay: Duration) {
         self.retries[retry.tag] = retry
-        self.queues.add(retry.tag, after: self.subscription.retryDelay(nearestTo: delay))
+        self.queues.add(
+            retry.tag,
+            after: self.subscription.retryDelay(nearestTo: delay),
+            expected: self.eventLoop.now + self.settling
+        )
     }
 
     /// Takes out what can be sent now, and asks for the queues that the others need.
     func take() -> [(tag: UInt64, copy: OutgoingMessage)] {
-        let (sends, declares) = self.queues.next()
+        guard !self.isEmpty else { return [] }
+        let (sends, declares) = self.queues.next(now: self.eventLoop.now)
         for delay in declares { self.ask(for: delay) }
+        self.schedule()
         return sends.compactMap { tag, delay in
             guard let retry = self.retries.removeValue(forKey: tag) else { return nil }
             let message = ReceivedMessage(retry.message)
@@ -78,12 +89,19 @@ final class RetryCopies {
         }
     }
 
+    /// From now on no message waits: those that would go to the end of the subscription's own queue.
+    ///
+    /// Without a consumer nobody sees them there: `remove` and `renewQueues` could delete the queue with the only copy.
+    func stop() {
+        self.queues.stop()
+    }
+
     /// The deliveries are gone.
     func close() {
         self.isClosed = true
         self.onChange = nil
         (self.queues, self.retries) = (RetryQueues(delays: []), [:])
-        self.onProblems([])
+        self.onTrouble(RetryQueues.Trouble())
     }
 
     private func ask(for delay: Duration) {
@@ -91,12 +109,10 @@ final class RetryCopies {
             guard !self.isClosed else { return }
             let answer: RetryQueues.Answer
             do { answer = try result.get() } catch { answer = .unusable(reason: "\(error)") }
-            self.queues.answered(delay, answer)
-            switch answer {
-            case .exists: break
-            case .created: self.settle(delay)
-            case .unusable(let reason): self.report(reason)
-            }
+            let trouble = self.queues.trouble
+            self.queues.answered(delay, answer, now: self.eventLoop.now)
+            if self.queues.trouble != trouble { self.report(answer) }
+            if answer == .created { self.settle(delay) }
             self.onChange?()
         }
     }
@@ -110,36 +126,21 @@ final class RetryCopies {
         }
     }
 
-    private func report(_ reason: String) {
-        self.onProblems(self.queues.problems)
-        self.logger.warning("A retry queue cannot be used; its messages take the nearest delay, or wait: \(reason)")
-        guard !self.isPausing else { return }
-        self.isPausing = true
-        _ = self.eventLoop.assumeIsolated().scheduleTask(in: Self.pause) {
-            guard !self.isClosed else { return }
-            self.isPausing = false
-            self.queues.forgetProblems()
-            self.onProblems([])
-            self.onChange?()
-        }
+    private func report(_ answer: RetryQueues.Answer) {
+        self.onTrouble(self.queues.trouble)
+        guard case .unusable(let reason) = answer else { return }
+        self.logger.warning(
+            "A retry queue cannot be used; its messages take another delay, or come back after half a minute: \(reason)"
+        )
     }
-}
 
-extension RabbitConnection {
-    /// Declares a retry queue of a subscription.
-    ///
-    /// - Throws: ``ConnectionFailure`` when the connection is lost.
-    func declareRetryQueue(of subscription: SubscriptionName, _ delay: Duration) async throws -> RetryQueues.Answer {
-        do {
-            let isThere = try await self.count(of: Topology.retry(subscription, delay)) != nil
-            // Also if it is there: only this shows that its arguments are others.
-            try await self.declare([.retryQueue(of: subscription, delay)])
-            return isThere ? .exists : .created
-        } catch let error as BusError {
-            return .unusable(reason: error.message)
-        } catch let failure as ConnectionFailure {
-            guard case .channelClosed = failure.code else { throw failure }
-            return .unusable(reason: "RabbitMQ: \(failure.text)")
+    /// Looks again when time alone has changed what can be done.
+    private func schedule() {
+        guard let deadline = self.queues.deadline, deadline < self.nextLook else { return }
+        self.nextLook = deadline
+        _ = self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+            self.nextLook = .distantFuture
+            self.onChange?()
         }
     }
 }

@@ -2,12 +2,15 @@
 // Part of swift-event-bus.
 
 import EventBus
+import NIOCore
 
-/// Which retry queue the messages of an open subscription go to: a pure state machine.
+/// Which queue the messages go to that an open subscription retries: a pure state machine.
 ///
-/// A queue is declared when a message first needs it, since most subscriptions never need most of theirs and each one costs the broker
-/// something all the time. While it is not known to exist, the messages for it wait. One that cannot be used is replaced by that of
-/// the nearest delay.
+/// A retry queue is declared when a message first needs it, since most subscriptions never need most of theirs and each one costs the
+/// broker something all the time. While it is not known to exist, the messages for it wait. One that cannot be used is replaced by that
+/// of the nearest delay, unless this is much longer. What has waited for too long, and after a stop everything that would have to
+/// wait, goes to the end of the subscription's own queue: a delivery that waits takes a place of those that may be unsettled, and
+/// nobody else sees it.
 struct RetryQueues {
     enum Answer: Hashable, Sendable {
         case exists
@@ -16,53 +19,111 @@ struct RetryQueues {
         case unusable(reason: String)
     }
 
+    /// Queues that cannot be used.
+    struct Trouble: Hashable, Sendable {
+        /// Why not, in the order of their delays.
+        var reasons: [String] = []
+        /// Whether there is no other one.
+        var isTotal = false
+    }
+
     private enum Queue: Hashable {
         case asked
         case settling
         case usable
-        case unusable(reason: String)
+        /// It is not asked for again before then.
+        case unusable(until: NIODeadline)
+
+        var isUnusable: Bool { if case .unusable = self { true } else { false } }
     }
+
+    private struct Waiting {
+        let tag: UInt64
+        /// Until when it waits if nothing is wrong.
+        let expected: NIODeadline
+    }
+
+    /// For how much longer than expected a message waits.
+    static let patience = TimeAmount.seconds(30)
+    /// After which pause a queue that could not be used is asked for again.
+    static let pause = TimeAmount.seconds(30)
 
     private let delays: [Duration]
     private var queues: [Duration: Queue] = [:]
-    private var waiting: [(tag: UInt64, wanted: Duration)] = []
+    /// Why queues cannot be used; holds while they are asked for again.
+    private var reasons: [Duration: String] = [:]
+    /// The messages by the delay that each is to have, the oldest first.
+    private var waiting: [Duration: [Waiting]] = [:]
+    private var isStopped = false
 
     /// - Parameter delays: of the subscription, in ascending order.
     init(delays: [Duration]) {
         self.delays = delays
     }
 
-    /// Whether no message waits for its queue.
+    /// Whether no message waits.
     var isEmpty: Bool { self.waiting.isEmpty }
 
-    /// Whether the broker has yet to answer.
-    var isAsking: Bool { self.queues.values.contains(.asked) }
-
-    /// Why queues cannot be used.
-    var problems: [String] {
-        self.delays.compactMap { delay in
-            if case .unusable(let reason) = self.queues[delay] { reason } else { nil }
+    /// Whether a message waits for a queue that is asked for or settles.
+    var isPreparing: Bool {
+        self.waiting.keys.contains { wanted in
+            let queue = self.delay(inPlaceOf: wanted).flatMap { self.queues[$0] }
+            return queue == .asked || queue == .settling
         }
     }
 
+    /// Since when the message that waits longest should not wait any more.
+    var oldest: NIODeadline? { self.waiting.values.compactMap { $0.first?.expected }.min() }
+
+    /// How many messages wait that should not by then.
+    func count(until time: NIODeadline) -> Int {
+        self.waiting.values.reduce(0) { $0 + $1.count { $0.expected <= time } }
+    }
+
+    /// When to call ``next(now:)`` although nothing has happened; `nil` if no message waits.
+    var deadline: NIODeadline? {
+        guard let oldest = self.oldest else { return nil }
+        return self.queues.values.reduce(oldest + Self.patience) { earliest, queue in
+            if case .unusable(let time) = queue { min(earliest, time) } else { earliest }
+        }
+    }
+
+    /// The queues that could not be used when they were last asked for.
+    var trouble: Trouble {
+        let reasons = self.delays.compactMap { self.reasons[$0] }
+        return Trouble(reasons: reasons, isTotal: !reasons.isEmpty && reasons.count == self.delays.count)
+    }
+
     /// A message is to be delivered again.
-    mutating func add(_ tag: UInt64, after wanted: Duration) {
-        self.waiting.append((tag, wanted))
+    ///
+    /// - Parameters:
+    ///   - wanted: one of the subscription's delays.
+    ///   - expected: until when it waits if nothing is wrong.
+    mutating func add(_ tag: UInt64, after wanted: Duration, expected: NIODeadline) {
+        self.waiting[wanted, default: []].append(Waiting(tag: tag, expected: expected))
     }
 
     /// What can be sent now, and the delays whose queues have to be declared for the others.
-    mutating func next() -> (sends: [(tag: UInt64, delay: Duration)], declares: [Duration]) {
-        var (sends, declares): ([(UInt64, Duration)], [Duration]) = ([], [])
-        let waiting = self.waiting
-        self.waiting = []
-        for (tag, wanted) in waiting {
-            let delay = RetryLadder.nearest(to: wanted, among: self.delays.filter(self.mayBeUsable))
+    ///
+    /// What has no delay goes to the end of the subscription's own queue.
+    mutating func next(now: NIODeadline) -> (sends: [(tag: UInt64, delay: Duration?)], declares: [Duration]) {
+        var (sends, declares): ([(UInt64, Duration?)], [Duration]) = ([], [])
+        guard !self.isEmpty else { return (sends, declares) }
+        self.queues = self.queues.filter { _, queue in
+            if case .unusable(let time) = queue { now < time } else { true }
+        }
+        for wanted in self.waiting.keys.sorted() {
+            guard let messages = self.waiting[wanted] else { continue }
+            let delay = self.delay(inPlaceOf: wanted)
             if let delay, self.queues[delay] == .usable {
-                sends.append((tag, delay))
+                for message in messages { sends.append((message.tag, delay)) }
+                self.waiting[wanted] = nil
                 continue
             }
-            self.waiting.append((tag, wanted))
-            guard let delay, self.queues[delay] == nil else { continue }
+            let late = self.isStopped ? messages.count : messages.count { $0.expected + Self.patience <= now }
+            for message in messages.prefix(late) { sends.append((message.tag, nil)) }
+            self.waiting[wanted] = late == messages.count ? nil : Array(messages.dropFirst(late))
+            guard let delay, late < messages.count, self.queues[delay] == nil else { continue }
             self.queues[delay] = .asked
             declares.append(delay)
         }
@@ -70,25 +131,34 @@ struct RetryQueues {
     }
 
     /// The broker has answered for a queue; one that was created can be used when it has ``settled(_:)``.
-    mutating func answered(_ delay: Duration, _ answer: Answer) {
-        self.queues[delay] =
-            switch answer {
-            case .exists: .usable
-            case .created: .settling
-            case .unusable(let reason): .unusable(reason: reason)
-            }
+    mutating func answered(_ delay: Duration, _ answer: Answer, now: NIODeadline) {
+        self.reasons[delay] = nil
+        switch answer {
+        case .exists: self.queues[delay] = .usable
+        case .created: self.queues[delay] = .settling
+        case .unusable(let reason):
+            self.queues[delay] = .unusable(until: now + Self.pause)
+            self.reasons[delay] = reason
+        }
     }
 
     mutating func settled(_ delay: Duration) {
         if self.queues[delay] == .settling { self.queues[delay] = .usable }
     }
 
-    /// What could not be used is asked for again when it is needed.
-    mutating func forgetProblems() {
-        self.queues = self.queues.filter { self.mayBeUsable($0.key) }
+    /// From now on nothing waits, and no queue is asked for.
+    mutating func stop() {
+        self.isStopped = true
     }
 
-    private func mayBeUsable(_ delay: Duration) -> Bool {
-        if case .unusable = self.queues[delay] { false } else { true }
+    /// The nearest delay whose queue can or may be used.
+    ///
+    /// One that is much longer is none: the queue that was wanted may be missed for a moment only.
+    private func delay(inPlaceOf wanted: Duration) -> Duration? {
+        let longest = max(wanted * 10, .seconds(120))
+        return RetryLadder.nearest(
+            to: wanted,
+            among: self.delays.filter { $0 <= longest && self.queues[$0]?.isUnusable != true }
+        )
     }
 }

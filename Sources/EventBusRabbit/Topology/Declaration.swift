@@ -58,14 +58,20 @@ struct Declaration {
         isPassive ? self.passive ?? self.active : self.active
     }
 
+    /// Why it cannot be used, with its name.
+    func reason(_ error: any Error) -> String {
+        let text = (error as? BusError)?.message ?? "\(error)"
+        return text.contains(self.name) ? text : "RabbitMQ: \(self.kind) \(self.name): \(text)"
+    }
+
     /// - Parameter refusal: the user may not create it.
-    fileprivate func error(_ failure: ConnectionFailure, after refusal: ConnectionFailure?) -> BusError {
+    func error(_ failure: ConnectionFailure, after refusal: ConnectionFailure?) -> BusError {
         let what = "RabbitMQ: \(self.kind) \(self.name)"
         switch failure.code {
         case .channelClosed(406):
-            // The broker's text names the argument and both values.
+            // Then the broker's text names the argument and both values; a newer broker may refuse a queue for another reason.
             let way =
-                self.kind == .queue
+                self.kind == .queue && failure.text.contains("inequivalent arg")
                 ? "; RabbitEventBus.renewQueues(of:) makes the queues anew and keeps the messages" : ""
             return BusError(.topologyMismatch, "\(what): \(failure.text)\(way)", cause: failure)
         case .channelClosed(404):
