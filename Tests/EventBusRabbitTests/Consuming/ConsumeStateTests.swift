@@ -107,6 +107,38 @@ struct ConsumeStateTests {
         #expect(state.next(isAwaited: true).text == "hand out 3")
     }
 
+    @Test("However many messages fail alone, one copy is pending before the next message is fetched")
+    func failedAlone() throws {
+        var state = try self.state()
+        state.quarantineHasMessages()
+        #expect(state.delivered(try .numbered(1)) == .waits)
+        #expect(state.next(isAwaited: true).text == "fetch")
+        #expect(state.fetched(try .numbered(2)) == true)
+        #expect(state.settle(2, needsCopy: true)?.tag == 2)
+        #expect(state.next(isAwaited: true).text == "none")
+        state.copied(2)
+        #expect(self.acknowledged(&state) == [2])
+        #expect(state.next(isAwaited: true).text == "fetch")
+        #expect(state.fetched(nil) == true)
+        #expect(state.next(isAwaited: true).text == "hand out 1")
+    }
+
+    @Test("What is copied to the own queue is for others once the broker has ended the consumer, or the scope ends")
+    func leaving() throws {
+        var state = try self.state(out: [1])
+        #expect(!state.isLeaving)
+        #expect(state.stop() == true)
+        #expect(!state.isLeaving)
+        state.consumerEnded()
+        #expect(state.isLeaving)
+        var ordered = try self.state(.perKey)
+        #expect(ordered.stop() == false)
+        #expect(ordered.isLeaving)
+        var interrupted = try self.state()
+        interrupted.end()
+        #expect(interrupted.isLeaving)
+    }
+
     @Test("On an ordered subscription a message that came back waits like any other")
     func ordered() throws {
         var state = try self.state(.perKey)

@@ -257,7 +257,7 @@ struct CopySenderTests {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let retries = RetryCopies(try Subscription("s", patterns: ["a"]), loop, settling: .zero, logger) { _ in
             loop.makeSucceededFuture(.exists)
-        } onProblems: { _ in
+        } onTrouble: { _ in
         }
         return CopySender(queue, loop, logger, retries, onDelay: onDelay)
     }

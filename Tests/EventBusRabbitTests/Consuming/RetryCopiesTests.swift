@@ -18,26 +18,29 @@ struct RetryCopiesTests {
         let sender: CopySender
         private let retries: RetryCopies
         var declared: [EventLoopPromise<RetryQueues.Answer>] = []
-        var problems: [[String]] = []
+        var troubles: [RetryQueues.Trouble] = []
+        var delays: [String] = []
         var answers = 0
 
         init() throws {
             let subscription = try Subscription("s", patterns: ["a"], retryDelays: [.seconds(1), .seconds(10)])
             let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             var declare: ((Duration) -> EventLoopFuture<RetryQueues.Answer>)?
-            var report: (([String]) -> Void)?
+            var report: ((RetryQueues.Trouble) -> Void)?
+            var delayed: ((CopyDelay?) -> Void)?
             self.retries = RetryCopies(subscription, self.loop, settling: .seconds(5), logger) {
                 declare?($0) ?? EmbeddedEventLoop().makeSucceededFuture(.exists)
-            } onProblems: {
+            } onTrouble: {
                 report?($0)
             }
-            self.sender = CopySender(self.queue, self.loop, logger, self.retries) { _ in }
+            self.sender = CopySender(self.queue, self.loop, logger, self.retries) { delayed?($0) }
             declare = { [unowned self] _ in
                 let promise = self.loop.makePromise(of: RetryQueues.Answer.self)
                 self.declared.append(promise)
                 return promise.futureResult
             }
-            report = { [unowned self] in self.problems.append($0) }
+            report = { [unowned self] in self.troubles.append($0) }
+            delayed = { [unowned self] in self.delays.append($0?.description ?? "over") }
             self.sender.onAnswer = { [unowned self] _ in self.answers += 1 }
         }
 
@@ -49,10 +52,24 @@ struct RetryCopiesTests {
             self.sender.send()
         }
 
-        /// The queues that messages have been sent to.
-        func sent() -> [String] {
+        /// The copies that have been sent.
+        func copies() -> [OutgoingMessage] {
             self.loop.run()
-            return self.queue.take().flatMap { $0.messages.map(\.routingKey) }
+            return self.queue.take().flatMap { batch in
+                batch.messages.compactMap { if case .copy(let copy) = $0 { copy } else { nil } }
+            }
+        }
+
+        /// The queues that messages have been sent to.
+        func sent() -> [String] { self.copies().map(\.routingKey) }
+
+        /// The broker refuses what it has been asked for and has not answered, until nothing is asked any more.
+        func refuse() {
+            let promises = self.declared
+            self.declared = []
+            for promise in promises { promise.succeed(.unusable(reason: "no right")) }
+            self.loop.run()
+            if !self.declared.isEmpty { self.refuse() }
         }
     }
 
@@ -62,16 +79,14 @@ struct RetryCopiesTests {
         try fixture.add(1)
         #expect(fixture.sent() == [])
         #expect(!fixture.sender.isIdle)
-        #expect(fixture.sender.isAsking)
         try fixture.add(2)
         #expect(fixture.declared.count == 1)
         fixture.declared[0].succeed(.exists)
         #expect(fixture.sent() == ["s.retry.1", "s.retry.1"])
-        #expect(!fixture.sender.isAsking)
-        // The session looks whether it may read again.
         #expect(fixture.answers == 1)
         try fixture.add(3)
         #expect(fixture.sent() == ["s.retry.1"])
+        #expect(fixture.troubles == [])
     }
 
     @Test("A queue that was just created holds nothing for five seconds")
@@ -86,26 +101,84 @@ struct RetryCopiesTests {
         #expect(fixture.sender.longestWait == .seconds(5))
         fixture.loop.advanceTime(by: .nanoseconds(1))
         #expect(fixture.sent() == ["s.retry.1"])
+        #expect(fixture.sender.longestWait == .zero)
     }
 
-    @Test(
-        "Without the queue the nearest one is taken, a problem says why, and half a minute later it is asked for again"
-    )
+    @Test("Without the queue the nearest one is taken, and it is told until the queue can be used")
     func unusable() throws {
         let fixture = try Fixture()
         try fixture.add(1)
         fixture.declared[0].succeed(.unusable(reason: "no right"))
         #expect(fixture.sent() == [])
-        #expect(fixture.problems == [["no right"]])
         #expect(fixture.declared.count == 2)
         fixture.declared[1].succeed(.exists)
         #expect(fixture.sent() == ["s.retry.10"])
-        fixture.loop.advanceTime(by: .seconds(30))
-        #expect(fixture.problems == [["no right"], []])
+        fixture.loop.advanceTime(by: .seconds(60))
         try fixture.add(2)
+        #expect(fixture.troubles == [.init(reasons: ["no right"])])
         #expect(fixture.declared.count == 3)
         fixture.declared[2].succeed(.exists)
         #expect(fixture.sent() == ["s.retry.1"])
+        #expect(fixture.troubles == [.init(reasons: ["no right"]), .init()])
+    }
+
+    @Test("If no queue can be used a message goes to the end of its own one after half a minute, with its failures")
+    func none() throws {
+        let fixture = try Fixture()
+        try fixture.add(1)
+        fixture.refuse()
+        #expect(fixture.sender.longestWait == .zero)
+        fixture.loop.advanceTime(by: .seconds(30))
+        #expect(fixture.declared.count == 1)
+        fixture.refuse()
+        fixture.loop.advanceTime(by: .nanoseconds(4_999_999_999))
+        #expect(fixture.sent() == [])
+        fixture.loop.advanceTime(by: .nanoseconds(1))
+        let copies = fixture.copies()
+        #expect(copies.map(\.routingKey) == ["s"])
+        let received = try #require(copies.first).received()
+        #expect(received.failures.count == 1 && received.returns == 0 && received.topicName == "a")
+        let trouble = RetryQueues.Trouble(reasons: ["no right", "no right"], isTotal: true)
+        #expect(fixture.troubles.last == trouble)
+        #expect(fixture.declared.isEmpty)
+    }
+
+    @Test("After a stop a message that waits goes to the end of its own queue at once, and no queue is asked for")
+    func stopped() throws {
+        let fixture = try Fixture()
+        try fixture.add(1)
+        fixture.declared[0].succeed(.created)
+        #expect(fixture.sender.longestWait == .seconds(5))
+        fixture.sender.stop()
+        try fixture.add(2)
+        #expect(fixture.sent() == ["s", "s"])
+        #expect(fixture.sender.longestWait == .zero)
+        #expect(fixture.declared.count == 1)
+    }
+
+    @Test("Messages that wait for longer than a new queue needs are told of, with the reason, until they do not wait")
+    func delayed() throws {
+        let fixture = try Fixture()
+        try fixture.add(1)
+        fixture.loop.advanceTime(by: .nanoseconds(14_999_999_999))
+        #expect(fixture.delays == [])
+        fixture.loop.advanceTime(by: .nanoseconds(1))
+        let text = "messages have not been moved to its own queues for"
+        #expect(fixture.delays == ["1 \(text) 10 s: the broker does not answer"])
+        fixture.refuse()
+        fixture.loop.advanceTime(by: .seconds(10))
+        #expect(fixture.delays.dropFirst() == ["1 \(text) 20 s: no right"])
+        fixture.loop.advanceTime(by: .seconds(10))
+        let batches = fixture.queue.take()
+        #expect(batches.flatMap(\.messages).map(\.routingKey) == ["s"])
+        guard case .each(let answer) = try #require(batches.first).sink else {
+            Issue.record("another kind of batch")
+            return
+        }
+        answer([(0, .confirmed)])
+        fixture.loop.run()
+        #expect(fixture.delays.last == "over")
+        #expect(fixture.sender.isIdle)
     }
 
     @Test("When the deliveries are gone nothing waits any more, whatever the broker answers")
@@ -117,6 +190,7 @@ struct RetryCopiesTests {
         fixture.declared[0].succeed(.created)
         fixture.loop.advanceTime(by: .seconds(60))
         #expect(fixture.sent() == [])
-        #expect(fixture.problems == [[]])
+        #expect(fixture.troubles == [.init()])
+        #expect(fixture.delays == [])
     }
 }

@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
+import NIOCore
 import Testing
 
 @testable import EventBusRabbit
@@ -10,80 +11,177 @@ import Testing
 struct RetryQueuesTests {
     private var queues = RetryQueues(delays: [.seconds(1), .seconds(10), .seconds(120)])
 
+    private static func time(_ seconds: Int) -> NIODeadline { .uptimeNanoseconds(UInt64(seconds) * 1_000_000_000) }
+
+    /// A message that is expected to wait for 5 s.
+    private mutating func add(_ tag: UInt64, after seconds: Int, at time: Int = 0) {
+        self.queues.add(tag, after: .seconds(seconds), expected: Self.time(time + 5))
+    }
+
+    private mutating func answered(_ seconds: Int, _ answer: RetryQueues.Answer, at time: Int = 0) {
+        self.queues.answered(.seconds(seconds), answer, now: Self.time(time))
+    }
+
     /// What can be sent, as "tag after delay", and the delays that are asked for.
-    private mutating func next() -> [String] {
-        let (sends, declares) = self.queues.next()
-        return sends.map { "\($0.tag) after \($0.delay.components.seconds)" }
-            + declares.map { "declare \($0.components.seconds)" }
+    private mutating func next(at time: Int = 0) -> [String] {
+        let (sends, declares) = self.queues.next(now: Self.time(time))
+        return sends.map { send in
+            "\(send.tag) " + (send.delay.map { "after \($0.components.seconds)" } ?? "to the end")
+        } + declares.map { "declare \($0.components.seconds)" }
     }
 
     @Test("Nothing is declared before a message needs it, and then once")
     mutating func once() {
         #expect(self.next() == [])
-        for tag in 1...3 as ClosedRange<UInt64> { self.queues.add(tag, after: .seconds(10)) }
+        for tag in 1...3 as ClosedRange<UInt64> { self.add(tag, after: 10) }
         #expect(self.next() == ["declare 10"])
-        self.queues.add(4, after: .seconds(10))
+        self.add(4, after: 10)
         #expect(self.next() == [])
-        #expect(self.queues.isAsking && !self.queues.isEmpty)
-        self.queues.answered(.seconds(10), .exists)
+        #expect(self.queues.isPreparing && !self.queues.isEmpty)
+        self.answered(10, .exists)
         #expect(self.next() == ["1 after 10", "2 after 10", "3 after 10", "4 after 10"])
-        #expect(!self.queues.isAsking && self.queues.isEmpty)
-        self.queues.add(5, after: .seconds(10))
+        #expect(!self.queues.isPreparing && self.queues.isEmpty)
+        self.add(5, after: 10)
         #expect(self.next() == ["5 after 10"])
+        #expect(self.queues.deadline == nil)
     }
 
     @Test("A queue that was just created is not used before it has settled; others are")
     mutating func settling() {
-        self.queues.add(1, after: .seconds(1))
-        self.queues.add(2, after: .seconds(120))
+        self.add(1, after: 1)
+        self.add(2, after: 120)
         #expect(self.next() == ["declare 1", "declare 120"])
-        self.queues.answered(.seconds(1), .created)
-        self.queues.answered(.seconds(120), .exists)
+        self.answered(1, .created)
+        self.answered(120, .exists)
         #expect(self.next() == ["2 after 120"])
-        #expect(!self.queues.isAsking && !self.queues.isEmpty)
+        #expect(self.queues.isPreparing && !self.queues.isEmpty)
         self.queues.settled(.seconds(1))
         #expect(self.next() == ["1 after 1"])
     }
 
-    @Test("A queue that cannot be used is replaced by that of the nearest delay")
+    @Test("A queue that cannot be used is replaced by that of the nearest delay, and asked for again in half a minute")
     mutating func replaced() {
-        self.queues.add(1, after: .seconds(1))
+        self.add(1, after: 1)
         _ = self.next()
-        self.queues.answered(.seconds(1), .unusable(reason: "no right"))
-        #expect(self.queues.problems == ["no right"])
+        self.answered(1, .unusable(reason: "no right"))
         #expect(self.next() == ["declare 10"])
-        self.queues.add(2, after: .seconds(120))
-        self.queues.answered(.seconds(10), .exists)
+        self.add(2, after: 120)
+        self.answered(10, .exists)
         #expect(self.next() == ["1 after 10", "declare 120"])
+        self.answered(120, .created)
+        self.add(3, after: 1)
+        #expect(self.next(at: 29) == ["3 after 10"])
+        self.add(4, after: 1, at: 30)
+        #expect(self.next(at: 30) == ["declare 1"])
+        self.answered(1, .exists, at: 30)
+        #expect(self.next(at: 30) == ["4 after 1"])
     }
 
-    @Test("If none can be used everything waits, and all are asked for again later")
+    @Test("A delay of more than two minutes and ten times the length is no replacement")
+    mutating func longer() {
+        self.queues = RetryQueues(delays: [.seconds(1), .seconds(600), .seconds(3600)])
+        self.add(1, after: 600)
+        _ = self.next()
+        self.answered(600, .exists)
+        #expect(self.next() == ["1 after 600"])
+        self.add(2, after: 1)
+        #expect(self.next() == ["declare 1"])
+        // This may last for a moment only.
+        self.answered(1, .unusable(reason: "not connected"))
+        #expect(self.next() == [])
+        self.add(3, after: 3600)
+        _ = self.next()
+        self.answered(3600, .unusable(reason: "no right"))
+        #expect(self.next() == ["3 after 600"])
+    }
+
+    @Test("If no queue can be used a message is to come back half a minute later, and makes room for others")
     mutating func none() {
-        self.queues.add(1, after: .seconds(120))
+        self.add(1, after: 120)
         for delay in [120, 10, 1] {
             #expect(self.next() == ["declare \(delay)"])
-            self.queues.answered(.seconds(delay), .unusable(reason: "no \(delay)"))
+            self.answered(delay, .unusable(reason: "no \(delay)"))
         }
-        #expect(self.queues.problems == ["no 1", "no 10", "no 120"])
         #expect(self.next() == [])
-        #expect(!self.queues.isEmpty && !self.queues.isAsking)
-        self.queues.forgetProblems()
-        #expect(self.queues.problems == [])
-        #expect(self.next() == ["declare 120"])
-        self.queues.answered(.seconds(120), .exists)
-        #expect(self.next() == ["1 after 120"])
+        #expect(!self.queues.isEmpty && !self.queues.isPreparing)
+        self.add(2, after: 1, at: 10)
+        #expect(self.next(at: 29) == [])
+        #expect(self.queues.deadline == Self.time(30))
+        #expect(self.next(at: 30) == ["declare 1", "declare 120"])
+        for delay in [1, 120, 10] {
+            self.answered(delay, .unusable(reason: "no \(delay)"), at: 30)
+            _ = self.next(at: 30)
+        }
+        #expect(self.next(at: 34) == [])
+        #expect(self.queues.deadline == Self.time(35))
+        #expect(self.next(at: 35) == ["1 to the end"])
+        #expect(self.queues.deadline == Self.time(45))
+        self.answered(1, .exists, at: 40)
+        #expect(self.next(at: 40) == ["2 after 1"])
     }
 
-    @Test("What is forgotten are problems only")
-    mutating func forgetting() {
-        for delay in [1, 10, 120] { self.queues.add(UInt64(delay), after: .seconds(delay)) }
+    @Test("If the broker does not answer a message is to come back half a minute later as well")
+    mutating func unanswered() {
+        self.add(1, after: 1)
+        #expect(self.next() == ["declare 1"])
+        #expect(self.queues.deadline == Self.time(35))
+        #expect(self.next(at: 35) == ["1 to the end"])
+        self.add(2, after: 1, at: 36)
+        #expect(self.next(at: 36) == [])
+    }
+
+    @Test("After a stop nothing waits: what has no queue that can be used at once is for others")
+    mutating func stopped() {
+        self.add(1, after: 1)
+        self.add(2, after: 10)
+        self.add(3, after: 120)
         _ = self.next()
-        self.queues.answered(.seconds(1), .exists)
-        self.queues.answered(.seconds(10), .created)
-        self.queues.forgetProblems()
-        #expect(self.next() == ["1 after 1"])
-        #expect(self.queues.isAsking)
-        self.queues.settled(.seconds(120))
-        #expect(self.next() == [])
+        self.answered(1, .exists)
+        self.answered(10, .created)
+        self.queues.stop()
+        #expect(self.next() == ["1 after 1", "2 to the end", "3 to the end"])
+        #expect(self.queues.isEmpty && !self.queues.isPreparing)
+        self.add(4, after: 10)
+        #expect(self.next() == ["4 to the end"])
+        self.answered(120, .unusable(reason: "no right"))
+        self.queues.settled(.seconds(10))
+        for (tag, delay) in [(5, 10), (6, 120)] as [(UInt64, Int)] { self.add(tag, after: delay) }
+        #expect(self.next() == ["5 after 10", "6 after 10"])
+    }
+
+    @Test("What cannot be used is told until it can, also while it is asked for again")
+    mutating func trouble() {
+        #expect(self.queues.trouble == .init())
+        for delay in [120, 10, 1] { self.add(UInt64(delay), after: delay) }
+        _ = self.next()
+        self.answered(10, .unusable(reason: "no 10"))
+        self.answered(1, .unusable(reason: "no 1"))
+        #expect(self.queues.trouble == .init(reasons: ["no 1", "no 10"], isTotal: false))
+        self.answered(120, .unusable(reason: "no 120"))
+        let total = RetryQueues.Trouble(reasons: ["no 1", "no 10", "no 120"], isTotal: true)
+        #expect(self.queues.trouble == total)
+        #expect(self.next(at: 30) == ["declare 1", "declare 10", "declare 120"])
+        #expect(self.queues.trouble == total)
+        self.answered(10, .created, at: 31)
+        #expect(self.queues.trouble == .init(reasons: ["no 1", "no 120"], isTotal: false))
+        self.answered(1, .exists, at: 31)
+        self.answered(120, .exists, at: 31)
+        #expect(self.queues.trouble == .init())
+    }
+
+    @Test("How many wait for longer than expected, and since when, is known")
+    mutating func counted() {
+        #expect(self.queues.oldest == nil)
+        self.add(1, after: 10, at: 0)
+        self.add(2, after: 1, at: 2)
+        self.add(3, after: 10, at: 4)
+        _ = self.next()
+        #expect(self.queues.oldest == Self.time(5))
+        let counts = [4, 5, 7, 9].map { self.queues.count(until: Self.time($0)) }
+        #expect(counts == [0, 1, 2, 3])
+        self.answered(10, .exists)
+        _ = self.next()
+        #expect(self.queues.oldest == Self.time(7))
+        #expect(self.queues.count(until: Self.time(9)) == 1)
     }
 }

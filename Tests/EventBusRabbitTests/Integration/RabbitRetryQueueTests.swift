@@ -63,33 +63,91 @@ extension RabbitIntegration {
             #expect(try await self.exists(subscription, delays) == [false, false])
         }
 
-        @Test("A queue that was just created holds nothing until it has settled, for which the end of a scope waits")
+        @Test("A queue that was just created holds nothing until it has settled, and is used at once from then on")
         func settling() async throws {
             let (subscription, topic) = try Broker.subscription()
             var configuration = try Broker.configuration()
             configuration.queueSettling = .seconds(3)
             try await Broker.withBus(configuration) { bus in
-                let start = ContinuousClock.now
+                try await bus.withDeliveries(to: subscription) { deliveries in
+                    #expect(await bus.publish([self.message(topic, "m")])[0].isConfirmed)
+                    let start = ContinuousClock.now
+                    _ = try await self.takeOne(deliveries, Self.retry)
+                    let again = try await self.takeOne(deliveries, Self.retry)
+                    #expect(start.duration(to: .now) >= .seconds(4))
+                    #expect(again.failures.count == 1 && again.returns == 0)
+                    let second = ContinuousClock.now
+                    _ = try await self.takeOne(deliveries, .done)
+                    #expect(second.duration(to: .now) < .seconds(3))
+                    try await deliveries.flush()
+                }
+            }
+            #expect(try await Broker.count(subscription.name.description) == 0)
+            try await Broker.delete(subscription.name)
+        }
+
+        @Test(
+            "What waits for its retry queue when a scope ends is in the own queue at once, with its failures",
+            arguments: [true, false]
+        )
+        func stopping(isGraceful: Bool) async throws {
+            let (subscription, topic) = try Broker.subscription()
+            var configuration = try Broker.configuration()
+            configuration.queueSettling = .seconds(60)
+            try await Broker.withBus(configuration) { bus in
                 try await bus.withDeliveries(to: subscription) { deliveries in
                     #expect(await bus.publish([self.message(topic, "m")])[0].isConfirmed)
                     _ = try await self.takeOne(deliveries, Self.retry)
                     try await eventually(within: .seconds(10), "the queue") {
                         try await self.exists(subscription, [.seconds(1)]) == [true]
                     }
-                    #expect(try await Broker.count(Topology.retry(subscription.name, .seconds(1))) == 0)
+                    guard isGraceful else { return }
+                    deliveries.stop()
+                    try await deliveries.flush()
+                    // Nothing is unsettled, so that whoever counts messages sees it.
+                    try await eventually(within: .seconds(5), "the message") {
+                        try await Broker.count(subscription.name.description) == 1
+                    }
                 }
-                #expect(start.duration(to: .now) >= .seconds(3))
+                #expect(try await Broker.count(Topology.retry(subscription.name, .seconds(1))) == 0)
                 try await bus.withDeliveries(to: subscription) { deliveries in
-                    let again = try await self.takeOne(deliveries, Self.retry)
-                    #expect(again.failures.count == 1 && again.returns == 0)
-                    let second = ContinuousClock.now
-                    _ = try await self.takeOne(deliveries, .done)
-                    // The queue is used at once now.
-                    #expect(second.duration(to: .now) < .seconds(3))
+                    let again = try await self.takeOne(deliveries, .done)
+                    #expect(again.failures.count == 1)
+                    if isGraceful { #expect(again.returns == 0) }
                     try await deliveries.flush()
                 }
             }
             #expect(try await Broker.count(subscription.name.description) == 0)
+            try await Broker.delete(subscription.name)
+        }
+
+        @Test(
+            "If no retry queue can be asked for the subscription goes on, and the message comes back with its failures",
+            .enabled(if: Broker.control != nil)
+        )
+        func withoutConnection() async throws {
+            let (subscription, topic) = try Broker.subscription(retryDelays: [.seconds(1)])
+            try await Broker.withUser(configure: ".*", write: ".*", read: ".*") { user, configuration in
+                try await Broker.withBus(configuration) { bus in
+                    try await bus.withDeliveries(to: subscription) { deliveries in
+                        #expect(await bus.publish([self.message(topic, "a")])[0].isConfirmed)
+                        try await Broker.ctl(#"set_user_limits \#(user) '{"max-connections": 0}'"#)
+                        let start = ContinuousClock.now
+                        _ = try await self.takeOne(deliveries, Self.retry)
+                        try await eventually(within: .seconds(20), "the problem") {
+                            bus.health.problems.contains {
+                                $0.contains("queue \(Topology.retry(subscription.name, .seconds(1)))")
+                            }
+                        }
+                        #expect(await bus.publish([self.message(topic, "b")])[0].isConfirmed)
+                        #expect(try await self.takeOne(deliveries, .done).message.id == "b")
+                        let again = try await self.takeOne(deliveries, .done)
+                        #expect(again.message.id == "a" && again.failures.count == 1 && again.returns == 0)
+                        #expect(start.duration(to: .now) >= .seconds(30))
+                        try await deliveries.flush()
+                    }
+                }
+            }
             try await Broker.delete(subscription.name)
         }
 
@@ -185,7 +243,7 @@ extension RabbitIntegration {
                             }
                         }
                     }
-                    // It could be copied nowhere: it is where it was.
+                    // It could be copied to no retry queue.
                     try await eventually(within: .seconds(5), "the message") {
                         try await Broker.count(subscription.name.description) == 1
                     }
@@ -194,9 +252,10 @@ extension RabbitIntegration {
                     }
                     try await Broker.withBus(configuration) { consumer in
                         try await consumer.withDeliveries(to: subscription) { deliveries in
-                            _ = try await self.takeOne(deliveries, Self.retry)
+                            #expect(try await self.takeOne(deliveries, Self.retry).failures.count == 1)
                             try await deliveries.flush()
-                            #expect(consumer.health.problems.count == 1)
+                            // Retries are possible.
+                            #expect(consumer.health.isReady && consumer.health.notes.count == 1)
                         }
                     }
                 }
@@ -221,13 +280,11 @@ extension RabbitIntegration {
                     _ = try await self.takeOne(deliveries, .retry(after: .seconds(10), Failures(count: 1)))
                     _ = try await self.takeOne(deliveries, .done)
                     try await deliveries.flush()
-                    let problem = try #require(bus.health.problems.first)
-                    #expect(
-                        problem.contains("queue \(queue): 406") && problem.contains("inequivalent arg"),
-                        "\(problem)"
-                    )
+                    let note = try #require(bus.health.notes.first)
+                    #expect(note.contains("queue \(queue): 406") && note.contains("inequivalent arg"), "\(note)")
+                    #expect(bus.health.isReady)
                 }
-                #expect(bus.health.problems.isEmpty)
+                #expect(bus.health == .ready)
             }
             try await Broker.delete(subscription.name)
         }

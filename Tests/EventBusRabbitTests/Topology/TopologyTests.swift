@@ -80,4 +80,16 @@ struct TopologyTests {
         #expect(Topology.retryQueues(of: "s") == seconds.map { "s.retry.\($0)" })
         #expect(Topology.furtherQueues(of: "s").suffix(2) == ["s.quarantine", "s.dead"])
     }
+
+    @Test("Only a queue with other arguments is said to be worth making anew")
+    func renewal() {
+        func message(_ text: String) -> String {
+            let failure = ConnectionFailure(.channelClosed(406), text)
+            return Declaration.retryQueue(of: "s", .seconds(1)).error(failure, after: nil).message
+        }
+        let text = "406 PRECONDITION_FAILED - inequivalent arg 'x-message-ttl' for queue 's.retry.1'"
+        #expect(message(text).hasPrefix("RabbitMQ: queue s.retry.1: \(text); RabbitEventBus.renewQueues(of:)"))
+        let other = "406 PRECONDITION_FAILED - invalid arg 'x-delivery-limit' for queue 's.retry.1'"
+        #expect(message(other) == "RabbitMQ: queue s.retry.1: \(other)")
+    }
 }
