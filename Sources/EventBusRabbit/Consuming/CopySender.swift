@@ -66,7 +66,7 @@ final class CopySender {
         self.watch()
     }
 
-    /// The subscription is stopped, and what is copied to its own queue is for others: nothing waits for a retry queue any more.
+    /// The subscription is stopped, and what is copied to its own queue is for others: no message waits for long any more.
     func stop() {
         self.retries.stop()
     }

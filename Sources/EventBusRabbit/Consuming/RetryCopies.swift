@@ -50,13 +50,13 @@ final class RetryCopies {
         self.logger = logger
         self.declare = declare
         self.onTrouble = onTrouble
-        self.queues = RetryQueues(delays: subscription.retryDelays)
+        self.queues = RetryQueues(delays: subscription.retryDelays, settling: settling)
     }
 
     var isEmpty: Bool { self.queues.isEmpty }
 
     /// For how long messages may wait although nothing is wrong.
-    var longestWait: TimeAmount { self.queues.isPreparing ? self.settling : .zero }
+    var longestWait: TimeAmount { self.queues.longestWait }
 
     /// Since when the message that waits longest should not wait any more.
     var oldest: NIODeadline? { self.queues.oldest }
@@ -69,11 +69,7 @@ final class RetryCopies {
 
     func add(_ retry: Retry, after delay: Duration) {
         self.retries[retry.tag] = retry
-        self.queues.add(
-            retry.tag,
-            after: self.subscription.retryDelay(nearestTo: delay),
-            expected: self.eventLoop.now + self.settling
-        )
+        self.queues.add(retry.tag, after: self.subscription.retryDelay(nearestTo: delay), now: self.eventLoop.now)
     }
 
     /// Takes out what can be sent now, and asks for the queues that the others need.
@@ -89,9 +85,9 @@ final class RetryCopies {
         }
     }
 
-    /// From now on no message waits: those that would go to the end of the subscription's own queue.
+    /// From now on no message waits for longer than an answer takes.
     ///
-    /// Without a consumer nobody sees them there: `remove` and `renewQueues` could delete the queue with the only copy.
+    /// Without a consumer nobody sees that it waits: `remove` and `renewQueues` could delete the queue with the only copy.
     func stop() {
         self.queues.stop()
     }
@@ -100,7 +96,7 @@ final class RetryCopies {
     func close() {
         self.isClosed = true
         self.onChange = nil
-        (self.queues, self.retries) = (RetryQueues(delays: []), [:])
+        (self.queues, self.retries) = (RetryQueues(delays: [], settling: .zero), [:])
         self.onTrouble(RetryQueues.Trouble())
     }
 

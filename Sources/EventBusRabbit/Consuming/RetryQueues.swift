@@ -8,9 +8,9 @@ import NIOCore
 ///
 /// A retry queue is declared when a message first needs it, since most subscriptions never need most of theirs and each one costs the
 /// broker something all the time. While it is not known to exist, the messages for it wait. One that cannot be used is replaced by that
-/// of the nearest delay, unless this is much longer. What has waited for too long, and after a stop everything that would have to
-/// wait, goes to the end of the subscription's own queue: a delivery that waits takes a place of those that may be unsettled, and
-/// nobody else sees it.
+/// of the nearest delay, unless this is much longer. What has waited for too long goes to the end of the subscription's own queue,
+/// since a delivery that waits takes a place of those that may be unsettled. After a stop nothing waits for longer than an answer
+/// takes: without a consumer nobody sees it.
 struct RetryQueues {
     enum Answer: Hashable, Sendable {
         case exists
@@ -39,16 +39,18 @@ struct RetryQueues {
 
     private struct Waiting {
         let tag: UInt64
-        /// Until when it waits if nothing is wrong.
-        let expected: NIODeadline
+        let since: NIODeadline
     }
 
-    /// For how much longer than expected a message waits.
+    /// For how much longer a message waits than a queue needs that was just created.
     static let patience = TimeAmount.seconds(30)
+    /// For how long a message waits after a stop.
+    static let lastPatience = TimeAmount.seconds(2)
     /// After which pause a queue that could not be used is asked for again.
     static let pause = TimeAmount.seconds(30)
 
     private let delays: [Duration]
+    private let settling: TimeAmount
     private var queues: [Duration: Queue] = [:]
     /// Why queues cannot be used; holds while they are asked for again.
     private var reasons: [Duration: String] = [:]
@@ -56,34 +58,41 @@ struct RetryQueues {
     private var waiting: [Duration: [Waiting]] = [:]
     private var isStopped = false
 
-    /// - Parameter delays: of the subscription, in ascending order.
-    init(delays: [Duration]) {
+    /// - Parameters:
+    ///   - delays: of the subscription, in ascending order.
+    ///   - settling: how long a queue that was just created needs.
+    init(delays: [Duration], settling: TimeAmount) {
         self.delays = delays
+        self.settling = settling
     }
 
     /// Whether no message waits.
     var isEmpty: Bool { self.waiting.isEmpty }
 
-    /// Whether a message waits for a queue that is asked for or settles.
-    var isPreparing: Bool {
-        self.waiting.keys.contains { wanted in
+    /// For how long messages may wait although nothing is wrong.
+    var longestWait: TimeAmount {
+        guard !self.isStopped else { return .zero }
+        let isPreparing = self.waiting.keys.contains { wanted in
             let queue = self.delay(inPlaceOf: wanted).flatMap { self.queues[$0] }
             return queue == .asked || queue == .settling
         }
+        return isPreparing ? self.settling : .zero
     }
 
     /// Since when the message that waits longest should not wait any more.
-    var oldest: NIODeadline? { self.waiting.values.compactMap { $0.first?.expected }.min() }
+    var oldest: NIODeadline? { self.oldestSince.map { $0 + self.settling } }
 
     /// How many messages wait that should not by then.
     func count(until time: NIODeadline) -> Int {
-        self.waiting.values.reduce(0) { $0 + $1.count { $0.expected <= time } }
+        self.waiting.values.reduce(0) { count, messages in
+            count + messages.count { $0.since + self.settling <= time }
+        }
     }
 
     /// When to call ``next(now:)`` although nothing has happened; `nil` if no message waits.
     var deadline: NIODeadline? {
-        guard let oldest = self.oldest else { return nil }
-        return self.queues.values.reduce(oldest + Self.patience) { earliest, queue in
+        guard let since = self.oldestSince else { return nil }
+        return self.queues.values.reduce(since + self.longestPatience) { earliest, queue in
             if case .unusable(let time) = queue { min(earliest, time) } else { earliest }
         }
     }
@@ -96,11 +105,9 @@ struct RetryQueues {
 
     /// A message is to be delivered again.
     ///
-    /// - Parameters:
-    ///   - wanted: one of the subscription's delays.
-    ///   - expected: until when it waits if nothing is wrong.
-    mutating func add(_ tag: UInt64, after wanted: Duration, expected: NIODeadline) {
-        self.waiting[wanted, default: []].append(Waiting(tag: tag, expected: expected))
+    /// - Parameter wanted: one of the subscription's delays.
+    mutating func add(_ tag: UInt64, after wanted: Duration, now: NIODeadline) {
+        self.waiting[wanted, default: []].append(Waiting(tag: tag, since: now))
     }
 
     /// What can be sent now, and the delays whose queues have to be declared for the others.
@@ -120,7 +127,10 @@ struct RetryQueues {
                 self.waiting[wanted] = nil
                 continue
             }
-            let late = self.isStopped ? messages.count : messages.count { $0.expected + Self.patience <= now }
+            let isAnswered = delay.map { self.queues[$0] == .settling } ?? true
+            let late =
+                self.isStopped && isAnswered
+                ? messages.count : messages.count { $0.since + self.longestPatience <= now }
             for message in messages.prefix(late) { sends.append((message.tag, nil)) }
             self.waiting[wanted] = late == messages.count ? nil : Array(messages.dropFirst(late))
             guard let delay, late < messages.count, self.queues[delay] == nil else { continue }
@@ -146,10 +156,14 @@ struct RetryQueues {
         if self.queues[delay] == .settling { self.queues[delay] = .usable }
     }
 
-    /// From now on nothing waits, and no queue is asked for.
+    /// From now on nothing waits for a queue that was just created, or for longer than ``lastPatience``.
     mutating func stop() {
         self.isStopped = true
     }
+
+    private var oldestSince: NIODeadline? { self.waiting.values.compactMap { $0.first?.since }.min() }
+
+    private var longestPatience: TimeAmount { self.isStopped ? Self.lastPatience : self.settling + Self.patience }
 
     /// The nearest delay whose queue can or may be used.
     ///

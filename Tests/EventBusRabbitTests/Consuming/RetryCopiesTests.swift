@@ -143,7 +143,7 @@ struct RetryCopiesTests {
         #expect(fixture.declared.isEmpty)
     }
 
-    @Test("After a stop a message that waits goes to the end of its own queue at once, and no queue is asked for")
+    @Test("After a stop messages that wait for a new queue go to the end of their own one at once")
     func stopped() throws {
         let fixture = try Fixture()
         try fixture.add(1)
@@ -153,7 +153,20 @@ struct RetryCopiesTests {
         try fixture.add(2)
         #expect(fixture.sent() == ["s", "s"])
         #expect(fixture.sender.longestWait == .zero)
-        #expect(fixture.declared.count == 1)
+    }
+
+    @Test("After a stop an answer has two seconds, then the message goes to the end of its own queue")
+    func stoppedAndAsking() throws {
+        let fixture = try Fixture()
+        fixture.sender.stop()
+        try fixture.add(1)
+        fixture.loop.advanceTime(by: .nanoseconds(1_999_999_999))
+        #expect(fixture.sent() == [])
+        fixture.loop.advanceTime(by: .nanoseconds(1))
+        #expect(fixture.sent() == ["s"])
+        fixture.declared[0].succeed(.exists)
+        try fixture.add(2)
+        #expect(fixture.sent() == ["s.retry.1"])
     }
 
     @Test("Messages that wait for longer than a new queue needs are told of, with the reason, until they do not wait")

@@ -9,13 +9,12 @@ import Testing
 
 @Suite("Retry queues that are declared when they are needed")
 struct RetryQueuesTests {
-    private var queues = RetryQueues(delays: [.seconds(1), .seconds(10), .seconds(120)])
+    private var queues = RetryQueues(delays: [.seconds(1), .seconds(10), .seconds(120)], settling: .seconds(5))
 
     private static func time(_ seconds: Int) -> NIODeadline { .uptimeNanoseconds(UInt64(seconds) * 1_000_000_000) }
 
-    /// A message that is expected to wait for 5 s.
     private mutating func add(_ tag: UInt64, after seconds: Int, at time: Int = 0) {
-        self.queues.add(tag, after: .seconds(seconds), expected: Self.time(time + 5))
+        self.queues.add(tag, after: .seconds(seconds), now: Self.time(time))
     }
 
     private mutating func answered(_ seconds: Int, _ answer: RetryQueues.Answer, at time: Int = 0) {
@@ -37,10 +36,10 @@ struct RetryQueuesTests {
         #expect(self.next() == ["declare 10"])
         self.add(4, after: 10)
         #expect(self.next() == [])
-        #expect(self.queues.isPreparing && !self.queues.isEmpty)
+        #expect(!self.queues.isEmpty)
         self.answered(10, .exists)
         #expect(self.next() == ["1 after 10", "2 after 10", "3 after 10", "4 after 10"])
-        #expect(!self.queues.isPreparing && self.queues.isEmpty)
+        #expect(self.queues.isEmpty)
         self.add(5, after: 10)
         #expect(self.next() == ["5 after 10"])
         #expect(self.queues.deadline == nil)
@@ -54,9 +53,26 @@ struct RetryQueuesTests {
         self.answered(1, .created)
         self.answered(120, .exists)
         #expect(self.next() == ["2 after 120"])
-        #expect(self.queues.isPreparing && !self.queues.isEmpty)
         self.queues.settled(.seconds(1))
         #expect(self.next() == ["1 after 1"])
+    }
+
+    @Test("Messages may wait for a queue that is asked for or settles, and not for one that cannot be used")
+    mutating func longestWait() {
+        self.queues = RetryQueues(delays: [.seconds(1)], settling: .seconds(5))
+        #expect(self.queues.longestWait == .zero)
+        self.add(1, after: 1)
+        _ = self.next()
+        #expect(self.queues.longestWait == .seconds(5))
+        self.answered(1, .created)
+        #expect(self.queues.longestWait == .seconds(5))
+        self.queues.stop()
+        #expect(self.queues.longestWait == .zero)
+        self.queues = RetryQueues(delays: [.seconds(1)], settling: .seconds(5))
+        self.add(1, after: 1)
+        _ = self.next()
+        self.answered(1, .unusable(reason: "no right"))
+        #expect(self.queues.longestWait == .zero)
     }
 
     @Test("A queue that cannot be used is replaced by that of the nearest delay, and asked for again in half a minute")
@@ -79,7 +95,7 @@ struct RetryQueuesTests {
 
     @Test("A delay of more than two minutes and ten times the length is no replacement")
     mutating func longer() {
-        self.queues = RetryQueues(delays: [.seconds(1), .seconds(600), .seconds(3600)])
+        self.queues = RetryQueues(delays: [.seconds(1), .seconds(600), .seconds(3600)], settling: .seconds(5))
         self.add(1, after: 600)
         _ = self.next()
         self.answered(600, .exists)
@@ -103,7 +119,7 @@ struct RetryQueuesTests {
             self.answered(delay, .unusable(reason: "no \(delay)"))
         }
         #expect(self.next() == [])
-        #expect(!self.queues.isEmpty && !self.queues.isPreparing)
+        #expect(!self.queues.isEmpty)
         self.add(2, after: 1, at: 10)
         #expect(self.next(at: 29) == [])
         #expect(self.queues.deadline == Self.time(30))
@@ -130,23 +146,28 @@ struct RetryQueuesTests {
         #expect(self.next(at: 36) == [])
     }
 
-    @Test("After a stop nothing waits: what has no queue that can be used at once is for others")
+    @Test("After a stop nothing waits for a new queue, or for longer than two seconds for an answer")
     mutating func stopped() {
-        self.add(1, after: 1)
-        self.add(2, after: 10)
-        self.add(3, after: 120)
+        self.add(1, after: 10)
         _ = self.next()
-        self.answered(1, .exists)
         self.answered(10, .created)
         self.queues.stop()
-        #expect(self.next() == ["1 after 1", "2 to the end", "3 to the end"])
-        #expect(self.queues.isEmpty && !self.queues.isPreparing)
-        self.add(4, after: 10)
-        #expect(self.next() == ["4 to the end"])
-        self.answered(120, .unusable(reason: "no right"))
-        self.queues.settled(.seconds(10))
-        for (tag, delay) in [(5, 10), (6, 120)] as [(UInt64, Int)] { self.add(tag, after: delay) }
-        #expect(self.next() == ["5 after 10", "6 after 10"])
+        #expect(self.next() == ["1 to the end"])
+        self.add(2, after: 10, at: 1)
+        self.add(3, after: 1, at: 1)
+        // It will nearly always be there.
+        #expect(self.next(at: 1) == ["2 to the end", "declare 1"])
+        #expect(self.queues.deadline == Self.time(3))
+        #expect(self.next(at: 2) == [])
+        #expect(self.next(at: 3) == ["3 to the end"])
+        self.answered(1, .exists, at: 4)
+        self.add(4, after: 1, at: 4)
+        #expect(self.next(at: 4) == ["4 after 1"])
+        self.add(5, after: 120, at: 5)
+        #expect(self.next(at: 5) == ["declare 120"])
+        self.answered(120, .unusable(reason: "no right"), at: 5)
+        #expect(self.next(at: 5) == ["5 to the end"])
+        #expect(self.queues.isEmpty)
     }
 
     @Test("What cannot be used is told until it can, also while it is asked for again")
