@@ -46,14 +46,17 @@ struct RetryQueues {
     static let patience = TimeAmount.seconds(30)
     /// For how long a message waits after a stop.
     static let lastPatience = TimeAmount.seconds(2)
-    /// After which pause a queue that could not be used is asked for again.
-    static let pause = TimeAmount.seconds(30)
+    /// After which pause a queue that could not be used is asked for again; the pause doubles, up to ``longestPause``.
+    static let shortestPause = TimeAmount.seconds(1)
+    static let longestPause = TimeAmount.seconds(30)
 
     private let delays: [Duration]
     private let settling: TimeAmount
     private var queues: [Duration: Queue] = [:]
     /// Why queues cannot be used; holds while they are asked for again.
     private var reasons: [Duration: String] = [:]
+    /// The last pause of each queue that cannot be used.
+    private var pauses: [Duration: TimeAmount] = [:]
     /// The messages by the delay that each is to have, the oldest first.
     private var waiting: [Duration: [Waiting]] = [:]
     private var isStopped = false
@@ -142,13 +145,13 @@ struct RetryQueues {
 
     /// The broker has answered for a queue; one that was created can be used when it has ``settled(_:)``.
     mutating func answered(_ delay: Duration, _ answer: Answer, now: NIODeadline) {
-        self.reasons[delay] = nil
-        switch answer {
-        case .exists: self.queues[delay] = .usable
-        case .created: self.queues[delay] = .settling
-        case .unusable(let reason):
-            self.queues[delay] = .unusable(until: now + Self.pause)
-            self.reasons[delay] = reason
+        if case .unusable(let reason) = answer {
+            let pause = self.pauses[delay].map { min($0 * 2, Self.longestPause) } ?? Self.shortestPause
+            self.queues[delay] = .unusable(until: now + pause)
+            (self.reasons[delay], self.pauses[delay]) = (reason, pause)
+        } else {
+            self.queues[delay] = answer == .exists ? .usable : .settling
+            (self.reasons[delay], self.pauses[delay]) = (nil, nil)
         }
     }
 

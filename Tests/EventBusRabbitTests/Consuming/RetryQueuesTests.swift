@@ -75,7 +75,7 @@ struct RetryQueuesTests {
         #expect(self.queues.longestWait == .zero)
     }
 
-    @Test("A queue that cannot be used is replaced by that of the nearest delay, and asked for again in half a minute")
+    @Test("A queue that cannot be used is replaced by that of the nearest delay until it can be used")
     mutating func replaced() {
         self.add(1, after: 1)
         _ = self.next()
@@ -86,11 +86,24 @@ struct RetryQueuesTests {
         #expect(self.next() == ["1 after 10", "declare 120"])
         self.answered(120, .created)
         self.add(3, after: 1)
-        #expect(self.next(at: 29) == ["3 after 10"])
-        self.add(4, after: 1, at: 30)
-        #expect(self.next(at: 30) == ["declare 1"])
-        self.answered(1, .exists, at: 30)
-        #expect(self.next(at: 30) == ["4 after 1"])
+        #expect(self.next() == ["3 after 10"])
+        self.add(4, after: 1, at: 1)
+        #expect(self.next(at: 1) == ["declare 1"])
+        self.answered(1, .exists, at: 1)
+        #expect(self.next(at: 1) == ["4 after 1"])
+    }
+
+    @Test("A queue that cannot be used is asked for again after longer and longer pauses, of half a minute at most")
+    mutating func pauses() {
+        self.queues = RetryQueues(delays: [.seconds(1)], settling: .seconds(5))
+        var time = 0
+        for pause in [1, 2, 4, 8, 16, 30, 30] {
+            self.add(UInt64(time), after: 1, at: time)
+            #expect(self.next(at: time).contains("declare 1"))
+            self.answered(1, .unusable(reason: "no right"), at: time)
+            #expect(!self.next(at: time + pause - 1).contains("declare 1"))
+            time += pause
+        }
     }
 
     @Test("A delay of more than two minutes and ten times the length is no replacement")
@@ -114,26 +127,22 @@ struct RetryQueuesTests {
     @Test("If no queue can be used a message is to come back half a minute later, and makes room for others")
     mutating func none() {
         self.add(1, after: 120)
-        for delay in [120, 10, 1] {
-            #expect(self.next() == ["declare \(delay)"])
-            self.answered(delay, .unusable(reason: "no \(delay)"))
+        for time in 0...1 {
+            for delay in [120, 10, 1] {
+                #expect(self.next(at: time) == ["declare \(delay)"])
+                self.answered(delay, .unusable(reason: "no \(delay)"), at: time)
+            }
+            #expect(self.next(at: time) == [])
+            #expect(!self.queues.isEmpty)
+            #expect(self.queues.deadline == Self.time(time == 0 ? 1 : 3))
         }
-        #expect(self.next() == [])
-        #expect(!self.queues.isEmpty)
-        self.add(2, after: 1, at: 10)
-        #expect(self.next(at: 29) == [])
-        #expect(self.queues.deadline == Self.time(30))
-        #expect(self.next(at: 30) == ["declare 1", "declare 120"])
-        for delay in [1, 120, 10] {
-            self.answered(delay, .unusable(reason: "no \(delay)"), at: 30)
-            _ = self.next(at: 30)
-        }
-        #expect(self.next(at: 34) == [])
+        self.add(2, after: 120, at: 2)
+        #expect(self.next(at: 34) == ["declare 120"])
         #expect(self.queues.deadline == Self.time(35))
         #expect(self.next(at: 35) == ["1 to the end"])
-        #expect(self.queues.deadline == Self.time(45))
-        self.answered(1, .exists, at: 40)
-        #expect(self.next(at: 40) == ["2 after 1"])
+        #expect(self.queues.deadline == Self.time(37))
+        self.answered(120, .exists, at: 36)
+        #expect(self.next(at: 36) == ["2 after 120"])
     }
 
     @Test("If the broker does not answer a message is to come back half a minute later as well")
