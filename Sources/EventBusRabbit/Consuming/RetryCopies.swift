@@ -106,9 +106,8 @@ final class RetryCopies {
             let answer: RetryQueues.Answer
             do { answer = try result.get() } catch { answer = .unusable(reason: "\(error)") }
             let trouble = self.queues.trouble
-            self.queues.answered(delay, answer, now: self.eventLoop.now)
+            if self.queues.answered(delay, answer, now: self.eventLoop.now) { self.settle(delay) }
             if self.queues.trouble != trouble { self.report(answer) }
-            if answer == .created { self.settle(delay) }
             self.onChange?()
         }
     }

@@ -143,16 +143,21 @@ struct RetryQueues {
         return (sends, declares)
     }
 
-    /// The broker has answered for a queue; one that was created can be used when it has ``settled(_:)``.
-    mutating func answered(_ delay: Duration, _ answer: Answer, now: NIODeadline) {
+    /// The broker has answered for a queue.
+    ///
+    /// - Returns: whether the queue can be used only when it has ``settled(_:)``. One that could not be used before may be new as well: an
+    ///   answer that was lost may have been that it was created.
+    mutating func answered(_ delay: Duration, _ answer: Answer, now: NIODeadline) -> Bool {
         if case .unusable(let reason) = answer {
             let pause = self.pauses[delay].map { min($0 * 2, Self.longestPause) } ?? Self.shortestPause
             self.queues[delay] = .unusable(until: now + pause)
             (self.reasons[delay], self.pauses[delay]) = (reason, pause)
-        } else {
-            self.queues[delay] = answer == .exists ? .usable : .settling
-            (self.reasons[delay], self.pauses[delay]) = (nil, nil)
+            return false
         }
+        let isNew = answer == .created || self.pauses[delay] != nil
+        self.queues[delay] = isNew ? .settling : .usable
+        (self.reasons[delay], self.pauses[delay]) = (nil, nil)
+        return isNew
     }
 
     mutating func settled(_ delay: Duration) {

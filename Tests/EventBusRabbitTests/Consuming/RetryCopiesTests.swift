@@ -118,6 +118,9 @@ struct RetryCopiesTests {
         #expect(fixture.troubles == [.init(reasons: ["no right"])])
         #expect(fixture.declared.count == 3)
         fixture.declared[2].succeed(.exists)
+        // It may be new.
+        #expect(fixture.sent() == [])
+        fixture.loop.advanceTime(by: .seconds(5))
         #expect(fixture.sent() == ["s.retry.1"])
         #expect(fixture.troubles == [.init(reasons: ["no right"]), .init()])
     }

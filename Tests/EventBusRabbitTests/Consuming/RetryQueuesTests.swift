@@ -17,7 +17,8 @@ struct RetryQueuesTests {
         self.queues.add(tag, after: .seconds(seconds), now: Self.time(time))
     }
 
-    private mutating func answered(_ seconds: Int, _ answer: RetryQueues.Answer, at time: Int = 0) {
+    @discardableResult
+    private mutating func answered(_ seconds: Int, _ answer: RetryQueues.Answer, at time: Int = 0) -> Bool {
         self.queues.answered(.seconds(seconds), answer, now: Self.time(time))
     }
 
@@ -50,8 +51,8 @@ struct RetryQueuesTests {
         self.add(1, after: 1)
         self.add(2, after: 120)
         #expect(self.next() == ["declare 1", "declare 120"])
-        self.answered(1, .created)
-        self.answered(120, .exists)
+        #expect(self.answered(1, .created))
+        #expect(!self.answered(120, .exists))
         #expect(self.next() == ["2 after 120"])
         self.queues.settled(.seconds(1))
         #expect(self.next() == ["1 after 1"])
@@ -89,7 +90,10 @@ struct RetryQueuesTests {
         #expect(self.next() == ["3 after 10"])
         self.add(4, after: 1, at: 1)
         #expect(self.next(at: 1) == ["declare 1"])
-        self.answered(1, .exists, at: 1)
+        // An answer that was lost may have been that it was created.
+        #expect(self.answered(1, .exists, at: 1))
+        #expect(self.next(at: 1) == [])
+        self.queues.settled(.seconds(1))
         #expect(self.next(at: 1) == ["4 after 1"])
     }
 
@@ -141,7 +145,8 @@ struct RetryQueuesTests {
         #expect(self.queues.deadline == Self.time(35))
         #expect(self.next(at: 35) == ["1 to the end"])
         #expect(self.queues.deadline == Self.time(37))
-        self.answered(120, .exists, at: 36)
+        #expect(self.answered(120, .exists, at: 36))
+        self.queues.settled(.seconds(120))
         #expect(self.next(at: 36) == ["2 after 120"])
     }
 
