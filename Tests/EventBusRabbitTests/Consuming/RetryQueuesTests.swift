@@ -22,12 +22,13 @@ struct RetryQueuesTests {
         self.queues.answered(.seconds(seconds), answer, now: Self.time(time))
     }
 
-    /// What can be sent, as "tag after delay", and the delays that are asked for.
+    /// What can be sent, as "tag after delay" or "tag to the end" of the own queue, and the delays that are asked for.
     private mutating func next(at time: Int = 0) -> [String] {
         let (sends, declares) = self.queues.next(now: Self.time(time))
-        return sends.map { send in
-            "\(send.tag) " + (send.delay.map { "after \($0.components.seconds)" } ?? "to the end")
-        } + declares.map { "declare \($0.components.seconds)" }
+        let sent = sends.map { tag, delay in
+            if let delay { "\(tag) after \(delay.components.seconds)" } else { "\(tag) to the end" }
+        }
+        return sent + declares.map { "declare \($0.components.seconds)" }
     }
 
     @Test("Nothing is declared before a message needs it, and then once")
