@@ -182,6 +182,6 @@ struct CopyDelay: Sendable, CustomStringConvertible {
 extension BusError {
     static let unconfirmedCopies = BusError(
         .unavailable,
-        "RabbitMQ: copies for retry or dead-letter queues could not be confirmed in time"
+        "RabbitMQ: retries or dead letters could not be confirmed in time"
     )
 }
