@@ -59,7 +59,7 @@ public final class RabbitEventBus: EventBus, Service {
 
     /// Keeps the publishing connection alive until graceful shutdown or cancellation, then waits for open confirms and closes it.
     ///
-    /// A lost connection is replaced after a pause of up to 3 s, or of up to 30 s when the broker refuses the login. A second call is a programming error and traps.
+    /// A lost connection is replaced after a pause of up to 2 s, or of up to 30 s when the broker refuses the login. A second call is a programming error and traps.
     ///
     /// - Throws: `CancellationError`.
     public func run() async throws {

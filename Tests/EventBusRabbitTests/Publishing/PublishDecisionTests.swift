@@ -161,8 +161,8 @@ struct PublishDecisionTests {
         func error(_ code: ConnectionFailure.Code) -> BusError { ConnectionFailure(code, "").busError(.unavailable) }
         var backoff = ReconnectBackoff()
         let away = (0..<20).map { _ in backoff.next(after: error(.unreachable), lasted: .seconds(10)) }
-        #expect(away.prefix(4) == [.milliseconds(500), .seconds(1), .seconds(2), .seconds(3)])
-        #expect(away.max() == .seconds(3))
+        #expect(away.prefix(4) == [.milliseconds(500), .seconds(1), .seconds(2), .seconds(2)])
+        #expect(away.max() == .seconds(2))
         #expect(backoff.next(after: error(.lost), lasted: .seconds(61)) == .milliseconds(500))
         for code in [.closedByBroker(403), .closedByBroker(530), .channelClosed(406)] as [ConnectionFailure.Code] {
             var backoff = ReconnectBackoff()
