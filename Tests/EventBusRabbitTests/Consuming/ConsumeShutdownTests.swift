@@ -9,8 +9,8 @@ import Testing
 
 @testable import EventBusRabbit
 
-@Suite("An open subscription with a scripted broker")
-struct ConsumeSessionTests {
+@Suite("The end of an open subscription, with a scripted broker")
+struct ConsumeShutdownTests {
     /// A session with one message that is out, and whose retry queues are new.
     private final class Fixture {
         let broker: ScriptedBroker
