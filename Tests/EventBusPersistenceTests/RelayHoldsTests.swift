@@ -79,7 +79,7 @@ import Foundation
             #expect(holds.record([self.row(1), self.row(2)], [.confirmed, outcome], now: .zero) == [1])
             pauses.append(holds.pause)
         }
-        #expect(pauses == [100, 200, 400, 800, 1600, 3200, 5000, 5000].map { .milliseconds($0) })
+        #expect(pauses == [100, 200, 400, 800, 1000, 1000, 1000, 1000].map { .milliseconds($0) })
         #expect(holds.outageReason != nil)
         #expect(holds.held(now: .zero) == HeldRows())
         _ = holds.record([self.row(2)], [.confirmed], now: .zero)

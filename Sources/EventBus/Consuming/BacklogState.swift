@@ -36,6 +36,9 @@ struct BacklogState: Sendable {
     /// How many deliveries have not been started or wait for another attempt.
     var count: Int { self.waiting.count }
 
+    /// How many bytes their bodies have.
+    var bytes: Int { self.waiting.reduce(0) { $0 + $1.delivery.message.body.count } }
+
     /// When the next sleeping key is due.
     var nextDue: Duration? { self.asleep.values.min() }
 

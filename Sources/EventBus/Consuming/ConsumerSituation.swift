@@ -5,6 +5,8 @@
 struct ConsumerSituation: Sendable {
     /// The deliveries that have not been started or wait for another attempt.
     let waiting: Int
+    /// Whether they leave no room for further ones, in number or in bytes.
+    let isFull: Bool
     /// The key of which an event waits for another attempt, and whether anything does.
     let sleeper: (isThere: Bool, key: String?)
     /// The deliveries that workers have taken and not settled.
@@ -12,16 +14,15 @@ struct ConsumerSituation: Sendable {
     let workers: Int
     /// The pieces of work that run past their time limit.
     let overdue: [WorkLimit.Overdue]
-    let prefetch: Int
     let timeLimit: Duration
 
     init(_ backlog: BacklogState, inHand: Int, _ limits: [WorkLimit], _ options: ConsumerOptions) {
         self.waiting = backlog.count
+        self.isFull = backlog.count >= options.prefetch || backlog.bytes >= options.prefetchBytes
         self.sleeper = (backlog.isAsleep, backlog.sleepingKey)
         self.inHand = inHand
         self.workers = limits.count
         self.overdue = limits.compactMap(\.overdue).sorted { $0.by > $1.by }
-        self.prefetch = options.prefetch
         self.timeLimit = options.timeLimit
     }
 
@@ -34,7 +35,7 @@ struct ConsumerSituation: Sendable {
     /// - Parameter idle: for how long nothing has been settled although there was work.
     func problems(unsettledFor idle: Duration) -> [String] {
         var problems: [String] = []
-        if self.sleeper.isThere, self.waiting >= self.prefetch {
+        if self.sleeper.isThere, self.isFull {
             let culprit = self.sleeper.key.map { "ordering key \($0)" } ?? "an event without an ordering key"
             problems.append("is stalled by \(culprit)")
         }

@@ -76,7 +76,7 @@ public struct EventConsumer: Service {
     /// Whether the consumer makes progress and, if not, why.
     ///
     /// A consumer is not ready while it is not consuming, while handlers run past their time limit, while it holds its deliveries
-    /// because its store is in trouble, while one event of an ordered subscription that waits for its next attempt fills the prefetch, and when it has had deliveries for longer than the time limit and 30 s without settling one.
+    /// because its store is in trouble, while one event of an ordered subscription that waits for its next attempt fills the prefetch in number or bytes, and when it has had deliveries for longer than the time limit and 30 s without settling one.
     /// The last of these is measured between calls of this property, so ask regularly, as a health check does.
     public var health: Health { self.status.health(of: self.name, self.options, now: self.clock.now()) }
 

@@ -3,13 +3,13 @@
 
 /// How long a consumer waits before it opens its subscription again: a pure value.
 ///
-/// The pauses grow to a few seconds only, so that events flow soon after a broker is back.
+/// The pauses grow to two seconds only, so that events flow soon after a broker is back.
 struct ReopeningPause: Hashable {
     /// After so long an opening counts as a success.
     ///
     /// One that fails sooner, again and again, must not become a storm.
     static let stable = Duration.seconds(10)
-    static let longest = Duration.seconds(3)
+    static let longest = Duration.seconds(2)
 
     private var backoff = Backoff(first: .milliseconds(50), longest: Self.longest)
 

@@ -17,7 +17,8 @@ struct RelayHolds: Sendable {
     private var topics: [Topic: Hold] = [:]
     private var keys: [Topic: Set<ExactText>] = [:]
     private var rows: [OutboxRow.ID: Hold] = [:]
-    private var outage = Backoff(first: .milliseconds(100), longest: .seconds(5))
+    /// A bus that is away is tried every second, so that events flow soon after it is back.
+    private var outage = Backoff(first: .milliseconds(100), longest: .seconds(1))
 
     /// How long to wait before the bus is tried again; `nil` while it is reachable.
     private(set) var pause: Duration?

@@ -5,10 +5,10 @@ import EventBus
 
 /// How long to wait before the next attempt to connect: a pure state machine.
 ///
-/// A broker that comes back is found within a few seconds, however long it was away. One that refuses the login is asked rarely, since only
+/// A broker that comes back is found within two seconds, however long it was away. One that refuses the login is asked rarely, since only
 /// people can mend that.
 struct ReconnectBackoff {
-    private var soon = Backoff(first: .milliseconds(500), longest: .seconds(3))
+    private var soon = Backoff(first: .milliseconds(500), longest: .seconds(2))
     private var rarely = Backoff(first: .seconds(1), longest: .seconds(30))
 
     /// - Parameter time: how long the attempt took, or the connection lasted.

@@ -171,10 +171,15 @@ struct PerKeyTests {
         await world.drain(life)
     }
 
-    @Test func aStalledSubscriptionNamesTheKey() async throws {
+    @Test(arguments: [false, true])
+    func aStalledSubscriptionNamesTheKey(isFullInBytes: Bool) async throws {
         let world = try ConsumerFixture(ordering: .perKey)
         let log = world.log
-        let options = ConsumerOptions(ordering: .perKey, prefetch: 3)
+        // Either limit is reached with the third event.
+        var options = ConsumerOptions(ordering: .perKey, prefetch: 3)
+        if isFullInBytes {
+            (options.prefetch, options.prefetchBytes) = (64, try 3 * Message(Ping("a1", key: "a")).body.count)
+        }
         let life = world.start(options: options) { event in
             log.append(event.label)
             if log.entries.count == 1 { throw HandlerFailure() }

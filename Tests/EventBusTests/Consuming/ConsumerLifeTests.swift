@@ -102,7 +102,7 @@ struct ConsumerLifeTests {
         let log = world.log
         let life = world.start(on: bus) { log.append($0.label) }
         try world.publish("a")
-        let pauses = [50, 100, 200, 400, 800, 1600, 3000, 3000, 3000]
+        let pauses = [50, 100, 200, 400, 800, 1600, 2000, 2000, 2000]
         for pause in pauses {
             let count = bus.openings.count
             world.stage.advance(by: .milliseconds(pause - 1))
@@ -152,11 +152,11 @@ struct ConsumerLifeTests {
         #expect(world.deadLetters.isEmpty)
     }
 
-    @Test func thePausesBeforeReopeningGrowToAFewSecondsUntilItStaysOpen() {
+    @Test func thePausesBeforeReopeningGrowToTwoSecondsUntilItStaysOpen() {
         var pause = ReopeningPause()
         let unopened = (0..<8).map { _ in pause.next(openFor: nil) }
-        #expect(unopened == [50, 100, 200, 400, 800, 1600, 3000, 3000].map { .milliseconds($0) })
-        #expect(pause.next(openFor: .seconds(9.9)) == .seconds(3))
+        #expect(unopened == [50, 100, 200, 400, 800, 1600, 2000, 2000].map { .milliseconds($0) })
+        #expect(pause.next(openFor: .seconds(9.9)) == .seconds(2))
         #expect(pause.next(openFor: .seconds(10)) == .milliseconds(50))
         #expect(pause.next(openFor: .zero) == .milliseconds(100))
     }
