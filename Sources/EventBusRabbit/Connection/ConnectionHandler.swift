@@ -28,6 +28,8 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private(set) var isBlocked = false
     private(set) var frameMax = Frame.minimumSize
+    /// How long an answer may take while nothing moves.
+    var replyPause = ReplyPatience.pause
     /// The largest body that the broker accepts, as far as it has told.
     var maximumBody = Int.max
     /// Called when the broker stops accepting messages, with its reason, and with `nil` when it accepts them again.
@@ -42,6 +44,9 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// Why the connection has ended; `nil` while it has not.
     var failure: ConnectionFailure? { self.state.failure }
+
+    /// The broker's version, as far as it is known.
+    var version: (major: Int, minor: Int)? { self.state.version }
 
     var eventLoop: any EventLoop { self.opened.futureResult.eventLoop }
 
@@ -62,9 +67,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         self.context = nil
     }
 
-    func channelActive(context: ChannelHandlerContext) {
-        self.greet()
-    }
+    func channelActive(context: ChannelHandlerContext) { self.greet() }
 
     func channelInactive(context: ChannelHandlerContext) {
         self.perform(self.state.lost())
@@ -124,7 +127,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         self.send(method, on: channel.number)
         self.flush()
         guard isUrgent else { return promise.futureResult }
-        ReplyPatience.watch(promise.futureResult, sent: context.eventLoop.now) {
+        ReplyPatience.watch(promise.futureResult, sent: context.eventLoop.now, pause: self.replyPause) {
             // During an alarm the broker reads nothing, and while the gate is closed this side does not.
             guard !self.isBlocked, self.readGate.isOpen else { return nil }
             return max(self.lastFrame, self.sending.lastLeft, self.readGate.lastOpened)
@@ -182,9 +185,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     /// Closes the connection because of a failure.
-    func fail(_ failure: ConnectionFailure) {
-        self.perform(self.state.failed(failure))
-    }
+    func fail(_ failure: ConnectionFailure) { self.perform(self.state.failed(failure)) }
 
     // MARK: Effects
 

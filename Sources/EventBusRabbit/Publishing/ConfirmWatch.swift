@@ -28,6 +28,12 @@ struct ConfirmWatch {
     /// How long messages may be refused without one that is confirmed, and how long a new channel may stay silent in the place of a
     /// silent one.
     static let patience = TimeAmount.seconds(10)
+    /// How long a node may confirm nothing when there are others.
+    ///
+    /// RabbitMQ 3 sends what has reached no leader again after 10 s only.
+    static let patienceAmongHosts = TimeAmount.seconds(5)
+    /// How often in a row another node is tried at once, before the time grows.
+    private static let quickTries = 3
     /// How long the broker may take to open a channel in the place of another one.
     static let openingPatience = TimeAmount.seconds(3)
     /// A refusal after that long has nothing to do with the one before it.
@@ -42,6 +48,14 @@ struct ConfirmWatch {
     private var lastReplaced: NIODeadline?
     private var attempts = 0
     private var isSilent = false
+    /// How many nodes in a row have been left because they confirmed nothing.
+    private var silentNodes = 0
+
+    /// How long the node may confirm nothing before another one is tried.
+    var patienceWithNode: TimeAmount {
+        let factor = Int64(1) << min(Int64(max(0, self.silentNodes + 1 - Self.quickTries)), 10)
+        return min(Self.patienceAmongHosts * factor, Self.longestPause)
+    }
 
     /// Whether ``confirmed(_:now:)`` has to know the topics or queues.
     var needsKeys: Bool { !self.refused.isEmpty }
@@ -50,6 +64,7 @@ struct ConfirmWatch {
     mutating func confirmed(now: NIODeadline) {
         self.lastConfirmed = now
         self.isSilent = false
+        self.silentNodes = 0
         if self.refused.isEmpty { self.attempts = 0 }
     }
 
@@ -77,6 +92,12 @@ struct ConfirmWatch {
     mutating func silent() -> Advice {
         defer { self.isSilent = true }
         return self.isSilent ? .replaceConnection : .replaceSilentChannel
+    }
+
+    /// For ``patienceWithNode`` the node has confirmed nothing.
+    mutating func silentNode() -> Advice {
+        self.silentNodes += 1
+        return .replaceConnection
     }
 
     private mutating func replace(now: NIODeadline) -> Advice {

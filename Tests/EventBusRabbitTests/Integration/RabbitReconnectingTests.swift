@@ -113,8 +113,8 @@ extension RabbitIntegration {
                 let back = load.now
                 try await load.untilHandled(after: back)
                 print("restart: handling again \(load.now - back) after the broker's return")
-                // A pause of up to 3 s, and another one if the queue had no leader yet when it was asked for.
-                #expect(load.now - back <= .seconds(8))
+                // A pause of up to 2 s to the next connection, and up to 1 s until the relay tries it.
+                #expect(load.now - back <= .seconds(5))
             }
             print(report)
             #expect(report.violations.isEmpty)

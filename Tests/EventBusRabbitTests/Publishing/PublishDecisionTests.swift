@@ -154,6 +154,20 @@ struct PublishDecisionTests {
         #expect(watch.silent() == .replaceSilentChannel)
     }
 
+    @Test(
+        "A node that confirms nothing is left three times at once, then ever more rarely, until something is confirmed"
+    )
+    func silentNode() {
+        var watch = ConfirmWatch()
+        let times = (0..<10).map { _ in
+            defer { #expect(watch.silentNode() == .replaceConnection) }
+            return watch.patienceWithNode
+        }
+        #expect(times == [5, 5, 5, 10, 20, 40, 80, 160, 320, 600].map { .seconds($0) })
+        watch.confirmed(now: Self.time(1))
+        #expect(watch.patienceWithNode == .seconds(5))
+    }
+
     // MARK: Connecting
 
     @Test("A broker that is away is looked for often, one that refuses the login rarely")
@@ -161,8 +175,8 @@ struct PublishDecisionTests {
         func error(_ code: ConnectionFailure.Code) -> BusError { ConnectionFailure(code, "").busError(.unavailable) }
         var backoff = ReconnectBackoff()
         let away = (0..<20).map { _ in backoff.next(after: error(.unreachable), lasted: .seconds(10)) }
-        #expect(away.prefix(4) == [.milliseconds(500), .seconds(1), .seconds(2), .seconds(3)])
-        #expect(away.max() == .seconds(3))
+        #expect(away.prefix(4) == [.milliseconds(500), .seconds(1), .seconds(2), .seconds(2)])
+        #expect(away.max() == .seconds(2))
         #expect(backoff.next(after: error(.lost), lasted: .seconds(61)) == .milliseconds(500))
         for code in [.closedByBroker(403), .closedByBroker(530), .channelClosed(406)] as [ConnectionFailure.Code] {
             var backoff = ReconnectBackoff()

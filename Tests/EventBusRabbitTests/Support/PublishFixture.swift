@@ -29,7 +29,11 @@ final class PublishFixture {
     private let declarations: Declarations
     private let outcomes = Outcomes()
 
-    init(_ kind: LaneActivity.Kind = .events, timeout: TimeAmount = .seconds(30)) throws {
+    init(
+        _ kind: LaneActivity.Kind = .events,
+        timeout: TimeAmount = .seconds(30),
+        hasOtherHosts: Bool = false
+    ) throws {
         self.broker = try ScriptedBroker()
         self.lane = PublishLane(kind, self.queue, self.status)
         _ = self.status.start()
@@ -37,7 +41,12 @@ final class PublishFixture {
         let loop = self.broker.channel.eventLoop
         let declarations = Declarations()
         self.declarations = declarations
-        self.session = PublishSession(self.lane, self.broker.handler, timeout: timeout) {
+        self.session = PublishSession(
+            self.lane,
+            self.broker.handler,
+            timeout: timeout,
+            hasOtherHosts: hasOtherHosts
+        ) {
             declarations.count += 1
             return loop.makeSucceededVoidFuture()
         }

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+import EventBus
+
+/// When to open a subscription again that the broker has answered and could not serve: a pure state machine.
+///
+/// After its start, and after the loss of a node, RabbitMQ accepts connections before every queue has a leader. It then ends whatever
+/// wants to consume from such a queue, with 541 or 404. That is over soon, so the long pause that follows other failures would be wrong.
+struct OpeningRetry {
+    static let pause = Duration.milliseconds(250)
+    /// After that many the failure is told, and the pauses are those after any other.
+    static let most = 12
+
+    private var count = 0
+
+    /// - Returns: how long to wait; `nil` if that would change nothing, or has changed nothing.
+    mutating func next(after error: any Error) -> Duration? {
+        let failure = error as? ConnectionFailure ?? (error as? BusError)?.cause as? ConnectionFailure
+        guard let failure, Self.isTransient(failure), self.count < Self.most else { return nil }
+        self.count += 1
+        return Self.pause
+    }
+
+    static func isTransient(_ failure: ConnectionFailure) -> Bool {
+        switch failure.code {
+        case .closedByBroker(541), .channelClosed(541): true
+        // "home node 'a@b' of durable queue 'q' in vhost '/' is down or inaccessible", "queue 'q' in vhost '/' process is stopped …"
+        case .channelClosed(404): failure.text.contains("inaccessible") || failure.text.contains("is stopped")
+        default: false
+        }
+    }
+}
