@@ -109,6 +109,9 @@ collect_statistics = none
 # What RabbitMQ recommends for three nodes.
 cluster_partition_handling = pause_minority
 END
+    # From 4.3 on RabbitMQ waits for a minute until it gives others what the consumers of a lost node have; earlier versions do not wait.
+    # They would not start with this in rabbitmq.conf.
+    echo '[{rabbit, [{consumer_disconnected_timeout, 1000}]}].' >"$NODE_HOME/advanced.config"
     [ "$NODE" != rabbit-1 ] || return 0
     cat >>"$NODE_HOME/rabbitmq.conf" <<END
 cluster_formation.peer_discovery_backend = classic_config
