@@ -28,6 +28,10 @@ struct ConfirmWatch {
     /// How long messages may be refused without one that is confirmed, and how long a new channel may stay silent in the place of a
     /// silent one.
     static let patience = TimeAmount.seconds(10)
+    /// How long messages may be refused when there are other hosts.
+    ///
+    /// After the loss of a node, a channel of RabbitMQ 3 can refuse all messages for a queue whose leader it knew there.
+    static let refusalsAmongHosts = TimeAmount.seconds(3)
     /// How long a node may confirm nothing when there are others.
     ///
     /// RabbitMQ 3 sends what has reached no leader again after 10 s only.
@@ -74,7 +78,8 @@ struct ConfirmWatch {
     }
 
     /// The broker has refused a message for this topic or queue.
-    mutating func refused(_ routingKey: String, now: NIODeadline) -> Advice {
+    mutating func refused(_ routingKey: String, hasOtherHosts: Bool = false, now: NIODeadline) -> Advice {
+        let patience = hasOtherHosts ? Self.refusalsAmongHosts : Self.patience
         self.isSilent = false
         guard var refusals = self.refused[routingKey], now - refusals.last < Self.memory else {
             self.forget(now: now)
@@ -84,8 +89,8 @@ struct ConfirmWatch {
         refusals.last = now
         refusals.count += 1
         self.refused[routingKey] = refusals
-        guard now - refusals.since >= Self.patience else { return .none }
-        return self.replace(now: now)
+        guard now - refusals.since >= patience else { return .none }
+        return self.replace(after: patience, now: now)
     }
 
     /// For the whole time limit of a message, or for ``patience`` on a channel that took the place of a silent one, nothing was answered.
@@ -100,11 +105,11 @@ struct ConfirmWatch {
         return .replaceConnection
     }
 
-    private mutating func replace(now: NIODeadline) -> Advice {
+    private mutating func replace(after patience: TimeAmount, now: NIODeadline) -> Advice {
         var advice = Advice.replaceChannel
         if let last = self.lastReplaced, self.attempts > 0 {
             let factor = Int64(1) << min(Int64(self.attempts) - 1, 10)
-            let pause = min(Self.patience * factor, Self.longestPause)
+            let pause = min(patience * factor, Self.longestPause)
             guard now - last >= pause else { return .none }
             // Every second time, as long as not even other messages are confirmed.
             let works = self.lastConfirmed.map { $0 > last } ?? false

@@ -129,7 +129,7 @@ final class PublishSession: PublishChannelOwner {
                 let key = resolution.slot.message.routingKey
                 self.recovery.answered(key, isConfirmed: false)
                 guard channel === self.current else { continue }
-                let next = self.lane.watch.refused(key, now: now)
+                let next = self.lane.watch.refused(key, hasOtherHosts: self.hasOtherHosts, now: now)
                 if next != .none { advice = next }
             case .unknown: break
             }

@@ -116,6 +116,17 @@ struct PublishDecisionTests {
         #expect(watch.refused("a", now: Self.time(212)) == .replaceChannel)
     }
 
+    @Test("When there are other hosts, three seconds of refusals are enough")
+    func refusalsAmongHosts() {
+        var watch = ConfirmWatch()
+        var advice: [UInt64: ConfirmWatch.Advice] = [:]
+        for second in 0...30 as ClosedRange<UInt64> {
+            let next = watch.refused("a", hasOtherHosts: true, now: Self.time(second))
+            if next != .none { advice[second] = next }
+        }
+        #expect(advice == [3: .replaceChannel, 6: .replaceConnection, 12: .replaceChannel, 24: .replaceConnection])
+    }
+
     @Test("The connection stays as long as other messages are confirmed")
     func othersWork() {
         var watch = ConfirmWatch()
