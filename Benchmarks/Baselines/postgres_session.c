@@ -80,7 +80,7 @@ void schema_create(PGconn *session) {
         "    autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off"
         ");"
         "CREATE INDEX eventbus_outbox_waiting ON eventbus_outbox (waits_for, id) WHERE waits_for IS NOT NULL;"
-        "CREATE INDEX eventbus_outbox_waiting_key ON eventbus_outbox (ordering_key, id)"
+        "CREATE INDEX eventbus_outbox_waiting_hash ON eventbus_outbox (hashtextextended(ordering_key, 0), id)"
         " WHERE waits_for IS NOT NULL AND ordering_key IS NOT NULL;");
 }
 

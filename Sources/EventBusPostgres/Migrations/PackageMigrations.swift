@@ -106,5 +106,15 @@ enum PackageMigrations {
                 DROP INDEX eventbus_outbox_plain, eventbus_outbox_keyed, eventbus_outbox_key;
                 """
         ),
+        // A third of the size, and numbers are compared faster.
+        Migration(
+            5,
+            "what waits is found by the hash of its key",
+            sql: """
+                CREATE INDEX eventbus_outbox_waiting_hash ON eventbus_outbox (hashtextextended(ordering_key, 0), id)
+                    WHERE waits_for IS NOT NULL AND ordering_key IS NOT NULL;
+                DROP INDEX eventbus_outbox_waiting_key;
+                """
+        ),
     ]
 }

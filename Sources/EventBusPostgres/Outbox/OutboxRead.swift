@@ -36,6 +36,6 @@ struct FoundRow: Sendable {
     var problem: String?
     /// Where the row waits; `nil` if it waits for nothing.
     var lane: Lane?
-    /// The nearest older row of the same ordering key that waits for something.
+    /// The nearest older row of the same ordering key, or of one with the same hash, that waits for something.
     var behind: (id: OutboxRow.ID, lane: Lane)?
 }

@@ -148,8 +148,12 @@ struct OutboxRows: Sendable {
     /// The sort orders name the index, as statistics would mislead the planner. A body's length is known without reading the body. No row
     /// is in two parts, as its body would count twice: missing ids beyond the position are read by the first part.
     /// What has been seen and is read again would be in the way of the rest.
+    ///
+    /// Keys are compared by their hashes: two keys that share one would only wait for each other. An equation, of hashes or of keys, would
+    /// let the planner choose another index.
     private static func read(from table: String) -> String {
         let columns = Self.columns.map { "o.\($0)" }.joined(separator: ", ")
+        let (hash, ownHash) = ("hashtextextended(w.ordering_key, 0)", "hashtextextended(o.ordering_key, 0)")
         return """
             SELECT o.id, o.waits_for, older.id, older.waits_for, \(columns) FROM (
                 SELECT o.*, sum(octet_length(o.body)) OVER (ORDER BY o.id) - octet_length(o.body) AS bytes_before FROM (
@@ -167,9 +171,9 @@ struct OutboxRows: Sendable {
                 ) o ORDER BY o.id LIMIT $2
             ) o LEFT JOIN LATERAL (
                 SELECT id, waits_for FROM \(table) w
-                WHERE (w.ordering_key, w.id) > (o.ordering_key, $8) AND (w.ordering_key, w.id) < (o.ordering_key, o.id)
+                WHERE (\(hash), w.id) > (\(ownHash), $8) AND (\(hash), w.id) < (\(ownHash), o.id)
                     AND w.waits_for IS NOT NULL AND w.ordering_key IS NOT NULL
-                ORDER BY w.ordering_key DESC, w.id DESC LIMIT 1
+                ORDER BY \(hash) DESC, w.id DESC LIMIT 1
             ) older ON true
             WHERE o.bytes_before < $9 ORDER BY o.id
             """
