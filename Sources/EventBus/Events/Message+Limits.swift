@@ -54,12 +54,15 @@ extension Message {
     /// Whether a header belongs to the wire contract or to a broker, so that producers must not set it; see ``HeaderName``.
     package static func isReserved(header name: String) -> Bool { HeaderName.isReserved(name) }
 
+    // Inlined, since several texts of every published message are checked.
+    @inline(__always)
     private static func check(_ field: StaticString, _ text: String) throws(BusError) {
-        guard text.utf8.count > Limits.shortStringBytes else { return }
-        throw BusError(
-            .invalidMessage,
-            "\(field) has \(text.utf8.count) bytes, the limit is \(Limits.shortStringBytes)"
-        )
+        if text.utf8.count > Limits.shortStringBytes { throw Message.overlong(field, text) }
+    }
+
+    @inline(never)
+    private static func overlong(_ field: StaticString, _ text: String) -> BusError {
+        BusError(.invalidMessage, "\(field) has \(text.utf8.count) bytes, the limit is \(Limits.shortStringBytes)")
     }
 
     /// Whether a number that is not finite stands anywhere in a value.

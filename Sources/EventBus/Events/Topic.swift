@@ -44,6 +44,7 @@ public struct Topic: Hashable, Sendable {
         // Byte by byte, because a literal is checked each time it is evaluated; everything forbidden is ASCII.
         var length = 0
         var hasWildcard = false
+        var hashes = 0
         for byte in name.utf8 {
             switch byte {
             case UInt8(ascii: "."):
@@ -55,6 +56,7 @@ public struct Topic: Hashable, Sendable {
             case UInt8(ascii: "*"), UInt8(ascii: "#"):
                 if !allowingWildcards { return "must not contain the wildcards * and #, use a TopicPattern" }
                 hasWildcard = true
+                if byte == UInt8(ascii: "#") { hashes += 1 }
             default:
                 break
             }
@@ -62,6 +64,7 @@ public struct Topic: Hashable, Sendable {
             if hasWildcard, length > 1 { return "must not combine a wildcard with other characters in one word" }
         }
         if length == 0 { return "must not have an empty word" }
+        if hashes > 2 { return "has \(hashes) wildcards #, must have at most 2" }
         return nil
     }
 }

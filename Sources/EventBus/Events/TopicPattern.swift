@@ -4,7 +4,7 @@
 /// A pattern of topics to subscribe to, in which `*` stands for exactly one word and `#` for zero or more words.
 ///
 /// The rules are those of an AMQP topic exchange (AMQP 0-9-1 §3.1.3.3): `user.*` matches `user.created` but not `user`;
-/// `user.#` matches `user`, `user.created` and `user.address.changed`.
+/// `user.#` matches `user`, `user.created` and `user.address.changed`. A pattern has at most two `#`, since RabbitMQ 4.3 binds no others.
 public struct TopicPattern: Hashable, Sendable {
     /// The words, separated by dots.
     public let text: String
@@ -33,8 +33,7 @@ public struct TopicPattern: Hashable, Sendable {
     }
 
     private static func match(_ pattern: ArraySlice<Substring>, _ topic: ArraySlice<Substring>) -> Bool {
-        // The usual algorithm for globs: remembering the last `#` and how much it has matched keeps the cost at
-        // pattern × topic, however many `#` there are.
+        // The usual algorithm for globs: remembering the last `#` and how much it has matched keeps the cost at pattern × topic.
         var patternIndex = pattern.startIndex
         var topicIndex = topic.startIndex
         var restart: (pattern: Int, topic: Int)?

@@ -29,6 +29,8 @@ struct QueueConsumer: Sendable {
     private(set) var isHeldBack = false
     /// The bytes of the bodies that are handed out.
     private var bytes = 0
+    /// Those of the buffered ones, so that they are usually handed out without a look at each.
+    private var bufferedBytes = 0
     private var nextTag: UInt64 = 1
 
     init(id: ID, prefetch: Int, prefetchBytes: Int) {
@@ -51,6 +53,7 @@ struct QueueConsumer: Sendable {
     mutating func push(_ entry: QueueEntry) -> Bool {
         self.outstanding.append(Outstanding(tag: self.takeTag(), entry: entry, origin: .main))
         self.buffered += 1
+        self.bufferedBytes += entry.message.body.count
         defer { self.isWaiting = false }
         return self.isWaiting
     }
@@ -59,18 +62,29 @@ struct QueueConsumer: Sendable {
     mutating func takeBuffered() -> [QueueEntry] {
         let entries = self.outstanding.suffix(self.buffered).map(\.entry)
         self.outstanding.removeLast(self.buffered)
-        self.buffered = 0
+        (self.buffered, self.bufferedBytes) = (0, 0)
         return entries
     }
 
     mutating func handOutBuffered() -> [Delivery] {
         let start = self.handedOut
-        while self.buffered > 0, self.bytes < self.prefetchBytes {
-            self.bytes += self.outstanding[self.handedOut].entry.message.body.count
-            self.buffered -= 1
+        if self.bytes + self.bufferedBytes < self.prefetchBytes {
+            self.bytes += self.bufferedBytes
+            (self.buffered, self.bufferedBytes) = (0, 0)
+        } else {
+            self.handOutWhileBytesAllow()
         }
         self.isHeldBack = self.buffered > 0
         return self.outstanding[start..<self.handedOut].map(self.delivery)
+    }
+
+    private mutating func handOutWhileBytesAllow() {
+        while self.buffered > 0, self.bytes < self.prefetchBytes {
+            let size = self.outstanding[self.handedOut].entry.message.body.count
+            self.bytes += size
+            self.bufferedBytes -= size
+            self.buffered -= 1
+        }
     }
 
     mutating func handOut(quarantined entry: QueueEntry) -> Delivery {
@@ -86,11 +100,13 @@ struct QueueConsumer: Sendable {
         self.position(of: tag).map { self.outstanding[$0] }
     }
 
-    mutating func remove(_ tag: UInt64) -> Outstanding? {
+    /// Removes a delivery that was handed out; returns where it came from.
+    mutating func remove(_ tag: UInt64) -> Origin? {
         guard let position = self.position(of: tag) else { return nil }
-        let removed = position == 0 ? self.outstanding.removeFirst() : self.outstanding.remove(at: position)
-        self.bytes -= removed.entry.message.body.count
-        return removed
+        let origin = self.outstanding[position].origin
+        self.bytes -= self.outstanding[position].entry.message.body.count
+        if position == 0 { self.outstanding.removeFirst() } else { self.outstanding.remove(at: position) }
+        return origin
     }
 
     private func position(of tag: UInt64) -> Int? {

@@ -113,7 +113,8 @@ struct QueueState: Sendable {
     mutating func giveBack(_ tags: [UInt64], by id: ConsumerID) -> [ConsumerID] {
         guard self.ordering == .none, let index = self.index(of: id) else { return [] }
         for tag in tags {
-            guard let outstanding = self.consumers[index].remove(tag) else { continue }
+            guard let outstanding = self.consumers[index].handedOut(tag) else { continue }
+            _ = self.consumers[index].remove(tag)
             switch outstanding.origin {
             case .main: self.main.append(outstanding.entry.copied)
             case .quarantine: self.quarantined.append(outstanding.entry.copied)
@@ -124,8 +125,8 @@ struct QueueState: Sendable {
 
     /// Removes the message of a delivery that was handled.
     mutating func acknowledge(_ tag: UInt64, by id: ConsumerID) -> [ConsumerID] {
-        guard let outstanding = self.remove(tag, of: id) else { return [] }
-        return self.pushAfter(outstanding, of: id)
+        guard let index = self.index(of: id), let origin = self.consumers[index].remove(tag) else { return [] }
+        return self.pushAfter(origin, of: id)
     }
 
     /// Settles a delivery with any verdict.
@@ -143,7 +144,7 @@ struct QueueState: Sendable {
         guard let index = self.index(of: id), let outstanding = self.consumers[index].handedOut(tag) else { return [] }
         let isNextDue = self.carryOut(verdict, on: outstanding.entry, now: now, stamp: stamp)
         if !staysUnsettled { _ = self.consumers[index].remove(tag) }
-        let woken = staysUnsettled ? [] : self.pushAfter(outstanding, of: id)
+        let woken = staysUnsettled ? [] : self.pushAfter(outstanding.origin, of: id)
         // Every consumer must wake up by then, because the one that failed may have left.
         return isNextDue ? self.consumers.map(\.id) : woken
     }
@@ -287,13 +288,10 @@ struct QueueState: Sendable {
         return [self.consumers[index].handOut(quarantined: entry)]
     }
 
-    private mutating func remove(_ tag: UInt64, of id: ConsumerID) -> QueueConsumer.Outstanding? {
-        self.index(of: id).flatMap { self.consumers[$0].remove(tag) }
-    }
-
-    private mutating func pushAfter(_ settled: QueueConsumer.Outstanding, of id: ConsumerID) -> [ConsumerID] {
+    /// - Parameter origin: of the delivery that was settled.
+    private mutating func pushAfter(_ origin: QueueConsumer.Origin, of id: ConsumerID) -> [ConsumerID] {
         // It may have held back what the consumer has not been handed yet: because it was quarantined, or by its bytes.
-        guard settled.origin == .quarantine || self.hasHeldBack else { return self.push() }
+        guard origin == .quarantine || self.hasHeldBack else { return self.push() }
         let woken = self.push()
         return woken.contains(id) ? woken : woken + [id]
     }

@@ -115,10 +115,18 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
     }
 
     private func answers(of batch: [Item], _ results: [StatementResult]) -> [(Waiter, SegmentOutcome)] {
+        var answers: [(Waiter, SegmentOutcome)] = []
+        answers.reserveCapacity(batch.count)
+        self.forEach(of: batch) { item, places in answers.append((item.waiter, .completed(Array(results[places])))) }
+        return answers
+    }
+
+    /// Calls `body` with each item of a batch and the places of its statements in what is sent.
+    private func forEach(of batch: [Item], _ body: (Item, Range<Int>) -> Void) {
         var next = self.kind.prefix(of: batch.count).count
-        return batch.map { item in
-            defer { next += item.statements.count }
-            return (item.waiter, .completed(Array(results[next..<(next + item.statements.count)])))
+        for item in batch {
+            body(item, next..<(next + item.statements.count))
+            next += item.statements.count
         }
     }
 
@@ -145,12 +153,9 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
         _ failure: ServerFailure,
         at index: Int
     ) -> [(Waiter, SegmentOutcome)] {
-        var end = self.kind.prefix(of: batch.count).count
         var (others, failed): ([Item], [Item]) = ([], [])
-        for item in batch {
-            let start = end
-            end += item.statements.count
-            if start..<end ~= index { failed.append(item) } else { others.append(item) }
+        self.forEach(of: batch) { item, places in
+            if places ~= index { failed.append(item) } else { others.append(item) }
         }
         if failed.isEmpty { swap(&others, &failed) }
         self.waiting.insert(contentsOf: others, at: 0)

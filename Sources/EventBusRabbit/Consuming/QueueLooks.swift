@@ -81,7 +81,7 @@ final class QueueLooks {
 
     private func sawOwn(messages: Int, consumers: Int) {
         guard let situation = self.situation?() else { return }
-        let isAlone = self.subscription.ordering == .none || consumers <= 1
+        let isAlone = Self.isAlone(self.subscription.ordering, consumers: consumers, arrived: situation.arrived)
         let standstill = self.watch.sawOwn(
             messages: messages,
             isAlone: isAlone,
@@ -97,6 +97,14 @@ final class QueueLooks {
         // The second look may be earlier than the next one was to be.
         self.timer?.cancel()
         self.schedule()
+    }
+
+    /// Whether no other consumer can be meant to get what waits.
+    ///
+    /// Of a queue with a single active consumer RabbitMQ counts that one only, and does not tell who it is. Who has got a delivery is
+    /// the active one from then on.
+    static func isAlone(_ ordering: Ordering, consumers: Int, arrived: UInt64) -> Bool {
+        ordering == .none || consumers == 0 || arrived > 0
     }
 
     private func flows() {

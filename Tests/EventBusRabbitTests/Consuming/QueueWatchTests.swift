@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import EventBus
 import NIOCore
 import Testing
 
@@ -8,6 +9,14 @@ import Testing
 
 @Suite("Looks at the queues of a subscription")
 struct QueueWatchTests {
+    @Test("Who stands by behind another consumer of an ordered queue, of which the broker counts one, misses nothing")
+    func standby() {
+        #expect(!QueueLooks.isAlone(.perKey, consumers: 1, arrived: 0))
+        #expect(QueueLooks.isAlone(.perKey, consumers: 1, arrived: 1))
+        #expect(QueueLooks.isAlone(.perKey, consumers: 0, arrived: 0))
+        #expect(QueueLooks.isAlone(.none, consumers: 5, arrived: 0))
+    }
+
     private static let start = NIODeadline.uptimeNanoseconds(0)
 
     private func at(_ seconds: Int64) -> NIODeadline { Self.start + .seconds(seconds) }

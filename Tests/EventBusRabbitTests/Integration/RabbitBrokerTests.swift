@@ -4,7 +4,6 @@
 import EventBus
 import EventBusTesting
 import NIOCore
-import Synchronization
 import Testing
 
 @testable import EventBusRabbit
@@ -270,32 +269,6 @@ extension RabbitIntegration {
                         group.cancelAll()
                     }
                 }
-            }
-        }
-    }
-}
-
-/// A consumer that opens its subscription again when it is interrupted, and the ids of what it has handled.
-private final class Handled: Sendable {
-    private let state = Mutex<Set<String>>([])
-
-    var ids: Set<String> { self.state.withLock { $0 } }
-
-    func consume(_ subscription: Subscription, from bus: any EventBus) async throws {
-        while !Task.isCancelled {
-            do {
-                try await bus.withDeliveries(to: subscription) { deliveries in
-                    while let batch = try await deliveries.next() {
-                        for delivery in batch {
-                            self.state.withLock { _ = $0.insert(delivery.message.id) }
-                            deliveries.settle(delivery.id, .done)
-                        }
-                    }
-                }
-            } catch is CancellationError {
-                return
-            } catch {
-                try? await Task.sleep(for: .milliseconds(100))
             }
         }
     }

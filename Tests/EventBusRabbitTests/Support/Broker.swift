@@ -204,12 +204,32 @@ struct Broker: Sendable {
         _ body: (RabbitConfiguration) async throws -> Void
     ) async throws {
         let user = "u-\(Stamp.next().id)"
-        try await Broker.rabbitmqctl("add_user \(user) geheim")
-        try await Broker.rabbitmqctl("set_permissions \(user) '\(configure)' '\(write)' '\(read)'")
+        try await Broker.addUser(user, "geheim", [configure, write, read])
         let address = try #require(Broker.url?.split(separator: "@").last)
         let result = await Result { try await body(try RabbitConfiguration(url: "amqp://\(user):geheim@\(address)")) }
-        try await Broker.rabbitmqctl("delete_user \(user)")
+        try await Broker.deleteUser(user)
         try result.get()
+    }
+
+    /// Creates a user who may configure, write and read what matches three regular expressions.
+    static func addUser(_ user: String, _ password: String, _ rights: [String]) async throws {
+        let texts = rights.map { "<<\"\($0.replacing("\\", with: "\\\\"))\">>" }.joined(separator: ", ")
+        try await Broker.erlang(
+            """
+            rabbit_auth_backend_internal:add_user(<<"\(user)">>, <<"\(password)">>, <<"test">>),
+            rabbit_auth_backend_internal:set_permissions(<<"\(user)">>, <<"/">>, \(texts), <<"test">>)
+            """
+        )
+    }
+
+    static func deleteUser(_ user: String) async throws {
+        try await Broker.erlang(#"rabbit_auth_backend_internal:delete_user(<<"\#(user)">>, <<"test">>)"#)
+    }
+
+    /// Evaluates Erlang in the broker.
+    private static func erlang(_ expression: String) async throws {
+        let status = try await Broker.shell("\(try #require(Broker.infra)) erlang '\(expression)'")
+        try #require(status == 0, "\(expression)")
     }
 
     /// Runs a shell command and returns its exit code.

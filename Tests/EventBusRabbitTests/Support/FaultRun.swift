@@ -120,6 +120,17 @@ final class FaultRun: Sendable {
         self.state.withLock { $0.ends.first { $0.at > start }?.at }.map { start.duration(to: $0) }
     }
 
+    /// Judges a fault: all these ticks are handled or dead letters, none is started too often, and events soon flow again.
+    func judge(_ fault: String, _ numbers: Range<Int>, starts allowed: Int, after pause: Duration?) async throws {
+        let known = self.handled.union(try await self.dead())
+        report(
+            fault: fault,
+            lost: numbers.filter { !known.contains($0) }.count,
+            starts: (self.starts.values.max() ?? 0, allowed),
+            seconds: try #require(pause) / .seconds(1)
+        )
+    }
+
     /// The numbers of the ticks among the dead letters.
     func dead() async throws -> [Int] {
         try await self.publisher.deadLetters(of: self.name, limit: 1000).map { letter in

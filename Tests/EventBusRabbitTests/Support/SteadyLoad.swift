@@ -7,6 +7,7 @@ import EventBusTesting
 import Foundation
 import Logging
 import ServiceLifecycle
+import Testing
 
 @testable import EventBusRabbit
 
@@ -20,6 +21,19 @@ final class SteadyLoad: Sendable {
         let mostStarts: Int
 
         var description: String { "\(self.events) events, at most \(self.mostStarts) starts, \(self.violations)" }
+
+        /// Judges the fault that the load has survived.
+        func judge(_ fault: String, after pause: Duration, limit: Double) {
+            print(self)
+            #expect(self.violations.isEmpty)
+            EventBusRabbitTests.report(
+                fault: fault,
+                lost: self.violations.count { $0.rule == "lost" },
+                starts: (self.mostStarts, SteadyLoad.attempts),
+                seconds: pause / .seconds(1),
+                limit: limit
+            )
+        }
     }
 
     private struct Observer: InMemoryStoreObserver {

@@ -39,6 +39,13 @@ struct TopicTests {
         #expect(throws: BusError.self) { try Topic(text) }
     }
 
+    @Test(arguments: ["#.#.#", "#.a.#.b.#", "a.#.#.#.#"])
+    func aPatternHasAtMostTwoWildcardsForManyWords(text: String) {
+        let error = #expect(throws: BusError.self) { try TopicPattern(text) }
+        #expect(error?.code == .invalidTopic)
+        #expect(error?.message.contains("must have at most 2") == true)
+    }
+
     @Test(arguments: ["user.cr*", "#x", "**", "##", "a.*b.c", "*#"])
     func aWildcardIsAWholeWord(text: String) {
         let error = #expect(throws: BusError.self) { try TopicPattern(text) }
@@ -80,7 +87,11 @@ struct TopicTests {
             (0..<Int.random(in: 1...6, using: &generator))
                 .map { _ in choices.randomElement(using: &generator) ?? "" }.joined(separator: ".")
         }
-        let patterns = try (0..<60).map { _ in try TopicPattern(words(["a", "b", "c", "*", "#", "#"])) }
+        var patterns: [TopicPattern] = []
+        while patterns.count < 60 {
+            // Some have more than two `#`.
+            if let pattern = try? TopicPattern(words(["a", "b", "c", "*", "#", "#"])) { patterns.append(pattern) }
+        }
         let topics = try (0..<60).map { _ in try Topic(words(["a", "b", "c"])) }
         var router = TopicRouter<Int>()
         for (number, pattern) in patterns.enumerated() {
@@ -137,16 +148,6 @@ struct TopicTests {
         router.bind("three", to: "a.#")
         #expect(router.targets(of: "a.b").sorted() == ["one", "three"])
         #expect(router.targets(of: "c") == ["one"])
-    }
-
-    @Test func manyHashesAreMatchedQuickly() throws {
-        // Naive backtracking would take about 2^60 steps.
-        let pattern = try TopicPattern((0..<60).map { _ in "#.a" }.joined(separator: "."))
-        let topic = try Topic((0..<119).map { _ in "a" }.joined(separator: ".") + ".b")
-        #expect(!pattern.matches(topic))
-        var router = TopicRouter<Int>()
-        router.bind(1, to: pattern)
-        #expect(router.targets(of: topic).isEmpty)
     }
 
     @Test func topicsAreComparedByteByByte() {

@@ -40,6 +40,28 @@ extension Servers {
         self.judge(snapshot)
     }
 
+    /// Prints what a fault has cost, in the form of all such tests; call this after the judgement.
+    ///
+    /// - Parameters:
+    ///   - fault: its number in docs/faults.md.
+    ///   - seconds: from its end until events are handled again.
+    func report(fault: String, seconds: Double) {
+        print("fault \(fault): lost 0, starts -, again after \(String(format: "%.1f", seconds)) s")
+        #expect(seconds <= 5)
+    }
+
+    /// Waits until one more account is opened.
+    ///
+    /// - Returns: the seconds that this took.
+    func untilNextAccount() async throws -> Double {
+        let count = try await self.number("SELECT count(*) FROM payments.accounts")
+        let start = ContinuousClock.now
+        try await eventually(within: .seconds(60), "another account") {
+            try await self.number("SELECT count(*) FROM payments.accounts") > count
+        }
+        return start.duration(to: .now) / .seconds(1)
+    }
+
     /// Waits until the payment service has no work left and judges what became of every message of foreign programs.
     func judgeForeignMessages() async throws {
         var snapshot = ServerSnapshot()

@@ -11,14 +11,25 @@ struct Registrations: Sendable {
     let prefix: String
     let count: Int
 
-    /// Registers everybody; `meanwhile` runs beside it once a third has been registered.
+    /// Registers everybody.
     ///
     /// - Returns: the ids of those who got `201`.
-    func run(meanwhile disturb: @escaping @Sendable () async throws -> Void = {}) async throws -> Set<String> {
+    func run() async throws -> Set<String> { try await self.run {}.0 }
+
+    /// Registers everybody; `disturb` runs beside it once a third has been registered.
+    ///
+    /// - Returns: the ids of those who got `201`, and what `disturb` returns.
+    func run<Value: Sendable>(
+        meanwhile disturb: @escaping @Sendable () async throws -> Value
+    ) async throws -> (Set<String>, Value) {
         let clients = 16
         let third = AsyncStream.makeStream(of: Void.self)
         let progress = Progress(mark: self.count / 3) { third.continuation.finish() }
-        return try await withThrowingTaskGroup(of: [String].self) { group in
+        async let value: Value = {
+            for await _ in third.stream {}
+            return try await disturb()
+        }()
+        let ids = try await withThrowingTaskGroup(of: [String].self) { group in
             for client in 0..<clients {
                 group.addTask {
                     var ids: [String] = []
@@ -34,13 +45,9 @@ struct Registrations: Sendable {
                     return ids
                 }
             }
-            group.addTask {
-                for await _ in third.stream {}
-                try await disturb()
-                return []
-            }
             return try await group.reduce(into: Set<String>()) { $0.formUnion($1) }
         }
+        return (ids, try await value)
     }
 
     /// `nil` when an attempt whose answer was lost had registered the user after all.

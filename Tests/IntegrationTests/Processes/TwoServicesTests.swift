@@ -56,7 +56,7 @@ struct TwoServicesTests {
     @Test("the broker is killed and started again in the middle")
     func brokerKilled() async throws {
         try await Self.withServices { servers, users, payments in
-            let ids = try await Registrations(services: [users], prefix: "b", count: 300).run {
+            let (ids, seconds) = try await Registrations(services: [users], prefix: "b", count: 300).run {
                 try await Servers.infra("kill", "rabbit")
                 // Without a broker people can still register, and the service reports the outage.
                 #expect(try await users.register("meanwhile").status == 201)
@@ -69,20 +69,24 @@ struct TwoServicesTests {
                 }
                 #expect(try await payments.get("/healthz").status == 200)
                 try await Servers.infra("start", "rabbit")
+                return try await servers.untilNextAccount()
             }
             #expect(ids.count == 300)
             try await servers.judge(ids)
+            servers.report(fault: "1", seconds: seconds)
         }
     }
 
     @Test("the payment service is killed in the middle")
     func paymentServiceKilled() async throws {
         try await Self.withServices { servers, users, payments in
-            let ids = try await Registrations(services: [users], prefix: "p", count: 600).run {
+            let (ids, _) = try await Registrations(services: [users], prefix: "p", count: 600).run {
                 await payments.end()
             }
             try await ServiceProcess.with(.payments, on: servers) { _ in
+                let seconds = try await servers.untilNextAccount()
                 try await servers.judge(ids)
+                servers.report(fault: "20", seconds: seconds)
             }
         }
     }
@@ -101,7 +105,7 @@ struct TwoServicesTests {
                             group.addTask {
                                 try await Registrations(services: [survivor], prefix: "s", count: 300).run {
                                     await victim.end()
-                                }
+                                }.0
                             }
                             group.addTask {
                                 var ids: Set<String> = []
@@ -147,7 +151,7 @@ struct TwoServicesTests {
     @Test("the database is stopped at once and started again in the middle")
     func databaseStopped() async throws {
         try await Self.withServices { servers, users, payments in
-            let ids = try await Registrations(services: [users], prefix: "d", count: 300).run {
+            let (ids, seconds) = try await Registrations(services: [users], prefix: "d", count: 300).run {
                 try await Servers.infra("stop", "postgres")
                 try await eventually(within: .seconds(20), "user-service to be unready") {
                     try await users.get("/readyz").status == 503
@@ -156,8 +160,10 @@ struct TwoServicesTests {
                 #expect(try await users.get("/healthz").status == 200)
                 #expect(try await payments.get("/healthz").status == 200)
                 try await Servers.infra("start", "postgres")
+                return try await servers.untilNextAccount()
             }
             try await servers.judge(ids)
+            servers.report(fault: "26", seconds: seconds)
         }
     }
 

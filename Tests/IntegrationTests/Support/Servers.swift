@@ -22,8 +22,12 @@ struct Servers: Sendable {
         let name = "t" + UUID().uuidString.lowercased().filter { $0 != "-" }.prefix(12)
         let user = try #require(URLComponents(string: try require("RABBITMQ_URL"))?.user)
         async let database = Self.sql("CREATE DATABASE \(name)", in: "postgres")
-        try await Self.rabbitmqctl("add_vhost", name)
-        try await Self.rabbitmqctl("set_permissions", "-p", name, user, ".*", ".*", ".*")
+        try await Self.erlang(
+            """
+            rabbit_vhost:add(<<"\(name)">>, <<"test">>), All = <<".*">>,
+            rabbit_auth_backend_internal:set_permissions(<<"\(user)">>, <<"\(name)">>, All, All, All, <<"test">>)
+            """
+        )
         _ = try await database
         let servers = Servers(
             rabbitURL: try Self.replacingPath(of: try require("RABBITMQ_URL"), by: name),
@@ -70,13 +74,13 @@ struct Servers: Sendable {
 
     /// How many messages consumers have taken and not settled, as of now.
     func unacknowledged() async throws -> Int {
-        let text = try await Self.rabbitmqctl("list_channels", "-q", "vhost", "messages_unacknowledged")
-        var count = 0
-        for line in text.split(separator: "\n") {
-            let fields = line.split(separator: "\t")
-            if fields.count == 2, fields[0] == self.virtualHost { count += try #require(Int(fields[1])) }
-        }
-        return count
+        let count = try await Self.erlang(
+            """
+            lists:sum([Count || [{vhost, <<"\(self.virtualHost)">>}, {messages_unacknowledged, Count}] <-
+                rabbit_channel:info_all([vhost, messages_unacknowledged])])
+            """
+        )
+        return try #require(Int(count.trimmingCharacters(in: .whitespacesAndNewlines)))
     }
 
     static func infra(_ arguments: String...) async throws {
@@ -88,6 +92,12 @@ struct Servers: Sendable {
         try await Command.run([try require("INFRA"), "rabbitmqctl"] + arguments)
     }
 
+    /// Evaluates Erlang in the broker.
+    @discardableResult
+    private static func erlang(_ expression: String) async throws -> String {
+        try await Command.run([try require("INFRA"), "erlang", expression])
+    }
+
     @discardableResult
     private static func sql(_ sql: String, in database: String) async throws -> String {
         try await Command.run([try require("INFRA"), "psql", "-X", "-q", "-At", "-d", database, "-c", sql])
@@ -95,7 +105,7 @@ struct Servers: Sendable {
 
     private func remove() async throws {
         async let database = Self.sql("DROP DATABASE IF EXISTS \(self.database) WITH (FORCE)", in: "postgres")
-        try await Self.rabbitmqctl("delete_vhost", self.virtualHost)
+        try await Self.erlang(#"rabbit_vhost:delete(<<"\#(self.virtualHost)">>, <<"test">>)"#)
         _ = try await database
     }
 

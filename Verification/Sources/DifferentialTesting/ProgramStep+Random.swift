@@ -142,7 +142,11 @@ private struct Author {
         var words = ["@"]
         if self.dice.happens(15) { words.insert(wildcards ? self.dice.pick(["#", "*"]) : "a", at: 0) }
         let choices = wildcards ? ["a", "a", "b", "*", "#", "#"] : ["a", "a", "b"]
-        for _ in 0..<self.dice.pick([0, 1, 1, 1, 2, 2, 3]) { words.append(self.dice.pick(choices)) }
+        for _ in 0..<self.dice.pick([0, 1, 1, 1, 2, 2, 3]) {
+            let word = self.dice.pick(choices)
+            // A pattern has at most two.
+            words.append(word == "#" && words.count(where: { $0 == "#" }) == 2 ? "*" : word)
+        }
         return words.joined(separator: ".")
     }
 }
