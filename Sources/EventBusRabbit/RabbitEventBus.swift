@@ -6,6 +6,7 @@ public import Logging
 public import NIOCore
 public import NIOPosix
 public import ServiceLifecycle
+import Synchronization
 
 /// An event bus on RabbitMQ, with a topic exchange, quorum queues, publisher confirms and manual acknowledgements.
 ///
@@ -26,6 +27,7 @@ public final class RabbitEventBus: EventBus, Service {
     let logger: Logger
     let status = BusStatus()
     let hosts = HostWatch()
+    private let openings = Mutex(OpeningRetry())
     let events = PublishQueue()
     let copies = PublishQueue()
 
@@ -110,13 +112,13 @@ public final class RabbitEventBus: EventBus, Service {
         to subscription: Subscription,
         _ body: (any Deliveries) async throws -> Void
     ) async throws {
-        var opening = OpeningRetry()
         while true {
             var isOpen = false
             do {
                 return try await self.withConnection("\(subscription.name)") { connection in
                     let (deliveries, session) = try await self.consume(subscription, on: connection)
                     isOpen = true
+                    self.openings.withLock { $0.ended(subscription.name) }
                     let keeper = TopologyKeeper(
                         subscription: subscription,
                         connection: connection,
@@ -132,8 +134,11 @@ public final class RabbitEventBus: EventBus, Service {
                     try result.get()
                 }
             } catch {
-                guard !isOpen, let pause = opening.next(after: error) else { throw error }
-                try await Task.sleep(for: pause)
+                guard !isOpen,
+                    let pause = self.openings.withLock({ $0.next(after: error, of: subscription.name) })
+                else { throw error }
+                // At random, so that consumers do not come all at once.
+                try await Task.sleep(for: pause * Double.random(in: 0.5...1.5))
             }
         }
     }

@@ -11,8 +11,7 @@ final class HostWatch: Sendable {
     private struct State {
         var failures = HostFailures()
         var connections: [Host: [ObjectIdentifier: RabbitConnection]] = [:]
-        /// When a connection to the host has last begun a probe.
-        var probes: [Host: NIODeadline] = [:]
+        var turns: [Host: ProbeTurns] = [:]
     }
 
     private let state = Mutex(State())
@@ -24,26 +23,22 @@ final class HostWatch: Sendable {
         self.state.withLock { $0.failures.failed(host, now: now) }
     }
 
-    /// A connection was made; unless this side closes it, its end counts as a failure of the host.
+    /// A connection was made; its end counts as a failure of the host if that can be the cause.
     func add(_ connection: RabbitConnection) {
         let id = ObjectIdentifier(connection.channel)
         self.state.withLock { $0.connections[connection.host, default: [:]][id] = connection }
         connection.channel.closeFuture.whenComplete { _ in
-            let isOver = connection.handler.value.failure?.code == .closed
+            let isFault = connection.handler.value.failure?.blamesHost ?? true
             self.state.withLock { state in
                 state.connections[connection.host]?[id] = nil
-                if !isOver { state.failures.failed(connection.host, now: .now()) }
+                if isFault { state.failures.failed(connection.host, now: .now()) }
             }
         }
     }
 
-    /// Whether it is time to probe a host; of several connections to it only one is told so.
-    func mayProbe(_ host: RabbitConfiguration.Host, every pause: TimeAmount, now: NIODeadline) -> Bool {
-        self.state.withLock { state in
-            if let last = state.probes[host], now - last < pause { return false }
-            state.probes[host] = now
-            return true
-        }
+    /// The turns of the connections to a host to probe it.
+    func turns<Value: Sendable>(of host: RabbitConfiguration.Host, _ body: (inout ProbeTurns) -> Value) -> Value {
+        self.state.withLock { body(&$0.turns[host, default: ProbeTurns()]) }
     }
 
     /// Nothing works at the host any more: ends all connections to it, so that others are made to other hosts.

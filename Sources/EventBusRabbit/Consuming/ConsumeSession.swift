@@ -232,9 +232,9 @@ final class ConsumeSession: ChannelDelegate {
     }
 
     /// Ends the session; whoever opens the subscription again declares all its queues again.
-    private func end(_ reason: String) {
+    private func end(_ reason: String, _ code: ConnectionFailure.Code = .cancelled) {
         self.writeAcknowledgements()
-        self.handler.fail(ConnectionFailure(.cancelled, reason))
+        self.handler.fail(ConnectionFailure(code, reason))
     }
 
     /// Opening the subscription again is worth a try, ever more rarely: RabbitMQ can forget a consumer.
@@ -242,7 +242,7 @@ final class ConsumeSession: ChannelDelegate {
         let times = self.status.note(standstill, of: self.subscription)
         guard let standstill, times & (times - 1) == 0 else { return }
         self.logger.warning("RabbitMQ does not deliver; the subscription will be opened again: \(standstill)")
-        self.end("\(standstill)")
+        self.end("\(standstill)", self.state.lastTag > 0 ? .standstill : .cancelled)
     }
 
     var situation: QueueWatch.Situation? {

@@ -11,14 +11,14 @@ extension RabbitEventBus {
         _ session: NIOLoopBound<ConsumeSession>,
         on connection: RabbitConnection
     ) async throws {
+        // Nothing is awaited from the broker: deliveries that nobody takes yet may stand before its answer.
         let binding = ClientMethod.queueBind(
             queue: subscription.name.description,
             exchange: Topology.exchange,
             routingKey: subscription.patterns[0].text
         )
-        let channel = try await connection.openChannel()
         try await connection.onLoop { [hosts] _ in
-            let probe = ClusterProbe(binding, on: connection, channel.value, among: hosts) {
+            let probe = ClusterProbe(binding, on: connection, among: hosts) {
                 session.value.situation
             } isAnsweredElsewhere: {
                 connection.eventLoop.makeFutureWithTask {
@@ -32,7 +32,7 @@ extension RabbitEventBus {
     /// Whether a host other than this one answers a request in time.
     private func isAnswered(_ request: ClientMethod, without host: RabbitConfiguration.Host) async -> Bool {
         guard let connection = try? await self.connect("probe", without: host) else { return false }
-        let timer = connection.eventLoop.scheduleTask(in: ClusterProbe.patience) { connection.handler.value.close() }
+        let timer = connection.eventLoop.scheduleTask(in: ProbeTurns.patience) { connection.handler.value.close() }
         let answer = await Result {
             try await connection.call(request, on: connection.openChannel())
         }

@@ -38,6 +38,8 @@ struct ConfirmWatch {
     static let patienceAmongHosts = TimeAmount.seconds(5)
     /// How often in a row another node is tried at once, before the time grows.
     private static let quickTries = 3
+    /// How long after the last silence a confirm counts as its end.
+    private static let calm = TimeAmount.minutes(1)
     /// How long the broker may take to open a channel in the place of another one.
     static let openingPatience = TimeAmount.seconds(3)
     /// A refusal after that long has nothing to do with the one before it.
@@ -52,8 +54,9 @@ struct ConfirmWatch {
     private var lastReplaced: NIODeadline?
     private var attempts = 0
     private var isSilent = false
-    /// How many nodes in a row have been left because they confirmed nothing.
+    /// How many nodes, or channels, in a row have been left because nothing was confirmed.
     private var silentNodes = 0
+    private var lastSilence = NIODeadline.uptimeNanoseconds(0)
 
     /// How long the node may confirm nothing before another one is tried.
     var patienceWithNode: TimeAmount {
@@ -68,7 +71,8 @@ struct ConfirmWatch {
     mutating func confirmed(now: NIODeadline) {
         self.lastConfirmed = now
         self.isSilent = false
-        self.silentNodes = 0
+        // While one queue confirms nothing and others do, each new connection would seem to be the end of it.
+        if now - self.lastSilence >= Self.calm { self.silentNodes = 0 }
         if self.refused.isEmpty { self.attempts = 0 }
     }
 
@@ -99,10 +103,13 @@ struct ConfirmWatch {
         return self.isSilent ? .replaceConnection : .replaceSilentChannel
     }
 
-    /// For ``patienceWithNode`` the node has confirmed nothing.
-    mutating func silentNode() -> Advice {
+    /// For ``patienceWithNode`` nothing was confirmed on a channel.
+    ///
+    /// - Parameter answersOthers: whether the node has answered other channels meanwhile.
+    mutating func silentNode(answersOthers: Bool, now: NIODeadline) -> Advice {
         self.silentNodes += 1
-        return .replaceConnection
+        self.lastSilence = now
+        return answersOthers ? .replaceChannel : .replaceConnection
     }
 
     private mutating func replace(after patience: TimeAmount, now: NIODeadline) -> Advice {

@@ -7,13 +7,16 @@ import NIOCore
 
 /// What happens when the broker does not answer in time.
 extension PublishSession {
-    /// When the node has confirmed nothing for too long, if there are others.
-    var nodeDeadline: NIODeadline? {
+    /// Since when nothing is answered on the current channel although something is to be, if there are other hosts.
+    private var silentSince: NIODeadline? {
         guard self.hasOtherHosts, !self.handler.isBlocked, let channel = self.current,
             let deadline = channel.confirms.nextDeadline(self.sending(on: channel))
         else { return nil }
-        return max(channel.lastAnswer, deadline - self.patience(on: channel)) + self.lane.watch.patienceWithNode
+        return max(channel.lastAnswer, deadline - self.patience(on: channel))
     }
+
+    /// When that will have been for too long.
+    var silenceDeadline: NIODeadline? { self.silentSince.map { $0 + self.lane.watch.patienceWithNode } }
 
     func sending(on channel: PublishChannel) -> Confirms<PendingBatch>.Sending {
         let progress = self.handler.sending
@@ -29,10 +32,14 @@ extension PublishSession {
             let reason = isBlocked ? "the broker accepts no messages" : "the broker is too slow"
             self.resolve(head.slot, .notSent(BusError(.unavailable, "RabbitMQ: \(reason)")))
         }
-        if let deadline = self.nodeDeadline, deadline <= now {
-            return self.follow(
-                self.lane.watch.silentNode(),
-                because: "the node confirmed nothing, and there are others"
+        if let since = self.silentSince, let deadline = self.silenceDeadline, deadline <= now {
+            // If other channels are answered, a queue is at fault, and not the node.
+            let answersOthers = self.handler.lastConfirm > since
+            self.follow(
+                self.lane.watch.silentNode(answersOthers: answersOthers, now: now),
+                because: answersOthers
+                    ? "nothing was confirmed, while other channels are answered"
+                    : "the node confirmed nothing, and there are others"
             )
         }
         for channel in self.channels {

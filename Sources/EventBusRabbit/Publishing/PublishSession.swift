@@ -115,6 +115,7 @@ final class PublishSession: PublishChannelOwner {
 
     func answered(_ resolutions: [Confirms<PendingBatch>.Resolution], on channel: PublishChannel) {
         let now = self.now
+        self.handler.lastConfirm = now
         var advice = ConfirmWatch.Advice.none
         var hasConfirmed = false
         for resolution in resolutions {
@@ -213,7 +214,7 @@ final class PublishSession: PublishChannelOwner {
         guard self.timer == nil, self.failure == nil else { return }
         let deadlines =
             self.channels.map { $0.confirms.nextDeadline(self.sending(on: $0)) }
-            + [self.waiting.first?.deadline, self.nodeDeadline]
+            + [self.waiting.first?.deadline, self.silenceDeadline]
         guard let deadline = deadlines.compactMap(\.self).min() else { return }
         self.timer = self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
             self.timer = nil

@@ -8,13 +8,10 @@ import Testing
 
 @Suite("Opening a subscription again")
 struct OpeningRetryTests {
-    private func pauses(after failure: ConnectionFailure) -> [Duration?] {
-        var retry = OpeningRetry()
-        return (0..<13).map { _ in retry.next(after: failure) }
-    }
+    private let wedged = ConnectionFailure(.closedByBroker(541), "541 INTERNAL_ERROR")
 
     @Test(
-        "A queue without a leader is asked for again four times a second, for three seconds",
+        "A queue without a leader is asked for again after longer and longer pauses, and after nine times in a row the failure is told",
         arguments: [
             (.closedByBroker(541), "541 INTERNAL_ERROR"),
             (
@@ -25,11 +22,32 @@ struct OpeningRetryTests {
         ] as [(ConnectionFailure.Code, String)]
     )
     func again(_ code: ConnectionFailure.Code, _ text: String) {
-        let expected = Array(repeating: Duration.milliseconds(250), count: 12) as [Duration?] + [nil]
-        #expect(self.pauses(after: ConnectionFailure(code, text)) == expected)
+        for error in [ConnectionFailure(code, text), ConnectionFailure(code, text).busError(.unavailable)]
+            as [any Error]
+        {
+            var retry = OpeningRetry()
+            let pauses = (0..<20).map { _ in retry.next(after: error, of: "s") }
+            let growing = [250, 500, 750, 1000, 1250, 1500, 1750, 2000].map { Duration?.some(.milliseconds($0)) }
+            #expect(Array(pauses.prefix(8)) == growing)
+            // Each call after that has one try: the count does not begin anew.
+            #expect(pauses.dropFirst(8).allSatisfy { $0 == nil })
+        }
+    }
+
+    @Test("The count of a subscription begins anew after an opening or another failure, and others have their own")
+    func anew() {
         var retry = OpeningRetry()
-        let error = ConnectionFailure(code, text).busError(.unavailable)
-        #expect(retry.next(after: error) == .milliseconds(250))
+        for isOpened in [true, false] {
+            for _ in 0..<10 { _ = retry.next(after: self.wedged, of: "s") }
+            #expect(retry.next(after: self.wedged, of: "s") == nil)
+            #expect(retry.next(after: self.wedged, of: isOpened ? "t" : "u") == .milliseconds(250))
+            if isOpened {
+                retry.ended("s")
+            } else {
+                #expect(retry.next(after: ConnectionFailure(.lost, "lost"), of: "s") == nil)
+            }
+            #expect(retry.next(after: self.wedged, of: "s") == .milliseconds(250))
+        }
     }
 
     @Test(
@@ -41,8 +59,8 @@ struct OpeningRetryTests {
         ] as [ConnectionFailure.Code]
     )
     func notAgain(_ code: ConnectionFailure.Code) {
-        #expect(self.pauses(after: ConnectionFailure(code, "no queue 'q' in vhost '/'")).first == .some(nil))
         var retry = OpeningRetry()
-        #expect(retry.next(after: CancellationError()) == nil)
+        #expect(retry.next(after: ConnectionFailure(code, "no queue 'q' in vhost '/'"), of: "s") == nil)
+        #expect(retry.next(after: CancellationError(), of: "s") == nil)
     }
 }

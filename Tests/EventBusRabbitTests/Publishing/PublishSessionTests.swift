@@ -179,39 +179,6 @@ struct PublishSessionTests {
         #expect(fixture.known["a2"] == "unknown")
     }
 
-    @Test("When there are other hosts, a node that confirms nothing for five seconds is left")
-    func silentNode() throws {
-        let fixture = try PublishFixture(hasOtherHosts: true)
-        try fixture.advance(by: 60)
-        try fixture.publish(["a1", "a2"])
-        try fixture.advance(by: 4)
-        try fixture.acknowledge(1)
-        try fixture.advance(by: 4)
-        #expect(fixture.isConnected)
-        #expect(fixture.known == ["a1": "confirmed"])
-        try fixture.advance(by: 1)
-        #expect(!fixture.isConnected)
-        #expect(fixture.known["a2"] == "unknown")
-    }
-
-    @Test("During an alarm, and while nothing is expected, no node is left")
-    func silentWithReason() throws {
-        let fixture = try PublishFixture(.copies, hasOtherHosts: true)
-        try fixture.publish(["a1"])
-        try fixture.broker.send(10, 60, [3] + Array("low".utf8))
-        try fixture.advance(by: 100)
-        try fixture.broker.send(10, 61)
-        try fixture.advance(by: 4)
-        try fixture.acknowledge(1)
-        try fixture.advance(by: 100)
-        #expect(fixture.isConnected)
-        try fixture.broker.send(10, 60, [3] + Array("low".utf8))
-        try fixture.publish(["a2"])
-        try fixture.broker.send(10, 61)
-        try fixture.advance(by: 5)
-        #expect(!fixture.isConnected)
-    }
-
     @Test("When no channel is opened in the place of another one the connection is replaced", arguments: [false, true])
     func stuck(_ isSilent: Bool) throws {
         let fixture = try PublishFixture()

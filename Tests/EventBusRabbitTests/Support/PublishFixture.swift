@@ -69,12 +69,34 @@ final class PublishFixture {
     /// The outcomes that are known, by message id.
     var known: [String: String] { self.outcomes.texts.withLock { $0 } }
 
+    /// A second session on the same connection, and its channel.
+    func another(_ kind: LaneActivity.Kind) throws -> (PublishQueue, UInt16) {
+        let lane = PublishLane(kind, PublishQueue(), self.status)
+        let loop = self.broker.channel.eventLoop
+        let session = PublishSession(
+            lane,
+            self.broker.handler,
+            timeout: self.session.timeout,
+            hasOtherHosts: self.session.hasOtherHosts
+        ) { loop.makeSucceededVoidFuture() }
+        let opened = session.open()
+        let channel = try self.acceptChannel()
+        try opened.wait()
+        session.attach()
+        self.run()
+        return (lane.queue, channel)
+    }
+
+    /// The channel that a session has asked to open since frames were last looked at.
+    func opening() throws -> UInt16? {
+        self.run()
+        return try self.broker.frames().last { $0.name == "20.10" }?.channel
+    }
+
     /// The broker lets the session open the channel that it has asked for.
     @discardableResult
-    func acceptChannel() throws -> UInt16 {
-        self.run()
-        let frames = try self.broker.frames()
-        let number = try #require(frames.last { $0.name == "20.10" }?.channel)
+    func acceptChannel(_ number: UInt16? = nil) throws -> UInt16 {
+        let number = try #require(try number ?? self.opening())
         try self.broker.send(20, 11, [0, 0, 0, 0], on: number)
         try self.broker.send(85, 11, on: number)
         self.run()
@@ -82,7 +104,9 @@ final class PublishFixture {
     }
 
     /// Publishes messages, whose topics are `t.` and the first letters of their ids.
-    func publish(_ ids: [String], bodySize: Int = 2) throws {
+    ///
+    /// - Parameter queue: that of the first session, if not another one's.
+    func publish(_ ids: [String], bodySize: Int = 2, through queue: PublishQueue? = nil) throws {
         let messages = try ids.map { id in
             Message(
                 id: id,
@@ -91,7 +115,7 @@ final class PublishFixture {
                 body: Array(repeating: 48, count: bodySize)
             )
         }
-        self.queue.submit(
+        (queue ?? self.queue).submit(
             PublishBatch(
                 messages: messages.map { .event($0) },
                 sink: .each { [outcomes] answers in
