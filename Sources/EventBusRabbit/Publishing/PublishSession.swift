@@ -96,6 +96,8 @@ final class PublishSession: PublishChannelOwner {
     func turn() {
         self.pump()
         self.closeRetired()
+        // What was written now may have to be answered sooner than what other channels wait for.
+        if !self.retired.isEmpty { self.resetTimer() }
         self.setTimer()
         self.report()
     }
