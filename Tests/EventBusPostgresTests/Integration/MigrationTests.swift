@@ -24,7 +24,8 @@ struct MigrationTests {
                 rows == [
                     ["eventbus", "1", "outbox, inbox and claims"], ["eventbus", "2", "claims that can be repeated"],
                     ["eventbus", "3", "events are identified by source and id"],
-                    ["eventbus", "4", "the outbox is read in the order of its ids"], ["module", "1", "people"],
+                    ["eventbus", "4", "the outbox is read in the order of its ids"],
+                    ["eventbus", "5", "what waits is found by the hash of its key"], ["module", "1", "people"],
                     ["module", "2", "it's slow"],
                 ]
             )
