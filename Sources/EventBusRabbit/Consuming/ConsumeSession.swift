@@ -38,6 +38,7 @@ final class ConsumeSession: ChannelDelegate {
         _ copies: CopySender,
         _ channel: AMQPChannel,
         _ handler: ConnectionHandler,
+        _ pace: QueueWatch.Pace,
         _ status: BusStatus,
         _ logger: Logger
     ) {
@@ -48,7 +49,7 @@ final class ConsumeSession: ChannelDelegate {
         self.channel = channel
         self.handler = handler
         self.eventLoop = handler.eventLoop
-        self.looks = QueueLooks(subscription, channel, handler)
+        self.looks = QueueLooks(subscription, channel, handler, pace)
         self.status = status
         self.logger = logger
         self.state = ConsumeState(subscription, hasQuarantined: hasQuarantined)
@@ -78,10 +79,7 @@ final class ConsumeSession: ChannelDelegate {
         if let failure = self.failure { return self.eventLoop.makeFailedFuture(failure) }
         let promise = self.eventLoop.makePromise(of: Void.self)
         self.flushes.append(promise)
-        let error = BusError(
-            .unavailable,
-            "RabbitMQ: copies for retry or dead-letter queues could not be confirmed in time"
-        )
+        let error = BusError(.unavailable, "RabbitMQ: retries or dead letters could not be confirmed in time")
         // At a shutdown a broker in alarm, which confirms nothing, must not take all the time that the process has left.
         let limit = self.deliveries.isStopped ? min(timeout, .seconds(5)) : timeout
         let deadline = self.eventLoop.scheduleTask(in: limit) { promise.fail(error) }
@@ -234,20 +232,20 @@ final class ConsumeSession: ChannelDelegate {
     }
 
     /// Ends the session; whoever opens the subscription again declares all its queues again.
-    private func end(_ reason: String) {
+    private func end(_ reason: String, _ code: ConnectionFailure.Code = .cancelled) {
         self.writeAcknowledgements()
-        self.handler.fail(ConnectionFailure(.cancelled, reason))
+        self.handler.fail(ConnectionFailure(code, reason))
     }
 
-    /// Once, opening the subscription again is worth a try: RabbitMQ can forget a consumer.
+    /// Opening the subscription again is worth a try, ever more rarely: RabbitMQ can forget a consumer.
     private func standsStill(_ standstill: QueueWatch.Standstill?) {
-        let isNew = self.status.note(standstill, of: self.subscription)
-        guard let standstill, isNew else { return }
+        let times = self.status.note(standstill, of: self.subscription)
+        guard let standstill, times & (times - 1) == 0 else { return }
         self.logger.warning("RabbitMQ does not deliver; the subscription will be opened again: \(standstill)")
-        self.end("\(standstill)")
+        self.end("\(standstill)", self.state.lastTag > 0 ? .standstill : .cancelled)
     }
 
-    private var situation: QueueWatch.Situation? {
+    var situation: QueueWatch.Situation? {
         guard self.failure == nil, !self.state.isStopped else { return nil }
         return QueueWatch.Situation(
             arrived: self.state.lastTag,

@@ -10,6 +10,7 @@ import Logging
 struct TopologyKeeper: Sendable {
     let subscription: Subscription
     let connection: RabbitConnection
+    let status: BusStatus
     /// Its metadata names the subscription.
     let logger: Logger
 
@@ -17,10 +18,14 @@ struct TopologyKeeper: Sendable {
     ///
     /// - Parameter interval: the seconds between two repairs, chosen at random so that consumers don't all come at once.
     func run(every interval: ClosedRange<Double>) async {
+        defer { self.status.note(unrepaired: nil, of: self.subscription.name) }
         while (try? await Task.sleep(for: .seconds(.random(in: interval)))) != nil {
             do {
                 try await self.repair()
+                self.status.note(unrepaired: nil, of: self.subscription.name)
             } catch {
+                let reason = (error as? BusError)?.message ?? "\(error)"
+                self.status.note(unrepaired: reason, of: self.subscription.name)
                 self.logger.warning(
                     "The exchange or the bindings could not be repeated: events may not arrive",
                     error: error
