@@ -31,7 +31,9 @@ final class BusStatus: Sendable {
         /// The subscriptions whose messages wait and are not delivered.
         ///
         /// Each holds until the next look, which may be that of another session.
-        var standstills: [SubscriptionName: (standstill: QueueWatch.Standstill, until: NIODeadline)] = [:]
+        var standstills: [SubscriptionName: (standstill: QueueWatch.Standstill, until: NIODeadline, times: Int)] = [:]
+        /// Why the exchange and the bindings of open subscriptions cannot be declared again, and since when.
+        var unrepaired: [SubscriptionName: (reason: String, since: NIODeadline)] = [:]
         var consumerTimeouts: [SubscriptionName: ConsumerTimeout] = [:]
 
         func problems(now: NIODeadline) -> [String] {
@@ -89,7 +91,8 @@ final class BusStatus: Sendable {
             return Health(
                 problems: (state.problems(now: now) + copies).map { "RabbitMQ: \($0)" }
                     + troubles.filter(\.isTotal).flatMap(\.reasons)
-                    + Self.texts(state.standstills.filter { now < $0.value.until }.mapValues(\.standstill)),
+                    + Self.texts(state.standstills.filter { now < $0.value.until }.mapValues(\.standstill))
+                    + Self.texts(state.unrepaired.mapValues { Self.text(unrepaired: $0.reason, now - $0.since) }),
                 notes: state.notes(now: now).map { "RabbitMQ: \($0)" }
                     + troubles.filter { !$0.isTotal }.flatMap(\.reasons)
                     + Self.texts(state.consumerTimeouts)
@@ -145,18 +148,31 @@ final class BusStatus: Sendable {
 
     /// Messages of a subscription wait and are not delivered, or, with `nil`, no longer.
     ///
-    /// - Returns: whether nothing of the kind was noted before.
+    /// - Returns: how many times in a row it was noted.
     @discardableResult
-    func note(_ standstill: QueueWatch.Standstill?, of subscription: SubscriptionName) -> Bool {
+    func note(_ standstill: QueueWatch.Standstill?, of subscription: SubscriptionName) -> Int {
         self.state.withLock { state in
-            defer { state.standstills[subscription] = standstill.map { ($0, .now() + Self.longestLook) } }
-            return state.standstills[subscription] == nil
+            let times = standstill == nil ? 0 : (state.standstills[subscription]?.times ?? 0) + 1
+            state.standstills[subscription] = standstill.map { ($0, .now() + Self.longestLook, times) }
+            return times
+        }
+    }
+
+    /// The exchange and the bindings of an open subscription cannot be declared again, or, with `nil`, can again.
+    func note(unrepaired reason: String?, of subscription: SubscriptionName, now: NIODeadline = .now()) {
+        self.state.withLock { state in
+            let since = state.unrepaired[subscription]?.since ?? now
+            state.unrepaired[subscription] = reason.map { ($0, since) }
         }
     }
 
     /// The broker has told for how long a delivery may be unsettled.
     func note(_ timeout: ConsumerTimeout, of subscription: SubscriptionName) {
         self.state.withLock { $0.consumerTimeouts[subscription] = timeout }
+    }
+
+    private static func text(unrepaired reason: String, _ age: TimeAmount) -> String {
+        "for \(age.nanoseconds / 1_000_000_000) s exchange and bindings could not be declared again, events may not arrive: \(reason)"
     }
 
     private static func texts<Fact>(_ facts: [SubscriptionName: Fact]) -> [String] {

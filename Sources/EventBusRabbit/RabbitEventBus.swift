@@ -6,6 +6,7 @@ public import Logging
 public import NIOCore
 public import NIOPosix
 public import ServiceLifecycle
+import Synchronization
 
 /// An event bus on RabbitMQ, with a topic exchange, quorum queues, publisher confirms and manual acknowledgements.
 ///
@@ -25,6 +26,8 @@ public final class RabbitEventBus: EventBus, Service {
     let eventLoop: any EventLoop
     let logger: Logger
     let status = BusStatus()
+    let hosts = HostWatch()
+    private let openings = Mutex(OpeningRetry())
     let events = PublishQueue()
     let copies = PublishQueue()
 
@@ -109,20 +112,34 @@ public final class RabbitEventBus: EventBus, Service {
         to subscription: Subscription,
         _ body: (any Deliveries) async throws -> Void
     ) async throws {
-        try await self.withConnection("\(subscription.name)") { connection in
-            let (deliveries, session) = try await self.consume(subscription, on: connection)
-            let keeper = TopologyKeeper(
-                subscription: subscription,
-                connection: connection,
-                logger: self.logger(for: subscription.name)
-            )
-            async let _ = keeper.run(every: self.configuration.repairInterval)
-            let result = await Result { try await body(deliveries) }
-            // Verdicts that were given before the end of the scope are carried out, however it ends.
-            try? await connection.eventLoop.flatSubmit { session.value.finish() }.get()
-            // Before the wait for the keeper, whose request may be on its way.
-            await connection.close()
-            try result.get()
+        while true {
+            var isOpen = false
+            do {
+                return try await self.withConnection("\(subscription.name)") { connection in
+                    let (deliveries, session) = try await self.consume(subscription, on: connection)
+                    isOpen = true
+                    self.openings.withLock { $0.ended(subscription.name) }
+                    let keeper = TopologyKeeper(
+                        subscription: subscription,
+                        connection: connection,
+                        status: self.status,
+                        logger: self.logger(for: subscription.name)
+                    )
+                    async let _ = keeper.run(every: self.configuration.repairInterval)
+                    let result = await Result { try await body(deliveries) }
+                    // Verdicts that were given before the end of the scope are carried out, however it ends.
+                    try? await connection.eventLoop.flatSubmit { session.value.finish() }.get()
+                    // Before the wait for the keeper, whose request may be on its way.
+                    await connection.close()
+                    try result.get()
+                }
+            } catch {
+                guard !isOpen,
+                    let pause = self.openings.withLock({ $0.next(after: error, of: subscription.name) })
+                else { throw error }
+                // At random, so that consumers do not come all at once.
+                try await Task.sleep(for: pause * Double.random(in: 0.5...1.5))
+            }
         }
     }
 }
@@ -152,15 +169,28 @@ extension RabbitEventBus {
         }
     }
 
+    /// Makes what is asked on a new connection fail soon if another host could be tried instead.
+    func prepare(_ connection: RabbitConnection) async throws {
+        guard self.configuration.hosts.count > 1 else { return }
+        try await connection.onLoop { $0.replyPause = ReplyPatience.pauseAmongHosts }
+    }
+
     /// Opens a connection.
     ///
-    /// - Parameter purpose: part of the connection's name.
-    func connect(_ purpose: String) async throws -> RabbitConnection {
+    /// - Parameters:
+    ///   - purpose: part of the connection's name.
+    ///   - host: is not tried.
+    func connect(
+        _ purpose: String,
+        without host: RabbitConfiguration.Host? = nil
+    ) async throws -> RabbitConnection {
         do {
             return try await RabbitConnection.open(
                 self.configuration,
                 name: "\(self.configuration.connectionName)/\(purpose)",
-                on: self.eventLoop
+                on: self.eventLoop,
+                among: self.hosts,
+                without: host
             )
         } catch let failure as ConnectionFailure {
             throw failure.busError(.unavailable)
@@ -181,6 +211,7 @@ extension RabbitEventBus {
         _ subscription: Subscription,
         on connection: RabbitConnection
     ) async throws -> (RabbitDeliveries, NIOLoopBound<ConsumeSession>) {
+        try await self.prepare(connection)
         try await connection.declare(Declaration.all(for: subscription))
         let channel = try await connection.openChannel()
         // A `Subscription` allows at most 2,000.
@@ -199,6 +230,7 @@ extension RabbitEventBus {
         let logger = self.logger(for: subscription.name)
         let timeout = TimeAmount(self.configuration.confirmTimeout)
         let settling = TimeAmount(self.configuration.queueSettling)
+        let pace = self.configuration.hosts.count > 1 ? QueueWatch.Pace.cluster : .alone
         let session = try await connection.onLoop { [copies, status, logger, hasQuarantined] handler in
             let retries = RetryCopies(subscription, connection.eventLoop, settling: settling, logger) { delay in
                 connection.eventLoop.makeFutureWithTask {
@@ -218,6 +250,7 @@ extension RabbitEventBus {
                     sender,
                     channel.value,
                     handler,
+                    pace,
                     status,
                     logger
                 ),
@@ -232,7 +265,14 @@ extension RabbitEventBus {
         let queue = subscription.name.description
         let consume = ClientMethod.basicConsume(queue: queue, consumerTag: ConsumeSession.consumerTag)
         try await connection.call(consume, on: channel)
-        try await connection.onLoop { _ in session.value.started() }
+        let keepsMinority = try await connection.onLoop { handler in
+            handler.replyPause = ReplyPatience.pause
+            session.value.started()
+            return handler.version.map { $0 >= (4, 3) } ?? false
+        }
+        if keepsMinority, self.configuration.hosts.count > 1 {
+            try await self.probe(subscription, session, on: connection)
+        }
         return (deliveries, session)
     }
 
@@ -245,6 +285,7 @@ extension RabbitEventBus {
         let declaration = Declaration.retryQueue(of: subscription, delay)
         do {
             return try await self.withConnection("\(subscription).retry") { connection in
+                try await self.prepare(connection)
                 let isThere = try await connection.count(of: Topology.retry(subscription, delay)) != nil
                 // Also if it is there: only this shows that its arguments are others.
                 try await connection.declare([declaration])

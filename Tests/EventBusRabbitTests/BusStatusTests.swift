@@ -123,8 +123,8 @@ struct BusStatusTests {
             QueueWatch.Standstill(messages: 3, time: .seconds(30)),
             QueueWatch.Standstill(messages: 4, time: .seconds(60))
         )
-        #expect(status.note(first, of: "payments"))
-        #expect(!status.note(second, of: "payments"))
+        #expect(status.note(first, of: "payments") == 1)
+        #expect(status.note(second, of: "payments") == 2)
         #expect(
             status.health.problems == [
                 "RabbitMQ: subscription payments: 4 messages wait, and none has been delivered for 60 s"
@@ -142,6 +142,25 @@ struct BusStatusTests {
                     + "(its consumer_timeout): the time limit of handlers must be shorter"
             ]
         )
+    }
+
+    @Test("An exchange and bindings that cannot be declared again are a problem until they can")
+    func unrepaired() {
+        func time(_ seconds: UInt64) -> NIODeadline { .uptimeNanoseconds(seconds * 1_000_000_000) }
+        let status = BusStatus()
+        #expect(status.start())
+        status.change(to: .connected, now: time(0))
+        for second in [100, 140] as [UInt64] {
+            status.note(unrepaired: "refused", of: "payments", now: time(second))
+        }
+        #expect(
+            status.health(now: time(150)).problems == [
+                "RabbitMQ: subscription payments: for 50 s exchange and bindings could not be declared again, "
+                    + "events may not arrive: refused"
+            ]
+        )
+        status.note(unrepaired: nil, of: "payments", now: time(160))
+        #expect(status.health(now: time(160)).isReady)
     }
 
     @Test("A second run() traps, with the reason in the text")

@@ -45,8 +45,9 @@ use_node() {
 # Nothing of the caller's environment gets in: a stray RABBITMQ_* would change the node.
 rabbit_environment() {
     local kernel="-kernel inet_dist_use_interface {127,0,0,1}" ticks=
-    # A node that is frozen or out of reach counts as lost after 12 s. By default it is a minute, in which RabbitMQ 3 can't declare.
-    [ "$NODE" = rabbit ] || ticks=" net_ticktime 10"
+    # A node that is frozen or out of reach counts as lost after 10 s, and who tries to reach it again waits for 2 s. By default it is a
+    # minute, in which RabbitMQ 3 can't declare, and 7 s.
+    [ "$NODE" = rabbit ] || ticks=" net_ticktime 8 net_setuptime 2"
     RABBIT_ENVIRONMENT=(
         "PATH=$PATH" "HOME=$NODE_HOME" "LANG=C.UTF-8"
         "ERL_EPMD_PORT=$RABBIT_EPMD_PORT" "ERL_EPMD_ADDRESS=127.0.0.1"
@@ -114,6 +115,9 @@ collect_statistics = none
 # What RabbitMQ recommends for three nodes.
 cluster_partition_handling = pause_minority
 END
+    # From 4.3 on RabbitMQ waits for a minute until it gives others what the consumers of a lost node have; earlier versions do not wait.
+    # They would not start with this in rabbitmq.conf.
+    echo '[{rabbit, [{consumer_disconnected_timeout, 1000}]}].' >"$NODE_HOME/advanced.config"
     [ "$NODE" != rabbit-1 ] || return 0
     cat >>"$NODE_HOME/rabbitmq.conf" <<END
 cluster_formation.peer_discovery_backend = classic_config

@@ -37,6 +37,16 @@ extension String {
     init(_ bytes: amqp_bytes_t) {
         self.init(decoding: UnsafeRawBufferPointer(start: bytes.bytes, count: bytes.len), as: UTF8.self)
     }
+
+    /// Copies the text of a table's entry; `nil` if there is none.
+    init?(_ table: amqp_table_t, at key: String) {
+        let entries = UnsafeBufferPointer(start: table.entries, count: Int(table.num_entries))
+        guard
+            let entry = entries.first(where: { String($0.key) == key }),
+            UInt32(entry.value.kind) == AMQP_FIELD_KIND_UTF8.rawValue
+        else { return nil }
+        self.init(entry.value.value.bytes)
+    }
 }
 
 /// Passes strings in the form that librabbitmq expects, valid until `body` returns.

@@ -102,7 +102,12 @@ enum MethodDecoder {
     private static func connectionConversion(of id: amqp_method_number_t) -> Conversion? {
         switch id {
         case AMQP_CONNECTION_START_METHOD:
-            self.reading(amqp_connection_start_t.self) { .connectionStart(mechanisms: String($0.mechanisms)) }
+            self.reading(amqp_connection_start_t.self) {
+                .connectionStart(
+                    mechanisms: String($0.mechanisms),
+                    version: String($0.server_properties, at: "version")
+                )
+            }
         case AMQP_CONNECTION_TUNE_METHOD:
             self.reading(amqp_connection_tune_t.self) {
                 .connectionTune(channelMax: $0.channel_max, frameMax: $0.frame_max, heartbeat: $0.heartbeat)

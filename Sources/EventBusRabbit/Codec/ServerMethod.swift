@@ -3,7 +3,8 @@
 
 /// The methods that a broker can send; all others are a protocol error.
 enum ServerMethod: Hashable, Sendable {
-    case connectionStart(mechanisms: String)
+    /// The version is the broker's, if it has told.
+    case connectionStart(mechanisms: String, version: String? = nil)
     case connectionTune(channelMax: UInt16, frameMax: UInt32, heartbeat: UInt16)
     case connectionOpenOk
     case connectionClose(code: UInt16, text: String)

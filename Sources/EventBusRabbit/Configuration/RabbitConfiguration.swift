@@ -27,7 +27,7 @@ public struct RabbitConfiguration: Sendable {
 
     /// The broker, or the nodes of a cluster: at least one, none of them twice.
     ///
-    /// Every connection tries them in a new random order.
+    /// Every connection tries them in a new random order, those last that have failed within 30 s.
     public let hosts: [Host]
     /// The virtual host.
     public let virtualHost: String

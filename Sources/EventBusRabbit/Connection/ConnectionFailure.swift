@@ -14,6 +14,8 @@ struct ConnectionFailure: Error, Hashable, CustomStringConvertible {
         case channelClosed(UInt16)
         /// The broker cancelled the consumer, for example because its queue was deleted.
         case cancelled
+        /// The broker delivered to the consumer, and does not any more.
+        case standstill
         /// The connection broke without a close message.
         case lost
         /// Nothing arrived for two heartbeats, or an answer did not arrive in time.
@@ -33,6 +35,15 @@ struct ConnectionFailure: Error, Hashable, CustomStringConvertible {
     }
 
     var description: String { self.text }
+
+    /// Whether the host may be the cause, so that others are better; a queue that is wrong is so on all of them.
+    var blamesHost: Bool {
+        switch self.code {
+        // 541 ends the connection of whoever wants to consume from a queue that has no leader yet.
+        case .closed, .cancelled, .closedByBroker(541): false
+        default: true
+        }
+    }
 
     /// The failure as users of the bus see it.
     func busError(_ code: BusError.Code) -> BusError {

@@ -28,6 +28,10 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private(set) var isBlocked = false
     private(set) var frameMax = Frame.minimumSize
+    /// How long an answer may take while nothing moves.
+    var replyPause = ReplyPatience.pause
+    /// When a message was last answered on any of the channels for publishing.
+    var lastConfirm = NIODeadline.uptimeNanoseconds(0)
     /// The largest body that the broker accepts, as far as it has told.
     var maximumBody = Int.max
     /// Called when the broker stops accepting messages, with its reason, and with `nil` when it accepts them again.
@@ -42,6 +46,9 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// Why the connection has ended; `nil` while it has not.
     var failure: ConnectionFailure? { self.state.failure }
+
+    /// The broker's version, as far as it is known.
+    var version: (major: Int, minor: Int)? { self.state.version }
 
     var eventLoop: any EventLoop { self.opened.futureResult.eventLoop }
 
@@ -62,9 +69,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         self.context = nil
     }
 
-    func channelActive(context: ChannelHandlerContext) {
-        self.greet()
-    }
+    func channelActive(context: ChannelHandlerContext) { self.greet() }
 
     func channelInactive(context: ChannelHandlerContext) {
         self.perform(self.state.lost())
@@ -113,18 +118,14 @@ final class ConnectionHandler: ChannelInboundHandler {
     ///
     /// - Parameter isUrgent: `false` if the answer may take as long as the deliveries before it.
     func call(_ method: ClientMethod, on channel: AMQPChannel, isUrgent: Bool = true) -> EventLoopFuture<Reply> {
-        guard let context = self.context else {
-            return self.eventLoop.makeFailedFuture(
-                self.failure ?? ConnectionFailure(.lost, "connection was lost")
-            )
-        }
-        if let failure = channel.failure ?? self.failure { return context.eventLoop.makeFailedFuture(failure) }
-        let promise = context.eventLoop.makePromise(of: Reply.self)
+        let loss = self.context == nil ? ConnectionFailure(.lost, "connection was lost") : nil
+        if let failure = channel.failure ?? self.failure ?? loss { return self.eventLoop.makeFailedFuture(failure) }
+        let promise = self.eventLoop.makePromise(of: Reply.self)
         channel.expectReply(promise)
         self.send(method, on: channel.number)
         self.flush()
         guard isUrgent else { return promise.futureResult }
-        ReplyPatience.watch(promise.futureResult, sent: context.eventLoop.now) {
+        ReplyPatience.watch(promise.futureResult, sent: self.eventLoop.now, pause: self.replyPause) {
             // During an alarm the broker reads nothing, and while the gate is closed this side does not.
             guard !self.isBlocked, self.readGate.isOpen else { return nil }
             return max(self.lastFrame, self.sending.lastLeft, self.readGate.lastOpened)
@@ -182,9 +183,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     /// Closes the connection because of a failure.
-    func fail(_ failure: ConnectionFailure) {
-        self.perform(self.state.failed(failure))
-    }
+    func fail(_ failure: ConnectionFailure) { self.perform(self.state.failed(failure)) }
 
     // MARK: Effects
 
@@ -284,7 +283,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func end(_ failure: ConnectionFailure, _ goodbye: ClientMethod?) {
         // Acknowledgements are written as well if the connection itself still works.
-        if let context = self.context, goodbye != nil || failure.code == .cancelled {
+        if let context = self.context, goodbye != nil || [.cancelled, .standstill].contains(failure.code) {
             var bytes = self.outbox
             // A method without fields or with a short text always fits.
             if let goodbye { try? FrameEncoder.method(goodbye, channel: 0, into: &bytes) }

@@ -7,7 +7,7 @@ import NIOCore
 ///
 /// A pure state machine. The order is random, so that the connections of a program are spread over a cluster, and so that a node
 /// or an address that accepts connections and answers nothing does not come first each time. Every host has an equal share of the
-/// time that is left, and so has every address of a host.
+/// time that is left, and so has every address of a host. Hosts that have failed lately come last.
 struct ConnectionPlan {
     enum Step: Hashable {
         /// The addresses of the host are needed, for ``found(_:using:)``.
@@ -28,10 +28,12 @@ struct ConnectionPlan {
 
     init(
         _ hosts: [RabbitConfiguration.Host],
+        after failures: HostFailures = HostFailures(),
+        now: NIODeadline = .now(),
         deadline: NIODeadline,
         using generator: inout some RandomNumberGenerator
     ) {
-        self.hosts = hosts.shuffled(using: &generator)[...]
+        self.hosts = failures.sorted(hosts.shuffled(using: &generator), now: now)[...]
         self.deadline = deadline
         self.hostDeadline = deadline
         self.stepDeadline = deadline

@@ -48,6 +48,8 @@ struct ConnectionState {
 
     private(set) var phase = Phase.awaitingStart
     private let wishes: Wishes
+    /// The broker's version, as far as it is known: the first two numbers.
+    private(set) var version: (major: Int, minor: Int)?
 
     init(_ wishes: Wishes) {
         self.wishes = wishes
@@ -73,7 +75,8 @@ struct ConnectionState {
             return self.fail(ConnectionFailure(.closedByBroker(code), "\(code) \(text)"), .connectionCloseOk)
         case (.closing, _):
             return .none
-        case (.awaitingStart, .connectionStart(let mechanisms)):
+        case (.awaitingStart, .connectionStart(let mechanisms, let version)):
+            self.version = version.flatMap(Self.version)
             return self.start(mechanisms)
         case (.awaitingTune, .connectionTune(let channelMax, let frameMax, let heartbeat)):
             return self.tune(channelMax, frameMax, heartbeat)
@@ -124,6 +127,12 @@ struct ConnectionState {
     private mutating func fail(_ failure: ConnectionFailure, _ method: ClientMethod?) -> Action {
         self.phase = .closed(failure)
         return .fail(failure, method)
+    }
+
+    private static func version(_ text: String) -> (major: Int, minor: Int)? {
+        let numbers = text.split(separator: ".").prefix(2).map { Int($0) }
+        guard numbers.count == 2, let major = numbers[0], let minor = numbers[1] else { return nil }
+        return (major, minor)
     }
 
     private mutating func start(_ mechanisms: String) -> Action {

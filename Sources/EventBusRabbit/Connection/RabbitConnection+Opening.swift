@@ -9,11 +9,17 @@ import NIOSSL
 extension RabbitConnection {
     /// Connects to one of the hosts and logs in.
     ///
+    /// - Parameters:
+    ///   - name: what the broker's management shows.
+    ///   - hosts: what is known of them.
+    ///   - avoided: a host that is not tried.
     /// - Throws: ``ConnectionFailure``, with the cause for every host; `CancellationError`.
     static func open(
         _ configuration: RabbitConfiguration,
         name: String,
-        on eventLoop: any EventLoop
+        on eventLoop: any EventLoop,
+        among hosts: HostWatch = HostWatch(),
+        without avoided: RabbitConfiguration.Host? = nil
     ) async throws -> RabbitConnection {
         let tls = try configuration.tls.map { (tls) throws(ConnectionFailure) in
             (context: try RabbitConnection.context(tls), name: tls.serverName)
@@ -27,7 +33,8 @@ extension RabbitConnection {
         )
         var random = SystemRandomNumberGenerator()
         let deadline = NIODeadline.now() + TimeAmount(configuration.connectionTimeout)
-        var plan = ConnectionPlan(configuration.hosts, deadline: deadline, using: &random)
+        let tried = configuration.hosts.filter { $0 != avoided }
+        var plan = ConnectionPlan(tried, after: hosts.failures, deadline: deadline, using: &random)
         while let step = plan.next(now: .now()), let host = plan.host {
             let deadline = plan.stepDeadline
             do {
@@ -36,12 +43,21 @@ extension RabbitConnection {
                     let addresses = try await HostLookup.shared.addresses(of: host, until: deadline, on: eventLoop)
                     plan.found(addresses, using: &random)
                 case .connect(let address):
-                    return try await RabbitConnection.connect(to: address, wishes, until: deadline, on: eventLoop) {
+                    let connection = try await RabbitConnection.connect(
+                        to: address,
+                        of: host,
+                        wishes,
+                        until: deadline,
+                        on: eventLoop
+                    ) {
                         try tls.map { try RabbitConnection.handler($0.context, $0.name, host) }
                     }
+                    hosts.add(connection)
+                    return connection
                 }
             } catch let failure as ConnectionFailure {
                 plan.failed(failure)
+                hosts.failed(host)
             }
         }
         throw plan.failure
@@ -49,6 +65,7 @@ extension RabbitConnection {
 
     private static func connect(
         to address: SocketAddress,
+        of host: RabbitConfiguration.Host,
         _ wishes: ConnectionState.Wishes,
         until deadline: NIODeadline,
         on eventLoop: any EventLoop,
@@ -74,6 +91,7 @@ extension RabbitConnection {
         connected.whenFailure { opened.fail(ConnectionFailure(.unreachable, "\($0)")) }
         let result = opened.futureResult.flatMap { _ in connected }.flatMapThrowing { channel in
             RabbitConnection(
+                host: host,
                 eventLoop: eventLoop,
                 channel: channel,
                 handler: NIOLoopBound(

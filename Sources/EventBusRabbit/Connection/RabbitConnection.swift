@@ -5,6 +5,7 @@ import NIOCore
 
 /// An open connection, for use by tasks.
 struct RabbitConnection: Sendable {
+    let host: RabbitConfiguration.Host
     let eventLoop: any EventLoop
     let channel: any Channel
     let handler: NIOLoopBound<ConnectionHandler>

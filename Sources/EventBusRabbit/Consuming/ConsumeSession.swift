@@ -39,6 +39,7 @@ final class ConsumeSession: ChannelDelegate {
         _ copies: CopySender,
         _ channel: AMQPChannel,
         _ handler: ConnectionHandler,
+        _ pace: QueueWatch.Pace,
         _ status: BusStatus,
         _ logger: Logger
     ) {
@@ -48,7 +49,7 @@ final class ConsumeSession: ChannelDelegate {
         self.channel = channel
         self.handler = handler
         self.eventLoop = handler.eventLoop
-        self.looks = QueueLooks(subscription, channel, handler)
+        self.looks = QueueLooks(subscription, channel, handler, pace)
         self.status = status
         self.logger = logger
         self.state = ConsumeState(subscription, hasQuarantined: hasQuarantined)
@@ -233,20 +234,20 @@ final class ConsumeSession: ChannelDelegate {
     }
 
     /// Ends the session; whoever opens the subscription again declares its queues again, and those for retries when it needs them.
-    private func end(_ reason: String) {
+    private func end(_ reason: String, _ code: ConnectionFailure.Code = .cancelled) {
         self.writeAcknowledgements()
-        self.handler.fail(ConnectionFailure(.cancelled, reason))
+        self.handler.fail(ConnectionFailure(code, reason))
     }
 
-    /// Once, opening the subscription again is worth a try: RabbitMQ can forget a consumer.
+    /// Opening the subscription again is worth a try, ever more rarely: RabbitMQ can forget a consumer.
     private func standsStill(_ standstill: QueueWatch.Standstill?) {
-        let isNew = self.status.note(standstill, of: self.subscription)
-        guard let standstill, isNew else { return }
+        let times = self.status.note(standstill, of: self.subscription)
+        guard let standstill, times & (times - 1) == 0 else { return }
         self.logger.warning("RabbitMQ does not deliver; the subscription will be opened again: \(standstill)")
-        self.end("\(standstill)")
+        self.end("\(standstill)", self.state.lastTag > 0 ? .standstill : .cancelled)
     }
 
-    private var situation: QueueWatch.Situation? {
+    var situation: QueueWatch.Situation? {
         guard self.failure == nil, !self.state.isStopped else { return nil }
         return QueueWatch.Situation(
             arrived: self.state.lastTag,

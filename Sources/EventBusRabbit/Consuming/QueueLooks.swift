@@ -24,12 +24,17 @@ final class QueueLooks {
     /// Called when messages wait and are not delivered, and with `nil` when that is over.
     var onStandstill: ((QueueWatch.Standstill?) -> Void)?
 
-    init(_ subscription: Subscription, _ channel: AMQPChannel, _ handler: ConnectionHandler) {
+    init(
+        _ subscription: Subscription,
+        _ channel: AMQPChannel,
+        _ handler: ConnectionHandler,
+        _ pace: QueueWatch.Pace
+    ) {
         self.subscription = subscription
         self.channel = channel
         self.handler = handler
         self.eventLoop = handler.eventLoop
-        self.watch = QueueWatch(now: self.eventLoop.now)
+        self.watch = QueueWatch(pace, now: self.eventLoop.now)
     }
 
     func start() {
@@ -89,6 +94,9 @@ final class QueueLooks {
         } else if messages == 0 || !isAlone {
             self.flows()
         }
+        // The second look may be earlier than the next one was to be.
+        self.timer?.cancel()
+        self.schedule()
     }
 
     /// Whether no other consumer can be meant to get what waits.

@@ -40,11 +40,38 @@ struct QueueWatch {
     /// While the quarantine queue is found empty the pause doubles, up to ``longestPause``.
     static let shortestPause = TimeAmount.seconds(1)
     static let longestPause = TimeAmount.seconds(30)
-    /// How often to look whether the broker delivers what waits.
-    static let ownPause = TimeAmount.seconds(30)
-    /// How long an answer may take while nothing else arrives.
-    static let patience = TimeAmount.seconds(30)
 
+    /// How often to look whether the broker delivers what waits.
+    struct Pace {
+        /// The time until the first look, and between looks.
+        let first: TimeAmount
+        let pause: TimeAmount
+        /// The pause after a look that has found something amiss, and for how long that must last.
+        let secondLook: TimeAmount
+        let standstill: TimeAmount
+        /// How long an answer may take while nothing else arrives.
+        let patience: TimeAmount
+
+        static let alone = Pace(
+            first: .seconds(30),
+            pause: .seconds(30),
+            secondLook: .seconds(30),
+            standstill: .seconds(30),
+            patience: .seconds(30)
+        )
+        /// A node of a cluster can be lost at any time, and another one be asked instead.
+        ///
+        /// RabbitMQ 3 says that it consumes before it has found the queue's leader, and answers nothing on the channel until then.
+        static let cluster = Pace(
+            first: .zero,
+            pause: .seconds(3),
+            secondLook: .seconds(2),
+            standstill: .seconds(4),
+            patience: .seconds(5)
+        )
+    }
+
+    private let pace: Pace
     private var pause = Self.shortestPause
     private var lastQuarantine: NIODeadline
     private var nextQuarantine: NIODeadline
@@ -58,10 +85,11 @@ struct QueueWatch {
     private var open = 0
     private var silence: (since: NIODeadline, arrived: UInt64)
 
-    init(now: NIODeadline) {
+    init(_ pace: Pace = .alone, now: NIODeadline) {
+        self.pace = pace
         self.lastQuarantine = now
         self.nextQuarantine = now + Self.shortestPause
-        self.nextOwn = now + Self.ownPause
+        self.nextOwn = now + pace.first
         self.silence = (now, 0)
     }
 
@@ -74,7 +102,7 @@ struct QueueWatch {
     mutating func due(now: NIODeadline, _ situation: Situation) -> [Look] {
         if self.open > 0 {
             if now >= self.nextQuarantine { self.nextQuarantine = now + self.pause }
-            if now >= self.nextOwn { self.nextOwn = now + Self.ownPause }
+            if now >= self.nextOwn { self.nextOwn = now + self.pace.pause }
             return []
         }
         let looks = self.looks(now: now, situation)
@@ -88,13 +116,13 @@ struct QueueWatch {
         self.open -= 1
     }
 
-    /// Whether a look has not been answered for ``patience`` although the answer had nothing to wait for.
+    /// Whether a look has not been answered in time although the answer had nothing to wait for.
     mutating func isSilent(now: NIODeadline, _ situation: Situation) -> Bool {
         guard self.open > 0 else { return false }
         if situation.isReceiving || !situation.hasRoom || situation.arrived != self.silence.arrived {
             self.silence = (now, situation.arrived)
         }
-        return now - self.silence.since >= Self.patience
+        return now - self.silence.since >= self.pace.patience
     }
 
     private mutating func looks(now: NIODeadline, _ situation: Situation) -> [Look] {
@@ -111,7 +139,7 @@ struct QueueWatch {
             }
         }
         if now >= self.nextOwn {
-            self.nextOwn = now + Self.ownPause
+            self.nextOwn = now + self.pace.pause
             if situation.arrived == self.arrivedAtOwn, situation.hasRoom, !situation.isReceiving {
                 looks.append(.own)
             } else {
@@ -136,9 +164,11 @@ struct QueueWatch {
 
     /// The subscription's own queue has been looked at.
     ///
+    /// That the broker counts no consumer is none: it also says so, and of no messages, when the queue's leader does not answer.
+    ///
     /// - Parameter isAlone: whether no other consumer can have been meant to get the messages, as one of an ordered subscription that
     ///   is active while this one stands by.
-    /// - Returns: a standstill from the second look on that finds messages and none delivered since the first.
+    /// - Returns: a standstill when looks have found messages, and none delivered between them, for long enough.
     mutating func sawOwn(
         messages: Int,
         isAlone: Bool,
@@ -149,10 +179,10 @@ struct QueueWatch {
             self.waitingSince = nil
             return nil
         }
-        guard let since = self.waitingSince else {
-            self.waitingSince = now
-            return nil
-        }
+        self.nextOwn = min(self.nextOwn, now + self.pace.secondLook)
+        let since = self.waitingSince ?? now
+        self.waitingSince = since
+        guard now - since >= self.pace.standstill else { return nil }
         return Standstill(messages: messages, time: now - since)
     }
 }

@@ -28,6 +28,18 @@ struct ConfirmWatch {
     /// How long messages may be refused without one that is confirmed, and how long a new channel may stay silent in the place of a
     /// silent one.
     static let patience = TimeAmount.seconds(10)
+    /// How long messages may be refused when there are other hosts.
+    ///
+    /// After the loss of a node, a channel of RabbitMQ 3 can refuse all messages for a queue whose leader it knew there.
+    static let refusalsAmongHosts = TimeAmount.seconds(3)
+    /// How long a node may confirm nothing when there are others.
+    ///
+    /// RabbitMQ 3 sends what has reached no leader again after 10 s only.
+    static let patienceAmongHosts = TimeAmount.seconds(5)
+    /// How often in a row another node is tried at once, before the time grows.
+    private static let quickTries = 3
+    /// How long after the last silence a confirm counts as its end.
+    private static let calm = TimeAmount.minutes(1)
     /// How long the broker may take to open a channel in the place of another one.
     static let openingPatience = TimeAmount.seconds(3)
     /// A refusal after that long has nothing to do with the one before it.
@@ -42,6 +54,15 @@ struct ConfirmWatch {
     private var lastReplaced: NIODeadline?
     private var attempts = 0
     private var isSilent = false
+    /// How many nodes, or channels, in a row have been left because nothing was confirmed.
+    private var silentNodes = 0
+    private var lastSilence = NIODeadline.uptimeNanoseconds(0)
+
+    /// How long the node may confirm nothing before another one is tried.
+    var patienceWithNode: TimeAmount {
+        let factor = Int64(1) << min(Int64(max(0, self.silentNodes + 1 - Self.quickTries)), 10)
+        return min(Self.patienceAmongHosts * factor, Self.longestPause)
+    }
 
     /// Whether ``confirmed(_:now:)`` has to know the topics or queues.
     var needsKeys: Bool { !self.refused.isEmpty }
@@ -50,6 +71,8 @@ struct ConfirmWatch {
     mutating func confirmed(now: NIODeadline) {
         self.lastConfirmed = now
         self.isSilent = false
+        // While one queue confirms nothing and others do, each new connection would seem to be the end of it.
+        if now - self.lastSilence >= Self.calm { self.silentNodes = 0 }
         if self.refused.isEmpty { self.attempts = 0 }
     }
 
@@ -59,7 +82,8 @@ struct ConfirmWatch {
     }
 
     /// The broker has refused a message for this topic or queue.
-    mutating func refused(_ routingKey: String, now: NIODeadline) -> Advice {
+    mutating func refused(_ routingKey: String, hasOtherHosts: Bool = false, now: NIODeadline) -> Advice {
+        let patience = hasOtherHosts ? Self.refusalsAmongHosts : Self.patience
         self.isSilent = false
         guard var refusals = self.refused[routingKey], now - refusals.last < Self.memory else {
             self.forget(now: now)
@@ -69,8 +93,8 @@ struct ConfirmWatch {
         refusals.last = now
         refusals.count += 1
         self.refused[routingKey] = refusals
-        guard now - refusals.since >= Self.patience else { return .none }
-        return self.replace(now: now)
+        guard now - refusals.since >= patience else { return .none }
+        return self.replace(after: patience, now: now)
     }
 
     /// For the whole time limit of a message, or for ``patience`` on a channel that took the place of a silent one, nothing was answered.
@@ -79,11 +103,20 @@ struct ConfirmWatch {
         return self.isSilent ? .replaceConnection : .replaceSilentChannel
     }
 
-    private mutating func replace(now: NIODeadline) -> Advice {
+    /// For ``patienceWithNode`` nothing was confirmed on a channel.
+    ///
+    /// - Parameter answersOthers: whether the node has answered other channels meanwhile.
+    mutating func silentNode(answersOthers: Bool, now: NIODeadline) -> Advice {
+        self.silentNodes += 1
+        self.lastSilence = now
+        return answersOthers ? .replaceChannel : .replaceConnection
+    }
+
+    private mutating func replace(after patience: TimeAmount, now: NIODeadline) -> Advice {
         var advice = Advice.replaceChannel
         if let last = self.lastReplaced, self.attempts > 0 {
             let factor = Int64(1) << min(Int64(self.attempts) - 1, 10)
-            let pause = min(Self.patience * factor, Self.longestPause)
+            let pause = min(patience * factor, Self.longestPause)
             guard now - last >= pause else { return .none }
             // Every second time, as long as not even other messages are confirmed.
             let works = self.lastConfirmed.map { $0 > last } ?? false

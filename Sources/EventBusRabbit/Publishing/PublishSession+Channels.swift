@@ -84,6 +84,7 @@ extension PublishSession {
             return self.handler.call(.confirmSelect, on: channel).assumeIsolated().map { _ in
                 self.openings += 1
                 self.current = PublishChannel(channel, of: self, isOnProbation: isOnProbation)
+                self.resetTimer()
                 self.turn()
             }.nonisolated()
         } catch {

@@ -23,6 +23,8 @@ final class PublishSession: PublishChannelOwner {
     let handler: ConnectionHandler
     let eventLoop: any EventLoop
     let timeout: TimeAmount
+    /// Whether another host could be tried instead.
+    let hasOtherHosts: Bool
     /// Declares the events exchange again.
     let declare: () -> EventLoopFuture<Void>
     /// Where messages are written; `nil` until a new channel is open.
@@ -45,18 +47,20 @@ final class PublishSession: PublishChannelOwner {
         _ lane: PublishLane,
         _ handler: ConnectionHandler,
         timeout: TimeAmount,
+        hasOtherHosts: Bool = false,
         declare: @escaping () -> EventLoopFuture<Void>
     ) {
         self.lane = lane
         self.handler = handler
         self.eventLoop = handler.eventLoop
         self.timeout = timeout
+        self.hasOtherHosts = hasOtherHosts
         self.declare = declare
     }
 
     var now: NIODeadline { self.eventLoop.now }
 
-    private var channels: [PublishChannel] { self.retired + [self.current].compactMap(\.self) }
+    var channels: [PublishChannel] { self.retired + [self.current].compactMap(\.self) }
 
     /// Succeeds when every outcome is known, or after the time limit.
     func untilIdle(within timeout: TimeAmount) -> EventLoopFuture<Void> {
@@ -92,6 +96,8 @@ final class PublishSession: PublishChannelOwner {
     func turn() {
         self.pump()
         self.closeRetired()
+        // What was written now may have to be answered sooner than what other channels wait for.
+        if !self.retired.isEmpty { self.resetTimer() }
         self.setTimer()
         self.report()
     }
@@ -111,6 +117,7 @@ final class PublishSession: PublishChannelOwner {
 
     func answered(_ resolutions: [Confirms<PendingBatch>.Resolution], on channel: PublishChannel) {
         let now = self.now
+        self.handler.lastConfirm = now
         var advice = ConfirmWatch.Advice.none
         var hasConfirmed = false
         for resolution in resolutions {
@@ -125,7 +132,7 @@ final class PublishSession: PublishChannelOwner {
                 let key = resolution.slot.message.routingKey
                 self.recovery.answered(key, isConfirmed: false)
                 guard channel === self.current else { continue }
-                let next = self.lane.watch.refused(key, now: now)
+                let next = self.lane.watch.refused(key, hasOtherHosts: self.hasOtherHosts, now: now)
                 if next != .none { advice = next }
             case .unknown: break
             }
@@ -144,6 +151,7 @@ final class PublishSession: PublishChannelOwner {
         if self.lane.waitsWhileBlocked {
             for index in self.waiting.indices { self.waiting[index].deadline = self.now + self.timeout }
         }
+        self.resetTimer()
         self.turn()
     }
 
@@ -207,7 +215,8 @@ final class PublishSession: PublishChannelOwner {
     private func setTimer() {
         guard self.timer == nil, self.failure == nil else { return }
         let deadlines =
-            self.channels.map { $0.confirms.nextDeadline(self.sending(on: $0)) } + [self.waiting.first?.deadline]
+            self.channels.map { $0.confirms.nextDeadline(self.sending(on: $0)) }
+            + [self.waiting.first?.deadline, self.silenceDeadline]
         guard let deadline = deadlines.compactMap(\.self).min() else { return }
         self.timer = self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
             self.timer = nil
@@ -221,40 +230,7 @@ final class PublishSession: PublishChannelOwner {
         self.timer = nil
     }
 
-    private func sending(on channel: PublishChannel) -> Confirms<PendingBatch>.Sending {
-        let progress = self.handler.sending
-        return .init(left: progress.left, deadline: progress.lastLeft + self.patience(on: channel))
-    }
-
-    private func expire() {
-        let (now, isBlocked) = (self.now, self.handler.isBlocked)
-        // The end of the alarm begins all time limits anew.
-        if isBlocked, self.lane.waitsWhileBlocked { return }
-        while let head = self.waiting.first, head.deadline <= now {
-            self.waiting.removeFirst()
-            let reason = isBlocked ? "the broker accepts no messages" : "the broker is too slow"
-            self.resolve(head.slot, .notSent(BusError(.unavailable, "RabbitMQ: \(reason)")))
-        }
-        for channel in self.channels {
-            let expired = channel.confirms.expire(now: now, self.sending(on: channel))
-            self.resolve(expired)
-            if !expired.isEmpty, !isBlocked, channel === self.current { self.lost(on: channel, now) }
-        }
-        self.turn()
-    }
-
-    /// A message was not answered in time.
-    ///
-    /// RabbitMQ can lose confirms.
-    private func lost(on channel: PublishChannel, _ now: NIODeadline) {
-        guard now - channel.lastAnswer >= self.patience(on: channel) else {
-            // One queue is at fault, or one confirm is lost: a new channel costs other topics nothing.
-            return self.follow(.replaceChannel, because: "the broker did not confirm a message")
-        }
-        self.follow(self.lane.watch.silent(), because: "the broker confirmed nothing")
-    }
-
-    private func resolve(_ resolutions: [Confirms<PendingBatch>.Resolution]) {
+    func resolve(_ resolutions: [Confirms<PendingBatch>.Resolution]) {
         for resolution in resolutions {
             switch resolution.answer {
             case .confirmed: self.resolve(resolution.slot, .confirmed)

@@ -86,16 +86,18 @@ extension RabbitEventBus {
         _ lanes: NIOLoopBound<[PublishLane]>,
         on connection: RabbitConnection
     ) async throws -> NIOLoopBound<[PublishSession]> {
+        try await self.prepare(connection)
         try await self.declareExchange(on: connection)
         let timeout = TimeAmount(self.configuration.confirmTimeout)
         let (status, eventLoop) = (self.status, connection.eventLoop)
+        let hasOtherHosts = self.configuration.hosts.count > 1
         let sessions = try await connection.onLoop { handler in
             status.change(to: .connected)
             handler.onBlocked = { reason in
                 status.change(to: reason.map { .blocked(reason: $0) } ?? .connected)
             }
             let sessions = lanes.value.map { lane in
-                PublishSession(lane, handler, timeout: timeout) {
+                PublishSession(lane, handler, timeout: timeout, hasOtherHosts: hasOtherHosts) {
                     eventLoop.makeFutureWithTask { try await self.declareExchange(on: connection) }
                 }
             }
@@ -104,8 +106,9 @@ extension RabbitEventBus {
         try await eventLoop.flatSubmit {
             EventLoopFuture.andAllSucceed(sessions.value.map { $0.open() }, on: eventLoop)
         }.get()
-        try await connection.onLoop { _ in
+        try await connection.onLoop { handler in
             for session in sessions.value { session.attach() }
+            handler.replyPause = ReplyPatience.pause
         }
         return sessions
     }

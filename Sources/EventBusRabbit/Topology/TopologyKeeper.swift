@@ -11,6 +11,7 @@ import NIOCore
 struct TopologyKeeper: Sendable {
     let subscription: Subscription
     let connection: RabbitConnection
+    let status: BusStatus
     /// Its metadata names the subscription.
     let logger: Logger
 
@@ -20,10 +21,14 @@ struct TopologyKeeper: Sendable {
     func run(every interval: ClosedRange<Double>) async {
         // It stays open, as opening one costs RabbitMQ more than all requests on it.
         var channel: NIOLoopBound<AMQPChannel>?
+        defer { self.status.note(unrepaired: nil, of: self.subscription.name) }
         while (try? await Task.sleep(for: .seconds(.random(in: interval)))) != nil {
             do {
                 try await self.repair(on: &channel)
+                self.status.note(unrepaired: nil, of: self.subscription.name)
             } catch {
+                let reason = (error as? BusError)?.message ?? "\(error)"
+                self.status.note(unrepaired: reason, of: self.subscription.name)
                 self.logger.warning(
                     "The exchange or the bindings could not be repeated: events may not arrive",
                     error: error

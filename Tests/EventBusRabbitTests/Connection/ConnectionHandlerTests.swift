@@ -19,6 +19,32 @@ struct ConnectionHandlerTests {
         #expect(try script.opened.wait().frameMax == 4096)
     }
 
+    @Test(
+        "The broker's version is what it says, if that can be read",
+        arguments: [("4.3.6", [4, 3]), ("3.10.8", [3, 10]), ("5.0-rc.1", nil), ("4", nil), ("", nil), (nil, nil)]
+            as [(String?, [Int]?)]
+    )
+    func version(_ text: String?, _ numbers: [Int]?) throws {
+        let script = try ScriptedBroker()
+        try script.open(version: text)
+        #expect(script.handler.version.map { [$0.major, $0.minor] } == numbers)
+    }
+
+    @Test("When there are other hosts, a request is given up sooner")
+    func replyPause() throws {
+        for (pause, seconds) in [(ReplyPatience.pause, 20), (ReplyPatience.pauseAmongHosts, 6)] as [(TimeAmount, Int64)]
+        {
+            let script = try ScriptedBroker()
+            try script.open()
+            script.handler.replyPause = pause
+            _ = script.handler.call(.channelOpen, on: try script.handler.openChannel())
+            script.advance(by: .seconds(seconds) - .milliseconds(1))
+            #expect(script.handler.failure == nil)
+            script.advance(by: .milliseconds(1))
+            #expect(script.handler.failure?.code == .silent)
+        }
+    }
+
     @Test("Heartbeats are sent, and the connection to a silent broker is closed")
     func heartbeats() throws {
         let script = try ScriptedBroker()

@@ -35,6 +35,32 @@ struct ConnectionPlanTests {
         #expect(firsts == ["a", "b", "c"])
     }
 
+    @Test("Hosts that have failed within half a minute come last, the latest failure at the very end")
+    func failedHosts() {
+        let hosts = self.hosts("a", "b", "c", "d")
+        var failures = HostFailures()
+        for (host, second) in zip([2, 0, 1], [1, 2, 3] as [Int64]) {
+            failures.failed(hosts[host], now: self.seconds(second))
+        }
+        func order(at second: Int64, _ seed: UInt64) -> [String] {
+            var random = SeededRandom(seed: seed)
+            var plan = ConnectionPlan(
+                hosts,
+                after: failures,
+                now: self.seconds(second),
+                deadline: self.seconds(99),
+                using: &random
+            )
+            var tried: [String] = []
+            while plan.next(now: self.seconds(second)) == .lookUp, let host = plan.host { tried.append(host.name) }
+            return tried
+        }
+        #expect(Set((0..<50).map { order(at: 4, $0) }) == [["d", "c", "a", "b"]])
+        // Only the failure of b is recent; the order of the others is random again.
+        let later = Set((0..<200).map { order(at: 32, $0) })
+        #expect(later.count == 6 && later.allSatisfy { $0.last == "b" })
+    }
+
     @Test("Every address of a host is tried once, and each of them comes first sometimes")
     func addressOrder() throws {
         var firsts: Set<SocketAddress?> = []

@@ -38,6 +38,7 @@ struct ConsumeShutdownTests {
                 CopySender(self.queue, loop, logger, retries) { _ in },
                 try self.broker.handler.openChannel(),
                 self.broker.handler,
+                .alone,
                 BusStatus(),
                 logger
             )

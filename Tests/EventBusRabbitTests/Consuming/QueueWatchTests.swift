@@ -122,7 +122,12 @@ struct QueueWatchTests {
             let due = watch.due(now: now, situation(index))
             for _ in due { watch.answered() }
             guard due.contains(.own) else { return nil }
-            return watch.sawOwn(messages: messages[index], isAlone: isAlone, now: now, situation(index))
+            return watch.sawOwn(
+                messages: messages[index],
+                isAlone: isAlone,
+                now: now,
+                situation(index)
+            )
         }
     }
 
@@ -140,5 +145,37 @@ struct QueueWatchTests {
         #expect(self.standstills([5, 5, 5]) { self.situation(hasRoom: $0 == 1) } == none)
         #expect(self.standstills([5, 5, 5], isAlone: false) { _ in self.situation() } == none)
         #expect(self.standstills([5, 0, 5]) { _ in self.situation() } == none)
+    }
+
+    @Test("In a cluster a standstill is found within ten seconds, and within four after the opening")
+    func cluster() {
+        for start in [0, 1] as [UInt64] {
+            var watch = QueueWatch(.cluster, now: Self.start)
+            var found: [Int64] = []
+            for second in 0...12 as ClosedRange<Int64> {
+                // In the second round something arrives in the first second, and nothing after that.
+                let situation = self.situation(second == 0 ? 0 : start, quarantine: false)
+                for look in watch.due(now: self.at(second), situation) {
+                    #expect(look == .own)
+                    watch.answered()
+                    let standstill = watch.sawOwn(
+                        messages: 5,
+                        isAlone: true,
+                        now: self.at(second),
+                        situation
+                    )
+                    if standstill != nil { found.append(second) }
+                }
+            }
+            #expect(found == (start == 0 ? [4, 6, 8, 10, 12] : [9, 11]))
+        }
+    }
+
+    @Test("In a cluster a channel that does not answer the first look for five seconds is silent")
+    func stuck() {
+        var watch = QueueWatch(.cluster, now: Self.start)
+        #expect(watch.due(now: self.at(0), self.situation(quarantine: false)) == [.own])
+        #expect((watch.isSilent(now: self.at(4), self.situation())) == false)
+        #expect((watch.isSilent(now: self.at(5), self.situation())) == true)
     }
 }

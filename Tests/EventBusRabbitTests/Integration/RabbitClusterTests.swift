@@ -9,29 +9,32 @@ import Testing
 
 extension RabbitIntegration {
     /// What happens to a node happens to the one on which all connections are, and all leaders of the queues: the worst of the three.
-    @Suite("A RabbitMQ cluster", .enabled(if: Cluster.isSoak), .cluster, .serialized, .timeLimit(.minutes(5)))
+    @Suite("A RabbitMQ cluster", .enabled(if: Cluster.isSoak), .cluster, .serialized, .timeLimit(.minutes(10)))
     struct RabbitClusterTests {
         /// How long nothing may be handled after the loss of a node.
         private static let limit = Duration.seconds(15)
 
-        @Test("When the node of all clients and leaders is killed, the others take over")
-        func killed() async throws {
-            try await self.survive("kill rabbit-1", "start rabbit-1")
+        @Test(
+            "When the node of all clients and leaders is killed, the others take over",
+            arguments: [Ordering.none, .perKey]
+        )
+        func killed(_ ordering: Ordering) async throws {
+            try await self.survive("kill rabbit-1", "start rabbit-1", ordering: ordering)
         }
 
-        @Test("When it is frozen, the others take over")
-        func frozen() async throws {
-            try await self.survive("freeze rabbit-1", "thaw rabbit-1")
+        @Test("When it is frozen, the others take over", arguments: [Ordering.none, .perKey])
+        func frozen(_ ordering: Ordering) async throws {
+            try await self.survive("freeze rabbit-1", "thaw rabbit-1", ordering: ordering)
         }
 
-        @Test("When it is cut off from the others, they take over")
-        func partitioned() async throws {
-            try await self.survive("part rabbit-1", "rejoin rabbit-1")
+        @Test("When it is cut off from the others, they take over", arguments: [Ordering.none, .perKey])
+        func partitioned(_ ordering: Ordering) async throws {
+            try await self.survive("part rabbit-1", "rejoin rabbit-1", ordering: ordering)
         }
 
         @Test("When all nodes are restarted one after the other, there are always others")
         func rollingRestart() async throws {
-            try await self.survive("restart rabbit-1", "restart rabbit-2", "restart rabbit-3")
+            try await self.survive("restart rabbit-1", "restart rabbit-2", "restart rabbit-3", ordering: .perKey)
         }
 
         @Test("A node in the minority confirms nothing, and nothing is lost")
@@ -40,10 +43,9 @@ extension RabbitIntegration {
                 let report = try await SteadyLoad.judged(on: cluster.configuration) { load in
                     for node in [2, 3] { try await Cluster.infra("freeze rabbit-\(node)") }
                     // What was confirmed before may still be handled.
-                    try await Task.sleep(for: .seconds(1))
-                    let moment = load.now
-                    try await Task.sleep(for: .seconds(8))
-                    #expect(load.handled.allSatisfy { $0 < moment })
+                    try await eventually(within: .seconds(30), "nothing to be handled any more") {
+                        load.longestPause(since: load.handled.last ?? .zero) >= .seconds(5)
+                    }
                     for node in [2, 3] { try await Cluster.infra("thaw rabbit-\(node)") }
                     try await self.recovers(load, from: "a minority", since: load.now)
                 }
@@ -52,10 +54,12 @@ extension RabbitIntegration {
         }
 
         /// Does one thing after the other, each of which may interrupt the handling of events for a while only.
-        private func survive(_ steps: String...) async throws {
+        private func survive(_ steps: String..., ordering: Ordering) async throws {
             try await Cluster.with(clientsOn: 1) { cluster in
-                let report = try await SteadyLoad.judged(on: cluster.configuration) { load in
+                let report = try await SteadyLoad.judged(on: cluster.configuration, ordering: ordering) { load in
                     cluster.open()
+                    // RabbitMQ 3 can lose a queue that was declared a moment before.
+                    try await self.steady(load, since: load.now)
                     for step in steps {
                         let moment = load.now
                         try await Cluster.infra(step)
@@ -64,15 +68,22 @@ extension RabbitIntegration {
                 }
                 self.expect(report)
             }
+            // A node of RabbitMQ 3 that comes back keeps its own view of the queues for a while, in which others' new ones are missing.
+            try await Cluster.infra("restart rabbit-1")
         }
 
         private func recovers(_ load: SteadyLoad, from fault: String, since moment: Duration) async throws {
-            try await load.untilHandled(after: load.now)
             // A second disturbance may follow, when leaders move or a connection is given up.
-            try await Task.sleep(for: .seconds(2))
+            try await self.steady(load, since: moment)
             let pause = load.longestPause(since: moment)
-            print("\(fault): nothing was handled for \(pause)")
+            print("\(fault), \(load.ordering): nothing was handled for \(pause)")
             #expect(pause <= RabbitClusterTests.limit)
+        }
+
+        private func steady(_ load: SteadyLoad, since moment: Duration) async throws {
+            try await eventually(within: .seconds(120), "events to be handled steadily for three seconds") {
+                load.now >= moment + .seconds(3) && load.longestPause(since: load.now - .seconds(3)) < .seconds(1)
+            }
         }
 
         private func expect(_ report: SteadyLoad.Report) {

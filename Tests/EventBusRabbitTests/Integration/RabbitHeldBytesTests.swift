@@ -74,6 +74,34 @@ extension RabbitIntegration {
             }
         }
 
+        @Test("A subscription whose first message takes all bytes that may be held opens, also among several hosts")
+        func opensFull() async throws {
+            let host = try Broker.configuration().hosts[0]
+            let hosts = "\(host),localhost:\(host.port)"
+            let url = try #require(Broker.url).replacing(/@[^\/]*/, with: "@\(hosts)")
+            try await Broker.withBus(try RabbitConfiguration(url: url)) { bus in
+                let name = try SubscriptionName("f-\(Stamp.next().id).full")
+                let topic = try Topic("\(name)")
+                let subscription = try Subscription(name, patterns: [TopicPattern(topic)], prefetchBytes: 1)
+                try await bus.withDeliveries(to: subscription) { _ in }
+                let messages = (0..<20).map { number in
+                    let body = [UInt8](repeating: 1, count: 1 << 20)
+                    return Message(id: "\(number)", topic: topic, time: Stamp.next().time, body: body)
+                }
+                #expect(await bus.publish(messages).allSatisfy(\.isConfirmed))
+                try await bus.withDeliveries(to: subscription) { deliveries in
+                    var count = 0
+                    while count < 20, let batch = try await deliveries.next() {
+                        for delivery in batch { deliveries.settle(delivery.id, .done) }
+                        count += batch.count
+                    }
+                    try await deliveries.flush()
+                    #expect(count == 20)
+                }
+                try await Broker.delete(name)
+            }
+        }
+
         @Test("A stop while nothing is read gives back what is on its way, and no return is counted")
         func stopWhileBytesAreHeld() async throws {
             try await Broker.withBus { bus in

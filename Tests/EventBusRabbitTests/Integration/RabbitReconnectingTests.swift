@@ -115,8 +115,8 @@ extension RabbitIntegration {
                 try await load.untilHandled(after: back)
                 pause = load.now - back
             }
-            // A pause of up to 3 s, and another one if the queue had no leader yet when it was asked for.
-            outcome.judge("2", after: pause, limit: 8)
+            // A pause of up to 2 s to the next connection, and up to 1 s until the relay tries it.
+            outcome.judge("2", after: pause, limit: 5)
         }
 
         @Test(

@@ -255,5 +255,38 @@ extension RabbitIntegration {
             }
             try await Broker.delete(subscription.name)
         }
+
+        @Test(
+            "A missing exchange that may not be created is a problem until somebody creates it",
+            .enabled(if: Broker.control != nil)
+        )
+        func unrepaired() async throws {
+            let (subscription, _) = try Broker.subscription()
+            let declare = ClientMethod.exchangeDeclare(name: Topology.exchange, type: "topic")
+            func create() async throws {
+                try await Broker.withChannel { connection, channel in
+                    _ = try await connection.call(declare, on: channel)
+                }
+            }
+            try await create()
+            try await Broker.withUser(configure: "^\(subscription.name)", write: ".*", read: ".*") { _, configuration in
+                var configuration = configuration
+                configuration.repairInterval = 0.2...0.3
+                try await Broker.withBus(configuration) { bus in
+                    try await bus.withDeliveries(to: subscription) { _ in
+                        #expect(bus.health.isReady)
+                        try await Broker.deleteExchange()
+                        try await eventually(within: .seconds(20), "the problem") {
+                            bus.health.problems.contains {
+                                $0.contains("\(subscription.name): for ") && $0.contains("may not be created")
+                            }
+                        }
+                        try await create()
+                        try await eventually(within: .seconds(20), "the exchange to be repaired") { bus.health.isReady }
+                    }
+                }
+            }
+            try await Broker.delete(subscription.name)
+        }
     }
 }

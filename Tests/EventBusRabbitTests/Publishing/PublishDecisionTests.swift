@@ -116,6 +116,17 @@ struct PublishDecisionTests {
         #expect(watch.refused("a", now: Self.time(212)) == .replaceChannel)
     }
 
+    @Test("When there are other hosts, three seconds of refusals are enough")
+    func refusalsAmongHosts() {
+        var watch = ConfirmWatch()
+        var advice: [UInt64: ConfirmWatch.Advice] = [:]
+        for second in 0...30 as ClosedRange<UInt64> {
+            let next = watch.refused("a", hasOtherHosts: true, now: Self.time(second))
+            if next != .none { advice[second] = next }
+        }
+        #expect(advice == [3: .replaceChannel, 6: .replaceConnection, 12: .replaceChannel, 24: .replaceConnection])
+    }
+
     @Test("The connection stays as long as other messages are confirmed")
     func othersWork() {
         var watch = ConfirmWatch()
@@ -152,6 +163,23 @@ struct PublishDecisionTests {
         #expect(watch.silent() == .replaceSilentChannel)
         _ = watch.refused("a", now: Self.time(2))
         #expect(watch.silent() == .replaceSilentChannel)
+    }
+
+    @Test(
+        "A node that confirms nothing is left three times at once, then ever more rarely, until something is confirmed a minute later"
+    )
+    func silentNode() {
+        var watch = ConfirmWatch()
+        let times = (0..<10).map { _ in
+            defer { #expect(watch.silentNode(answersOthers: false, now: Self.time(1)) == .replaceConnection) }
+            return watch.patienceWithNode
+        }
+        #expect(watch.silentNode(answersOthers: true, now: Self.time(1)) == .replaceChannel)
+        #expect(times == [5, 5, 5, 10, 20, 40, 80, 160, 320, 600].map { .seconds($0) })
+        watch.confirmed(now: Self.time(60))
+        #expect(watch.patienceWithNode == .seconds(600), "one queue may be at fault, while others confirm")
+        watch.confirmed(now: Self.time(61))
+        #expect(watch.patienceWithNode == .seconds(5))
     }
 
     // MARK: Connecting

@@ -29,7 +29,11 @@ final class PublishFixture {
     private let declarations: Declarations
     private let outcomes = Outcomes()
 
-    init(_ kind: LaneActivity.Kind = .events, timeout: TimeAmount = .seconds(30)) throws {
+    init(
+        _ kind: LaneActivity.Kind = .events,
+        timeout: TimeAmount = .seconds(30),
+        hasOtherHosts: Bool = false
+    ) throws {
         self.broker = try ScriptedBroker()
         self.lane = PublishLane(kind, self.queue, self.status)
         _ = self.status.start()
@@ -37,7 +41,12 @@ final class PublishFixture {
         let loop = self.broker.channel.eventLoop
         let declarations = Declarations()
         self.declarations = declarations
-        self.session = PublishSession(self.lane, self.broker.handler, timeout: timeout) {
+        self.session = PublishSession(
+            self.lane,
+            self.broker.handler,
+            timeout: timeout,
+            hasOtherHosts: hasOtherHosts
+        ) {
             declarations.count += 1
             return loop.makeSucceededVoidFuture()
         }
@@ -60,12 +69,34 @@ final class PublishFixture {
     /// The outcomes that are known, by message id.
     var known: [String: String] { self.outcomes.texts.withLock { $0 } }
 
+    /// A second session on the same connection, and its channel.
+    func another(_ kind: LaneActivity.Kind) throws -> (PublishQueue, UInt16) {
+        let lane = PublishLane(kind, PublishQueue(), self.status)
+        let loop = self.broker.channel.eventLoop
+        let session = PublishSession(
+            lane,
+            self.broker.handler,
+            timeout: self.session.timeout,
+            hasOtherHosts: self.session.hasOtherHosts
+        ) { loop.makeSucceededVoidFuture() }
+        let opened = session.open()
+        let channel = try self.acceptChannel()
+        try opened.wait()
+        session.attach()
+        self.run()
+        return (lane.queue, channel)
+    }
+
+    /// The channel that a session has asked to open since frames were last looked at.
+    func opening() throws -> UInt16? {
+        self.run()
+        return try self.broker.frames().last { $0.name == "20.10" }?.channel
+    }
+
     /// The broker lets the session open the channel that it has asked for.
     @discardableResult
-    func acceptChannel() throws -> UInt16 {
-        self.run()
-        let frames = try self.broker.frames()
-        let number = try #require(frames.last { $0.name == "20.10" }?.channel)
+    func acceptChannel(_ number: UInt16? = nil) throws -> UInt16 {
+        let number = try #require(try number ?? self.opening())
         try self.broker.send(20, 11, [0, 0, 0, 0], on: number)
         try self.broker.send(85, 11, on: number)
         self.run()
@@ -73,7 +104,9 @@ final class PublishFixture {
     }
 
     /// Publishes messages, whose topics are `t.` and the first letters of their ids.
-    func publish(_ ids: [String], bodySize: Int = 2) throws {
+    ///
+    /// - Parameter queue: that of the first session, if not another one's.
+    func publish(_ ids: [String], bodySize: Int = 2, through queue: PublishQueue? = nil) throws {
         let messages = try ids.map { id in
             Message(
                 id: id,
@@ -82,7 +115,7 @@ final class PublishFixture {
                 body: Array(repeating: 48, count: bodySize)
             )
         }
-        self.queue.submit(
+        (queue ?? self.queue).submit(
             PublishBatch(
                 messages: messages.map { .event($0) },
                 sink: .each { [outcomes] answers in

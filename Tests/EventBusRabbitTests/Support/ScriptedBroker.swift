@@ -52,12 +52,17 @@ struct ScriptedBroker {
     /// What this side has written since the last call: class and method, or the type of other frames.
     func written() throws -> [String] { try self.frames().map(\.name) }
 
-    func open(frameMax: UInt32 = 4096) throws {
-        try self.send(
-            10,
-            10,
-            [0, 9, 0, 0, 0, 0, 0, 0, 0, 5] + Array("PLAIN".utf8) + [0, 0, 0, 5] + Array("en_US".utf8)
-        )
+    /// - Parameter version: the broker's, which must be short.
+    func open(frameMax: UInt32 = 4096, version: String? = nil) throws {
+        var table: [UInt8] = []
+        if let version {
+            table = [7] + Array("version".utf8)
+            table += [UInt8(ascii: "S"), 0, 0, 0, UInt8(version.utf8.count)]
+            table += Array(version.utf8)
+        }
+        var start: [UInt8] = [0, 9, 0, 0, 0, UInt8(table.count)] + table
+        for text in ["PLAIN", "en_US"] { start += [0, 0, 0, UInt8(text.utf8.count)] + Array(text.utf8) }
+        try self.send(10, 10, start)
         try self.send(10, 30, [0, 0] + withUnsafeBytes(of: frameMax.bigEndian, Array.init) + [0, 60])
         try self.send(10, 41, [0])
     }

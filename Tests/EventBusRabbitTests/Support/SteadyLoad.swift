@@ -67,8 +67,10 @@ final class SteadyLoad: Sendable {
     private let store: InMemoryStore
     private let start: ContinuousClock.Instant
     private let subscription: SubscriptionName
+    let ordering: Ordering
 
-    private init(_ configuration: RabbitConfiguration) throws {
+    private init(_ configuration: RabbitConfiguration, _ ordering: Ordering) throws {
+        self.ordering = ordering
         let start = ContinuousClock.now
         self.start = start
         self.history = History { start.duration(to: .now) }
@@ -80,7 +82,14 @@ final class SteadyLoad: Sendable {
         self.bus = RabbitEventBus(configuration, logger: silent)
         self.relay = OutboxRelay(from: self.store, to: self.bus, logger: silent)
         let topic = self.topic
-        self.consumer = EventConsumer(self.subscription, on: self.bus, store: self.store, logger: silent) {
+        let options = ConsumerOptions(ordering: ordering)
+        self.consumer = EventConsumer(
+            self.subscription,
+            on: self.bus,
+            store: self.store,
+            options: options,
+            logger: silent
+        ) {
             // Long enough that some are always being handled.
             On<Transaction>(topic: topic) { _, _ in try await Task.sleep(for: .milliseconds(10)) }
         }
@@ -88,13 +97,16 @@ final class SteadyLoad: Sendable {
 
     /// Commits about 40 events per second while `body` disturbs them, waits until all of them are handled, and judges.
     ///
-    /// - Parameter patience: how long the remaining events may take after that.
+    /// - Parameters:
+    ///   - ordering: whether they are handled in order, for each of eight keys.
+    ///   - patience: how long the remaining events may take after that.
     static func judged(
         on configuration: RabbitConfiguration,
+        ordering: Ordering = .none,
         patience: Duration = .seconds(60),
         _ body: (SteadyLoad) async throws -> Void
     ) async throws -> Report {
-        let load = try SteadyLoad(configuration)
+        let load = try SteadyLoad(configuration, ordering)
         try await withThrowingTaskGroup(of: Void.self) { services in
             for service in [load.bus, load.consumer, load.relay] as [any Service] {
                 services.addTask {
@@ -188,7 +200,9 @@ final class SteadyLoad: Sendable {
             default: break
             }
         }
-        let checker = HistoryChecker([.init(self.subscription, topics: [self.topic], attempts: SteadyLoad.attempts)])
+        let checker = HistoryChecker([
+            .init(self.subscription, topics: [self.topic], ordering: self.ordering, attempts: SteadyLoad.attempts)
+        ])
         return Report(
             events: events,
             violations: checker.violations(in: self.history),
