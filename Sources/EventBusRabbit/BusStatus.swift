@@ -141,7 +141,7 @@ final class BusStatus: Sendable {
 
     /// The retry queues of a subscription that cannot be used.
     ///
-    /// That is a problem if none can be used, and otherwise a note: then retries come after another delay.
+    /// That is a problem while messages wait that no other one can take, and otherwise a note: then retries come after another delay.
     func note(_ trouble: RetryQueues.Trouble, scope: UInt64) {
         self.state.withLock { $0.retryTroubles[scope] = trouble.reasons.isEmpty ? nil : trouble }
     }

@@ -124,9 +124,7 @@ final class ConsumeSession: ChannelDelegate {
     }
 
     func readCompleted() {
-        guard self.failure == nil else { return }
-        self.collect()
-        self.acknowledgeSoon()
+        if self.failure == nil { self.woken() }
     }
 
     func closed(_ failure: ConnectionFailure) {
@@ -187,8 +185,8 @@ final class ConsumeSession: ChannelDelegate {
 
     private func carryOut(_ given: RabbitDeliveries.Given) {
         guard let verdict = given.verdict else { return self.state.giveBack(given.tag, returned: given.returned) }
-        let needsCopy = !verdict.isDone
-        guard let message = self.state.settle(given.tag, needsCopy: needsCopy, returned: given.returned) else { return }
+        guard let message = self.state.settle(given.tag, needsCopy: !verdict.isDone, returned: given.returned)
+        else { return }
         let name = self.subscription
         switch verdict {
         case .done: break
@@ -290,6 +288,7 @@ final class ConsumeSession: ChannelDelegate {
 
     private func finishFlushes() {
         guard self.copies.isIdle, !self.state.isGivingBack else { return }
+        self.hasGivenUp = false
         for promise in self.takeFlushes() { promise.succeed() }
     }
 

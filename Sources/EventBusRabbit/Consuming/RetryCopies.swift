@@ -26,8 +26,9 @@ final class RetryCopies {
 
     private var queues: RetryQueues
     private var retries: [UInt64: Retry] = [:]
-    /// For when a look is scheduled at the latest.
-    private var nextLook = NIODeadline.distantFuture
+    /// What ``onTrouble`` was last told.
+    private var trouble = RetryQueues.Trouble()
+    private var look: (deadline: NIODeadline, timer: Scheduled<Void>)?
     private var isClosed = false
     /// Called when something may be sent that could not before.
     var onChange: (() -> Void)?
@@ -76,6 +77,7 @@ final class RetryCopies {
     func take() -> [(tag: UInt64, copy: OutgoingMessage)] {
         guard !self.isEmpty else { return [] }
         let (sends, declares) = self.queues.next(now: self.eventLoop.now)
+        self.tellTrouble()
         for delay in declares { self.ask(for: delay) }
         self.schedule()
         return sends.compactMap { tag, delay in
@@ -96,8 +98,9 @@ final class RetryCopies {
     func close() {
         self.isClosed = true
         self.onChange = nil
+        self.look?.timer.cancel()
         (self.queues, self.retries) = (RetryQueues(delays: [], settling: .zero), [:])
-        self.onTrouble(RetryQueues.Trouble())
+        self.tellTrouble()
     }
 
     private func ask(for delay: Duration) {
@@ -105,9 +108,10 @@ final class RetryCopies {
             guard !self.isClosed else { return }
             let answer: RetryQueues.Answer
             do { answer = try result.get() } catch { answer = .unusable(reason: "\(error)") }
-            let trouble = self.queues.trouble
+            let reasons = self.queues.trouble.reasons
             if self.queues.answered(delay, answer, now: self.eventLoop.now) { self.settle(delay) }
-            if self.queues.trouble != trouble { self.report(answer) }
+            if case .unusable(let reason) = answer, self.queues.trouble.reasons != reasons { self.warn(reason) }
+            self.tellTrouble()
             self.onChange?()
         }
     }
@@ -121,9 +125,13 @@ final class RetryCopies {
         }
     }
 
-    private func report(_ answer: RetryQueues.Answer) {
-        self.onTrouble(self.queues.trouble)
-        guard case .unusable(let reason) = answer else { return }
+    private func tellTrouble() {
+        guard self.queues.trouble != self.trouble else { return }
+        self.trouble = self.queues.trouble
+        self.onTrouble(self.trouble)
+    }
+
+    private func warn(_ reason: String) {
         self.logger.warning(
             "A retry queue cannot be used; its messages take another delay, or come back after half a minute: \(reason)"
         )
@@ -131,11 +139,12 @@ final class RetryCopies {
 
     /// Looks again when time alone has changed what can be done.
     private func schedule() {
-        guard let deadline = self.queues.deadline, deadline < self.nextLook else { return }
-        self.nextLook = deadline
-        _ = self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
-            self.nextLook = .distantFuture
+        guard let deadline = self.queues.deadline, self.look.map({ deadline < $0.deadline }) ?? true else { return }
+        self.look?.timer.cancel()
+        let timer = self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+            self.look = nil
             self.onChange?()
         }
+        self.look = (deadline, timer)
     }
 }

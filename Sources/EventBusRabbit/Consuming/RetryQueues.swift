@@ -23,7 +23,7 @@ struct RetryQueues {
     struct Trouble: Hashable, Sendable {
         /// Why not, in the order of their delays.
         var reasons: [String] = []
-        /// Whether there is no other one.
+        /// Whether messages wait that no other one can take.
         var isTotal = false
     }
 
@@ -76,7 +76,7 @@ struct RetryQueues {
     var longestWait: TimeAmount {
         guard !self.isStopped else { return .zero }
         let isPreparing = self.waiting.keys.contains { wanted in
-            let queue = self.delay(inPlaceOf: wanted).flatMap { self.queues[$0] }
+            let queue = self.nearestUsed(to: wanted).flatMap { self.queues[$0] }
             return queue == .asked || queue == .settling
         }
         return isPreparing ? self.settling : .zero
@@ -103,7 +103,7 @@ struct RetryQueues {
     /// The queues that could not be used when they were last asked for.
     var trouble: Trouble {
         let reasons = self.delays.compactMap { self.reasons[$0] }
-        return Trouble(reasons: reasons, isTotal: !reasons.isEmpty && reasons.count == self.delays.count)
+        return Trouble(reasons: reasons, isTotal: self.waiting.keys.contains { self.nearestUsed(to: $0) == nil })
     }
 
     /// A message is to be delivered again.
@@ -124,23 +124,26 @@ struct RetryQueues {
         }
         for wanted in self.waiting.keys.sorted() {
             guard let messages = self.waiting[wanted] else { continue }
-            let delay = self.delay(inPlaceOf: wanted)
-            if let delay, self.queues[delay] == .usable {
-                for message in messages { sends.append((message.tag, delay)) }
-                self.waiting[wanted] = nil
-                continue
-            }
-            let isAnswered = delay.map { self.queues[$0] == .settling } ?? true
-            let late =
-                self.isStopped && isAnswered
-                ? messages.count : messages.count { $0.since + self.longestPatience <= now }
-            for message in messages.prefix(late) { sends.append((message.tag, nil)) }
-            self.waiting[wanted] = late == messages.count ? nil : Array(messages.dropFirst(late))
-            guard let delay, late < messages.count, self.queues[delay] == nil else { continue }
-            self.queues[delay] = .asked
-            declares.append(delay)
+            let used = self.nearestUsed(to: wanted)
+            let isUsable = used.map { self.queues[$0] == .usable } ?? false
+            let count = isUsable ? messages.count : self.late(messages, for: used, now: now)
+            for message in messages.prefix(count) { sends.append((message.tag, isUsable ? used : nil)) }
+            self.waiting[wanted] = count == messages.count ? nil : Array(messages.dropFirst(count))
+            // A nearer one that could not be used is asked for again while the messages take this one.
+            guard isUsable || count < messages.count, let asked = self.nearestAsked(for: wanted),
+                self.queues[asked] == nil
+            else { continue }
+            self.queues[asked] = .asked
+            declares.append(asked)
         }
         return (sends, declares)
+    }
+
+    /// How many of the messages, the oldest first, do not wait for a queue any longer.
+    private func late(_ messages: [Waiting], for used: Duration?, now: NIODeadline) -> Int {
+        let isAnswered = used.map { self.queues[$0] == .settling } ?? true
+        if self.isStopped, isAnswered { return messages.count }
+        return messages.count { $0.since + self.longestPatience <= now }
     }
 
     /// The broker has answered for a queue.
@@ -173,14 +176,19 @@ struct RetryQueues {
 
     private var longestPatience: TimeAmount { self.isStopped ? Self.lastPatience : self.settling + Self.patience }
 
-    /// The nearest delay whose queue can or may be used.
-    ///
+    /// The nearest delay whose queue can be used, as far as is known.
+    private func nearestUsed(to wanted: Duration) -> Duration? {
+        self.nearest(to: wanted) { self.reasons[$0] == nil }
+    }
+
+    /// The nearest delay whose queue may be asked for.
+    private func nearestAsked(for wanted: Duration) -> Duration? {
+        self.nearest(to: wanted) { self.queues[$0]?.isUnusable != true }
+    }
+
     /// One that is much longer is none: the queue that was wanted may be missed for a moment only.
-    private func delay(inPlaceOf wanted: Duration) -> Duration? {
+    private func nearest(to wanted: Duration, where isMeant: (Duration) -> Bool) -> Duration? {
         let longest = max(wanted * 10, .seconds(120))
-        return RetryLadder.nearest(
-            to: wanted,
-            among: self.delays.filter { $0 <= longest && self.queues[$0]?.isUnusable != true }
-        )
+        return RetryLadder.nearest(to: wanted, among: self.delays.filter { $0 <= longest && isMeant($0) })
     }
 }

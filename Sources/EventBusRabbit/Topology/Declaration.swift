@@ -61,7 +61,8 @@ struct Declaration {
     /// Why it cannot be used, with its name.
     func reason(_ error: any Error) -> String {
         let text = (error as? BusError)?.message ?? "\(error)"
-        return text.contains(self.name) ? text : "RabbitMQ: \(self.kind) \(self.name): \(text)"
+        return text.contains(self.name)
+            ? text : "RabbitMQ: \(self.kind) \(self.name): \(text.trimmingPrefix("RabbitMQ: "))"
     }
 
     /// - Parameter refusal: the user may not create it.

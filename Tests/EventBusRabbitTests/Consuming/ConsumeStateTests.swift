@@ -9,8 +9,12 @@ import Testing
 @Suite("Deliveries of an open subscription")
 struct ConsumeStateTests {
     /// A state whose quarantine queue was found empty, with these deliveries out.
-    private func state(out tags: [UInt64] = [], _ ordering: Ordering = .none) throws -> ConsumeState {
-        var state = ConsumeState(try Subscription("s", patterns: ["a"], ordering: ordering))
+    private func state(
+        out tags: [UInt64] = [],
+        _ ordering: Ordering = .none,
+        prefetch: Int = 64
+    ) throws -> ConsumeState {
+        var state = ConsumeState(try Subscription("s", patterns: ["a"], prefetch: prefetch, ordering: ordering))
         if ordering == .none {
             #expect(state.next(isAwaited: true).text == "fetch")
             #expect(state.fetched(nil) == true)
@@ -107,20 +111,34 @@ struct ConsumeStateTests {
         #expect(state.next(isAwaited: true).text == "hand out 3")
     }
 
-    @Test("However many messages fail alone, one copy is pending before the next message is fetched")
+    @Test("However many messages fail alone, no more than the prefetch are fetched before their copies are confirmed")
     func failedAlone() throws {
+        var state = try self.state(prefetch: 2)
+        state.quarantineHasMessages()
+        for tag in 1...2 as ClosedRange<UInt64> {
+            #expect(state.next(isAwaited: true).text == "fetch")
+            #expect(state.fetched(try .fetched(tag)) == true)
+            #expect(state.settle(tag, needsCopy: true)?.tag == tag)
+        }
+        #expect(state.next(isAwaited: true).text == "none")
+        state.copied(2)
+        #expect(self.acknowledged(&state) == [2])
+        #expect(state.next(isAwaited: true).text == "fetch")
+    }
+
+    @Test("A message that has failed alone, and whose copy has to wait, holds up no others")
+    func waitsAlone() throws {
         var state = try self.state()
         state.quarantineHasMessages()
         #expect(state.delivered(try .numbered(1)) == .waits)
         #expect(state.next(isAwaited: true).text == "fetch")
         #expect(state.fetched(try .fetched(2)) == true)
         #expect(state.settle(2, needsCopy: true)?.tag == 2)
-        #expect(state.next(isAwaited: true).text == "none")
-        state.copied(2)
-        #expect(self.acknowledged(&state) == [2])
         #expect(state.next(isAwaited: true).text == "fetch")
         #expect(state.fetched(nil) == true)
         #expect(state.next(isAwaited: true).text == "hand out 1")
+        state.copied(2)
+        #expect(state.next(isAwaited: true).text == "none")
     }
 
     @Test("What is copied to the own queue is for others once the broker has ended the consumer, or the scope ends")

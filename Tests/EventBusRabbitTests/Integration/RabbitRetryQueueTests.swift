@@ -11,7 +11,7 @@ import Testing
 extension RabbitIntegration {
     @Suite("Retry queues on RabbitMQ", .enabled(if: Broker.url != nil), .serialized, .timeLimit(.minutes(2)))
     struct RabbitRetryQueueTests {
-        private func message(_ topic: Topic, _ id: String, bytes: Int = 0) -> Message {
+        func message(_ topic: Topic, _ id: String, bytes: Int = 0) -> Message {
             Message(
                 id: id,
                 topic: topic,
@@ -32,7 +32,7 @@ extension RabbitIntegration {
         }
 
         /// Takes one delivery and settles it with what `verdict` says.
-        private func takeOne(_ deliveries: any Deliveries, _ verdict: Verdict) async throws -> Delivery {
+        func takeOne(_ deliveries: any Deliveries, _ verdict: Verdict) async throws -> Delivery {
             let delivery = try #require(try await deliveries.next()?.first)
             deliveries.settle(delivery.id, verdict)
             return delivery
@@ -43,7 +43,7 @@ extension RabbitIntegration {
             let ids = Mutex<[String]>([])
         }
 
-        private static let retry = Verdict.retry(after: .seconds(1), Failures(count: 1))
+        static let retry = Verdict.retry(after: .seconds(1), Failures(count: 1))
 
         @Test("A retry queue is created when it is first needed, and no other one is")
         func firstNeed() async throws {
