@@ -9,7 +9,10 @@ import Logging
 /// RabbitMQ tells a consumer that its queue was deleted, but not that nothing is routed to it any longer.
 struct TopologyKeeper: Sendable {
     let subscription: Subscription
+    /// The subscription's connection.
     let connection: RabbitConnection
+    /// Makes the one for the requests.
+    let requests: @Sendable () async throws -> RabbitConnection
     let status: BusStatus
     /// Its metadata names the subscription.
     let logger: Logger
@@ -21,7 +24,7 @@ struct TopologyKeeper: Sendable {
         defer { self.status.note(unrepaired: nil, of: self.subscription.name) }
         while (try? await Task.sleep(for: .seconds(.random(in: interval)))) != nil {
             do {
-                try await self.repair()
+                try await self.connection.whileOpen { try await self.repair(on: try await self.requests()) }
                 self.status.note(unrepaired: nil, of: self.subscription.name)
             } catch {
                 let reason = (error as? BusError)?.message ?? "\(error)"
@@ -35,10 +38,10 @@ struct TopologyKeeper: Sendable {
     }
 
     /// Declares the exchange if it is missing, and everything that is bound to it.
-    func repair() async throws {
+    private func repair(on connection: RabbitConnection) async throws {
         var missing: [Declaration] = []
-        if try await !self.connection.hasExchange() { missing = [.exchange] }
-        try await self.connection.declare(missing + Declaration.bindings(of: self.subscription))
+        if try await !connection.hasExchange() { missing = [.exchange] }
+        try await connection.declare(missing + Declaration.bindings(of: self.subscription))
         guard !missing.isEmpty else { return }
         self.logger.warning(
             "The exchange was missing, so that no events arrived; it has been declared again with the bindings of the subscription"
