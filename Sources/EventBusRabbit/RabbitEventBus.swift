@@ -137,11 +137,11 @@ public final class RabbitEventBus: EventBus, Service {
                     try result.get()
                 }
             } catch {
-                guard !isOpen,
-                    let pause = self.openings.withLock({ $0.next(after: error, of: subscription.name) })
-                else { throw error }
                 // At random, so that consumers do not come all at once.
-                try await Task.sleep(for: pause * Double.random(in: 0.5...1.5))
+                guard !isOpen,
+                    let pause = self.openings.withLock({ $0.next(after: error, of: subscription.name) }),
+                    try await OpeningRetry.goesOn(after: pause * Double.random(in: 0.5...1.5))
+                else { throw error }
             }
         }
     }
