@@ -243,17 +243,23 @@ struct ClusterProbeTests {
     @Test("After nodes were left three times in a row, each one has twice as long, until one answers a minute later")
     func leaving() throws {
         let probed = Probed()
-        for _ in 0..<3 { probed.hosts.leaving { $0.tried(now: probed.loop.now) } }
-        let connection = try probed.subscribe()
-        probed.answering[.host] = false
-        try probed.advance(by: 3 + 8 + 1)
-        #expect(connection.handler.value.failure == nil)
-        try probed.advance(by: 1)
-        #expect(connection.handler.value.failure != nil)
+        func seconds() throws -> Int {
+            probed.answering[.host] = false
+            let connection = try probed.subscribe()
+            var seconds = 0
+            while connection.handler.value.failure == nil, seconds < 100 {
+                try probed.advance(by: 1)
+                seconds += 1
+            }
+            return seconds
+        }
+        #expect(try (0..<5).map { _ in try seconds() } == [9, 9, 9, 13, 21])
         probed.answering[.host] = true
-        _ = try probed.subscribe()
-        try probed.advance(by: 61)
-        #expect(probed.hosts.leaving { $0.patience(.seconds(4), longest: .minutes(1)) } == .seconds(4))
+        let connection = try probed.subscribe()
+        try probed.advance(by: 63)
+        connection.handler.value.fail(ConnectionFailure(.closed, "over"))
+        try probed.advance(by: 1)
+        #expect(try seconds() == 9)
     }
 
     @Test("A node that refuses stays, and is asked again after a minute")
