@@ -28,7 +28,7 @@ final class ClusterProbe {
     /// The same after a refusal, which says nothing about the majority: the repair of the topology tells what is wrong.
     static let pauseAfterRefusal = TimeAmount.seconds(60)
     /// How long an answer may take.
-    static let patience = TimeAmount.seconds(4)
+    static let patience = TimeAmount.seconds(3)
     /// How long it may take in the end, after another node has answered.
     static let lastPatience = TimeAmount.seconds(2)
     /// How long it may take when there was none anywhere several times.
@@ -57,7 +57,7 @@ final class ClusterProbe {
         _ host: RabbitConfiguration.Host,
         among hosts: HostWatch,
         on eventLoop: any EventLoop,
-        spread: @escaping () -> Double = { .random(in: 0.5...1.5) },
+        spread: @escaping () -> Double = { .random(in: 0.7...1.3) },
         connect: @escaping (Target) -> EventLoopFuture<RabbitConnection>
     ) {
         self.host = host

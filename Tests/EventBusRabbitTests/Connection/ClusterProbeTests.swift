@@ -146,13 +146,13 @@ struct ClusterProbeTests {
     }
 
     @Test(
-        "If only others answer for four seconds, and it does not on a new connection either, all connections to the node end, and it is tried last"
+        "If only others answer for three seconds, and it does not on a new connection either, all connections to the node end, and it is tried last"
     )
     func lost() throws {
         let probed = Probed()
         let connections = [try probed.subscribe(), try probed.connect()]
         probed.answering[.host] = false
-        try probed.advance(by: 3 + 3)
+        try probed.advance(by: 3 + 2)
         #expect(probed.asked == [1, 0])
         try probed.advance(by: 1)
         #expect(probed.asked == [2, 1])
@@ -173,7 +173,7 @@ struct ClusterProbeTests {
         let probed = Probed()
         let connection = try probed.subscribe()
         probed.answering[.host] = false
-        try probed.advance(by: 6)
+        try probed.advance(by: 5)
         probed.answering[.host] = true
         try probed.advance(by: 60)
         #expect(connection.handler.value.failure == nil)
@@ -226,8 +226,8 @@ struct ClusterProbeTests {
             try probed.advance(by: 1)
             if probed.connections[.others, default: 0] > count { seconds.append(second) }
         }
-        // Another node has four seconds as well.
-        #expect(seconds == (accepts ? [4, 12, 20, 32, 52, 86] : [4, 8, 12, 20, 36, 66, 96]))
+        // Another node has three seconds as well.
+        #expect(seconds == (accepts ? [3, 9, 15, 24, 39, 66, 99] : [3, 6, 9, 15, 27, 51, 81]))
         #expect(connection.handler.value.failure == nil)
         #expect(probed.asked[0] == 1)
         probed.answering = [.host: true, .others: true]
@@ -253,13 +253,13 @@ struct ClusterProbeTests {
             }
             return seconds
         }
-        #expect(try (0..<5).map { _ in try seconds() } == [9, 9, 9, 13, 21])
+        #expect(try (0..<5).map { _ in try seconds() } == [8, 8, 8, 11, 17])
         probed.answering[.host] = true
         let connection = try probed.subscribe()
         try probed.advance(by: 63)
         connection.handler.value.fail(ConnectionFailure(.closed, "over"))
         try probed.advance(by: 1)
-        #expect(try seconds() == 9)
+        #expect(try seconds() == 8)
     }
 
     @Test("A node that refuses stays, and is asked again after a minute")
