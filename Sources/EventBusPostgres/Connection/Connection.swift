@@ -14,6 +14,11 @@ final class Connection: IOHandler {
         var reads = Queue(.reads)
         var inserts = Queue(.inserts)
 
+        var deadline: ContinuousClock.Instant? {
+            guard let ofReads = self.reads.deadline else { return self.inserts.deadline }
+            return self.inserts.deadline.map { min($0, ofReads) } ?? ofReads
+        }
+
         subscript(_ kind: Queue.Kind) -> Queue {
             get { kind == .reads ? self.reads : self.inserts }
             _modify {
@@ -77,14 +82,19 @@ final class Connection: IOHandler {
     /// They succeed together or fail by themselves.
     func run(_ statements: [Statement], sharing kind: SharedQueue<ConnectionCore.Waiter>.Kind) async -> SegmentOutcome {
         let isOnIOThread = self.thread.isCurrent
-        return await withCheckedContinuation { continuation in
+        let answer = await withCheckedContinuation { continuation in
             let item = Queue.Item(statements: statements, waiter: continuation)
             switch self.queues.withLock({ $0[kind].enter(item, isOnIOThread: isOnIOThread) }) {
             case .wait: break
             case .send: self.send([item], of: kind)
-            case .refused(let loss): continuation.resume(returning: .notSent(loss))
+            case .refused(let loss): continuation.resume(returning: ConnectionCore.Answer(outcome: .notSent(loss)))
             }
         }
+        if answer.isLastOfBatch {
+            let isOnIOThread = self.thread.isCurrent
+            self.send(self.queues.withLock { $0[kind].lastHasReturned(isOnIOThread: isOnIOThread) }, of: kind)
+        }
+        return answer.outcome
     }
 
     private func send(_ batch: [Queue.Item], of kind: Queue.Kind) {
@@ -95,7 +105,7 @@ final class Connection: IOHandler {
         case .refused(let loss):
             self.queues.withLock { $0[kind].didNotSend() }
             self.thread.wake()
-            for item in batch { item.waiter.resume(returning: .notSent(loss)) }
+            for item in batch { item.waiter.resume(returning: ConnectionCore.Answer(outcome: .notSent(loss))) }
         }
     }
 
@@ -113,9 +123,9 @@ final class Connection: IOHandler {
             case .partly: self.thread.wake()
             case .refused(let loss):
                 self.thread.wake()
-                continuation.resume(returning: .notSent(loss))
+                continuation.resume(returning: ConnectionCore.Answer(outcome: .notSent(loss)))
             }
-        }
+        }.outcome
     }
 
     /// Ends the session; callers that wait for an answer get `lost`.
@@ -129,18 +139,24 @@ final class Connection: IOHandler {
         self.serve(now: .now, hasMoved: false)
     }
 
-    func interest() -> IOInterest { self.core.withLock { $0.interest() } }
+    func interest() -> IOInterest {
+        var interest = self.core.withLock { $0.interest() }
+        if let end = self.queues.withLock({ $0.deadline }) { interest.deadline = min(interest.deadline ?? end, end) }
+        return interest
+    }
 
     func serve(now: ContinuousClock.Instant, hasMoved: Bool) {
         var effects = self.core.withLock { $0.serve(now: now, hasMoved: hasMoved) }
         if case .closed = effects.event { self.thread.remove(self) }
         if let (host, place) = effects.lookUp { self.lookUp(host, at: place) }
         for (kind, batch, outcome) in effects.batches {
-            effects.resumptions += self.queues.withLock { $0[kind].complete(batch, outcome) }
+            let answers = self.queues.withLock { $0[kind].complete(batch, outcome, now: now) }
+            effects.resumptions += answers.map { ($0, ConnectionCore.Answer(outcome: $1)) }
+            effects.resumptions[effects.resumptions.count - 1].1.isLastOfBatch = true
         }
         if let loss = effects.loss {
             let unsent = self.queues.withLock { $0.reads.close(loss) + $0.inserts.close(loss) }
-            effects.resumptions += unsent.map { ($0.waiter, .notSent(loss)) }
+            effects.resumptions += unsent.map { ($0.waiter, ConnectionCore.Answer(outcome: .notSent(loss))) }
         }
         for (continuation, outcome) in effects.resumptions { continuation.resume(returning: outcome) }
         if effects.isNotified { self.onEvent(.notified) }
@@ -148,7 +164,8 @@ final class Connection: IOHandler {
     }
 
     func endTurn() {
-        let (reads, inserts) = self.queues.withLock { ($0.reads.endTurn(), $0.inserts.endTurn()) }
+        let now = ContinuousClock.now
+        let (reads, inserts) = self.queues.withLock { ($0.reads.endTurn(now: now), $0.inserts.endTurn(now: now)) }
         self.send(reads, of: .reads)
         self.send(inserts, of: .inserts)
     }

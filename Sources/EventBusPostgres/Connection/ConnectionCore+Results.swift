@@ -16,8 +16,14 @@ extension ConnectionCore {
         case refused(SessionLoss)
     }
 
+    struct Answer: Sendable {
+        let outcome: SegmentOutcome
+        /// Whether no other caller of the same batch is resumed after this one.
+        var isLastOfBatch = false
+    }
+
     struct Effects {
-        var resumptions: [(Waiter, SegmentOutcome)] = []
+        var resumptions: [(Waiter, Answer)] = []
         var isNotified = false
         /// At most one batch of each kind is in flight.
         var batches: [(SharedQueue<Waiter>.Kind, [SharedQueue<Waiter>.Item], SegmentOutcome)] = []

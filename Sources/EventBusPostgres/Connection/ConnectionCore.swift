@@ -3,7 +3,7 @@
 
 /// The part of a connection behind its lock: the session with the server, and the callers that wait for answers.
 struct ConnectionCore: ~Copyable {
-    typealias Waiter = CheckedContinuation<SegmentOutcome, Never>
+    typealias Waiter = CheckedContinuation<Answer, Never>
 
     private enum Phase {
         case opening
@@ -234,7 +234,7 @@ struct ConnectionCore: ~Copyable {
             self.fail(PostgresError(.connectionLost, detail: "the server has become read-only"))
         }
         switch segment.receiver {
-        case .one(let waiter): effects.resumptions.append((waiter, outcome))
+        case .one(let waiter): effects.resumptions.append((waiter, Answer(outcome: outcome)))
         case .batch(let kind, let batch): effects.batches.append((kind, batch, outcome))
         }
     }

@@ -11,7 +11,7 @@ private let limitAll = SQL(
 /// The callers of a connection whose statements share a Sync, and therefore an implicit transaction: a pure state machine.
 ///
 /// Callers that arrive while a batch is in flight wait, and are sent together when it has been answered: not by the first one
-/// that returns, who would be alone, but by the I/O thread at the end of its turn.
+/// that returns, who would be alone, but by the last one. Should that one be late, the I/O thread sends them.
 struct SharedQueue<Waiter: Sendable>: Sendable {
     enum Kind: Sendable {
         /// Statements that change nothing, one for each caller.
@@ -45,7 +45,7 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
     enum Entry: Sendable, Equatable {
         /// The caller has to send its item.
         case send
-        /// The I/O thread sends the item at the end of a turn.
+        /// Another caller sends the item, or the I/O thread.
         case wait
         /// The session has ended.
         case refused(SessionLoss)
@@ -55,8 +55,8 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
     private var waiting: Deque<Item> = []
     /// Whether a batch has been sent and not been answered.
     private var isBatchInFlight = false
-    /// Whether a batch has been answered in this turn of the I/O thread.
-    private var isTurnOpen = false
+    /// While callers whose batch has been answered have not all returned: until when the next batch waits for them.
+    private(set) var deadline: ContinuousClock.Instant?
     private var loss: SessionLoss?
 
     init(_ kind: Kind) { self.kind = kind }
@@ -64,7 +64,7 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
     /// - Parameter isOnIOThread: the caller runs on the I/O thread, so that the end of a turn follows.
     mutating func enter(_ item: Item, isOnIOThread: Bool) -> Entry {
         if let loss = self.loss { return .refused(loss) }
-        guard self.isBatchInFlight || self.isTurnOpen || isOnIOThread else {
+        guard self.isBatchInFlight || self.deadline != nil || isOnIOThread else {
             self.isBatchInFlight = true
             return .send
         }
@@ -73,8 +73,21 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
     }
 
     /// Returns the batch that the I/O thread has to send at the end of its turn.
-    mutating func endTurn() -> [Item] {
-        self.isTurnOpen = false
+    mutating func endTurn(now: ContinuousClock.Instant) -> [Item] {
+        if let deadline = self.deadline, now < deadline { return [] }
+        return self.nextBatch()
+    }
+
+    /// The last caller of a batch has its answer; returns the batch that it has to send.
+    ///
+    /// If it runs on the I/O thread, those of its turn have not all run: the thread sends at its end.
+    mutating func lastHasReturned(isOnIOThread: Bool) -> [Item] {
+        self.deadline = nil
+        return isOnIOThread ? [] : self.nextBatch()
+    }
+
+    private mutating func nextBatch() -> [Item] {
+        self.deadline = nil
         guard !self.isBatchInFlight, !self.waiting.isEmpty else { return [] }
         let batch = Array(self.waiting.prefix(self.kind.batchLimit))
         self.waiting.removeFirst(batch.count)
@@ -91,9 +104,17 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
     mutating func didNotSend() { self.isBatchInFlight = false }
 
     /// Returns the answers of a batch; items without an answer return to the queue.
-    mutating func complete(_ batch: [Item], _ outcome: SegmentOutcome) -> [(Waiter, SegmentOutcome)] {
+    mutating func complete(
+        _ batch: [Item],
+        _ outcome: SegmentOutcome,
+        now: ContinuousClock.Instant
+    ) -> [(Waiter, SegmentOutcome)] {
         self.isBatchInFlight = false
-        self.isTurnOpen = true
+        self.deadline = now + .milliseconds(1)
+        return self.answers(batch, outcome)
+    }
+
+    private mutating func answers(_ batch: [Item], _ outcome: SegmentOutcome) -> [(Waiter, SegmentOutcome)] {
         switch outcome {
         case .completed(let results): return self.answers(of: batch, results)
         case .failed(let failure, let index): return self.split(batch, failure, at: index)

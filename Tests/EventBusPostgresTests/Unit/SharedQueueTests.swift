@@ -22,6 +22,22 @@ import Testing
         return index
     }
 
+    private let start = ContinuousClock.now
+
+    /// A batch is answered, and its last caller has its answer.
+    private mutating func complete(
+        _ batch: [SharedQueue<Int>.Item],
+        _ outcome: SegmentOutcome
+    ) -> [(Int, SegmentOutcome)] {
+        let answers = self.queue.complete(batch, outcome, now: self.start)
+        #expect(self.queue.lastHasReturned(isOnIOThread: true).isEmpty)
+        return answers
+    }
+
+    private mutating func endTurn(after milliseconds: Int = 0) -> [SharedQueue<Int>.Item] {
+        self.queue.endTurn(now: self.start + .milliseconds(milliseconds))
+    }
+
     private mutating func enter(_ waiters: Range<Int>, statements: Int = 1) -> [SharedQueue<Int>.Entry] {
         waiters.map { self.queue.enter(Self.item($0, statements: statements), isOnIOThread: false) }
     }
@@ -31,30 +47,54 @@ import Testing
         for waiter in waiters {
             #expect(self.queue.enter(Self.item(waiter, statements: statements), isOnIOThread: true) == .wait)
         }
-        return self.queue.endTurn()
+        return self.endTurn()
     }
 
     @Test mutating func itemsWaitWhileABatchIsInFlight() {
         #expect(self.enter(0..<3) == [.send, .wait, .wait])
-        #expect(self.queue.endTurn().isEmpty)
-        #expect(self.queue.complete([Self.item(0)], Self.results(1)).map(\.0) == [0])
-        #expect(self.queue.endTurn().map(\.waiter) == [1, 2])
+        #expect(self.endTurn().isEmpty)
+        #expect(self.complete([Self.item(0)], Self.results(1)).map(\.0) == [0])
+        #expect(self.endTurn().map(\.waiter) == [1, 2])
     }
 
-    @Test mutating func itemsWaitForTheEndOfATurnThatHasAnsweredABatch() {
+    @Test mutating func itemsWaitForTheLastCallerOfTheBatchBefore() {
         #expect(self.enter(0..<1) == [.send])
-        _ = self.queue.complete([Self.item(0)], Self.results(1))
+        _ = self.queue.complete([Self.item(0)], Self.results(1), now: self.start)
         #expect(self.enter(1..<3) == [.wait, .wait])
-        let batch = self.queue.endTurn()
+        #expect(self.endTurn().isEmpty)
+        let batch = self.queue.lastHasReturned(isOnIOThread: false)
         #expect(batch.map(\.waiter) == [1, 2])
-        _ = self.queue.complete(batch, Self.results(2))
-        #expect(self.queue.endTurn().isEmpty)
+        _ = self.queue.complete(batch, Self.results(2), now: self.start)
+        #expect(self.queue.lastHasReturned(isOnIOThread: false).isEmpty)
+        #expect(self.endTurn().isEmpty)
         #expect(self.enter(3..<4) == [.send])
+    }
+
+    @Test mutating func itemsWaitForALateCallerForAMillisecond() {
+        #expect(self.enter(0..<2) == [.send, .wait])
+        _ = self.queue.complete([Self.item(0)], Self.results(1), now: self.start)
+        #expect(self.queue.deadline == self.start + .milliseconds(1))
+        #expect(self.endTurn().isEmpty)
+        let batch = self.endTurn(after: 1)
+        #expect(batch.map(\.waiter) == [1])
+        #expect(self.queue.deadline == nil)
+        // When it comes at last, the next batch is in flight.
+        #expect(self.enter(2..<3) == [.wait])
+        #expect(self.queue.lastHasReturned(isOnIOThread: false).isEmpty)
+    }
+
+    @Test mutating func aLateCallerOfABatchDoesNotHoldUpTheSecondOneAfterIt() {
+        #expect(self.enter(0..<2) == [.send, .wait])
+        _ = self.queue.complete([Self.item(0)], Self.results(1), now: self.start)
+        let batch = self.endTurn(after: 1)
+        _ = self.queue.complete(batch, Self.results(1), now: self.start + .milliseconds(1))
+        #expect(self.enter(2..<3) == [.wait])
+        #expect(self.queue.lastHasReturned(isOnIOThread: false).map(\.waiter) == [2])
     }
 
     @Test mutating func itemsOfTasksOnTheIOThreadWaitForTheEndOfItsTurn() {
         #expect(self.batch(of: 0..<2).map(\.waiter) == [0, 1])
-        #expect(self.queue.endTurn().isEmpty)
+        #expect(self.endTurn().isEmpty)
     }
 
     @Test(arguments: [(SharedQueue<Int>.Kind.reads, 64), (.inserts, 16)])
@@ -62,16 +102,16 @@ import Testing
         self.queue = SharedQueue(kind)
         let batch = self.batch(of: 0..<100)
         #expect(batch.map(\.waiter) == Array(0..<limit))
-        #expect(self.queue.endTurn().isEmpty)
-        _ = self.queue.complete(batch, Self.results(SharedQueue.statements(of: batch, kind).count))
-        #expect(self.queue.endTurn().first?.waiter == limit)
+        #expect(self.endTurn().isEmpty)
+        _ = self.complete(batch, Self.results(SharedQueue.statements(of: batch, kind).count))
+        #expect(self.endTurn().first?.waiter == limit)
     }
 
     @Test mutating func eachItemGetsTheResultsOfItsStatements() {
         self.queue = SharedQueue(.inserts)
         let batch = [Self.item(0, statements: 2), Self.item(1, statements: 1), Self.item(2, statements: 2)]
         // The first result is that of the limit for locks.
-        let answers: [[Int]] = self.queue.complete(batch, Self.results(6)).map { _, outcome in
+        let answers: [[Int]] = self.complete(batch, Self.results(6)).map { _, outcome in
             guard case .completed(let results) = outcome else { return [] }
             return results.map(\.affected)
         }
@@ -88,9 +128,9 @@ import Testing
     @Test mutating func onlyTheFailedReadOfABatchFailsAndTheOthersComeFirst() {
         let batch = self.batch(of: 0..<3)
         #expect(self.enter(3..<4) == [.wait])
-        let answers = self.queue.complete(batch, .failed(Self.taken, at: 1))
+        let answers = self.complete(batch, .failed(Self.taken, at: 1))
         #expect(answers.map(\.0) == [1])
-        #expect(self.queue.endTurn().map(\.waiter) == [0, 2, 3])
+        #expect(self.endTurn().map(\.waiter) == [0, 2, 3])
     }
 
     /// Whether each is told that it failed in a commit that others shared.
@@ -103,21 +143,21 @@ import Testing
         let batch = self.batch(of: 0..<4, statements: 2)
         #expect(self.enter(4..<5) == [.wait])
         // The second statement of the third transaction, behind the limit for locks.
-        let answers = self.queue.complete(batch, .failed(Self.taken, at: 6))
+        let answers = self.complete(batch, .failed(Self.taken, at: 6))
         #expect(answers.map(\.0) == [2] && Self.areShared(answers))
-        #expect(self.queue.endTurn().map(\.waiter) == [0, 1, 3, 4])
+        #expect(self.endTurn().map(\.waiter) == [0, 1, 3, 4])
     }
 
     @Test mutating func afterAFailedCommitEachTransactionIsToRunByItself() {
         self.queue = SharedQueue(.inserts)
-        let answers = self.queue.complete(self.batch(of: 0..<3), .failed(Self.taken, at: 4))
+        let answers = self.complete(self.batch(of: 0..<3), .failed(Self.taken, at: 4))
         #expect(answers.map(\.0) == [0, 1, 2] && Self.areShared(answers))
-        #expect(self.queue.endTurn().isEmpty)
+        #expect(self.endTurn().isEmpty)
     }
 
     @Test(arguments: 0...2) mutating func aTransactionThatIsAloneFailsByItself(index: Int) {
         self.queue = SharedQueue(.inserts)
-        let answers = self.queue.complete(self.batch(of: 0..<1, statements: 2), .failed(Self.taken, at: index + 1))
+        let answers = self.complete(self.batch(of: 0..<1, statements: 2), .failed(Self.taken, at: index + 1))
         #expect(answers.map { Self.failedStatement($0.1) } == [index] && !Self.areShared(answers))
     }
 
@@ -126,23 +166,23 @@ import Testing
     ])
     mutating func whoWaitsForARowIsToRunWithoutALimitForLocks(index: Int, failure: ServerFailure) {
         self.queue = SharedQueue(.inserts)
-        let answers = self.queue.complete(self.batch(of: 0..<1), .failed(failure, at: index))
+        let answers = self.complete(self.batch(of: 0..<1), .failed(failure, at: index))
         #expect(answers.map(\.0) == [0] && Self.areShared(answers))
     }
 
     @Test mutating func aLostConnectionFailsTheWholeBatchAndTakesNothingMore() {
         let batch = self.batch(of: 0..<2)
         #expect(self.enter(2..<3) == [.wait])
-        #expect(self.queue.complete(batch, .lost(.silent)).map(\.0) == [0, 1])
+        #expect(self.complete(batch, .lost(.silent)).map(\.0) == [0, 1])
         #expect(self.queue.close(.noAnswer).map(\.waiter) == [2])
         #expect(self.enter(3..<4) == [.refused(.noAnswer)])
         #expect(self.queue.enter(Self.item(4), isOnIOThread: true) == .refused(.noAnswer))
-        #expect(self.queue.endTurn().isEmpty)
+        #expect(self.endTurn().isEmpty)
     }
 
     @Test(arguments: [(1, SessionLoss.reported(taken)), (2, .silent)])
     mutating func theErrorOfALostBatchIsNobodysUnlessOneIsAlone(count: Int, expected: SessionLoss) {
-        for (_, outcome) in self.queue.complete(self.batch(of: 0..<count), .lost(.reported(Self.taken))) {
+        for (_, outcome) in self.complete(self.batch(of: 0..<count), .lost(.reported(Self.taken))) {
             guard case .lost(let loss) = outcome else {
                 Issue.record("\(outcome)")
                 continue
@@ -154,7 +194,7 @@ import Testing
     @Test mutating func theLimitForLocksIsNobodysErrorWhenTheConnectionIsLost() {
         self.queue = SharedQueue(.inserts)
         let failure = ServerFailure(state: .lockNotAvailable)
-        for (_, outcome) in self.queue.complete(self.batch(of: 0..<1), .lost(.reported(failure))) {
+        for (_, outcome) in self.complete(self.batch(of: 0..<1), .lost(.reported(failure))) {
             guard case .lost(.silent) = outcome else {
                 Issue.record("\(outcome)")
                 continue
