@@ -106,7 +106,7 @@ struct ConfirmWatch {
 
     /// For ``patienceWithNode`` nothing was confirmed on a channel.
     ///
-    /// - Parameter answersOthers: whether the node has answered other channels meanwhile.
+    /// - Parameter answersOthers: whether messages on other channels have been stored meanwhile.
     mutating func silentNode(answersOthers: Bool, now: NIODeadline) -> Advice {
         self.silentNodes.tried(now: now)
         return answersOthers ? .replaceChannel : .replaceConnection
