@@ -27,6 +27,7 @@ public final class RabbitEventBus: EventBus, Service {
     let logger: Logger
     let status = BusStatus()
     let hosts = HostWatch()
+    let probes: NIOLoopBoundBox<[RabbitConfiguration.Host: ClusterProbe]>
     private let openings = Mutex(OpeningRetry())
     let events = PublishQueue()
     let copies = PublishQueue()
@@ -45,6 +46,7 @@ public final class RabbitEventBus: EventBus, Service {
         self.configuration = configuration
         self.eventLoop = eventLoopGroup.next()
         self.executor = EventLoopExecutor(self.eventLoop)
+        self.probes = .makeBoxSendingValue([:], eventLoop: self.eventLoop)
         var logger = logger
         logger[metadataKey: LogKey.address] = "\(configuration)"
         self.logger = logger
@@ -122,6 +124,7 @@ public final class RabbitEventBus: EventBus, Service {
                     let keeper = TopologyKeeper(
                         subscription: subscription,
                         connection: connection,
+                        requests: try await self.probe(subscription, on: connection),
                         status: self.status,
                         logger: self.logger(for: subscription.name)
                     )
@@ -134,11 +137,11 @@ public final class RabbitEventBus: EventBus, Service {
                     try result.get()
                 }
             } catch {
-                guard !isOpen,
-                    let pause = self.openings.withLock({ $0.next(after: error, of: subscription.name) })
-                else { throw error }
                 // At random, so that consumers do not come all at once.
-                try await Task.sleep(for: pause * Double.random(in: 0.5...1.5))
+                guard !isOpen,
+                    let pause = self.openings.withLock({ $0.next(after: error, of: subscription.name) }),
+                    try await OpeningRetry.goesOn(after: pause * Double.random(in: 0.5...1.5))
+                else { throw error }
             }
         }
     }
@@ -177,20 +180,14 @@ extension RabbitEventBus {
 
     /// Opens a connection.
     ///
-    /// - Parameters:
-    ///   - purpose: part of the connection's name.
-    ///   - host: is not tried.
-    func connect(
-        _ purpose: String,
-        without host: RabbitConfiguration.Host? = nil
-    ) async throws -> RabbitConnection {
+    /// - Parameter purpose: part of the connection's name.
+    func connect(_ purpose: String) async throws -> RabbitConnection {
         do {
             return try await RabbitConnection.open(
                 self.configuration,
                 name: "\(self.configuration.connectionName)/\(purpose)",
                 on: self.eventLoop,
-                among: self.hosts,
-                without: host
+                among: self.hosts
             )
         } catch let failure as ConnectionFailure {
             throw failure.busError(.unavailable)
@@ -265,13 +262,9 @@ extension RabbitEventBus {
         let queue = subscription.name.description
         let consume = ClientMethod.basicConsume(queue: queue, consumerTag: ConsumeSession.consumerTag)
         try await connection.call(consume, on: channel)
-        let keepsMinority = try await connection.onLoop { handler in
+        try await connection.onLoop { handler in
             handler.replyPause = ReplyPatience.pause
             session.value.started()
-            return handler.version.map { $0 >= (4, 3) } ?? false
-        }
-        if keepsMinority, self.configuration.hosts.count > 1 {
-            try await self.probe(subscription, session, on: connection)
         }
         return (deliveries, session)
     }

@@ -30,8 +30,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private(set) var frameMax = Frame.minimumSize
     /// How long an answer may take while nothing moves.
     var replyPause = ReplyPatience.pause
-    /// When a message was last answered on any of the channels for publishing.
-    var lastConfirm = NIODeadline.uptimeNanoseconds(0)
+    /// When a queue has last stored a message that was published on any of the channels.
+    var lastStored = NIODeadline.uptimeNanoseconds(0)
     /// The largest body that the broker accepts, as far as it has told.
     var maximumBody = Int.max
     /// Called when the broker stops accepting messages, with its reason, and with `nil` when it accepts them again.

@@ -11,7 +11,8 @@ final class HostWatch: Sendable {
     private struct State {
         var failures = HostFailures()
         var connections: [Host: [ObjectIdentifier: RabbitConnection]] = [:]
-        var turns: [Host: ProbeTurns] = [:]
+        /// Hosts that were left because others belong to the majority: one count for all, since the whole cluster may be too slow.
+        var leaving = QuickTries()
     }
 
     private let state = Mutex(State())
@@ -36,16 +37,23 @@ final class HostWatch: Sendable {
         }
     }
 
-    /// The turns of the connections to a host to probe it.
-    func turns<Value: Sendable>(of host: RabbitConfiguration.Host, _ body: (inout ProbeTurns) -> Value) -> Value {
-        self.state.withLock { body(&$0.turns[host, default: ProbeTurns()]) }
+    func leaving<Value: Sendable>(_ body: (inout QuickTries) -> Value) -> Value {
+        self.state.withLock { body(&$0.leaving) }
+    }
+
+    /// When a queue has last stored a message that was published at the host; on the event loop of the bus.
+    func lastStored(at host: RabbitConfiguration.Host) -> NIODeadline {
+        self.connections(to: host).map(\.handler.value.lastStored).max() ?? .uptimeNanoseconds(0)
     }
 
     /// Nothing works at the host any more: ends all connections to it, so that others are made to other hosts.
     func lost(_ host: RabbitConfiguration.Host, _ failure: ConnectionFailure) {
-        let connections = self.state.withLock { Array(($0.connections[host] ?? [:]).values) }
-        for connection in connections {
+        for connection in self.connections(to: host) {
             connection.eventLoop.execute { connection.handler.value.fail(failure) }
         }
+    }
+
+    private func connections(to host: RabbitConfiguration.Host) -> [RabbitConnection] {
+        self.state.withLock { Array(($0.connections[host] ?? [:]).values) }
     }
 }

@@ -7,19 +7,37 @@ import NIOPosix
 import NIOSSL
 
 extension RabbitConnection {
+    /// To which hosts to connect.
+    enum Choice {
+        case any
+        /// Nothing that happens then counts as a failure of the host.
+        case only(RabbitConfiguration.Host)
+        case except(RabbitConfiguration.Host)
+
+        func includes(_ host: RabbitConfiguration.Host) -> Bool {
+            switch self {
+            case .any: true
+            case .only(let only): host == only
+            case .except(let avoided): host != avoided
+            }
+        }
+
+        var judgesHosts: Bool { if case .only = self { false } else { true } }
+    }
+
     /// Connects to one of the hosts and logs in.
     ///
     /// - Parameters:
     ///   - name: what the broker's management shows.
     ///   - hosts: what is known of them.
-    ///   - avoided: a host that is not tried.
+    ///   - choice: which of the hosts are tried.
     /// - Throws: ``ConnectionFailure``, with the cause for every host; `CancellationError`.
     static func open(
         _ configuration: RabbitConfiguration,
         name: String,
         on eventLoop: any EventLoop,
         among hosts: HostWatch = HostWatch(),
-        without avoided: RabbitConfiguration.Host? = nil
+        to choice: Choice = .any
     ) async throws -> RabbitConnection {
         let tls = try configuration.tls.map { (tls) throws(ConnectionFailure) in
             (context: try RabbitConnection.context(tls), name: tls.serverName)
@@ -33,7 +51,7 @@ extension RabbitConnection {
         )
         var random = SystemRandomNumberGenerator()
         let deadline = NIODeadline.now() + TimeAmount(configuration.connectionTimeout)
-        let tried = configuration.hosts.filter { $0 != avoided }
+        let tried = configuration.hosts.filter(choice.includes)
         var plan = ConnectionPlan(tried, after: hosts.failures, deadline: deadline, using: &random)
         while let step = plan.next(now: .now()), let host = plan.host {
             let deadline = plan.stepDeadline
@@ -52,12 +70,12 @@ extension RabbitConnection {
                     ) {
                         try tls.map { try RabbitConnection.handler($0.context, $0.name, host) }
                     }
-                    hosts.add(connection)
+                    if choice.judgesHosts { hosts.add(connection) }
                     return connection
                 }
             } catch let failure as ConnectionFailure {
                 plan.failed(failure)
-                hosts.failed(host)
+                if choice.judgesHosts { hosts.failed(host) }
             }
         }
         throw plan.failure

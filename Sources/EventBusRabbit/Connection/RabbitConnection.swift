@@ -42,6 +42,18 @@ struct RabbitConnection: Sendable {
         try? await self.channel.closeFuture.get()
     }
 
+    /// Does something that is not waited for any longer than the connection lives.
+    ///
+    /// - Throws: ``ConnectionFailure`` when it has ended.
+    func whileOpen<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        let promise = self.eventLoop.makePromise(of: Value.self)
+        promise.completeWithTask(body)
+        self.channel.closeFuture.whenComplete { _ in
+            promise.fail(ConnectionFailure(.closed, "connection was closed"))
+        }
+        return try await promise.futureResult.get()
+    }
+
     /// Waits until the connection is closed.
     ///
     /// - Throws: `CancellationError`.

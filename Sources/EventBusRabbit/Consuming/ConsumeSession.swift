@@ -245,7 +245,7 @@ final class ConsumeSession: ChannelDelegate {
         self.end("\(standstill)", self.state.lastTag > 0 ? .standstill : .cancelled)
     }
 
-    var situation: QueueWatch.Situation? {
+    private var situation: QueueWatch.Situation? {
         guard self.failure == nil, !self.state.isStopped else { return nil }
         return QueueWatch.Situation(
             arrived: self.state.lastTag,

@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 import EventBus
+import ServiceLifecycle
 
 /// When to open a subscription again that the broker has answered and could not serve: a pure state machine for all of a bus.
 ///
@@ -27,6 +28,16 @@ struct OpeningRetry {
         guard count <= Self.most else { return nil }
         self.counts[subscription] = count
         return Self.step * count
+    }
+
+    /// Waits, but no longer than until the program shuts down.
+    ///
+    /// - Returns: whether to try again.
+    /// - Throws: `CancellationError`.
+    static func goesOn(after pause: Duration) async throws -> Bool {
+        try? await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) }
+        try Task.checkCancellation()
+        return !Task.isShuttingDownGracefully
     }
 
     /// The subscription was opened, or has failed for another reason.

@@ -5,39 +5,45 @@ import EventBus
 import NIOCore
 
 extension RabbitEventBus {
-    /// Begins to probe whether the node of an open subscription belongs to the majority of its cluster.
+    /// Probes whether the node of an open subscription belongs to the majority of its cluster, if that has to be found out.
+    ///
+    /// - Returns: makes the connection for what the cluster may be unable to do.
     func probe(
         _ subscription: Subscription,
-        _ session: NIOLoopBound<ConsumeSession>,
         on connection: RabbitConnection
-    ) async throws {
-        // Nothing is awaited from the broker: deliveries that nobody takes yet may stand before its answer.
+    ) async throws -> @Sendable () async throws -> RabbitConnection {
         let binding = ClientMethod.queueBind(
             queue: subscription.name.description,
             exchange: Topology.exchange,
             routingKey: subscription.patterns[0].text
         )
-        try await connection.onLoop { [hosts] _ in
-            let probe = ClusterProbe(binding, on: connection, among: hosts) {
-                session.value.situation
-            } isAnsweredElsewhere: {
-                connection.eventLoop.makeFutureWithTask {
-                    await self.isAnswered(binding, without: connection.host)
+        let probes = self.probes
+        let isProbed = try await connection.onLoop { [configuration, hosts, eventLoop] handler in
+            guard ClusterProbe.isNeeded(handler.version, hosts: configuration.hosts.count) else { return false }
+            let host = connection.host
+            let probe =
+                probes.value[host]
+                ?? ClusterProbe(host, among: hosts, on: eventLoop) { target in
+                    eventLoop.makeFutureWithTask {
+                        try await RabbitConnection.open(
+                            configuration,
+                            name: "\(configuration.connectionName)/probe",
+                            on: eventLoop,
+                            among: hosts,
+                            to: target == .host ? .only(host) : .except(host)
+                        )
+                    }
                 }
-            }
-            probe.start()
+            probes.value[host] = probe
+            probe.watch(connection, with: binding)
+            return true
         }
-    }
-
-    /// Whether a host other than this one answers a request in time.
-    private func isAnswered(_ request: ClientMethod, without host: RabbitConfiguration.Host) async -> Bool {
-        guard let connection = try? await self.connect("probe", without: host) else { return false }
-        let timer = connection.eventLoop.scheduleTask(in: ProbeTurns.patience) { connection.handler.value.close() }
-        let answer = await Result {
-            try await connection.call(request, on: connection.openChannel())
+        guard isProbed else { return { connection } }
+        return {
+            try await connection.eventLoop.flatSubmit {
+                probes.value[connection.host]?.connection()
+                    ?? connection.eventLoop.makeSucceededFuture(connection)
+            }.get()
         }
-        timer.cancel()
-        await connection.close()
-        return (try? answer.get()) != nil
     }
 }

@@ -36,10 +36,6 @@ struct ConfirmWatch {
     ///
     /// RabbitMQ 3 sends what has reached no leader again after 10 s only.
     static let patienceAmongHosts = TimeAmount.seconds(5)
-    /// How often in a row another node is tried at once, before the time grows.
-    private static let quickTries = 3
-    /// How long after the last silence a confirm counts as its end.
-    private static let calm = TimeAmount.minutes(1)
     /// How long the broker may take to open a channel in the place of another one.
     static let openingPatience = TimeAmount.seconds(3)
     /// A refusal after that long has nothing to do with the one before it.
@@ -54,14 +50,12 @@ struct ConfirmWatch {
     private var lastReplaced: NIODeadline?
     private var attempts = 0
     private var isSilent = false
-    /// How many nodes, or channels, in a row have been left because nothing was confirmed.
-    private var silentNodes = 0
-    private var lastSilence = NIODeadline.uptimeNanoseconds(0)
+    /// Nodes, or channels, that have been left because nothing was confirmed.
+    private var silentNodes = QuickTries()
 
     /// How long the node may confirm nothing before another one is tried.
     var patienceWithNode: TimeAmount {
-        let factor = Int64(1) << min(Int64(max(0, self.silentNodes + 1 - Self.quickTries)), 10)
-        return min(Self.patienceAmongHosts * factor, Self.longestPause)
+        self.silentNodes.patience(Self.patienceAmongHosts, longest: Self.longestPause)
     }
 
     /// Whether ``confirmed(_:now:)`` has to know the topics or queues.
@@ -72,7 +66,7 @@ struct ConfirmWatch {
         self.lastConfirmed = now
         self.isSilent = false
         // While one queue confirms nothing and others do, each new connection would seem to be the end of it.
-        if now - self.lastSilence >= Self.calm { self.silentNodes = 0 }
+        self.silentNodes.worked(now: now)
         if self.refused.isEmpty { self.attempts = 0 }
     }
 
@@ -82,7 +76,14 @@ struct ConfirmWatch {
     }
 
     /// The broker has refused a message for this topic or queue.
-    mutating func refused(_ routingKey: String, hasOtherHosts: Bool = false, now: NIODeadline) -> Advice {
+    ///
+    /// - Parameter lastStored: when a message was last stored that was published on the connection, also on other channels.
+    mutating func refused(
+        _ routingKey: String,
+        hasOtherHosts: Bool = false,
+        lastStored: NIODeadline = .uptimeNanoseconds(0),
+        now: NIODeadline
+    ) -> Advice {
         let patience = hasOtherHosts ? Self.refusalsAmongHosts : Self.patience
         self.isSilent = false
         guard var refusals = self.refused[routingKey], now - refusals.last < Self.memory else {
@@ -94,7 +95,7 @@ struct ConfirmWatch {
         refusals.count += 1
         self.refused[routingKey] = refusals
         guard now - refusals.since >= patience else { return .none }
-        return self.replace(after: patience, now: now)
+        return self.replace(after: patience, lastStored: lastStored, now: now)
     }
 
     /// For the whole time limit of a message, or for ``patience`` on a channel that took the place of a silent one, nothing was answered.
@@ -105,21 +106,20 @@ struct ConfirmWatch {
 
     /// For ``patienceWithNode`` nothing was confirmed on a channel.
     ///
-    /// - Parameter answersOthers: whether the node has answered other channels meanwhile.
+    /// - Parameter answersOthers: whether messages on other channels have been stored meanwhile.
     mutating func silentNode(answersOthers: Bool, now: NIODeadline) -> Advice {
-        self.silentNodes += 1
-        self.lastSilence = now
+        self.silentNodes.tried(now: now)
         return answersOthers ? .replaceChannel : .replaceConnection
     }
 
-    private mutating func replace(after patience: TimeAmount, now: NIODeadline) -> Advice {
+    private mutating func replace(after patience: TimeAmount, lastStored: NIODeadline, now: NIODeadline) -> Advice {
         var advice = Advice.replaceChannel
         if let last = self.lastReplaced, self.attempts > 0 {
             let factor = Int64(1) << min(Int64(self.attempts) - 1, 10)
             let pause = min(patience * factor, Self.longestPause)
             guard now - last >= pause else { return .none }
             // Every second time, as long as not even other messages are confirmed.
-            let works = self.lastConfirmed.map { $0 > last } ?? false
+            let works = max(self.lastConfirmed ?? lastStored, lastStored) > last
             if !works, self.attempts % 2 == 1 { advice = .replaceConnection }
         }
         self.attempts += 1

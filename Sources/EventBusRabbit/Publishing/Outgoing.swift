@@ -37,6 +37,16 @@ enum Outgoing: Sendable {
         }
     }
 
+    /// Whether a queue must have stored what the broker confirms.
+    ///
+    /// It also confirms an event that needs no subscriber, and has none.
+    var needsQueue: Bool {
+        switch self {
+        case .event(let message): message.requiresSubscriber
+        case .copy: true
+        }
+    }
+
     /// By what the message is recognized if it comes back; `nil` if it is not mandatory and cannot.
     var returnKey: ReturnKey? {
         switch self {

@@ -22,7 +22,11 @@ final class PublishChannel: ChannelDelegate {
     let channel: AMQPChannel
     private let owner: any PublishChannelOwner
     var confirms = Confirms<PendingBatch>()
-    private(set) var lastAnswer: NIODeadline
+    /// When the broker has last said that a queue has stored a message; at first, when the channel was opened.
+    ///
+    /// Other answers prove little: a node that is cut off from the majority of its cluster routes messages by what it knows itself, so
+    /// it confirms those at once that nobody has subscribed to.
+    var lastStored: NIODeadline
     /// Whether the channel took the place of a silent one and has not answered yet.
     private(set) var isOnProbation: Bool
 
@@ -30,7 +34,7 @@ final class PublishChannel: ChannelDelegate {
         self.channel = channel
         self.owner = owner
         self.isOnProbation = isOnProbation
-        self.lastAnswer = owner.now
+        self.lastStored = owner.now
         channel.delegate = self
     }
 
@@ -42,7 +46,6 @@ final class PublishChannel: ChannelDelegate {
             self.owner.answered(self.confirms.refused(tag, multiple: multiple), on: self)
         default: return
         }
-        self.lastAnswer = self.owner.now
         self.isOnProbation = false
     }
 

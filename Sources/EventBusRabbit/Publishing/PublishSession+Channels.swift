@@ -84,7 +84,6 @@ extension PublishSession {
             return self.handler.call(.confirmSelect, on: channel).assumeIsolated().map { _ in
                 self.openings += 1
                 self.current = PublishChannel(channel, of: self, isOnProbation: isOnProbation)
-                self.resetTimer()
                 self.turn()
             }.nonisolated()
         } catch {
@@ -107,7 +106,6 @@ extension PublishSession {
             self.lane.activity.replaced("channel", because: reason, now: self.now)
             self.current = nil
             self.retired.append(channel)
-            self.resetTimer()
             self.openChannel(isOnProbation: advice == .replaceSilentChannel).assumeIsolated()
                 .whenFailure { self.giveUp($0) }
             self.expectChannel()

@@ -7,16 +7,24 @@ import NIOCore
 
 /// What happens when the broker does not answer in time.
 extension PublishSession {
-    /// Since when nothing is answered on the current channel although something is to be, if there are other hosts.
+    /// Since when nothing is stored on the current channel although something waits for its answer, if there are other hosts.
     private var silentSince: NIODeadline? {
         guard self.hasOtherHosts, !self.handler.isBlocked, let channel = self.current,
             let deadline = channel.confirms.nextDeadline(self.sending(on: channel))
         else { return nil }
-        return max(channel.lastAnswer, deadline - self.patience(on: channel))
+        return max(channel.lastStored, deadline - self.patience(on: channel))
     }
 
     /// When that will have been for too long.
     var silenceDeadline: NIODeadline? { self.silentSince.map { $0 + self.lane.watch.patienceWithNode } }
+
+    /// Whether a message has waited for so long that an answer to another one is not the end of it, unless it has been stored.
+    var isHeldUp: Bool {
+        self.channels.contains { channel in
+            guard let deadline = channel.confirms.nextDeadline(self.sending(on: channel)) else { return false }
+            return self.now - (deadline - self.patience(on: channel)) >= ConfirmWatch.patienceAmongHosts
+        }
+    }
 
     func sending(on channel: PublishChannel) -> Confirms<PendingBatch>.Sending {
         let progress = self.handler.sending
@@ -33,8 +41,8 @@ extension PublishSession {
             self.resolve(head.slot, .notSent(BusError(.unavailable, "RabbitMQ: \(reason)")))
         }
         if let since = self.silentSince, let deadline = self.silenceDeadline, deadline <= now {
-            // If other channels are answered, a queue is at fault, and not the node.
-            let answersOthers = self.handler.lastConfirm > since
+            // If messages on other channels are stored, a queue is at fault, and not the node. That they are refused proves nothing.
+            let answersOthers = self.handler.lastStored > since
             self.follow(
                 self.lane.watch.silentNode(answersOthers: answersOthers, now: now),
                 because: answersOthers
@@ -54,7 +62,7 @@ extension PublishSession {
     ///
     /// RabbitMQ can lose confirms.
     private func lost(on channel: PublishChannel, _ now: NIODeadline) {
-        guard now - channel.lastAnswer >= self.patience(on: channel) else {
+        guard now - channel.lastStored >= self.patience(on: channel) else {
             // One queue is at fault, or one confirm is lost: a new channel costs other topics nothing.
             return self.follow(.replaceChannel, because: "the broker did not confirm a message")
         }

@@ -41,7 +41,7 @@ final class PublishSession: PublishChannelOwner {
     private var isAloneOut = false
     /// Whether this turn brought anything for the health.
     private var hasNews = false
-    private var timer: Scheduled<Void>?
+    private var timer: (deadline: NIODeadline, task: Scheduled<Void>)?
 
     init(
         _ lane: PublishLane,
@@ -96,8 +96,6 @@ final class PublishSession: PublishChannelOwner {
     func turn() {
         self.pump()
         self.closeRetired()
-        // What was written now may have to be answered sooner than what other channels wait for.
-        if !self.retired.isEmpty { self.resetTimer() }
         self.setTimer()
         self.report()
     }
@@ -109,7 +107,7 @@ final class PublishSession: PublishChannelOwner {
         for channel in self.channels { self.resolve(channel.confirms.fail()) }
         (self.retired, self.current) = ([], nil)
         self.failWaiting(failure.busError(.unavailable))
-        self.timer?.cancel()
+        self.timer?.task.cancel()
         self.report()
     }
 
@@ -117,13 +115,13 @@ final class PublishSession: PublishChannelOwner {
 
     func answered(_ resolutions: [Confirms<PendingBatch>.Resolution], on channel: PublishChannel) {
         let now = self.now
-        self.handler.lastConfirm = now
         var advice = ConfirmWatch.Advice.none
-        var hasConfirmed = false
+        var (hasConfirmed, hasStored) = (false, false)
         for resolution in resolutions {
             switch resolution.answer {
             case .confirmed, .unroutable:
                 hasConfirmed = true
+                if resolution.answer == .confirmed, resolution.slot.message.needsQueue { hasStored = true }
                 guard self.recovery.isCautious || self.lane.watch.needsKeys else { continue }
                 let key = resolution.slot.message.routingKey
                 self.recovery.answered(key, isConfirmed: true)
@@ -132,17 +130,27 @@ final class PublishSession: PublishChannelOwner {
                 let key = resolution.slot.message.routingKey
                 self.recovery.answered(key, isConfirmed: false)
                 guard channel === self.current else { continue }
-                let next = self.lane.watch.refused(key, hasOtherHosts: self.hasOtherHosts, now: now)
+                let next = self.lane.watch.refused(
+                    key,
+                    hasOtherHosts: self.hasOtherHosts,
+                    lastStored: self.handler.lastStored,
+                    now: now
+                )
                 if next != .none { advice = next }
             case .unknown: break
             }
         }
         self.resolve(resolutions)
-        if hasConfirmed {
-            self.recovery.confirmed()
+        if hasStored { (channel.lastStored, self.handler.lastStored) = (now, now) }
+        if hasConfirmed { self.recovery.confirmed() }
+        if hasStored || hasConfirmed && !self.isHeldUp {
             self.lane.watch.confirmed(now: now)
             self.lane.activity.confirmed(open: self.ledger.openCount, now: now)
         }
+        guard advice != .none else { return }
+        // Where there are other nodes, one may be lost to which this channel still sends, and each of its messages would be refused only
+        // after an attempt to reach it.
+        if self.hasOtherHosts { self.resolve(channel.confirms.fail()) }
         self.follow(advice, because: "the broker refused all messages for a topic or a queue")
     }
 
@@ -151,7 +159,6 @@ final class PublishSession: PublishChannelOwner {
         if self.lane.waitsWhileBlocked {
             for index in self.waiting.indices { self.waiting[index].deadline = self.now + self.timeout }
         }
-        self.resetTimer()
         self.turn()
     }
 
@@ -209,25 +216,25 @@ final class PublishSession: PublishChannelOwner {
         return false
     }
 
-    /// Looks when the next time limit is over.
-    ///
-    /// What was set is set anew after ``resetTimer()`` only.
+    /// Looks when the next time limit is over, or earlier.
     private func setTimer() {
-        guard self.timer == nil, self.failure == nil else { return }
-        let deadlines =
-            self.channels.map { $0.confirms.nextDeadline(self.sending(on: $0)) }
-            + [self.waiting.first?.deadline, self.silenceDeadline]
-        guard let deadline = deadlines.compactMap(\.self).min() else { return }
-        self.timer = self.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+        guard self.failure == nil else { return }
+        var next = self.waiting.first?.deadline ?? .distantFuture
+        if let silence = self.silenceDeadline { next = min(next, silence) }
+        for channel in self.retired { next = min(next, self.nextDeadline(on: channel)) }
+        if let channel = self.current { next = min(next, self.nextDeadline(on: channel)) }
+        // It is nearly always later than the one before.
+        guard next < self.timer?.deadline ?? .distantFuture else { return }
+        self.timer?.task.cancel()
+        let task = self.eventLoop.assumeIsolated().scheduleTask(deadline: next) {
             self.timer = nil
             self.expire()
         }
+        self.timer = (next, task)
     }
 
-    /// There may be an earlier time limit than the one before.
-    func resetTimer() {
-        self.timer?.cancel()
-        self.timer = nil
+    private func nextDeadline(on channel: PublishChannel) -> NIODeadline {
+        channel.confirms.nextDeadline(self.sending(on: channel)) ?? .distantFuture
     }
 
     func resolve(_ resolutions: [Confirms<PendingBatch>.Resolution]) {

@@ -10,7 +10,10 @@ import NIOCore
 /// RabbitMQ tells a consumer that its queue was deleted, but not that nothing is routed to it any longer.
 struct TopologyKeeper: Sendable {
     let subscription: Subscription
+    /// The subscription's connection.
     let connection: RabbitConnection
+    /// Makes the one for the requests.
+    let requests: @Sendable () async throws -> RabbitConnection
     let status: BusStatus
     /// Its metadata names the subscription.
     let logger: Logger
@@ -19,14 +22,15 @@ struct TopologyKeeper: Sendable {
     ///
     /// - Parameter interval: the seconds between two repairs, chosen at random so that consumers don't all come at once.
     func run(every interval: ClosedRange<Double>) async {
-        // It stays open, as opening one costs RabbitMQ more than all requests on it.
+        // That of the subscription's connection stays open, as opening one costs RabbitMQ more than all requests on it.
         var channel: NIOLoopBound<AMQPChannel>?
         defer { self.status.note(unrepaired: nil, of: self.subscription.name) }
         while (try? await Task.sleep(for: .seconds(.random(in: interval)))) != nil {
             do {
-                try await self.repair(on: &channel)
+                channel = try await self.connection.whileOpen { [channel] in try await self.repair(on: channel) }
                 self.status.note(unrepaired: nil, of: self.subscription.name)
             } catch {
+                channel = nil
                 let reason = (error as? BusError)?.message ?? "\(error)"
                 self.status.note(unrepaired: reason, of: self.subscription.name)
                 self.logger.warning(
@@ -38,17 +42,23 @@ struct TopologyKeeper: Sendable {
     }
 
     /// Declares the exchange if it is missing, and everything that is bound to it.
-    private func repair(on channel: inout NIOLoopBound<AMQPChannel>?) async throws {
-        let open = if let channel { channel } else { try await self.connection.openChannel() }
-        channel = nil
+    ///
+    /// - Parameter channel: the one of the last time.
+    /// - Returns: the channel for the next time, if there is one.
+    private func repair(on channel: NIOLoopBound<AMQPChannel>?) async throws -> NIOLoopBound<AMQPChannel>? {
+        let connection = try await self.requests()
+        let isOwn = connection.channel === self.connection.channel
+        let open = if isOwn, let channel { channel } else { try await connection.openChannel() }
         let bindings = Declaration.bindings(of: self.subscription)
-        if try await self.connection.bind(bindings, on: open) {
-            channel = open
-            return
+        if try await connection.bind(bindings, on: open) {
+            if isOwn { return open }
+            try await connection.call(.channelClose, on: open)
+            return nil
         }
-        try await self.connection.declare([.exchange] + bindings)
+        try await connection.declare([.exchange] + bindings)
         self.logger.warning(
             "The exchange was missing, so that no events arrived; it has been declared again with the bindings of the subscription"
         )
+        return nil
     }
 }

@@ -2,6 +2,8 @@
 // Part of swift-event-bus.
 
 import EventBus
+import Logging
+import ServiceLifecycle
 import Testing
 
 @testable import EventBusRabbit
@@ -62,5 +64,33 @@ struct OpeningRetryTests {
         var retry = OpeningRetry()
         #expect(retry.next(after: ConnectionFailure(code, "no queue 'q' in vhost '/'"), of: "s") == nil)
         #expect(retry.next(after: CancellationError(), of: "s") == nil)
+    }
+
+    private struct Waiting: Service {
+        let begun: AsyncStream<Void>.Continuation
+        let goesOn: AsyncStream<Bool>.Continuation
+
+        func run() async throws {
+            self.begun.yield()
+            self.goesOn.yield(try await OpeningRetry.goesOn(after: .seconds(3600)))
+        }
+    }
+
+    @Test("A pause ends at once when the program shuts down, and nothing is tried any more")
+    func shutdown() async throws {
+        let (begun, goesOn) = (AsyncStream.makeStream(of: Void.self), AsyncStream.makeStream(of: Bool.self))
+        let services = ServiceGroup(
+            services: [Waiting(begun: begun.continuation, goesOn: goesOn.continuation)],
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        async let run: Void = services.run()
+        for await _ in begun.stream { break }
+        await services.triggerGracefulShutdown()
+        for await isWanted in goesOn.stream {
+            #expect(!isWanted)
+            break
+        }
+        try? await run
+        #expect(try await OpeningRetry.goesOn(after: .zero))
     }
 }

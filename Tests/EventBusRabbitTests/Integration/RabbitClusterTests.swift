@@ -42,14 +42,45 @@ extension RabbitIntegration {
             try await Cluster.with(clientsOn: 1) { cluster in
                 let report = try await SteadyLoad.judged(on: cluster.configuration) { load in
                     for node in [2, 3] { try await Cluster.infra("freeze rabbit-\(node)") }
-                    // What was confirmed before may still be handled.
-                    try await eventually(within: .seconds(30), "nothing to be handled any more") {
-                        load.longestPause(since: load.handled.last ?? .zero) >= .seconds(5)
+                    let moment = load.now
+                    // What was sent before may still be answered.
+                    try await eventually(within: .seconds(30), "ten seconds to be over") {
+                        load.now >= moment + .seconds(10)
                     }
+                    let confirmed = load.confirmed
+                    try await eventually(within: .seconds(60), "twenty more to be over") {
+                        load.now >= moment + .seconds(30)
+                    }
+                    #expect(load.confirmed == confirmed)
                     for node in [2, 3] { try await Cluster.infra("thaw rabbit-\(node)") }
                     try await self.recovers(load, from: "a minority", since: load.now)
                 }
                 self.expect(report)
+            }
+        }
+
+        @Test("An open consumer of a cluster makes a deleted binding again")
+        func repaired() async throws {
+            let word = "t-\(Stamp.next().id)"
+            // The probe of RabbitMQ 4.3 repeats the first pattern.
+            let patterns = [try TopicPattern("\(word).first"), try TopicPattern("\(word).second")]
+            let subscription = try Subscription(SubscriptionName("\(word).main"), patterns: patterns)
+            let message = Message(id: word, topic: try Topic("\(word).second"), time: Stamp.next().time, body: [])
+            try await Cluster.with(clientsOn: 1) { cluster in
+                var configuration = cluster.configuration
+                configuration.repairInterval = 0.2...0.3
+                try await Broker.withBus(configuration) { bus in
+                    try await bus.withDeliveries(to: subscription) { deliveries in
+                        try await bus.unbind(patterns, from: subscription.name)
+                        try await eventually(within: .seconds(20), "the event to be routed again") {
+                            await bus.publish([message])[0].isConfirmed
+                        }
+                        let delivery = try #require(try await deliveries.next()?.first)
+                        #expect(delivery.message == message)
+                        deliveries.settle(delivery.id, .done)
+                        try await deliveries.flush()
+                    }
+                }
             }
         }
 

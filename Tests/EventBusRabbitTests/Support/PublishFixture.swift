@@ -106,12 +106,18 @@ final class PublishFixture {
     /// Publishes messages, whose topics are `t.` and the first letters of their ids.
     ///
     /// - Parameter queue: that of the first session, if not another one's.
-    func publish(_ ids: [String], bodySize: Int = 2, through queue: PublishQueue? = nil) throws {
+    func publish(
+        _ ids: [String],
+        bodySize: Int = 2,
+        requiresSubscriber: Bool = true,
+        through queue: PublishQueue? = nil
+    ) throws {
         let messages = try ids.map { id in
             Message(
                 id: id,
                 topic: try Topic("t.\(id.prefix(1))"),
                 time: Stamp.next().time,
+                requiresSubscriber: requiresSubscriber,
                 body: Array(repeating: 48, count: bodySize)
             )
         }

@@ -8,11 +8,12 @@ import NIOEmbedded
 
 /// A connection whose other end is the test.
 struct ScriptedBroker {
-    let channel = EmbeddedChannel()
+    let channel: EmbeddedChannel
     let handler: ConnectionHandler
     let opened: EventLoopFuture<ConnectionState.Limits>
 
-    init() throws {
+    init(on loop: EmbeddedEventLoop = EmbeddedEventLoop()) throws {
+        self.channel = EmbeddedChannel(loop: loop)
         let promise = self.channel.eventLoop.makePromise(of: ConnectionState.Limits.self)
         self.opened = promise.futureResult
         self.handler = ConnectionHandler(

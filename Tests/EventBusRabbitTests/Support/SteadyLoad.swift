@@ -154,6 +154,19 @@ final class SteadyLoad: Sendable {
         return max(longest, self.now - last)
     }
 
+    /// How many events the broker has confirmed, so that they have left the outbox.
+    var confirmed: Int {
+        // Events are committed meanwhile.
+        while true {
+            let (before, rows, after) = (self.committed, self.store.outboxReport().rows, self.committed)
+            if before == after { return after - rows }
+        }
+    }
+
+    private var committed: Int {
+        self.history.records.count { if case .committed = $0.what { true } else { false } }
+    }
+
     /// When events were handled.
     var handled: [Duration] {
         self.history.records.compactMap { record in
