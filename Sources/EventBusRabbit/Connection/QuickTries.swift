@@ -3,8 +3,9 @@
 
 import NIOCore
 
-/// How patient to be before something is tried that may not help: the first three times in a row as at first, then twice as long each
-/// time. A pure state machine.
+/// How patient to be before something is tried that may not help: a pure state machine.
+///
+/// The first three times in a row as at first, then twice as long each time.
 struct QuickTries {
     private static let quick = 3
     /// How long after the last try something must work to be its success: what is tried seems to help for a moment.
