@@ -26,6 +26,8 @@ final class BusStatus: Sendable {
         var lastScope: UInt64 = 0
         /// The copies that are not confirmed, by scope.
         var delayedCopies: [UInt64: (subscription: SubscriptionName, delay: CopyDelay)] = [:]
+        /// The retry queues that cannot be used, by scope.
+        var retryTroubles: [UInt64: RetryQueues.Trouble] = [:]
         /// The subscriptions whose messages wait and are not delivered.
         ///
         /// Each holds until the next look, which may be that of another session.
@@ -85,11 +87,15 @@ final class BusStatus: Sendable {
         self.state.withLock { state in
             let delays = state.delayedCopies.sorted { $0.key < $1.key }.map(\.value)
             let copies = delays.map { "subscription \($0.subscription): \($0.delay)" }
+            let troubles = state.retryTroubles.sorted { $0.key < $1.key }.map(\.value)
             return Health(
                 problems: (state.problems(now: now) + copies).map { "RabbitMQ: \($0)" }
+                    + troubles.filter(\.isTotal).flatMap(\.reasons)
                     + Self.texts(state.standstills.filter { now < $0.value.until }.mapValues(\.standstill))
                     + Self.texts(state.unrepaired.mapValues { Self.text(unrepaired: $0.reason, now - $0.since) }),
-                notes: state.notes(now: now).map { "RabbitMQ: \($0)" } + Self.texts(state.consumerTimeouts)
+                notes: state.notes(now: now).map { "RabbitMQ: \($0)" }
+                    + troubles.filter { !$0.isTotal }.flatMap(\.reasons)
+                    + Self.texts(state.consumerTimeouts)
             )
         }
     }
@@ -131,6 +137,13 @@ final class BusStatus: Sendable {
     /// Copies of a subscription are not confirmed, or, with `nil`, no longer.
     func note(_ delay: CopyDelay?, of subscription: SubscriptionName, scope: UInt64) {
         self.state.withLock { $0.delayedCopies[scope] = delay.map { (subscription, $0) } }
+    }
+
+    /// The retry queues of a subscription that cannot be used.
+    ///
+    /// That is a problem while messages wait that no other one can take, and otherwise a note: then retries come after another delay.
+    func note(_ trouble: RetryQueues.Trouble, scope: UInt64) {
+        self.state.withLock { $0.retryTroubles[scope] = trouble.reasons.isEmpty ? nil : trouble }
     }
 
     /// Messages of a subscription wait and are not delivered, or, with `nil`, no longer.

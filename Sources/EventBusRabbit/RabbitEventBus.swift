@@ -226,9 +226,17 @@ extension RabbitEventBus {
         let deliveries = RabbitDeliveries(generation: scope, subscription.ordering, executor: self.executor)
         let logger = self.logger(for: subscription.name)
         let timeout = TimeAmount(self.configuration.confirmTimeout)
+        let settling = TimeAmount(self.configuration.queueSettling)
         let pace = self.configuration.hosts.count > 1 ? QueueWatch.Pace.cluster : .alone
         let session = try await connection.onLoop { [copies, status, logger, hasQuarantined] handler in
-            let sender = CopySender(copies, connection.eventLoop, logger) { delay in
+            let retries = RetryCopies(subscription, connection.eventLoop, settling: settling, logger) { delay in
+                connection.eventLoop.makeFutureWithTask {
+                    await self.declareRetryQueue(of: subscription.name, delay)
+                }
+            } onTrouble: {
+                status.note($0, scope: scope)
+            }
+            let sender = CopySender(copies, connection.eventLoop, logger, retries) { delay in
                 status.note(delay, of: subscription.name, scope: scope)
             }
             let session = NIOLoopBound(
@@ -259,5 +267,25 @@ extension RabbitEventBus {
             session.value.started()
         }
         return (deliveries, session)
+    }
+
+    /// Declares a retry queue of an open subscription.
+    ///
+    /// On a connection of its own: a declaration that RabbitMQ cannot carry out ends the connection, and one that it doesn't answer
+    /// does so too. On that of the consumer everything that it holds would come back and count a return, and the message that needs
+    /// the queue would be the first to ask for it again.
+    func declareRetryQueue(of subscription: SubscriptionName, _ delay: Duration) async -> RetryQueues.Answer {
+        let declaration = Declaration.retryQueue(of: subscription, delay)
+        do {
+            return try await self.withConnection("\(subscription).retry") { connection in
+                try await self.prepare(connection)
+                let isThere = try await connection.count(of: Topology.retry(subscription, delay)) != nil
+                // Also if it is there: only this shows that its arguments are others.
+                try await connection.declare([declaration])
+                return isThere ? .exists : .created
+            }
+        } catch {
+            return .unusable(reason: declaration.reason(error))
+        }
     }
 }

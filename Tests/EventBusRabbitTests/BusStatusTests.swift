@@ -65,6 +65,33 @@ struct BusStatusTests {
         #expect(status.health.isReady)
     }
 
+    @Test("Retry queues that cannot be used are a note while others can be, and a problem if none can")
+    func retryQueues() {
+        let status = BusStatus()
+        #expect(status.start())
+        status.change(to: .connected)
+        status.note(.init(reasons: ["RabbitMQ: queue a.retry.1: no"]), scope: 1)
+        status.note(.init(reasons: ["RabbitMQ: queue b.retry.1: no"], isTotal: true), scope: 2)
+        #expect(
+            status.health
+                == Health(problems: ["RabbitMQ: queue b.retry.1: no"], notes: ["RabbitMQ: queue a.retry.1: no"])
+        )
+        status.note(.init(), scope: 1)
+        status.note(.init(), scope: 2)
+        #expect(status.health == .ready)
+    }
+
+    @Test("A retry queue that cannot be asked for is one that cannot be used, whatever the reason")
+    func retryQueueWithoutConnection() async throws {
+        let bus = RabbitEventBus(try RabbitConfiguration(url: "amqp://127.0.0.1:1"))
+        #expect(bus.status.start())
+        guard case .unusable(let reason) = await bus.declareRetryQueue(of: "s", .seconds(1)) else {
+            Issue.record("there is no broker")
+            return
+        }
+        #expect(reason.hasPrefix("RabbitMQ: queue s.retry.1: "))
+    }
+
     @Test("Since when there is no connection, or the broker accepts nothing, is told with the latest reason")
     func since() {
         func time(_ seconds: UInt64) -> NIODeadline { .uptimeNanoseconds(seconds * 1_000_000_000) }

@@ -3,8 +3,7 @@
 
 /// The delays after which a message can be delivered again, the same on every backend.
 ///
-/// The delays are few and fixed because a broker needs one queue for each, declared in advance. A ``Subscription`` declares those
-/// that it uses.
+/// The delays are few and fixed because a broker needs one queue for each. A ``Subscription`` names those that it uses.
 public enum RetryLadder {
     /// 1 s, 10 s, 2 min, 10 min, 1 h, 6 h and 24 h.
     public static let delays: [Duration] = [
@@ -17,7 +16,7 @@ public enum RetryLadder {
     }
 
     /// The closest of some delays in ascending order; `nil` if there is none.
-    static func nearest(to delay: Duration, among delays: [Duration]) -> Duration? {
+    package static func nearest(to delay: Duration, among delays: [Duration]) -> Duration? {
         delays.min { Self.distance($0, delay) < Self.distance($1, delay) }
     }
 

@@ -82,8 +82,9 @@ public struct Subscription: Sendable, Hashable {
     public let ordering: Ordering
     /// The delays of the ``RetryLadder`` after which messages can be delivered again, in ascending order.
     ///
-    /// On RabbitMQ each of them costs a queue. They may differ from one consumer to the next and from one start to the next: a
-    /// message that waits for a delay that nobody declares any longer is delivered all the same.
+    /// On RabbitMQ each of them costs a queue from the first message on that waits for it. They may differ from one consumer to the
+    /// next and from one start to the next: a message that waits for a delay that nobody uses any longer is delivered all the same.
+    /// The first retry of a delay comes 5 s later on RabbitMQ, which has to create the queue, and is unsettled until then.
     public let retryDelays: [Duration]
 
     static let maximumPrefetch = 2000

@@ -4,6 +4,9 @@
 /// How often a failing event is tried, and how long it waits in between.
 ///
 /// The delay before attempt *n + 1* is `firstDelay × factor^(n − 1)`, at most `cap`, moved to the nearest delay of the ``RetryLadder``.
+///
+/// On RabbitMQ the first retry of a subscription after each delay comes 5 s later, since its queue is created only then. Meanwhile the
+/// event takes a place of the consumer's `prefetch`.
 public struct RetryPolicy: Sendable, Hashable {
     /// How many attempts are started at most, the first included; at least 1.
     public let attempts: Int

@@ -71,6 +71,8 @@ public struct RabbitConfiguration: Sendable {
     }
     /// After how many seconds an open consumer repeats its bindings.
     var repairInterval = 30.0...60.0
+    /// How long a retry queue that was just created has to exist before it holds the only copy of a message.
+    @_spi(Verification) public var queueSettling = Duration.seconds(5)
 }
 
 extension RabbitConfiguration: CustomStringConvertible, CustomReflectable {

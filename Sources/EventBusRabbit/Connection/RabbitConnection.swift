@@ -45,13 +45,13 @@ struct RabbitConnection: Sendable {
     /// Does something that is not waited for any longer than the connection lives.
     ///
     /// - Throws: ``ConnectionFailure`` when it has ended.
-    func whileOpen(_ body: @escaping @Sendable () async throws -> Void) async throws {
-        let promise = self.eventLoop.makePromise(of: Void.self)
+    func whileOpen<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        let promise = self.eventLoop.makePromise(of: Value.self)
         promise.completeWithTask(body)
         self.channel.closeFuture.whenComplete { _ in
             promise.fail(ConnectionFailure(.closed, "connection was closed"))
         }
-        try await promise.futureResult.get()
+        return try await promise.futureResult.get()
     }
 
     /// Waits until the connection is closed.

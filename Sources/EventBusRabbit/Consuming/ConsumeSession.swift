@@ -14,7 +14,6 @@ final class ConsumeSession: ChannelDelegate {
     static let consumerTag = "events"
 
     private let subscription: SubscriptionName
-    private let retryDelay: (Duration) -> Duration
     private let deliveries: RabbitDeliveries
     private let copies: CopySender
     private let channel: AMQPChannel
@@ -30,6 +29,8 @@ final class ConsumeSession: ChannelDelegate {
     /// How many answers of the broker something waits for.
     private var awaited = 0
     private var failure: BusError?
+    /// Whether copies were not confirmed in time after the stop.
+    private var hasGivenUp = false
 
     init(
         _ subscription: Subscription,
@@ -43,7 +44,6 @@ final class ConsumeSession: ChannelDelegate {
         _ logger: Logger
     ) {
         self.subscription = subscription.name
-        self.retryDelay = subscription.retryDelay
         self.deliveries = deliveries
         self.copies = copies
         self.channel = channel
@@ -79,10 +79,13 @@ final class ConsumeSession: ChannelDelegate {
         if let failure = self.failure { return self.eventLoop.makeFailedFuture(failure) }
         let promise = self.eventLoop.makePromise(of: Void.self)
         self.flushes.append(promise)
-        let error = BusError(.unavailable, "RabbitMQ: retries or dead letters could not be confirmed in time")
         // At a shutdown a broker in alarm, which confirms nothing, must not take all the time that the process has left.
-        let limit = self.deliveries.isStopped ? min(timeout, .seconds(5)) : timeout
-        let deadline = self.eventLoop.scheduleTask(in: limit) { promise.fail(error) }
+        let isStopped = self.deliveries.isStopped
+        let limit = isStopped ? min(timeout, .seconds(5)) : timeout + self.copies.longestWait
+        let deadline = self.eventLoop.assumeIsolated().scheduleTask(in: limit) {
+            self.hasGivenUp = isStopped
+            promise.fail(BusError.unconfirmedCopies)
+        }
         promise.futureResult.whenComplete { _ in deadline.cancel() }
         self.finishFlushes()
         return promise.futureResult
@@ -92,7 +95,7 @@ final class ConsumeSession: ChannelDelegate {
     func finish() -> EventLoopFuture<Void> {
         self.state.end()
         if self.failure == nil { self.status.note(nil, of: self.subscription) }
-        return self.flush(within: .seconds(5))
+        return self.flush(within: self.hasGivenUp ? .zero : .seconds(5))
     }
 
     /// There are verdicts to collect, or the consumer has been stopped.
@@ -121,9 +124,7 @@ final class ConsumeSession: ChannelDelegate {
     }
 
     func readCompleted() {
-        guard self.failure == nil else { return }
-        self.collect()
-        self.acknowledgeSoon()
+        if self.failure == nil { self.woken() }
     }
 
     func closed(_ failure: ConnectionFailure) {
@@ -145,6 +146,7 @@ final class ConsumeSession: ChannelDelegate {
     private func collect() {
         for given in self.deliveries.take() { self.carryOut(given) }
         if self.deliveries.isStopped, self.state.stop() { self.endConsumer() }
+        if self.state.isLeaving { self.copies.stop() }
         for message in self.state.takeGivenBack() {
             self.copies.add(MessageCopy.givenBack(ReceivedMessage(message), of: self.subscription), for: message.tag)
         }
@@ -183,15 +185,13 @@ final class ConsumeSession: ChannelDelegate {
 
     private func carryOut(_ given: RabbitDeliveries.Given) {
         guard let verdict = given.verdict else { return self.state.giveBack(given.tag, returned: given.returned) }
-        let needsCopy = !verdict.isDone
-        guard let message = self.state.settle(given.tag, needsCopy: needsCopy, returned: given.returned) else { return }
+        guard let message = self.state.settle(given.tag, needsCopy: !verdict.isDone, returned: given.returned)
+        else { return }
         let name = self.subscription
         switch verdict {
         case .done: break
         case .retry(let delay, let failures):
-            let delay = self.retryDelay(delay)
-            let copy = MessageCopy.retry(ReceivedMessage(message), of: name, after: delay, failures)
-            self.copies.add(copy, for: given.tag)
+            self.copies.add(.init(tag: given.tag, message: message, failures: failures), after: delay)
         case .deadLetter(let reason, let failures):
             let time = Stamp.next().time
             let copy = MessageCopy.dead(ReceivedMessage(message), of: name, reason: reason, failures, at: time)
@@ -231,7 +231,7 @@ final class ConsumeSession: ChannelDelegate {
         if self.deliveries.isStopped { self.collect() }
     }
 
-    /// Ends the session; whoever opens the subscription again declares all its queues again.
+    /// Ends the session; whoever opens the subscription again declares its queues again, and those for retries when it needs them.
     private func end(_ reason: String, _ code: ConnectionFailure.Code = .cancelled) {
         self.writeAcknowledgements()
         self.handler.fail(ConnectionFailure(code, reason))
@@ -288,6 +288,7 @@ final class ConsumeSession: ChannelDelegate {
 
     private func finishFlushes() {
         guard self.copies.isIdle, !self.state.isGivingBack else { return }
+        self.hasGivenUp = false
         for promise in self.takeFlushes() { promise.succeed() }
     }
 

@@ -76,6 +76,8 @@ struct ConsumeState {
     /// The bytes of their bodies.
     private var bytes = 0
     private var gate = QuarantineGate()
+    /// How many messages from the quarantine queue have a verdict, and a copy that is not confirmed.
+    private var fetchedCopies = 0
     /// The last delivery that has arrived.
     private(set) var lastTag: UInt64 = 0
     private var handedOut = 0
@@ -105,6 +107,9 @@ struct ConsumeState {
 
     /// Whether more bodies may be held, or nothing is settled any more that would make room for them.
     var mayRead: Bool { self.bytes < self.prefetchBytes || self.isEnding }
+
+    /// Whether one more message may be fetched from the quarantine queue, for which the broker does not heed the prefetch.
+    private var mayFetch: Bool { self.fetchedCopies == 0 || (self.fetchedCopies < self.prefetch && self.mayRead) }
 
     /// Whether the broker could deliver something.
     var hasRoom: Bool { self.mayRead && self.deliveries.count + self.settled.count < self.prefetch }
@@ -149,6 +154,7 @@ struct ConsumeState {
         guard let entry = self.deliveries[tag], entry.isOut(returned) else { return nil }
         self.gate.settled()
         if needsCopy {
+            if entry.isAlone { self.fetchedCopies += 1 }
             self.deliveries.update(tag) { $0.stage = .copying }
         } else {
             self.forget(tag)
@@ -158,9 +164,10 @@ struct ConsumeState {
 
     /// The copy of a delivery has been confirmed.
     mutating func copied(_ tag: UInt64) {
-        switch self.deliveries[tag]?.stage {
+        guard let entry = self.deliveries[tag] else { return }
+        switch entry.stage {
         case .moving: self.gate.moveEnded()
-        case .copying: break
+        case .copying: if entry.isAlone { self.fetchedCopies -= 1 }
         default: return
         }
         self.forget(tag)
@@ -192,6 +199,9 @@ struct ConsumeState {
     mutating func consumerEnded() {
         self.consumer = .ended
     }
+
+    /// Whether what is copied to the subscription's own queue is for others now.
+    var isLeaving: Bool { self.isStopped && self.consumer != .ending }
 
     /// Whether deliveries are given back that have no copy yet, or may be.
     var isGivingBack: Bool { self.consumer == .ending || !self.givenBack.isEmpty }
@@ -226,7 +236,8 @@ struct ConsumeState {
 
     /// - Parameter isAwaited: whether a task waits for a delivery.
     mutating func next(isAwaited: @autoclosure () -> Bool) -> Action {
-        switch self.gate.next(isAwaited: isAwaited()) {
+        let mayFetch = self.mayFetch
+        switch self.gate.next(isAwaited: mayFetch && isAwaited()) {
         case .none:
             return .none
         case .handOut(let tags):

@@ -13,6 +13,7 @@ final class CopySender {
     static let patience = TimeAmount.seconds(10)
 
     private var copies = PendingCopies()
+    private let retries: RetryCopies
     private let queue: PublishQueue
     private let eventLoop: any EventLoop
     private let logger: Logger
@@ -33,16 +34,25 @@ final class CopySender {
         _ queue: PublishQueue,
         _ eventLoop: any EventLoop,
         _ logger: Logger,
+        _ retries: RetryCopies,
         onDelay: @escaping (CopyDelay?) -> Void
     ) {
         self.queue = queue
         self.eventLoop = eventLoop
         self.logger = logger
+        self.retries = retries
         self.onDelay = onDelay
+        retries.onChange = {
+            self.send()
+            self.onAnswer?([])
+        }
     }
 
     /// Whether every copy has been confirmed.
-    var isIdle: Bool { self.copies.isEmpty }
+    var isIdle: Bool { self.copies.isEmpty && self.retries.isEmpty }
+
+    /// For how long copies may wait before they are sent although nothing is wrong.
+    var longestWait: TimeAmount { self.retries.longestWait }
 
     /// Adds a copy, which the next ``send()`` sends.
     func add(_ copy: OutgoingMessage, for tag: UInt64) {
@@ -50,7 +60,19 @@ final class CopySender {
         self.watch()
     }
 
+    /// Adds a message that is to be delivered again; it is copied once its queue can be used.
+    func add(_ retry: RetryCopies.Retry, after delay: Duration) {
+        self.retries.add(retry, after: delay)
+        self.watch()
+    }
+
+    /// The subscription is stopped, and what is copied to its own queue is for others: no message waits for long any more.
+    func stop() {
+        self.retries.stop()
+    }
+
     func send() {
+        for (tag, copy) in self.retries.take() { self.add(copy, for: tag) }
         let unsent = self.copies.takeUnsent()
         guard !unsent.isEmpty else { return }
         self.lastBatch += 1
@@ -71,6 +93,7 @@ final class CopySender {
     /// The messages come back, so a copy that still waits for a connection must not be sent.
     func close() {
         self.copies.removeAll()
+        self.retries.close()
         self.onAnswer = nil
         self.onMissingQueue = nil
         for batch in self.batches.values {
@@ -104,9 +127,12 @@ final class CopySender {
 
     // MARK: Health
 
+    /// Since when the oldest copy has not been confirmed, or its message waits for longer than it should.
+    private var oldest: NIODeadline? { [self.copies.oldest, self.retries.oldest].compactMap { $0 }.min() }
+
     /// Looks at the copies when the oldest one has not been confirmed for ``patience``.
     private func watch() {
-        guard !self.isWatching, let oldest = self.copies.oldest else { return }
+        guard !self.isWatching, let oldest = self.oldest else { return }
         self.isWatching = true
         let start = self.isDelayed ? self.eventLoop.now : oldest
         _ = self.eventLoop.assumeIsolated().scheduleTask(deadline: start + Self.patience) {
@@ -118,10 +144,13 @@ final class CopySender {
 
     private func report() {
         let now = self.eventLoop.now
-        let count = self.copies.count(until: now - Self.patience)
-        if count > 0, let oldest = self.copies.oldest {
+        let limit = now - Self.patience
+        let waiting = self.retries.count(until: limit)
+        let count = self.copies.count(until: limit) + waiting
+        if count > 0, let oldest = self.oldest {
             self.isDelayed = true
-            self.onDelay(CopyDelay(count: count, time: now - oldest, cause: self.copies.lastProblem))
+            let reason = waiting > 0 ? self.retries.reason.map(PublishOutcome.refused) : nil
+            self.onDelay(CopyDelay(count: count, time: now - oldest, cause: reason ?? self.copies.lastProblem))
         } else if self.isDelayed {
             self.isDelayed = false
             self.onDelay(nil)
@@ -148,4 +177,11 @@ struct CopyDelay: Sendable, CustomStringConvertible {
         return
             "\(self.count) messages have not been moved to its own queues for \(self.time.nanoseconds / 1_000_000_000) s: \(cause)"
     }
+}
+
+extension BusError {
+    static let unconfirmedCopies = BusError(
+        .unavailable,
+        "RabbitMQ: retries or dead letters could not be confirmed in time"
+    )
 }

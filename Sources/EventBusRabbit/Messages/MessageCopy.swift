@@ -55,14 +55,15 @@ enum MessageCopy {
         }
     }
 
-    /// For a retry queue: the failures; returns are counted from zero.
+    /// For a retry queue or, without a delay, for the end of the subscription's own one: the failures; returns are counted from zero.
     static func retry(
         _ message: ReceivedMessage,
         of subscription: SubscriptionName,
-        after delay: Duration,
+        after delay: Duration?,
         _ failures: Failures
     ) -> OutgoingMessage {
-        self.copy(message, to: Topology.retry(subscription, delay)) { headers in
+        let queue = delay.map { Topology.retry(subscription, $0) } ?? subscription.description
+        return self.copy(message, to: queue) { headers in
             self.note(failures, in: &headers)
         }
     }

@@ -11,6 +11,9 @@ extension RabbitEventBus {
     /// which gets the events that are published too. An event that is published just when the interim subscription begins or
     /// ends may be there twice under one id. Pause publishing if the subscription is ordered.
     ///
+    /// The processes of its consumers have to have exited: RabbitMQ counts neither what a consumer that stops still holds nor that
+    /// consumer, and the queue with these messages would be removed.
+    ///
     /// Waits until the bus runs. If it is interrupted, nothing is lost: call it again.
     ///
     /// - Parameter subscription: as its consumers open it, with the topics of all handlers. Other patterns are not bound again.

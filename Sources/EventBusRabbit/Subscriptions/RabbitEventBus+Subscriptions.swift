@@ -61,6 +61,9 @@ extension RabbitEventBus {
 
     /// Removes an empty subscription that nobody uses, with all its queues; see `EventBus.remove(_:)`.
     ///
+    /// The processes of its consumers have to have exited: RabbitMQ counts neither what a consumer that stops still holds nor that
+    /// consumer, and these messages would be removed as well. One that runs on may create a retry queue again, which stays, empty.
+    ///
     /// Waits until the bus runs, and then for up to two seconds until nothing is on its way between the queues. On RabbitMQ 3.10, do
     /// not call it within a few seconds after a start of the broker.
     public func remove(_ subscription: SubscriptionName) async throws {

@@ -30,8 +30,11 @@ struct Declaration {
         )
     }
 
-    /// The exchange and everything that a subscription needs, long before it is needed: RabbitMQ 3.10 can lose a queue that was
-    /// declared just before the broker was killed.
+    static func retryQueue(of subscription: SubscriptionName, _ delay: Duration) -> Declaration {
+        .queue(Topology.retry(subscription, delay), Topology.retryArguments(of: subscription, delay))
+    }
+
+    /// The exchange and everything that a subscription has as long as it exists.
     ///
     /// Bindings of earlier starts remain, since AMQP cannot list them.
     static func all(for subscription: Subscription) -> [Declaration] {
@@ -55,14 +58,21 @@ struct Declaration {
         isPassive ? self.passive ?? self.active : self.active
     }
 
+    /// Why it cannot be used, with its name.
+    func reason(_ error: any Error) -> String {
+        let text = (error as? BusError)?.message ?? "\(error)"
+        return text.contains(self.name)
+            ? text : "RabbitMQ: \(self.kind) \(self.name): \(text.trimmingPrefix("RabbitMQ: "))"
+    }
+
     /// - Parameter refusal: the user may not create it.
-    fileprivate func error(_ failure: ConnectionFailure, after refusal: ConnectionFailure?) -> BusError {
+    func error(_ failure: ConnectionFailure, after refusal: ConnectionFailure?) -> BusError {
         let what = "RabbitMQ: \(self.kind) \(self.name)"
         switch failure.code {
         case .channelClosed(406):
-            // The broker's text names the argument and both values.
+            // Then the broker's text names the argument and both values; a newer broker may refuse a queue for another reason.
             let way =
-                self.kind == .queue
+                self.kind == .queue && failure.text.contains("inequivalent arg")
                 ? "; RabbitEventBus.renewQueues(of:) makes the queues anew and keeps the messages" : ""
             return BusError(.topologyMismatch, "\(what): \(failure.text)\(way)", cause: failure)
         case .channelClosed(404):
@@ -100,6 +110,15 @@ extension RabbitConnection {
     /// - Returns: which of them failed first; `nil` if all were granted.
     private func ask(_ methods: [ClientMethod]) async throws -> (place: Int, ConnectionFailure)? {
         let channel = try await self.openChannel()
+        if let failed = try await self.ask(methods, on: channel) { return failed }
+        try await self.call(.channelClose, on: channel)
+        return nil
+    }
+
+    private func ask(
+        _ methods: [ClientMethod],
+        on channel: NIOLoopBound<AMQPChannel>
+    ) async throws -> (place: Int, ConnectionFailure)? {
         let results = try await self.eventLoop.flatSubmit {
             let replies = methods.map { self.handler.value.call($0, on: channel.value) }
             return EventLoopFuture.whenAllComplete(replies, on: self.eventLoop)
@@ -109,19 +128,18 @@ extension RabbitConnection {
             guard let failure = error as? ConnectionFailure else { throw error }
             return (place, failure)
         }
-        try await self.call(.channelClose, on: channel)
         return nil
     }
 
-    /// Whether the events exchange exists.
-    func hasExchange() async throws -> Bool {
-        do {
-            let channel = try await self.openChannel()
-            try await self.call(.exchangeDeclare(name: Topology.exchange, type: "topic", passive: true), on: channel)
-            try await self.call(.channelClose, on: channel)
-            return true
-        } catch let failure as ConnectionFailure where failure.code == .channelClosed(404) {
-            return false
-        }
+    /// Makes sure that bindings exist, if the events exchange does.
+    ///
+    /// - Parameter channel: is closed by the broker when something is missing.
+    /// - Returns: `false` if there is no exchange.
+    func bind(_ bindings: [Declaration], on channel: NIOLoopBound<AMQPChannel>) async throws -> Bool {
+        let declarations = [.exchange] + bindings
+        let methods = declarations.map { $0.method(isPassive: $0.kind == .exchange) }
+        guard let (place, failure) = try await self.ask(methods, on: channel) else { return true }
+        if place == 0, failure.code == .channelClosed(404) { return false }
+        throw declarations[place].error(failure, after: nil)
     }
 }

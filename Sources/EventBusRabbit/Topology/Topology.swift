@@ -26,23 +26,28 @@ enum Topology {
         "\(subscription).retry.\(delay.components.seconds)"
     }
 
-    /// All queues of a subscription with their arguments.
+    private static let plain: Arguments = [
+        ("x-queue-type", .string("quorum")), ("x-delivery-limit", .int(Self.deliveryLimit)),
+    ]
+
+    /// The queues that a subscription has as long as it exists, with their arguments.
     static func queues(of subscription: Subscription) -> [(name: String, arguments: Arguments)] {
         let name = subscription.name
         let isOrdered = subscription.ordering == .perKey
-        let plain: Arguments = [("x-queue-type", .string("quorum")), ("x-delivery-limit", .int(Self.deliveryLimit))]
         // What the broker itself drops, because of an operator's policy for example, is a dead letter too.
-        let deadLettered = plain + Self.deadLettering(to: Self.dead(name))
+        let deadLettered = Self.plain + Self.deadLettering(to: Self.dead(name))
         // For RabbitMQ, `false` and no value are different arguments.
         let single: Arguments = isOrdered ? [("x-single-active-consumer", .bool(true))] : []
         var queues = [(name: name.description, arguments: deadLettered + single)]
-        for delay in subscription.retryDelays {
-            let ttl: Arguments = [("x-message-ttl", .int(delay.components.seconds * 1000))]
-            queues.append((Self.retry(name, delay), plain + Self.deadLettering(to: name.description) + ttl))
-        }
         if !isOrdered { queues.append((Self.quarantine(name), deadLettered)) }
-        queues.append((Self.dead(name), plain))
+        queues.append((Self.dead(name), Self.plain))
         return queues
+    }
+
+    /// The arguments of the retry queue of a delay, which is declared when a message first needs it.
+    static func retryArguments(of subscription: SubscriptionName, _ delay: Duration) -> Arguments {
+        let ttl: Arguments = [("x-message-ttl", .int(delay.components.seconds * 1000))]
+        return Self.plain + Self.deadLettering(to: subscription.description) + ttl
     }
 
     private static func deadLettering(to queue: String) -> Arguments {

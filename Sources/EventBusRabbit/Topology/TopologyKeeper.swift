@@ -3,6 +3,7 @@
 
 import EventBus
 import Logging
+import NIOCore
 
 /// Repeats the exchange and the bindings of an open subscription.
 ///
@@ -21,12 +22,15 @@ struct TopologyKeeper: Sendable {
     ///
     /// - Parameter interval: the seconds between two repairs, chosen at random so that consumers don't all come at once.
     func run(every interval: ClosedRange<Double>) async {
+        // That of the subscription's connection stays open, as opening one costs RabbitMQ more than all requests on it.
+        var channel: NIOLoopBound<AMQPChannel>?
         defer { self.status.note(unrepaired: nil, of: self.subscription.name) }
         while (try? await Task.sleep(for: .seconds(.random(in: interval)))) != nil {
             do {
-                try await self.connection.whileOpen { try await self.repair(on: try await self.requests()) }
+                channel = try await self.connection.whileOpen { [channel] in try await self.repair(on: channel) }
                 self.status.note(unrepaired: nil, of: self.subscription.name)
             } catch {
+                channel = nil
                 let reason = (error as? BusError)?.message ?? "\(error)"
                 self.status.note(unrepaired: reason, of: self.subscription.name)
                 self.logger.warning(
@@ -38,13 +42,23 @@ struct TopologyKeeper: Sendable {
     }
 
     /// Declares the exchange if it is missing, and everything that is bound to it.
-    private func repair(on connection: RabbitConnection) async throws {
-        var missing: [Declaration] = []
-        if try await !connection.hasExchange() { missing = [.exchange] }
-        try await connection.declare(missing + Declaration.bindings(of: self.subscription))
-        guard !missing.isEmpty else { return }
+    ///
+    /// - Parameter channel: the one of the last time.
+    /// - Returns: the channel for the next time, if there is one.
+    private func repair(on channel: NIOLoopBound<AMQPChannel>?) async throws -> NIOLoopBound<AMQPChannel>? {
+        let connection = try await self.requests()
+        let isOwn = connection.channel === self.connection.channel
+        let open = if isOwn, let channel { channel } else { try await connection.openChannel() }
+        let bindings = Declaration.bindings(of: self.subscription)
+        if try await connection.bind(bindings, on: open) {
+            if isOwn { return open }
+            try await connection.call(.channelClose, on: open)
+            return nil
+        }
+        try await connection.declare([.exchange] + bindings)
         self.logger.warning(
             "The exchange was missing, so that no events arrived; it has been declared again with the bindings of the subscription"
         )
+        return nil
     }
 }

@@ -19,11 +19,16 @@ struct ConsumeSessionTests {
         try self.script.open(frameMax: 4096)
         let (handler, loop) = (self.script.handler, self.script.channel.eventLoop)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let subscription = try Subscription("s", patterns: ["a"], ordering: .perKey)
+        let retries = RetryCopies(subscription, loop, settling: .zero, logger) { _ in
+            loop.makeSucceededFuture(.exists)
+        } onTrouble: { _ in
+        }
         self.session = ConsumeSession(
-            try Subscription("s", patterns: ["a"], ordering: .perKey),
+            subscription,
             hasQuarantined: false,
             RabbitDeliveries(generation: 1, .perKey, executor: EventLoopExecutor(loop)),
-            CopySender(PublishQueue(), loop, logger) { _ in },
+            CopySender(PublishQueue(), loop, logger, retries) { _ in },
             try handler.openChannel(),
             handler,
             .cluster,

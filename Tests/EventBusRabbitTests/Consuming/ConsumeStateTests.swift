@@ -9,8 +9,12 @@ import Testing
 @Suite("Deliveries of an open subscription")
 struct ConsumeStateTests {
     /// A state whose quarantine queue was found empty, with these deliveries out.
-    private func state(out tags: [UInt64] = [], _ ordering: Ordering = .none) throws -> ConsumeState {
-        var state = ConsumeState(try Subscription("s", patterns: ["a"], ordering: ordering))
+    private func state(
+        out tags: [UInt64] = [],
+        _ ordering: Ordering = .none,
+        prefetch: Int = 64
+    ) throws -> ConsumeState {
+        var state = ConsumeState(try Subscription("s", patterns: ["a"], prefetch: prefetch, ordering: ordering))
         if ordering == .none {
             #expect(state.next(isAwaited: true).text == "fetch")
             #expect(state.fetched(nil) == true)
@@ -48,7 +52,7 @@ struct ConsumeStateTests {
         state.quarantineHasMessages()
         for tag in [1, 3] as [UInt64] { _ = state.settle(tag, needsCopy: false) }
         #expect(state.next(isAwaited: true).text == "fetch")
-        #expect(state.fetched(try .numbered(4)) == true)
+        #expect(state.fetched(try .fetched(4)) == true)
         #expect(state.settle(4, needsCopy: false, returned: 3) == nil)
         #expect(state.settle(4, needsCopy: false, returned: 4)?.tag == 4)
         #expect(self.acknowledged(&state) == [4])
@@ -99,12 +103,58 @@ struct ConsumeStateTests {
         #expect(state.acknowledge() == [.init(tag: 2, multiple: true)])
         #expect(state.next(isAwaited: false).text == "none")
         #expect(state.next(isAwaited: true).text == "fetch")
-        #expect(state.fetched(try .numbered(4)) == true)
+        #expect(state.fetched(try .fetched(4)) == true)
         #expect(state.next(isAwaited: true).text == "none")
         #expect(state.settle(4, needsCopy: false)?.tag == 4)
         #expect(state.next(isAwaited: true).text == "fetch")
         #expect(state.fetched(nil) == true)
         #expect(state.next(isAwaited: true).text == "hand out 3")
+    }
+
+    @Test("However many messages fail alone, no more than the prefetch are fetched before their copies are confirmed")
+    func failedAlone() throws {
+        var state = try self.state(prefetch: 2)
+        state.quarantineHasMessages()
+        for tag in 1...2 as ClosedRange<UInt64> {
+            #expect(state.next(isAwaited: true).text == "fetch")
+            #expect(state.fetched(try .fetched(tag)) == true)
+            #expect(state.settle(tag, needsCopy: true)?.tag == tag)
+        }
+        #expect(state.next(isAwaited: true).text == "none")
+        state.copied(2)
+        #expect(self.acknowledged(&state) == [2])
+        #expect(state.next(isAwaited: true).text == "fetch")
+    }
+
+    @Test("A message that has failed alone, and whose copy has to wait, holds up no others")
+    func waitsAlone() throws {
+        var state = try self.state()
+        state.quarantineHasMessages()
+        #expect(state.delivered(try .numbered(1)) == .waits)
+        #expect(state.next(isAwaited: true).text == "fetch")
+        #expect(state.fetched(try .fetched(2)) == true)
+        #expect(state.settle(2, needsCopy: true)?.tag == 2)
+        #expect(state.next(isAwaited: true).text == "fetch")
+        #expect(state.fetched(nil) == true)
+        #expect(state.next(isAwaited: true).text == "hand out 1")
+        state.copied(2)
+        #expect(state.next(isAwaited: true).text == "none")
+    }
+
+    @Test("What is copied to the own queue is for others once the broker has ended the consumer, or the scope ends")
+    func leaving() throws {
+        var state = try self.state(out: [1])
+        #expect(!state.isLeaving)
+        #expect(state.stop() == true)
+        #expect(!state.isLeaving)
+        state.consumerEnded()
+        #expect(state.isLeaving)
+        var ordered = try self.state(.perKey)
+        #expect(ordered.stop() == false)
+        #expect(ordered.isLeaving)
+        var interrupted = try self.state()
+        interrupted.end()
+        #expect(interrupted.isLeaving)
     }
 
     @Test("On an ordered subscription a message that came back waits like any other")
@@ -178,9 +228,12 @@ struct ConsumeStateTests {
         #expect(state.next(isAwaited: true).text == "none")
         state.giveBack(1, returned: .max)
         #expect(state.next(isAwaited: true).text == "fetch")
-        _ = state.fetched(try .numbered(2))
+        _ = state.fetched(try .fetched(2))
         state.giveBack(2, returned: .max)
         #expect(state.takeGivenBack().map(\.tag) == [1, 2])
+        // The copy has yet to reach the quarantine queue.
+        #expect(state.next(isAwaited: true).text == "none")
+        state.copied(2)
         #expect(state.next(isAwaited: true).text == "fetch")
     }
 
@@ -213,7 +266,7 @@ struct ConsumeStateTests {
         var state = try self.state(out: [1])
         #expect(state.delivered(try .numbered(1)) == .isUnexpected)
         #expect(state.delivered(try .numbered(3)) == .isUnexpected)
-        #expect(state.fetched(try .numbered(3)) == false)
+        #expect(state.fetched(try .fetched(3)) == false)
         #expect(state.delivered(try .numbered(2)) == .waits)
     }
 

@@ -101,7 +101,7 @@ struct CopySenderTests {
     @Test("Copies are sent as a batch, reported when confirmed, and sent again when not")
     func sending() throws {
         let (queue, loop) = (PublishQueue(), EmbeddedEventLoop())
-        let sender = self.sender(queue, loop) { _ in }
+        let sender = try self.sender(queue, loop) { _ in }
         var answers: [[UInt64]] = []
         sender.onAnswer = { answers.append($0) }
         sender.add(self.copy(), for: 7)
@@ -132,7 +132,7 @@ struct CopySenderTests {
     @Test("Without a connection copies wait for the next one, and no timer fires")
     func down() throws {
         let (queue, loop) = (PublishQueue(), EmbeddedEventLoop())
-        let sender = self.sender(queue, loop) { _ in }
+        let sender = try self.sender(queue, loop) { _ in }
         var answers: [[UInt64]] = []
         sender.onAnswer = { answers.append($0) }
         queue.attach {}
@@ -151,7 +151,7 @@ struct CopySenderTests {
     func downAndClosed() throws {
         let (queue, loop) = (PublishQueue(), EmbeddedEventLoop())
         queue.detach(BusError(.unavailable, "gone"))
-        let (sender, other) = (self.sender(queue, loop) { _ in }, self.sender(queue, loop) { _ in })
+        let (sender, other) = (try self.sender(queue, loop) { _ in }, try self.sender(queue, loop) { _ in })
         var failures = 0
         other.onAnswer = { failures += $0.isEmpty ? 1 : 0 }
         for sender in [sender, other] {
@@ -179,7 +179,7 @@ struct CopySenderTests {
     @Test("A missing queue is told of once the answers are carried out")
     func missingQueue() throws {
         let (queue, loop) = (PublishQueue(), EmbeddedEventLoop())
-        let sender = self.sender(queue, loop) { _ in }
+        let sender = try self.sender(queue, loop) { _ in }
         var calls: [String] = []
         sender.onAnswer = { calls.append("\($0)") }
         sender.onMissingQueue = { calls.append("missing") }
@@ -193,7 +193,7 @@ struct CopySenderTests {
     @Test("After the end nothing is reported or sent again")
     func closed() throws {
         let (queue, loop) = (PublishQueue(), EmbeddedEventLoop())
-        let sender = self.sender(queue, loop) { _ in }
+        let sender = try self.sender(queue, loop) { _ in }
         sender.onAnswer = { _ in Issue.record("an answer after the end") }
         sender.add(self.copy(), for: 1)
         sender.send()
@@ -209,7 +209,7 @@ struct CopySenderTests {
     func delayed() throws {
         let (queue, loop) = (PublishQueue(), EmbeddedEventLoop())
         var delays: [String] = []
-        let sender = self.sender(queue, loop) { delays.append($0.map(\.description) ?? "over") }
+        let sender = try self.sender(queue, loop) { delays.append($0.map(\.description) ?? "over") }
         sender.onAnswer = { _ in }
         sender.add(self.copy(), for: 1)
         sender.send()
@@ -238,10 +238,10 @@ struct CopySenderTests {
     }
 
     @Test("When the originals are gone their copies are no longer told of")
-    func delayedAndClosed() {
+    func delayedAndClosed() throws {
         let (queue, loop) = (PublishQueue(), EmbeddedEventLoop())
         var delays: [Int?] = []
-        let sender = self.sender(queue, loop) { delays.append($0?.count) }
+        let sender = try self.sender(queue, loop) { delays.append($0?.count) }
         sender.add(self.copy(), for: 1)
         loop.advanceTime(by: .seconds(10))
         sender.close()
@@ -253,8 +253,13 @@ struct CopySenderTests {
         _ queue: PublishQueue,
         _ loop: EmbeddedEventLoop,
         onDelay: @escaping (CopyDelay?) -> Void
-    ) -> CopySender {
-        CopySender(queue, loop, Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onDelay: onDelay)
+    ) throws -> CopySender {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let retries = RetryCopies(try Subscription("s", patterns: ["a"]), loop, settling: .zero, logger) { _ in
+            loop.makeSucceededFuture(.exists)
+        } onTrouble: { _ in
+        }
+        return CopySender(queue, loop, logger, retries, onDelay: onDelay)
     }
 
     private func answer(_ batches: [PublishBatch], _ outcomes: [(index: Int, outcome: PublishOutcome)]) throws {

@@ -40,6 +40,9 @@ extension RabbitIntegration {
             let read = "^(events|\(queues))$"
             try await Broker.withBus { bus in
                 try await bus.withDeliveries(to: subscription) { _ in }
+                try await bus.withConnection("test") { connection in
+                    try await connection.declare([.retryQueue(of: subscription.name, .seconds(1))])
+                }
                 #expect(await bus.publish([self.message(topic)])[0].isConfirmed)
                 let write = "^(amq\\.default|\(queues))$"
                 try await Broker.withUser(configure: "^$", write: write, read: read) { configuration in

@@ -20,7 +20,7 @@ extension Broker {
         var parts = try #require(URLComponents(string: Broker.url ?? ""))
         try await TCPProxy.with(to: try #require(parts.port), .amqp) { proxy in
             parts.port = proxy.port
-            var configuration = try RabbitConfiguration(url: try #require(parts.string))
+            var configuration = try Broker.configuration(url: try #require(parts.string))
             change(&configuration)
             try await body(configuration, proxy)
         }
@@ -71,7 +71,7 @@ extension Broker {
         (parts.user, parts.password) = (user, "secret")
         try await Broker.addUser(user, "secret", [configure, write, read])
         do {
-            try await body(user, try RabbitConfiguration(url: try #require(parts.string)))
+            try await body(user, try Broker.configuration(url: try #require(parts.string)))
         } catch {
             try? await Broker.deleteUser(user)
             throw error

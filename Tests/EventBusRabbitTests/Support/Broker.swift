@@ -9,7 +9,7 @@ import NIOCore
 import NIOPosix
 import Testing
 
-@testable import EventBusRabbit
+@_spi(Verification) @testable import EventBusRabbit
 
 /// The broker of the integration tests, as a plain AMQP client sees it.
 struct Broker: Sendable {
@@ -29,7 +29,14 @@ struct Broker: Sendable {
     static let otherAuthority = ProcessInfo.processInfo.environment["TLS_OTHER_AUTHORITY"] ?? ""
 
     static func configuration() throws -> RabbitConfiguration {
-        try RabbitConfiguration(url: Broker.url ?? "amqp://localhost")
+        try Broker.configuration(url: Broker.url ?? "amqp://localhost")
+    }
+
+    /// A configuration with which no message waits until a new retry queue has settled.
+    static func configuration(url: String) throws -> RabbitConfiguration {
+        var configuration = try RabbitConfiguration(url: url)
+        configuration.queueSettling = .zero
+        return configuration
     }
 
     /// Runs a bus for the length of `body`.
@@ -206,7 +213,7 @@ struct Broker: Sendable {
         let user = "u-\(Stamp.next().id)"
         try await Broker.addUser(user, "geheim", [configure, write, read])
         let address = try #require(Broker.url?.split(separator: "@").last)
-        let result = await Result { try await body(try RabbitConfiguration(url: "amqp://\(user):geheim@\(address)")) }
+        let result = await Result { try await body(try Broker.configuration(url: "amqp://\(user):geheim@\(address)")) }
         try await Broker.deleteUser(user)
         try result.get()
     }

@@ -31,7 +31,7 @@ struct Cluster: Sendable {
         for (index, proxy) in proxies.enumerated() where index + 1 != first { proxy.welcome = .reset }
         let hosts = proxies.map { "127.0.0.1:\($0.port)" }.joined(separator: ",")
         let url = try #require(Cluster.url).replacing(/@[^\/]*/, with: "@\(hosts)")
-        let configuration = try RabbitConfiguration(url: "\(url)?connection_timeout=5000")
+        let configuration = try Broker.configuration(url: "\(url)?connection_timeout=5000")
         try await body(Cluster(proxies: proxies, configuration: configuration))
     }
 

@@ -144,6 +144,6 @@ extension Broker {
     static func configuration(through proxy: TCPProxy) throws -> RabbitConfiguration {
         let url = try #require(Broker.url)
         let port = try Broker.configuration().hosts[0].port
-        return try RabbitConfiguration(url: url.replacing(":\(port)", with: ":\(proxy.port)"))
+        return try Broker.configuration(url: url.replacing(":\(port)", with: ":\(proxy.port)"))
     }
 }

@@ -42,6 +42,16 @@ extension IncomingMessage {
         )
     }
 
+    /// A message from the quarantine queue that only has a delivery tag.
+    static func fetched(_ tag: UInt64) throws -> IncomingMessage {
+        let method = ServerMethod.basicGetOk(tag: tag, redelivered: false, exchange: "", routingKey: "s.quarantine")
+        var header = ByteBuffer()
+        try PropertyCodec.encode(Properties(), HeaderTable(), bodySize: 0, into: &header)
+        return try #require(
+            IncomingMessage(method, header: header, try PropertyCodec.places(in: header), body: ByteBuffer())
+        )
+    }
+
     /// A message that came back.
     ///
     /// - Parameters:

@@ -12,7 +12,13 @@ struct TopologyTests {
     private static let plain = ["x-delivery-limit=1000000", "x-queue-type=quorum"]
 
     private func arguments(of subscription: Subscription) -> [String: [String]] {
-        let queues = Topology.queues(of: subscription)
+        let retries = subscription.retryDelays.map { delay in
+            (
+                name: Topology.retry(subscription.name, delay),
+                arguments: Topology.retryArguments(of: subscription.name, delay)
+            )
+        }
+        let queues = Topology.queues(of: subscription) + retries
         let named = queues.map { queue in
             (
                 queue.name,
@@ -36,7 +42,9 @@ struct TopologyTests {
         ]
     }
 
-    @Test("An unordered subscription has its own queue, one per delay, the quarantine and the dead letters")
+    @Test(
+        "An unordered subscription has its own queue, one per delay that is used, the quarantine and the dead letters"
+    )
     func unordered() throws {
         let subscription = try Subscription("s", patterns: ["a"], retryDelays: [.seconds(1), .seconds(120)])
         let expected = [
@@ -47,6 +55,13 @@ struct TopologyTests {
             "s.dead": Self.plain,
         ]
         #expect(self.arguments(of: subscription) == expected.mapValues { $0.sorted() })
+    }
+
+    @Test("Until a message is to be delivered again, there are no retry queues")
+    func initial() throws {
+        #expect(
+            Topology.queues(of: try Subscription("s", patterns: ["a"])).map(\.name) == ["s", "s.quarantine", "s.dead"]
+        )
     }
 
     @Test("An ordered subscription without delays has two queues")
@@ -64,5 +79,17 @@ struct TopologyTests {
         let seconds = [1, 10, 120, 600, 3600, 21600, 86400, 5, 30]
         #expect(Topology.retryQueues(of: "s") == seconds.map { "s.retry.\($0)" })
         #expect(Topology.furtherQueues(of: "s").suffix(2) == ["s.quarantine", "s.dead"])
+    }
+
+    @Test("Only a queue with other arguments is said to be worth making anew")
+    func renewal() {
+        func message(_ text: String) -> String {
+            let failure = ConnectionFailure(.channelClosed(406), text)
+            return Declaration.retryQueue(of: "s", .seconds(1)).error(failure, after: nil).message
+        }
+        let text = "406 PRECONDITION_FAILED - inequivalent arg 'x-message-ttl' for queue 's.retry.1'"
+        #expect(message(text).hasPrefix("RabbitMQ: queue s.retry.1: \(text); RabbitEventBus.renewQueues(of:)"))
+        let other = "406 PRECONDITION_FAILED - invalid arg 'x-delivery-limit' for queue 's.retry.1'"
+        #expect(message(other) == "RabbitMQ: queue s.retry.1: \(other)")
     }
 }

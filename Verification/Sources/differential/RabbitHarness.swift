@@ -3,7 +3,7 @@
 
 import DifferentialTesting
 import EventBus
-import EventBusRabbit
+@_spi(Verification) import EventBusRabbit
 import Logging
 import Synchronization
 
@@ -17,6 +17,9 @@ final class RabbitHarness: DifferentialHarness {
     ///
     /// - Parameter name: distinguishes the subscriptions from those of other harnesses.
     init(_ configuration: RabbitConfiguration, name: String) throws {
+        var configuration = configuration
+        // Nobody kills the broker, and programs compare when retries come.
+        configuration.queueSettling = .zero
         self.configuration = configuration
         self.subscriptions = try (1...Differential.slots).map { try SubscriptionName("differential.\(name).\($0)") }
         self.running = Mutex(Running(configuration))
