@@ -41,6 +41,23 @@ static inline uint8_t *put_header(uint8_t *p, const char *name, size_t name_leng
     return put_bytes(p, text, length);
 }
 
+/// The CRC-32 of a key, modulo 64, as text; returns how many digits it has.
+static inline size_t bucket(const char *key, size_t length, char digits[2]) {
+    static uint32_t table[256];
+    for (uint32_t byte = 0; !table[255] && byte < 256; byte++) {
+        uint32_t value = byte;
+        for (int bit = 0; bit < 8; bit++) value = value & 1 ? value >> 1 ^ 0xEDB88320 : value >> 1;
+        table[byte] = value;
+    }
+    uint32_t sum = UINT32_MAX;
+    for (size_t i = 0; i < length; i++) sum = sum >> 8 ^ table[(uint8_t)sum ^ (uint8_t)key[i]];
+    unsigned number = ~sum % 64;
+    size_t count = 0;
+    if (number > 9) digits[count++] = (char)('0' + number / 10);
+    digits[count++] = (char)('0' + number % 10);
+    return count;
+}
+
 static inline uint8_t *put_header_table(uint8_t *p, const MessageKind *kind, const char *id) {
     uint8_t *start = p;
     p = put_32(p, 0);
@@ -53,6 +70,9 @@ static inline uint8_t *put_header_table(uint8_t *p, const MessageKind *kind, con
     p = put_64(put_8(p, 'l'), 1);
     // The ordering key of an event is usually an id in the same form.
     p = put_header(p, TEXT("x-ordering-key"), id, ID_TEXT_LENGTH);
+    char digits[2];
+    size_t count = bucket(id, ID_TEXT_LENGTH, digits);
+    p = put_header(p, TEXT("x-ordering-bucket"), digits, count);
     put_32(start, (uint32_t)(p - start - 4));
     return p;
 }

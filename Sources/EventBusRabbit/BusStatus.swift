@@ -32,9 +32,13 @@ final class BusStatus: Sendable {
         ///
         /// Each holds until the next look, which may be that of another session.
         var standstills: [SubscriptionName: (standstill: QueueWatch.Standstill, until: NIODeadline, times: Int)] = [:]
+        /// The subscriptions whose messages wait behind another consumer and do not move, each until the next look.
+        var untouched: [SubscriptionName: (what: QueueWatch.Untouched, until: NIODeadline)] = [:]
         /// Why the exchange and the bindings of open subscriptions cannot be declared again, and since when.
         var unrepaired: [SubscriptionName: (reason: String, since: NIODeadline)] = [:]
         var consumerTimeouts: [SubscriptionName: ConsumerTimeout] = [:]
+        /// Why shards are not open, by the name of the shard, and since when.
+        var closedShards: [SubscriptionName: (reason: String, since: NIODeadline)] = [:]
 
         func problems(now: NIODeadline) -> [String] {
             let age = "\((now - self.since).nanoseconds / 1_000_000_000) s"
@@ -75,6 +79,8 @@ final class BusStatus: Sendable {
         case cancelled
     }
 
+    /// After that a shard that is not open is a problem.
+    private static let longestReopening = TimeAmount.minutes(1)
     /// Longer than the time between two looks at a queue.
     private static let longestLook = TimeAmount.seconds(150)
 
@@ -87,15 +93,19 @@ final class BusStatus: Sendable {
         self.state.withLock { state in
             let delays = state.delayedCopies.sorted { $0.key < $1.key }.map(\.value)
             let copies = delays.map { "subscription \($0.subscription): \($0.delay)" }
+            let untouched = state.untouched.filter { now < $0.value.until }.mapValues(\.what)
+            let closed = Dictionary(grouping: state.closedShards) { now - $0.value.since >= Self.longestReopening }
+                .mapValues { Self.texts(Dictionary(uniqueKeysWithValues: $0).mapValues(\.reason)) }
+            let subscriptions = Self.texts(untouched) + Self.texts(state.consumerTimeouts) + closed[false, default: []]
             let troubles = state.retryTroubles.sorted { $0.key < $1.key }.map(\.value)
             return Health(
                 problems: (state.problems(now: now) + copies).map { "RabbitMQ: \($0)" }
                     + troubles.filter(\.isTotal).flatMap(\.reasons)
                     + Self.texts(state.standstills.filter { now < $0.value.until }.mapValues(\.standstill))
-                    + Self.texts(state.unrepaired.mapValues { Self.text(unrepaired: $0.reason, now - $0.since) }),
+                    + Self.texts(state.unrepaired.mapValues { Self.text(unrepaired: $0.reason, now - $0.since) })
+                    + closed[true, default: []],
                 notes: state.notes(now: now).map { "RabbitMQ: \($0)" }
-                    + troubles.filter { !$0.isTotal }.flatMap(\.reasons)
-                    + Self.texts(state.consumerTimeouts)
+                    + troubles.filter { !$0.isTotal }.flatMap(\.reasons) + subscriptions
             )
         }
     }
@@ -163,6 +173,27 @@ final class BusStatus: Sendable {
         self.state.withLock { state in
             let since = state.unrepaired[subscription]?.since ?? now
             state.unrepaired[subscription] = reason.map { ($0, since) }
+        }
+    }
+
+    /// Messages of a subscription wait behind another consumer and do not move, or, with `nil`, they do.
+    func noteUntouched(
+        _ untouched: QueueWatch.Untouched?,
+        of subscription: SubscriptionName,
+        now: NIODeadline = .now()
+    ) {
+        self.state.withLock { $0.untouched[subscription] = untouched.map { ($0, now + Self.longestLook) } }
+    }
+
+    /// A shard is not open, or, with `nil`, it is.
+    ///
+    /// - Returns: whether nothing of the kind was noted before.
+    @discardableResult
+    func noteClosed(_ reason: String?, shard: SubscriptionName, now: NIODeadline = .now()) -> Bool {
+        self.state.withLock { state in
+            let known = state.closedShards[shard]
+            state.closedShards[shard] = reason.map { ($0, known?.since ?? now) }
+            return known == nil
         }
     }
 

@@ -116,11 +116,15 @@ public final class RabbitEventBus: EventBus, Service {
     ) async throws {
         while true {
             var isOpen = false
+            func run(_ deliveries: any Deliveries) async throws {
+                isOpen = true
+                self.openings.withLock { $0.ended(subscription.name) }
+                try await body(deliveries)
+            }
             do {
                 return try await self.withConnection("\(subscription.name)") { connection in
-                    let (deliveries, session) = try await self.consume(subscription, on: connection)
-                    isOpen = true
-                    self.openings.withLock { $0.ended(subscription.name) }
+                    try await self.prepare(connection)
+                    try await connection.declare(Declaration.all(for: subscription))
                     let keeper = TopologyKeeper(
                         subscription: subscription,
                         connection: connection,
@@ -129,9 +133,11 @@ public final class RabbitEventBus: EventBus, Service {
                         logger: self.logger(for: subscription.name)
                     )
                     async let _ = keeper.run(every: self.configuration.repairInterval)
-                    let result = await Result { try await body(deliveries) }
-                    // Verdicts that were given before the end of the scope are carried out, however it ends.
-                    try? await connection.eventLoop.flatSubmit { session.value.finish() }.get()
+                    let result = await Result {
+                        try await subscription.shards > 1
+                            ? self.deliverShards(of: subscription, on: connection, run)
+                            : self.deliver(subscription, on: connection, run)
+                    }
                     // Before the wait for the keeper, whose request may be on its way.
                     await connection.close()
                     try result.get()
@@ -198,7 +204,20 @@ extension RabbitEventBus {
 // MARK: - Consuming
 
 extension RabbitEventBus {
-    private func logger(for subscription: SubscriptionName) -> Logger {
+    /// Runs `body` with the deliveries of a queue on a connection of its own.
+    func deliver(
+        _ subscription: Subscription,
+        on connection: RabbitConnection,
+        _ body: (any Deliveries) async throws -> Void
+    ) async throws {
+        let (deliveries, session) = try await self.consume(subscription, on: connection)
+        let result = await Result { try await body(deliveries) }
+        // Verdicts that were given before the end of the scope are carried out, however it ends.
+        try? await connection.eventLoop.flatSubmit { session.value.finish() }.get()
+        try result.get()
+    }
+
+    func logger(for subscription: SubscriptionName) -> Logger {
         var logger = self.logger
         logger[metadataKey: LogKey.subscription] = "\(subscription)"
         return logger
@@ -208,8 +227,6 @@ extension RabbitEventBus {
         _ subscription: Subscription,
         on connection: RabbitConnection
     ) async throws -> (RabbitDeliveries, NIOLoopBound<ConsumeSession>) {
-        try await self.prepare(connection)
-        try await connection.declare(Declaration.all(for: subscription))
         let channel = try await connection.openChannel()
         // A `Subscription` allows at most 2,000.
         try await connection.call(.basicQos(prefetch: UInt16(subscription.prefetch)), on: channel)
@@ -267,25 +284,5 @@ extension RabbitEventBus {
             session.value.started()
         }
         return (deliveries, session)
-    }
-
-    /// Declares a retry queue of an open subscription.
-    ///
-    /// On a connection of its own: a declaration that RabbitMQ cannot carry out ends the connection, and one that it doesn't answer
-    /// does so too. On that of the consumer everything that it holds would come back and count a return, and the message that needs
-    /// the queue would be the first to ask for it again.
-    func declareRetryQueue(of subscription: SubscriptionName, _ delay: Duration) async -> RetryQueues.Answer {
-        let declaration = Declaration.retryQueue(of: subscription, delay)
-        do {
-            return try await self.withConnection("\(subscription).retry") { connection in
-                try await self.prepare(connection)
-                let isThere = try await connection.count(of: Topology.retry(subscription, delay)) != nil
-                // Also if it is there: only this shows that its arguments are others.
-                try await connection.declare([declaration])
-                return isThere ? .exists : .created
-            }
-        } catch {
-            return .unusable(reason: declaration.reason(error))
-        }
     }
 }

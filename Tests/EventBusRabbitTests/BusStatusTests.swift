@@ -144,6 +144,32 @@ struct BusStatusTests {
         )
     }
 
+    @Test("Messages that stay behind another consumer are a note, and so is for a minute a shard that is not open")
+    func notes() {
+        func time(_ seconds: UInt64) -> NIODeadline { .uptimeNanoseconds(seconds * 1_000_000_000) }
+        let status = BusStatus()
+        #expect(status.start())
+        status.change(to: .connected, now: time(0))
+        status.noteUntouched(.init(messages: 5, time: .minutes(10)), of: "payments", now: time(600))
+        #expect(
+            status.health(now: time(630))
+                == Health(
+                    notes: [
+                        "RabbitMQ: subscription payments: 5 messages have waited for 600 s behind another consumer, "
+                            + "or RabbitMQ delivers them to nobody"
+                    ]
+                )
+        )
+        #expect(status.health(now: time(750)) == .ready, "nobody has looked again")
+        #expect(status.noteClosed("the shard is not open: refused", shard: "payments", now: time(751)))
+        #expect(!status.noteClosed("the shard is not open: refused again", shard: "payments", now: time(753)))
+        let text = "RabbitMQ: subscription payments: the shard is not open: refused again"
+        #expect(status.health(now: time(810)) == Health(notes: [text]))
+        #expect(status.health(now: time(811)) == Health(problems: [text]))
+        status.noteClosed(nil, shard: "payments")
+        #expect(status.health(now: time(812)) == .ready)
+    }
+
     @Test("An exchange and bindings that cannot be declared again are a problem until they can")
     func unrepaired() {
         func time(_ seconds: UInt64) -> NIODeadline { .uptimeNanoseconds(seconds * 1_000_000_000) }

@@ -7,8 +7,8 @@
 public protocol Deliveries: Sendable {
     /// Waits for at least one delivery and returns all that are ready, in queue order.
     ///
-    /// Only one task may call this at a time. At most ``Subscription/prefetch`` deliveries are unsettled at any moment, and their
-    /// bodies take little more than ``Subscription/prefetchBytes``. On an
+    /// Only one task may call this at a time. At most ``Subscription/prefetch`` deliveries are unsettled at any moment (with shards,
+    /// of each its part; order is kept within a shard), and their bodies take little more than ``Subscription/prefetchBytes``. On an
     /// unordered subscription, a message that came back twice is handed out alone: nothing else is in flight until it is settled.
     ///
     /// - Returns: at least one delivery; `nil` after ``stop()``.
@@ -29,7 +29,7 @@ public protocol Deliveries: Sendable {
     /// Gives deliveries that were not started back to an unordered subscription at once, without counting a return.
     ///
     /// They lose their place in the queue. On an ordered subscription this does nothing: there, unsettled deliveries go back in
-    /// order when the scope ends. Ids that are unknown, already settled or from an earlier connection are ignored.
+    /// order when the scope ends, or that of their shard. Ids that are unknown, already settled or from an earlier connection are ignored.
     func giveBack(_ deliveries: [Delivery.ID])
 
     /// Waits until every verdict so far has been handed to the bus.

@@ -24,7 +24,7 @@ public protocol EventBus: Sendable {
     /// in order.
     ///
     /// - Throws: what `body` throws; ``BusError`` with code `topologyMismatch` when the subscription exists with another
-    ///   ``Subscription/ordering``; with code `unavailable` or `connectionLost` when the bus cannot be reached.
+    ///   ``Subscription/ordering`` or number of ``Subscription/shards``; with code `unavailable` or `connectionLost` when the bus cannot be reached.
     func withDeliveries(
         to subscription: Subscription,
         _ body: (any Deliveries) async throws -> Void

@@ -40,9 +40,10 @@ final class Backlog: Sendable {
         self.change { $0.complete(job) }
     }
 
-    func hold(_ job: Job, until due: Duration) {
-        self.change { $0.hold(job, until: due) }
-        self.alarm.raise()
+    /// Keeps a job that has failed for another attempt; returns its delivery if it is not wanted any more.
+    func hold(_ job: Job, until due: Duration) -> [Delivery.ID] {
+        defer { self.alarm.raise() }
+        return self.change { $0.hold(job, until: due) }
     }
 
     func wake(now: Duration) {

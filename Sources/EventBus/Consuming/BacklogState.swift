@@ -16,7 +16,17 @@ struct BacklogState: Sendable {
 
     private enum Key: Hashable, Sendable {
         case shared(String)
-        case own(UInt64)
+        case own(Delivery.ID)
+    }
+
+    /// What waits of one scope.
+    private struct Line {
+        var count = 0
+        var bytes = 0
+        /// The key of the first event.
+        var key: String?
+        /// Whether all events wait for another attempt or behind one that does.
+        var isAsleep = true
     }
 
     let ordering: Ordering
@@ -36,19 +46,33 @@ struct BacklogState: Sendable {
     /// How many deliveries have not been started or wait for another attempt.
     var count: Int { self.waiting.count }
 
-    /// How many bytes their bodies have.
-    var bytes: Int { self.waiting.reduce(0) { $0 + $1.delivery.message.body.count } }
+    /// Whether what waits behind a sleeping key leaves no room for further deliveries of its scope, and that key if it has a name.
+    ///
+    /// The scopes are those of the shards; a subscription without shards has one. One with an event of another key goes on working.
+    ///
+    /// - Parameters:
+    ///   - prefetch: how many deliveries of a scope can be unsettled.
+    ///   - bytes: how many bytes their bodies may have.
+    func stall(prefetch: Int, bytes: Int) -> (isThere: Bool, key: String?) {
+        guard self.isAsleep else { return (false, nil) }
+        var lines: [UInt64: Line] = [:]
+        for job in self.waiting {
+            let key = BacklogState.key(of: job)
+            var line = lines[job.delivery.id.generation] ?? Line()
+            line.count += 1
+            line.bytes += job.delivery.message.body.count
+            if self.asleep[key] == nil { line.isAsleep = false }
+            if line.count == 1 { line.key = job.delivery.message.orderingKey }
+            lines[job.delivery.id.generation] = line
+        }
+        let stalled = lines.filter { line in
+            line.value.isAsleep && (line.value.count >= prefetch || line.value.bytes >= bytes)
+        }
+        return (!stalled.isEmpty, stalled.min { $0.key < $1.key }?.value.key)
+    }
 
     /// When the next sleeping key is due.
     var nextDue: Duration? { self.asleep.values.min() }
-
-    /// A key that waits for another attempt, for the health report.
-    var sleepingKey: String? {
-        guard let due = self.nextDue else { return nil }
-        return self.asleep.compactMap { key, time in
-            if case .shared(let key) = key, time == due { key } else { nil }
-        }.min()
-    }
 
     /// Whether something waits for another attempt.
     var isAsleep: Bool { !self.asleep.isEmpty }
@@ -73,8 +97,6 @@ struct BacklogState: Sendable {
 
     /// Takes up to `limit` jobs that may start now.
     mutating func take(limit: Int) -> [Job] {
-        // A failed job that waits for another attempt can be added after the end.
-        guard !self.isFinished else { return [] }
         guard self.ordering == .perKey else {
             let jobs = Array(self.waiting.prefix(limit))
             self.waiting.removeFirst(jobs.count)
@@ -107,12 +129,17 @@ struct BacklogState: Sendable {
     }
 
     /// A job of an ordered subscription failed: it keeps its place, and its key sleeps until `due`.
-    mutating func hold(_ job: Job, until due: Duration) {
+    ///
+    /// - Returns: the delivery if it is not wanted any more.
+    @discardableResult
+    mutating func hold(_ job: Job, until due: Duration) -> [Delivery.ID] {
         let key = BacklogState.key(of: job)
         self.release(key)
+        guard !self.isFinished else { return [job.delivery.id] }
         self.asleep[key] = due
         let place = self.waiting.firstIndex { $0.delivery.id.tag > job.delivery.id.tag } ?? self.waiting.endIndex
         self.waiting.insert(job, at: place)
+        return []
     }
 
     /// Wakes the keys that are due.
@@ -127,6 +154,6 @@ struct BacklogState: Sendable {
     }
 
     private static func key(of job: Job) -> Key {
-        job.delivery.message.orderingKey.map(Key.shared) ?? .own(job.delivery.id.tag)
+        job.delivery.message.orderingKey.map(Key.shared) ?? .own(job.delivery.id)
     }
 }

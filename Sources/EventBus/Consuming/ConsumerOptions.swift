@@ -5,7 +5,14 @@
 public struct ConsumerOptions: Sendable, Hashable {
     /// Whether events of one key are kept in order; it cannot be changed once the subscription exists.
     public var ordering: Ordering
+    /// Into how many parts an ordered subscription is divided, 1 to 64, so that as many instances can work; 1 by default.
+    ///
+    /// Without shards one instance works at a time. Choose several times as many shards as there will be instances, since the number
+    /// is changed with effort only (``Subscription/shards``), and a shard costs each instance a connection on RabbitMQ.
+    public var shards: Int
     /// How many deliveries may be out unsettled, 1 to 2,000; on an ordered subscription it must never be lowered.
+    ///
+    /// Several ``shards`` share it (``Subscription/prefetch``): with 16 of them and the default of 64, four deliveries of each are out.
     public var prefetch: Int
     /// How many bytes the bodies of unsettled deliveries may have, at least 1; 64 MiB by default.
     ///
@@ -34,6 +41,7 @@ public struct ConsumerOptions: Sendable, Hashable {
     /// Values out of range are a programming error, which traps when a consumer is created with them.
     public init(
         ordering: Ordering = .none,
+        shards: Int = 1,
         prefetch: Int = 64,
         prefetchBytes: Int = Subscription.defaultPrefetchBytes,
         concurrency: Int = 8,
@@ -43,6 +51,7 @@ public struct ConsumerOptions: Sendable, Hashable {
         errorTexts: ErrorTexts = .safe
     ) {
         self.ordering = ordering
+        self.shards = shards
         self.prefetch = prefetch
         self.prefetchBytes = prefetchBytes
         self.concurrency = concurrency
@@ -65,6 +74,7 @@ public struct ConsumerOptions: Sendable, Hashable {
         if !(1...Subscription.maximumPrefetch).contains(self.prefetch) {
             return "prefetch is \(self.prefetch), must be 1 to \(Subscription.maximumPrefetch)"
         }
+        if let problem = Subscription.problem(ofShards: self.shards, self.ordering) { return problem }
         if self.prefetchBytes < 1 { return "prefetchBytes is \(self.prefetchBytes), must be at least 1" }
         if self.concurrency < 1 { return "concurrency is \(self.concurrency), must be at least 1" }
         if self.timeLimit <= .zero { return "timeLimit is \(self.timeLimit), must be above zero" }

@@ -160,7 +160,7 @@ struct ConsumerScope: Sendable {
             self.deliveries.settle(id, .retry(after: delay, failures))
         case .hold(let delay, let failures):
             self.logRetry(of: job, failures)
-            self.backlog.hold(job.failed(failures), until: self.clock.now() + delay)
+            self.giveBack(self.backlog.hold(job.failed(failures), until: self.clock.now() + delay))
             return
         case .deadLetter(let reason, let failures):
             self.logger.warning("An event became a dead letter", metadata: self.metadata(job, failures))

@@ -5,10 +5,11 @@
 struct ConsumerSituation: Sendable {
     /// The deliveries that have not been started or wait for another attempt.
     let waiting: Int
-    /// Whether they leave no room for further ones, in number or in bytes.
-    let isFull: Bool
-    /// The key of which an event waits for another attempt, and whether anything does.
-    let sleeper: (isThere: Bool, key: String?)
+    /// Whether anything waits for another attempt.
+    let isAsleep: Bool
+    /// Whether an event that waits for another attempt leaves no room for others, and its key.
+    let stall: (isThere: Bool, key: String?)
+    private let isSharded: Bool
     /// The deliveries that workers have taken and not settled.
     let inHand: Int
     let workers: Int
@@ -18,8 +19,12 @@ struct ConsumerSituation: Sendable {
 
     init(_ backlog: BacklogState, inHand: Int, _ limits: [WorkLimit], _ options: ConsumerOptions) {
         self.waiting = backlog.count
-        self.isFull = backlog.count >= options.prefetch || backlog.bytes >= options.prefetchBytes
-        self.sleeper = (backlog.isAsleep, backlog.sleepingKey)
+        self.isAsleep = backlog.isAsleep
+        self.stall = backlog.stall(
+            prefetch: Subscription.share(of: options.prefetch, shards: options.shards),
+            bytes: Subscription.share(of: options.prefetchBytes, shards: options.shards)
+        )
+        self.isSharded = options.shards > 1
         self.inHand = inHand
         self.workers = limits.count
         self.overdue = limits.compactMap(\.overdue).sorted { $0.by > $1.by }
@@ -27,18 +32,24 @@ struct ConsumerSituation: Sendable {
     }
 
     /// Whether something is to be settled and does not wait for a later attempt.
-    var hasWork: Bool { self.inHand > 0 || self.waiting > 0 && !self.sleeper.isThere }
+    var hasWork: Bool { self.inHand > 0 || self.waiting > 0 && !self.isAsleep }
 
     /// How long nothing may be settled while there is work.
     private var patience: Duration { self.timeLimit + .seconds(30) }
 
+    private var culprit: String {
+        self.stall.key.map { "ordering key \($0)" } ?? "an event without an ordering key"
+    }
+
+    /// What holds up one shard while the others go on.
+    var notes: [String] {
+        self.stall.isThere && self.isSharded ? ["has a shard that is stalled by \(self.culprit)"] : []
+    }
+
     /// - Parameter idle: for how long nothing has been settled although there was work.
     func problems(unsettledFor idle: Duration) -> [String] {
         var problems: [String] = []
-        if self.sleeper.isThere, self.isFull {
-            let culprit = self.sleeper.key.map { "ordering key \($0)" } ?? "an event without an ordering key"
-            problems.append("is stalled by \(culprit)")
-        }
+        if self.stall.isThere, !self.isSharded { problems.append("is stalled by \(self.culprit)") }
         if let longest = self.overdue.first {
             let message = longest.messages.first.map { ": topic \($0.topic), message \($0.id)" } ?? ""
             problems.append(

@@ -126,6 +126,7 @@ final class ConsumerStatus: Sendable {
                 state.watch.look(self.settledTotal.load(ordering: .relaxed), hasWork: situation.hasWork, now: now)
             }
             health.problems = situation.problems(unsettledFor: idle).map { "consumer \(name) \($0)" }
+            health.notes = situation.notes.map { "consumer \(name) \($0)" }
         }
         if let holding { health.problems.append("consumer \(name) holds its deliveries: \(holding.reason)") }
         return health

@@ -77,6 +77,7 @@ public struct EventConsumer: Service {
     ///
     /// A consumer is not ready while it is not consuming, while handlers run past their time limit, while it holds its deliveries
     /// because its store is in trouble, while one event of an ordered subscription that waits for its next attempt fills the prefetch in number or bytes, and when it has had deliveries for longer than the time limit and 30 s without settling one.
+    /// An event that fills the part of one shard is a note, since the other shards go on.
     /// The last of these is measured between calls of this property, so ask regularly, as a health check does.
     public var health: Health { self.status.health(of: self.name, self.options, now: self.clock.now()) }
 
@@ -93,12 +94,12 @@ public struct EventConsumer: Service {
     ///
     /// At graceful shutdown the handlers that run finish, and no other is started: the events that were taken and not started go
     /// back at once and count as never delivered. Those of an ordered subscription go back in order, when the running handlers
-    /// have finished. On cancellation everything unsettled goes back.
+    /// have finished, with shards those of their shard. On cancellation everything unsettled goes back.
     ///
     /// May be called once; a second call is a programming error.
     ///
-    /// - Throws: ``BusError`` with code `topologyMismatch` when the subscription exists with another ordering or other
-    ///   arguments; `CancellationError`.
+    /// - Throws: ``BusError`` with code `topologyMismatch` when the subscription exists with another ordering, another
+    ///   number of shards or other arguments; `CancellationError`.
     public func run() async throws {
         let isFirst = self.status.start()
         require(isFirst, "consumer \(self.name) runs already or has run; create another one")
@@ -109,6 +110,7 @@ public struct EventConsumer: Service {
             prefetch: self.options.prefetch,
             prefetchBytes: self.options.prefetchBytes,
             ordering: self.options.ordering,
+            shards: self.options.shards,
             retryDelays: self.options.retryDelays
         )
         try await withGracefulShutdown(self.status.shutDown) {

@@ -14,6 +14,8 @@ package enum HeaderName: UInt8, CaseIterable, Sendable {
     case time
     case version
     case orderingKey
+    /// By which sharded subscriptions choose a shard.
+    case orderingBucket
 
     // MARK: What a subscription's own queues add (wire contract)
 
@@ -96,6 +98,7 @@ package enum HeaderName: UInt8, CaseIterable, Sendable {
         case .time: "cloudEvents_time"
         case .version: "x-event-version"
         case .orderingKey: "x-ordering-key"
+        case .orderingBucket: "x-ordering-bucket"
         case .topic: "x-topic"
         case .attempt: "x-attempt"
         case .returns: "x-returns"

@@ -54,7 +54,7 @@ public final class InMemoryEventBus: EventBus {
     static let patience = Duration.seconds(30)
 
     private let state = Mutex(State())
-    private let clock: RelativeClock
+    let clock: RelativeClock
     private let capacity: Int
     private let choice: QueueState.Choice?
 
@@ -62,9 +62,8 @@ public final class InMemoryEventBus: EventBus {
     ///
     /// - Parameters:
     ///   - clock: Determines when delayed retries are due and how long a publisher waits for room.
-    ///   - capacity: How many messages a subscription can hold, at least 1, not counting dead letters. While it holds that many,
-    ///     publishers wait in order of arrival; after 30 seconds the outcome is ``PublishOutcome/notSent(_:)``. A single call
-    ///     can exceed the capacity.
+    ///   - capacity: How many messages a subscription or a shard of it can hold, at least 1, not counting dead letters. While it is
+    ///     full, publishers wait in line; after 30 seconds the outcome is ``PublishOutcome/notSent(_:)``. One call can exceed it.
     public convenience init(clock: some Clock<Duration> = ContinuousClock(), capacity: Int = 100_000) {
         self.init(clock: clock, capacity: capacity, choosing: nil)
     }
@@ -92,13 +91,20 @@ public final class InMemoryEventBus: EventBus {
         to subscription: Subscription,
         _ body: (any Deliveries) async throws -> Void
     ) async throws {
+        guard subscription.shards == 1 else {
+            return try await self.withShards(
+                of: subscription,
+                open: { try await self.withDeliveries(to: $0, $1) },
+                body
+            )
+        }
         try Task.checkCancellation()
         let deliveries = try self.attach(subscription)
         defer { deliveries.detach() }
         try await body(deliveries)
     }
 
-    private func attach(_ subscription: Subscription) throws(BusError) -> InMemoryDeliveries {
+    func attach(_ subscription: Subscription) throws(BusError) -> InMemoryDeliveries {
         while true {
             let (queue, consumer) = try self.declare(subscription)
             // Between the two it may have been removed.
@@ -128,29 +134,39 @@ public final class InMemoryEventBus: EventBus {
     private func declare(_ subscription: Subscription) throws(BusError) -> (InMemoryQueue, UInt64) {
         try self.state.withLock { state throws(BusError) in
             let known = state.places[subscription.name].map { state.queues[$0] }
-            if let known, known.ordering != subscription.ordering {
-                throw BusError(
-                    .topologyMismatch,
-                    "subscription \(subscription.name) exists with ordering \(known.ordering), not \(subscription.ordering)"
-                )
-            }
+            if let known { try self.check(known, against: subscription) }
+            let isShard = subscription.name.isShard
+            if isShard, known == nil { throw BusError(.connectionLost, "\(subscription.name) has been removed") }
             let queue = known ?? self.add(subscription, to: &state)
             let place = state.places[subscription.name] ?? 0
-            for pattern in subscription.patterns { state.router.bind(place, to: pattern) }
+            // What the patterns of a sharded subscription match reaches its shards through it.
+            if !isShard { for pattern in subscription.patterns { state.router.bind(place, to: pattern) } }
             state.lastConsumer += 1
             return (queue, state.lastConsumer)
         }
     }
 
     private func add(_ subscription: Subscription, to state: inout State) -> InMemoryQueue {
+        let numbers = subscription.shards > 1 ? 0..<subscription.shards : 0..<0
+        let shards = numbers.map { self.add(subscription.shard($0), to: &state) }
+        let (name, base) = (subscription.name, subscription.name.base)
+        let bury: @Sendable ([DeadLetter]) -> Void = { [weak self] in self?.bury($0, in: base) }
         let queue = InMemoryQueue(
-            subscription.name,
+            name,
             QueueState(ordering: subscription.ordering, capacity: self.capacity, choice: self.choice),
-            clock: self.clock
-        ) { [weak self] in self?.advance() }
-        state.places[subscription.name] = state.queues.count
+            shards: shards,
+            clock: self.clock,
+            onRoom: { [weak self] in self?.advance() },
+            onDead: base == name ? nil : bury
+        )
+        state.places[name] = state.queues.count
         state.queues.append(queue)
         return queue
+    }
+
+    /// Keeps the dead letters of a shard.
+    private func bury(_ letters: [DeadLetter], in subscription: SubscriptionName) {
+        try? self.queue(of: subscription).change { $0.bury(letters) }
     }
 }
 
@@ -276,6 +292,7 @@ extension InMemoryEventBus {
         try self.state.withLock { state throws(BusError) in
             guard let place = state.places[subscription] else { throw Self.unknown(subscription) }
             try state.queues[place].remove()
+            for shard in state.queues[place].shards { state.places[shard.name] = nil }
             state.places[subscription] = nil
             state.router.unbindAll(of: place)
         }

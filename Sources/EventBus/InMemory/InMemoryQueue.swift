@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import DequeModule
 import Synchronization
 
 /// A subscription of the in-process bus: its state behind a lock, and the consumers waiting for it.
@@ -14,20 +15,28 @@ final class InMemoryQueue: Sendable {
 
     let name: SubscriptionName
     let clock: RelativeClock
+    /// The parts of a sharded subscription, which hold all its messages except for the dead letters.
+    let shards: [InMemoryQueue]
     private let guarded: Mutex<Guarded>
     /// Called when there is room again and a publisher is waiting for it.
     private let onRoom: @Sendable () -> Void
+    /// Takes the dead letters of a shard.
+    private let onDead: (@Sendable ([DeadLetter]) -> Void)?
 
     init(
         _ name: SubscriptionName,
         _ state: QueueState,
+        shards: [InMemoryQueue] = [],
         clock: RelativeClock,
-        onRoom: @escaping @Sendable () -> Void
+        onRoom: @escaping @Sendable () -> Void,
+        onDead: (@Sendable ([DeadLetter]) -> Void)? = nil
     ) {
         self.name = name
         self.clock = clock
+        self.shards = shards
         self.guarded = Mutex(Guarded(state: state))
         self.onRoom = onRoom
+        self.onDead = onDead
     }
 
     var state: QueueState { self.guarded.withLock { $0.state } }
@@ -37,13 +46,26 @@ final class InMemoryQueue: Sendable {
     var ordering: Ordering { self.guarded.withLock { $0.state.ordering } }
 
     func askForRoom() -> Bool {
-        self.guarded.withLock { $0.state.askForRoom() }
+        guard self.shards.isEmpty else { return self.shards.allSatisfy { $0.askForRoom() } }
+        return self.guarded.withLock { $0.state.askForRoom() }
     }
 
     /// Adds messages; the caller must raise the returned signals after releasing its locks.
     func add(_ messages: ArraySlice<Message>) -> [Signal] {
         self.guarded.withLock { guarded in
-            guarded.state.publish(messages).compactMap { guarded.signals[$0] }
+            let signals = guarded.state.publish(messages).compactMap { guarded.signals[$0] }
+            return self.shards.isEmpty ? signals : signals + self.passOn(&guarded.state)
+        }
+    }
+
+    /// Gives everything to the shards that it belongs to.
+    private func passOn(_ state: inout QueueState) -> [Signal] {
+        var parts: [Int: Deque<QueueEntry>] = [:]
+        for entry in state.takeMain() { parts[entry.shard(of: self.shards.count), default: []].append(entry) }
+        return parts.sorted { $0.key < $1.key }.flatMap { place, entries in
+            self.shards[place].guarded.withLock { guarded in
+                guarded.state.add(QueueState.Waiting(entries: entries, letters: [])).compactMap { guarded.signals[$0] }
+            }
         }
     }
 
@@ -75,7 +97,8 @@ final class InMemoryQueue: Sendable {
             guard !guarded.isRemoved else { return nil }
             guarded.signals[consumer] = signal
             guarded.subscriptions[consumer] = subscription
-            let (prefetch, bytes) = (subscription.prefetch, subscription.prefetchBytes)
+            // The messages of a sharded subscription come from its shards.
+            let (prefetch, bytes) = (self.shards.isEmpty ? subscription.prefetch : 0, subscription.prefetchBytes)
             return guarded.state.attach(consumer, prefetch: prefetch, bytes: bytes).compactMap { guarded.signals[$0] }
         }
         guard let signals else { return nil }
@@ -88,13 +111,20 @@ final class InMemoryQueue: Sendable {
         self.guarded.withLock { $0.subscriptions[consumer] }?.retryDelay(nearestTo: delay) ?? delay
     }
 
+    /// An instance that is being stopped has only consumers of its shards.
+    private func isUnused(_ state: QueueState) -> Bool {
+        state.consumers.isEmpty && self.shards.allSatisfy(\.state.consumers.isEmpty)
+    }
+
     /// Removes the subscription, unless it is in use or holds something.
     func remove() throws(BusError) {
         try self.guarded.withLock { guarded throws(BusError) in
-            guard guarded.state.consumers.isEmpty else {
+            guard self.isUnused(guarded.state) else {
                 throw BusError(.subscriptionInUse, "subscription \(self.name) has open consumers")
             }
-            let (messages, letters) = guarded.state.contents
+            let letters = guarded.state.contents.deadLetters
+            var messages = guarded.state.contents.messages
+            for shard in self.shards { messages += shard.state.contents.messages }
             guard messages == 0, letters == 0 else {
                 throw BusError(
                     .subscriptionNotEmpty,
@@ -102,6 +132,7 @@ final class InMemoryQueue: Sendable {
                 )
             }
             guarded.isRemoved = true
+            for shard in self.shards { shard.guarded.withLock { $0.isRemoved = true } }
         }
     }
 
@@ -109,12 +140,14 @@ final class InMemoryQueue: Sendable {
     func takeWaiting() -> QueueState.Waiting? {
         var waiting: QueueState.Waiting?
         self.change { state in
-            guard state.ordering == .none || state.consumers.isEmpty else { return [] }
+            guard state.ordering == .none || self.isUnused(state) else { return [] }
             let (taken, wake) = state.takeWaiting()
             waiting = taken
             return wake
         }
-        return waiting
+        guard let letters = waiting?.letters, !self.shards.isEmpty else { return waiting }
+        let parts = self.shards.compactMap { $0.takeWaiting()?.entries }
+        return QueueState.Waiting(entries: Deque(parts.joined()), letters: letters)
     }
 
     func detach(_ consumer: QueueState.ConsumerID) {
@@ -137,9 +170,13 @@ final class InMemoryQueue: Sendable {
 
     /// Changes the state, then wakes the consumers that may have something to take, outside the lock.
     func change(_ body: (inout QueueState) -> [QueueState.ConsumerID]) {
-        let (signals, hasRoom) = self.guarded.withLock { guarded in
-            (body(&guarded.state).compactMap { guarded.signals[$0] }, guarded.state.takeRoom())
+        let (signals, hasRoom, dead) = self.guarded.withLock { guarded in
+            var signals = body(&guarded.state).compactMap { guarded.signals[$0] }
+            if !self.shards.isEmpty { signals += self.passOn(&guarded.state) }
+            let dead = self.onDead == nil ? [] : guarded.state.takeDeadLetters()
+            return (signals, guarded.state.takeRoom(), dead)
         }
+        if let onDead, !dead.isEmpty { onDead(dead) }
         for signal in signals { signal.raise() }
         if hasRoom { self.onRoom() }
     }

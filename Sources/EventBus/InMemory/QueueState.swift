@@ -33,14 +33,14 @@ struct QueueState: Sendable {
     /// The number of messages from which publishers have to wait.
     private let capacity: Int
     private let choice: Choice?
-    private(set) var main: Deque<Entry> = []
+    var main: Deque<Entry> = []
     private(set) var quarantined: Deque<Entry> = []
     private(set) var delayed: [(due: Duration, entry: Entry)] = []
     private(set) var consumers: [QueueConsumer] = []
     private var turn = 0
     /// Whether a consumer's bytes have ever held back deliveries.
     private var hasHeldBack = false
-    private var shelf = DeadLetterShelf()
+    var shelf = DeadLetterShelf()
     /// Whether a publisher found no room and has to be notified when there is some.
     private var isAwaited = false
 

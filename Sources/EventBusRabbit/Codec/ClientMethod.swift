@@ -16,9 +16,12 @@ enum ClientMethod: Sendable {
     case channelClose
     case channelCloseOk
 
-    case exchangeDeclare(name: String, type: String, passive: Bool = false)
+    case exchangeDeclare(name: String, type: String, passive: Bool = false, arguments: [(String, HeaderValue)] = [])
+    case exchangeBind(exchange: String, source: String, routingKey: String)
+    case exchangeUnbind(exchange: String, source: String, routingKey: String)
+    case exchangeDelete(name: String)
     case queueDeclare(name: String, passive: Bool, arguments: [(String, HeaderValue)])
-    case queueBind(queue: String, exchange: String, routingKey: String)
+    case queueBind(queue: String, exchange: String, routingKey: String, arguments: [(String, HeaderValue)] = [])
     case queueUnbind(queue: String, exchange: String, routingKey: String)
     case queueDelete(name: String)
     case confirmSelect

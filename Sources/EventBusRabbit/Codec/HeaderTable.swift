@@ -48,6 +48,14 @@ struct HeaderTable: Sendable {
         }
     }
 
+    func contains(_ name: HeaderName) -> Bool {
+        self.bytes.withUnsafeReadableBytes { raw in
+            var isThere = false
+            _ = Self.visit(raw) { found, _ in if HeaderName(utf8: found) == name { isThere = true } }
+            return isThere
+        }
+    }
+
     mutating func set(_ name: HeaderName, _ value: HeaderValue) {
         self.removeAll([name])
         self.append(name.description, value)

@@ -86,6 +86,9 @@ enum MethodDecoder {
         default:
             switch id {
             case AMQP_EXCHANGE_DECLARE_OK_METHOD: { _ in .exchangeDeclareOk }
+            case AMQP_EXCHANGE_BIND_OK_METHOD: { _ in .exchangeBindOk }
+            case AMQP_EXCHANGE_UNBIND_OK_METHOD: { _ in .exchangeUnbindOk }
+            case AMQP_EXCHANGE_DELETE_OK_METHOD: { _ in .exchangeDeleteOk }
             case AMQP_QUEUE_DECLARE_OK_METHOD:
                 self.reading(amqp_queue_declare_ok_t.self) {
                     .queueDeclareOk(messages: $0.message_count, consumers: $0.consumer_count)

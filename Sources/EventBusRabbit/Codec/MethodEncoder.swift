@@ -26,8 +26,12 @@ enum MethodEncoder {
             try self.write(AMQP_CHANNEL_CLOSE_OK_METHOD, amqp_channel_close_ok_t(), into: &buffer) { _, _ in }
         case .confirmSelect:
             try self.write(AMQP_CONFIRM_SELECT_METHOD, amqp_confirm_select_t(), into: &buffer) { _, _ in }
-        case .exchangeDeclare, .queueDeclare, .queueBind, .queueUnbind:
+        case .exchangeDeclare, .exchangeBind, .exchangeUnbind, .queueDeclare, .queueBind, .queueUnbind:
             try self.encodeTopology(method, into: &buffer)
+        case .exchangeDelete(let name):
+            try self.write(AMQP_EXCHANGE_DELETE_METHOD, amqp_exchange_delete_t(), [name], into: &buffer) {
+                $0.exchange = $1[0]
+            }
         case .queueDelete(let name):
             try self.write(AMQP_QUEUE_DELETE_METHOD, amqp_queue_delete_t(), [name], into: &buffer) {
                 $0.queue = $1[0]
@@ -84,7 +88,8 @@ enum MethodEncoder {
     private static func encodeTopology(_ method: ClientMethod, into buffer: inout ByteBuffer) throws(CodecError) {
         var arguments: [(String, HeaderValue)] = []
         switch method {
-        case .exchangeDeclare(let name, let type, let passive):
+        case .exchangeDeclare(let name, let type, let passive, let table):
+            arguments = table
             try self.write(AMQP_EXCHANGE_DECLARE_METHOD, amqp_exchange_declare_t(), [name, type], into: &buffer) {
                 $0.exchange = $1[0]
                 $0.type = $1[1]
@@ -98,7 +103,8 @@ enum MethodEncoder {
                 $0.passive = passive ? 1 : 0
                 $0.durable = 1
             }
-        case .queueBind(let queue, let exchange, let routingKey):
+        case .queueBind(let queue, let exchange, let routingKey, let table):
+            arguments = table
             try self.write(AMQP_QUEUE_BIND_METHOD, amqp_queue_bind_t(), [queue, exchange, routingKey], into: &buffer) {
                 $0.queue = $1[0]
                 $0.exchange = $1[1]
@@ -113,6 +119,23 @@ enum MethodEncoder {
             ) {
                 $0.queue = $1[0]
                 $0.exchange = $1[1]
+                $0.routing_key = $1[2]
+            }
+        case .exchangeBind(let exchange, let source, let key):
+            try self.write(AMQP_EXCHANGE_BIND_METHOD, amqp_exchange_bind_t(), [exchange, source, key], into: &buffer) {
+                $0.destination = $1[0]
+                $0.source = $1[1]
+                $0.routing_key = $1[2]
+            }
+        case .exchangeUnbind(let exchange, let source, let key):
+            try self.write(
+                AMQP_EXCHANGE_UNBIND_METHOD,
+                amqp_exchange_unbind_t(),
+                [exchange, source, key],
+                into: &buffer
+            ) {
+                $0.destination = $1[0]
+                $0.source = $1[1]
                 $0.routing_key = $1[2]
             }
         default:

@@ -18,6 +18,9 @@ enum ServerMethod: Hashable, Sendable {
     case channelCloseOk
 
     case exchangeDeclareOk
+    case exchangeBindOk
+    case exchangeUnbindOk
+    case exchangeDeleteOk
     case queueDeclareOk(messages: UInt32, consumers: UInt32)
     case queueBindOk
     case queueUnbindOk

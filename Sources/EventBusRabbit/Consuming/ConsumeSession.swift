@@ -49,7 +49,7 @@ final class ConsumeSession: ChannelDelegate {
         self.channel = channel
         self.handler = handler
         self.eventLoop = handler.eventLoop
-        self.looks = QueueLooks(subscription, channel, handler, pace)
+        self.looks = QueueLooks(subscription, channel, handler, pace, status)
         self.status = status
         self.logger = logger
         self.state = ConsumeState(subscription, hasQuarantined: hasQuarantined)
@@ -187,15 +187,14 @@ final class ConsumeSession: ChannelDelegate {
         guard let verdict = given.verdict else { return self.state.giveBack(given.tag, returned: given.returned) }
         guard let message = self.state.settle(given.tag, needsCopy: !verdict.isDone, returned: given.returned)
         else { return }
-        let name = self.subscription
         switch verdict {
         case .done: break
         case .retry(let delay, let failures):
             self.copies.add(.init(tag: given.tag, message: message, failures: failures), after: delay)
         case .deadLetter(let reason, let failures):
             let time = Stamp.next().time
-            let copy = MessageCopy.dead(ReceivedMessage(message), of: name, reason: reason, failures, at: time)
-            self.copies.add(copy, for: given.tag)
+            let (dead, name) = (ReceivedMessage(message), self.subscription)
+            self.copies.add(MessageCopy.dead(dead, of: name, reason: reason, failures, at: time), for: given.tag)
         }
     }
 

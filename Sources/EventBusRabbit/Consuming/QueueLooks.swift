@@ -11,11 +11,13 @@ final class QueueLooks {
     private let subscription: Subscription
     private let channel: AMQPChannel
     private let handler: ConnectionHandler
+    private let status: BusStatus
     private let eventLoop: any EventLoop
     private var watch: QueueWatch
     private var timer: Scheduled<Void>?
     /// How many deliveries had arrived when a standstill was told of, perhaps by an earlier session; `nil` if none is.
     private var stoodStillAt: UInt64? = 0
+    private var isUntouched = false
 
     /// The subscription at this moment; `nil` when looking is over.
     var situation: (() -> QueueWatch.Situation?)?
@@ -28,11 +30,13 @@ final class QueueLooks {
         _ subscription: Subscription,
         _ channel: AMQPChannel,
         _ handler: ConnectionHandler,
-        _ pace: QueueWatch.Pace
+        _ pace: QueueWatch.Pace,
+        _ status: BusStatus
     ) {
         self.subscription = subscription
         self.channel = channel
         self.handler = handler
+        self.status = status
         self.eventLoop = handler.eventLoop
         self.watch = QueueWatch(pace, now: self.eventLoop.now)
     }
@@ -51,6 +55,7 @@ final class QueueLooks {
     func close() {
         self.timer?.cancel()
         (self.situation, self.onQuarantined, self.onStandstill) = (nil, nil, nil)
+        self.tell(nil)
     }
 
     private func schedule() {
@@ -81,6 +86,10 @@ final class QueueLooks {
 
     private func sawOwn(messages: Int, consumers: Int) {
         guard let situation = self.situation?() else { return }
+        if self.subscription.ordering == .perKey {
+            let now = self.eventLoop.now
+            self.tell(self.watch.sawBehindOther(messages: messages, consumers: consumers, now: now, situation))
+        }
         let isAlone = Self.isAlone(self.subscription.ordering, consumers: consumers, arrived: situation.arrived)
         let standstill = self.watch.sawOwn(
             messages: messages,
@@ -105,6 +114,13 @@ final class QueueLooks {
     /// the active one from then on.
     static func isAlone(_ ordering: Ordering, consumers: Int, arrived: UInt64) -> Bool {
         ordering == .none || consumers == 0 || arrived > 0
+    }
+
+    /// What another instance in this process has told stays.
+    private func tell(_ untouched: QueueWatch.Untouched?) {
+        guard untouched != nil || self.isUntouched else { return }
+        self.isUntouched = untouched != nil
+        self.status.noteUntouched(untouched, of: self.subscription.name)
     }
 
     private func flows() {

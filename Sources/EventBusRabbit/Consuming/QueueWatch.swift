@@ -37,9 +37,23 @@ struct QueueWatch {
         }
     }
 
+    /// Messages of which nobody knows whether another consumer gets them, since their number does not change.
+    struct Untouched: Hashable, CustomStringConvertible {
+        let messages: Int
+        /// For how long their number has been the same.
+        let time: TimeAmount
+
+        var description: String {
+            "\(self.messages) messages have waited for \(self.time.nanoseconds / 1_000_000_000) s behind another consumer, "
+                + "or RabbitMQ delivers them to nobody"
+        }
+    }
+
     /// While the quarantine queue is found empty the pause doubles, up to ``longestPause``.
     static let shortestPause = TimeAmount.seconds(1)
     static let longestPause = TimeAmount.seconds(30)
+    /// For how long the number of messages behind another consumer may stay the same before it is told.
+    static let untouchedTime = TimeAmount.minutes(10)
 
     /// How often to look whether the broker delivers what waits.
     struct Pace {
@@ -81,6 +95,8 @@ struct QueueWatch {
     private var arrivedAtOwn: UInt64 = 0
     /// Since when messages wait although nothing is delivered.
     private var waitingSince: NIODeadline?
+    /// How many messages wait behind another consumer, and since when exactly so many do.
+    private var untouched: (messages: Int, since: NIODeadline)?
     /// How many looks have not been answered, and since when nothing has arrived instead.
     private var open = 0
     private var silence: (since: NIODeadline, arrived: UInt64)
@@ -184,5 +200,28 @@ struct QueueWatch {
         self.waitingSince = since
         guard now - since >= self.pace.standstill else { return nil }
         return Standstill(messages: messages, time: now - since)
+    }
+
+    /// The queue of an ordered subscription has been looked at.
+    ///
+    /// Who has got nothing cannot know whether the one consumer that RabbitMQ counts is this or another one, so it is no standstill.
+    ///
+    /// - Returns: what to tell when exactly as many messages wait as at all looks of the last ``untouchedTime``.
+    mutating func sawBehindOther(
+        messages: Int,
+        consumers: Int,
+        now: NIODeadline,
+        _ situation: Situation
+    ) -> Untouched? {
+        guard messages > 0, consumers == 1, situation.arrived == 0 else {
+            self.untouched = nil
+            return nil
+        }
+        guard let untouched = self.untouched, untouched.messages == messages else {
+            self.untouched = (messages, now)
+            return nil
+        }
+        let time = now - untouched.since
+        return time >= Self.untouchedTime ? Untouched(messages: messages, time: time) : nil
     }
 }

@@ -12,11 +12,7 @@ extension RabbitEventBus {
         _ subscription: Subscription,
         on connection: RabbitConnection
     ) async throws -> @Sendable () async throws -> RabbitConnection {
-        let binding = ClientMethod.queueBind(
-            queue: subscription.name.description,
-            exchange: Topology.exchange,
-            routingKey: subscription.patterns[0].text
-        )
+        let binding = Declaration.oneBinding(of: subscription).active
         let probes = self.probes
         let isProbed = try await connection.onLoop { [configuration, hosts, eventLoop] handler in
             guard ClusterProbe.isNeeded(handler.version, hosts: configuration.hosts.count) else { return false }

@@ -12,7 +12,7 @@ extension RabbitEventBus {
     ///
     /// Waits until the bus runs. To keep its order, the broker delivers the whole dead-letter queue, up to 65,535 messages.
     public func deadLetters(of subscription: SubscriptionName, limit: Int) async throws -> [DeadLetter] {
-        try await self.withDeadLetters(of: subscription) { queue in
+        try await self.withDeadLetters(of: subscription) { queue, _ in
             try await queue.oldest(limit).map { $0.deadLetter() }
         }
     }
@@ -26,7 +26,7 @@ extension RabbitEventBus {
         limit: Int,
         where isWanted: @Sendable (DeadLetter) -> Bool
     ) async throws -> Int {
-        try await self.withDeadLetters(of: subscription) { queue in
+        try await self.withDeadLetters(of: subscription) { queue, connection in
             var filter = RedriveFilter()
             var given: [ReceivedMessage] = []
             var doubled: [(message: ReceivedMessage, of: Int)] = []
@@ -38,7 +38,11 @@ extension RabbitEventBus {
                 }
             }
             guard !given.isEmpty else { return 0 }
-            let copies = given.map { MessageCopy.redriven($0, of: subscription) }
+            let isSharded = try await connection.isSharded(subscription)
+            let copies = given.map { message in
+                let copy = MessageCopy.redriven(message, of: subscription)
+                return isSharded ? copy.throughShards(of: subscription, key: message.orderingKey) : copy
+            }
             let outcomes = await self.send(copies.map(Outgoing.copy), through: self.copies)
             let stored = zip(given, outcomes).filter { $0.1.isConfirmed }.map(\.0)
             // What is the same event as one that was not stored stays with it.
@@ -60,12 +64,12 @@ extension RabbitEventBus {
     /// Opens the dead-letter queue for the length of `body`; what was fetched and not removed goes back in its order.
     private func withDeadLetters<Value: Sendable>(
         of subscription: SubscriptionName,
-        _ body: (DeadLetterQueue) async throws -> Value
+        _ body: (DeadLetterQueue, RabbitConnection) async throws -> Value
     ) async throws -> Value {
         try await self.withConnection("\(subscription).dead") { connection in
             do {
                 let queue = try await DeadLetterQueue(of: subscription, on: connection)
-                let result = await Result { try await body(queue) }
+                let result = await Result { try await body(queue, connection) }
                 try await queue.close()
                 return try result.get()
             } catch let failure as ConnectionFailure where failure.code == .channelClosed(404) {

@@ -75,7 +75,7 @@ struct ContractHeaders {
         case .deadAt: self.deadAt = Self.time(value)
         case .redrives: self.redrives = Self.count(value)
         case .deliveryCount, .acquiredCount: self.deliveryCount = max(self.deliveryCount, Self.count(value))
-        case .specVersion, .death, .carbonCopy, .blindCarbonCopy: break
+        case .orderingBucket, .specVersion, .death, .carbonCopy, .blindCarbonCopy: break
         }
     }
 

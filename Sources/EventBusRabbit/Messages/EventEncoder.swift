@@ -104,7 +104,10 @@ enum EventEncoder {
                 writer.field(.source, message.source)
                 writer.field(.time, time)
                 writer.field(.version, Int64(message.version))
-                if let key = message.orderingKey { writer.field(.orderingKey, key) }
+                if let key = message.orderingKey {
+                    writer.field(.orderingKey, key)
+                    writer.field(.orderingBucket, OrderingBucket.text(of: key))
+                }
                 if let others { writer.bytes(others) }
             }
             writer.integer(Properties.persistent)

@@ -152,7 +152,10 @@ enum MessageCopy {
             headers.set(.time, .string(EventCoding.text(of: read.time)))
         }
         headers.set(.version, .int(Int64(read.version)))
-        if let key = self.fitting(read.orderingKey) { headers.set(.orderingKey, .string(key)) }
+        if let key = self.fitting(read.orderingKey) {
+            headers.set(.orderingKey, .string(key))
+            headers.set(.orderingBucket, .string(OrderingBucket.text(of: key)))
+        }
         self.note(message.failures, in: &headers)
         self.note(returns: message.returnsBefore, in: &headers)
         return headers

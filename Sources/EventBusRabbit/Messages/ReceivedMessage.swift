@@ -23,8 +23,11 @@ struct ReceivedMessage {
 
     /// The topic: the routing key or, for a copy, the routing key of the original.
     var topicName: String {
-        // Copies come through the default exchange, whose routing key is the queue's name.
-        guard self.incoming.exchange.isEmpty else { return self.incoming.routingKey }
+        // The routing key of copies, which come through the default exchange or that of the shards, is not their topic.
+        let exchange = self.incoming.exchange
+        guard exchange != Topology.exchange, exchange.isEmpty || exchange.hasSuffix(".shards") else {
+            return self.incoming.routingKey
+        }
         if let topic = self.headers.topic ?? self.death?.topic { return topic }
         return self.incoming.text(at: self.incoming.places.type) ?? self.incoming.routingKey
     }
@@ -63,6 +66,8 @@ struct ReceivedMessage {
     var redrives: Int { self.headers.redrives }
 
     var failures: Failures { self.headers.failures }
+
+    var orderingKey: String? { self.headers.orderingKey }
 
     /// The source: that of the event's headers or the property `app_id`; empty if there is neither.
     var source: String { self.headers.source ?? self.incoming.appID ?? "" }

@@ -62,6 +62,37 @@ struct QueueMover {
         return moved
     }
 
+    /// Moves what comes to a consumer that holds one message at a time, until its connection ends.
+    ///
+    /// What cannot be stored stays with the consumer and is tried again.
+    func passOn(
+        from session: NIOLoopBound<MoveSession>,
+        on channel: NIOLoopBound<AMQPChannel>,
+        _ copy: (ReceivedMessage) -> OutgoingMessage
+    ) async throws {
+        let eventLoop = self.connection.eventLoop
+        while true {
+            let arrivals = try await eventLoop.flatSubmit { session.value.next(within: .minutes(1)) }.get()
+            var backoff = Backoff(first: .milliseconds(100), longest: .seconds(10))
+            for message in arrivals {
+                while try await !self.isMoved(message, on: channel, copy) { try await Task.sleep(for: backoff.next()) }
+            }
+        }
+    }
+
+    private func isMoved(
+        _ message: IncomingMessage,
+        on channel: NIOLoopBound<AMQPChannel>,
+        _ copy: (ReceivedMessage) -> OutgoingMessage
+    ) async throws -> Bool {
+        do {
+            try await self.move([message], on: channel, copy)
+            return true
+        } catch let error as BusError where error.code != .closed {
+            return false
+        }
+    }
+
     private func fetch(
         from queue: String,
         on channel: NIOLoopBound<AMQPChannel>

@@ -11,13 +11,15 @@ extension RabbitEventBus {
     public func unbind(_ patterns: [TopicPattern], from subscription: SubscriptionName) async throws {
         try await self.withConnection("\(subscription).unbind") { connection in
             try await connection.requireSubscription(subscription)
+            let (source, queue) = (Topology.exchange, subscription.description)
+            let isSharded = try await connection.isSharded(subscription)
+            let shards = Topology.shardExchange(subscription)
             let channel = try await connection.openChannel()
-            for pattern in patterns {
-                let unbinding = ClientMethod.queueUnbind(
-                    queue: subscription.description,
-                    exchange: Topology.exchange,
-                    routingKey: pattern.text
-                )
+            for pattern in patterns.map(\.text) {
+                let unbinding =
+                    isSharded
+                    ? ClientMethod.exchangeUnbind(exchange: shards, source: source, routingKey: pattern)
+                    : .queueUnbind(queue: queue, exchange: source, routingKey: pattern)
                 try await connection.call(unbinding, on: channel)
             }
         }
@@ -36,17 +38,21 @@ extension RabbitEventBus {
                 await self.send(copies.map(Outgoing.copy), through: self.copies)
             }
             let main = subscription.description
-            func copy(_ message: ReceivedMessage) -> OutgoingMessage {
-                MessageCopy.moved(message, from: .none, to: other)
+            let shards = try await connection.shards(of: subscription)
+            if !shards.isEmpty { try await self.untilUnused(subscription, on: connection) }
+            let isSharded = try await connection.isSharded(other)
+            func copy(_ message: ReceivedMessage, from ordering: Ordering) -> OutgoingMessage {
+                let copy = MessageCopy.moved(message, from: ordering, to: other)
+                return isSharded ? copy.throughShards(of: other, key: message.orderingKey) : copy
             }
-            func copyOrdered(_ message: ReceivedMessage) -> OutgoingMessage {
-                MessageCopy.moved(message, from: .perKey, to: other)
-            }
+            func copy(_ message: ReceivedMessage) -> OutgoingMessage { copy(message, from: .none) }
+            func copyOrdered(_ message: ReceivedMessage) -> OutgoingMessage { copy(message, from: .perKey) }
             func copyDead(_ message: ReceivedMessage) -> OutgoingMessage { MessageCopy.movedDead(message, to: other) }
             var moved = 0
             // Retries whose delay ends meanwhile are in the subscription's own queue afterwards.
             let retries = Topology.retryQueues(of: subscription)
-            for queue in [Topology.quarantine(subscription), main] + retries + [main, Topology.dead(subscription)] {
+            let others = [Topology.quarantine(subscription), main] + retries
+            for queue in others + shards + [main, Topology.dead(subscription)] {
                 guard try await connection.count(of: queue) != nil else { continue }
                 do {
                     moved += try await mover.empty(queue, queue == Topology.dead(subscription) ? copyDead : copy)
@@ -71,10 +77,13 @@ extension RabbitEventBus {
             try await connection.requireSubscription(subscription)
             try await self.untilEmpty(subscription, on: connection)
             let channel = try await connection.openChannel()
-            // The subscription's own queue is the last, so that a removal that stops in the middle can be repeated.
-            for queue in Topology.furtherQueues(of: subscription) + [subscription.description] {
-                try await connection.call(.queueDelete(name: queue), on: channel)
+            let queues = try await connection.queues(of: subscription)
+            if try await connection.isSharded(subscription) {
+                for exchange in [Topology.shardExchange(subscription), Topology.keylessExchange(subscription)] {
+                    try await connection.call(.exchangeDelete(name: exchange), on: channel)
+                }
             }
+            for queue in queues { try await connection.call(.queueDelete(name: queue), on: channel) }
         }
     }
 
@@ -85,7 +94,7 @@ extension RabbitEventBus {
         for look in 0..<2 {
             if look > 0 { try await Task.sleep(for: Self.pause) }
             try await self.untilUnused(subscription, on: connection)
-            let queues = Topology.furtherQueues(of: subscription) + [subscription.description]
+            let queues = try await connection.queues(of: subscription)
             let messages = try await connection.messages(in: queues)
             guard messages.isEmpty else {
                 throw BusError(
@@ -103,7 +112,7 @@ extension RabbitEventBus {
             if look > 0 { try await Task.sleep(for: Self.pause) }
             consumers = 0
             // Whoever lists or redrives dead letters consumes their queue, and holds them all.
-            for queue in Topology.furtherQueues(of: subscription) + [subscription.description] {
+            for queue in try await connection.queues(of: subscription) {
                 consumers += try await connection.count(of: queue)?.consumers ?? 0
             }
             if consumers == 0 { return }

@@ -6,13 +6,13 @@ import NIOCore
 
 /// One thing that has to exist on the broker.
 struct Declaration {
-    enum Kind { case exchange, queue, binding }
+    enum Kind: String { case exchange, queue, binding, shardExchange = "exchange of shards" }
 
     let kind: Kind
-    private let name: String
-    private let active: ClientMethod
+    let name: String
+    let active: ClientMethod
     /// Only asks whether it exists; `nil` for a binding, for which AMQP has no question.
-    private let passive: ClientMethod?
+    let passive: ClientMethod?
 
     static let exchange = Declaration(
         kind: .exchange,
@@ -21,7 +21,7 @@ struct Declaration {
         passive: .exchangeDeclare(name: Topology.exchange, type: "topic", passive: true)
     )
 
-    private static func queue(_ name: String, _ arguments: Topology.Arguments) -> Declaration {
+    static func queue(_ name: String, _ arguments: Topology.Arguments) -> Declaration {
         Declaration(
             kind: .queue,
             name: name,
@@ -43,6 +43,7 @@ struct Declaration {
     }
 
     static func bindings(of subscription: Subscription) -> [Declaration] {
+        guard subscription.shards == 1 else { return self.shardBindings(of: subscription) }
         let queue = subscription.name.description
         return subscription.patterns.map { pattern in
             Declaration(
@@ -62,19 +63,20 @@ struct Declaration {
     func reason(_ error: any Error) -> String {
         let text = (error as? BusError)?.message ?? "\(error)"
         return text.contains(self.name)
-            ? text : "RabbitMQ: \(self.kind) \(self.name): \(text.trimmingPrefix("RabbitMQ: "))"
+            ? text : "RabbitMQ: \(self.kind.rawValue) \(self.name): \(text.trimmingPrefix("RabbitMQ: "))"
     }
 
     /// - Parameter refusal: the user may not create it.
     func error(_ failure: ConnectionFailure, after refusal: ConnectionFailure?) -> BusError {
-        let what = "RabbitMQ: \(self.kind) \(self.name)"
+        let what = "RabbitMQ: \(self.kind.rawValue) \(self.name)"
         switch failure.code {
         case .channelClosed(406):
             // Then the broker's text names the argument and both values; a newer broker may refuse a queue for another reason.
             let way =
                 self.kind == .queue && failure.text.contains("inequivalent arg")
                 ? "; RabbitEventBus.renewQueues(of:) makes the queues anew and keeps the messages" : ""
-            return BusError(.topologyMismatch, "\(what): \(failure.text)\(way)", cause: failure)
+            let number = Topology.number(ofShardsIn: failure.text).map { "it exists with \($0) shards: " } ?? ""
+            return BusError(.topologyMismatch, "\(what): \(number)\(failure.text)\(way)", cause: failure)
         case .channelClosed(404):
             let reason = refusal.map { " and may not be created: \($0.text)" } ?? ": \(failure.text)"
             return BusError(.unavailable, "\(what) does not exist\(reason)", cause: failure)
@@ -131,15 +133,27 @@ extension RabbitConnection {
         return nil
     }
 
-    /// Makes sure that bindings exist, if the events exchange does.
+    /// Whether there is an exchange of this name, of whatever type.
+    func hasExchange(_ name: String) async throws -> Bool {
+        do {
+            let channel = try await self.openChannel()
+            try await self.call(.exchangeDeclare(name: name, type: "topic", passive: true), on: channel)
+            try await self.call(.channelClose, on: channel)
+            return true
+        } catch let failure as ConnectionFailure where failure.code == .channelClosed(404) {
+            return false
+        }
+    }
+
+    /// Makes sure that bindings exist, if the exchanges do.
     ///
     /// - Parameter channel: is closed by the broker when something is missing.
-    /// - Returns: `false` if there is no exchange.
+    /// - Returns: `false` if an exchange is missing.
     func bind(_ bindings: [Declaration], on channel: NIOLoopBound<AMQPChannel>) async throws -> Bool {
         let declarations = [.exchange] + bindings
-        let methods = declarations.map { $0.method(isPassive: $0.kind == .exchange) }
+        let methods = declarations.map { $0.method(isPassive: true) }
         guard let (place, failure) = try await self.ask(methods, on: channel) else { return true }
-        if place == 0, failure.code == .channelClosed(404) { return false }
+        if declarations[place].passive != nil, failure.code == .channelClosed(404) { return false }
         throw declarations[place].error(failure, after: nil)
     }
 }

@@ -19,11 +19,12 @@ enum Topology {
     private static let formerDelays = [5, 30]
 
     static func quarantine(_ subscription: SubscriptionName) -> String { "\(subscription).quarantine" }
-    static func dead(_ subscription: SubscriptionName) -> String { "\(subscription).dead" }
+    /// That of a shard is its subscription's.
+    static func dead(_ subscription: SubscriptionName) -> String { "\(subscription.base).dead" }
 
     /// The retry queue of a delay of the ladder.
     static func retry(_ subscription: SubscriptionName, _ delay: Duration) -> String {
-        "\(subscription).retry.\(delay.components.seconds)"
+        "\(subscription.base).retry.\(delay.components.seconds)"
     }
 
     private static let plain: Arguments = [
@@ -38,21 +39,30 @@ enum Topology {
         let deadLettered = Self.plain + Self.deadLettering(to: Self.dead(name))
         // For RabbitMQ, `false` and no value are different arguments.
         let single: Arguments = isOrdered ? [("x-single-active-consumer", .bool(true))] : []
-        var queues = [(name: name.description, arguments: deadLettered + single)]
+        let isSharded = subscription.shards > 1
+        let own = isSharded ? Self.plain + Self.number(ofShards: subscription.shards) : deadLettered + single
+        var queues = [(name: name.description, arguments: own)]
+        for shard in Self.shards(of: subscription) { queues.append((shard, deadLettered + single)) }
         if !isOrdered { queues.append((Self.quarantine(name), deadLettered)) }
         queues.append((Self.dead(name), Self.plain))
         return queues
     }
 
     /// The arguments of the retry queue of a delay, which is declared when a message first needs it.
+    ///
+    /// What is retried goes on to the subscription's own queue or, of a shard, to that of its key.
     static func retryArguments(of subscription: SubscriptionName, _ delay: Duration) -> Arguments {
         let ttl: Arguments = [("x-message-ttl", .int(delay.components.seconds * 1000))]
-        return Self.plain + Self.deadLettering(to: subscription.description) + ttl
+        let deadLettering =
+            subscription.isShard
+            ? Self.deadLettering(to: "", of: Self.shardExchange(subscription.base))
+            : Self.deadLettering(to: subscription.description)
+        return Self.plain + deadLettering + ttl
     }
 
-    private static func deadLettering(to queue: String) -> Arguments {
+    private static func deadLettering(to queue: String, of exchange: String = "") -> Arguments {
         [
-            ("x-dead-letter-exchange", .string("")), ("x-dead-letter-routing-key", .string(queue)),
+            ("x-dead-letter-exchange", .string(exchange)), ("x-dead-letter-routing-key", .string(queue)),
             // Both together: without the second one, the first has no effect.
             ("x-dead-letter-strategy", .string("at-least-once")), ("x-overflow", .string("reject-publish")),
         ]

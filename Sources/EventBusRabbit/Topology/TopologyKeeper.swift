@@ -41,7 +41,7 @@ struct TopologyKeeper: Sendable {
         }
     }
 
-    /// Declares the exchange if it is missing, and everything that is bound to it.
+    /// Declares the exchange if it is missing, those of shards too, and everything that is bound to them.
     ///
     /// - Parameter channel: the one of the last time.
     /// - Returns: the channel for the next time, if there is one.

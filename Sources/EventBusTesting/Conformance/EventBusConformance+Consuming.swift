@@ -52,30 +52,8 @@ extension EventBusConformance {
             }
             try await scene.expectNothing(subscription)
         },
-        Case("an event that fails holds back the later ones of its key and no others") { scene in
-            let subscription = try scene.subscription(ordering: .perKey)
-            let calls = Calls()
-            let handler: @Sendable (String) throws -> Void = { label in
-                calls.add(label)
-                // Until the other key has been handled to its end, however long that takes.
-                if label == "a1", calls.count("a1") == 1 || calls.count("b2") == 0 { throw Failed() }
-            }
-            try await scene.consume(subscription, attempts: 100, handler) {
-                try await scene.publish([
-                    scene.message("a1", key: "a"), scene.message("a2", key: "a"), scene.message("b1", key: "b"),
-                    scene.message("b2", key: "b"), scene.message("a3", key: "a"),
-                ])
-                try await scene.pass("a3") { calls.count("a3") > 0 }
-            }
-            let attempts = calls.count("a1")
-            try expect("attempts of a1 are 2 or more, not \(attempts)", attempts >= 2)
-            try expect(
-                "key a",
-                calls.all.filter { $0.hasPrefix("a") },
-                Array(repeating: "a1", count: attempts) + ["a2", "a3"]
-            )
-            try expect("key b", calls.all.filter { $0.hasPrefix("b") }, ["b1", "b2"])
-        },
+        Self.failingKey(shards: 1),
+        Self.failingKey(shards: 4),
         Case("an event that fails keeps its place in its key when its consumer dies") { scene in
             let subscription = try scene.subscription(ordering: .perKey)
             let calls = Calls()
@@ -103,6 +81,34 @@ extension EventBusConformance {
             try expect("the other key was handled", calls.count("b1") > 0)
         },
     ]
+
+    private static func failingKey(shards: Int) -> Case {
+        let text = "an event that fails holds back the later ones of its key and no others"
+        return Case(shards == 1 ? text : "\(text), with \(shards) shards") { scene in
+            let subscription = try scene.subscription(ordering: .perKey, shards: shards)
+            let calls = Calls()
+            let handler: @Sendable (String) throws -> Void = { label in
+                calls.add(label)
+                // Until the other key has been handled to its end, however long that takes.
+                if label == "a1", calls.count("a1") == 1 || calls.count("b2") == 0 { throw Failed() }
+            }
+            try await scene.consume(subscription, attempts: 100, handler) {
+                try await scene.publish([
+                    scene.message("a1", key: "a"), scene.message("a2", key: "a"), scene.message("b1", key: "b"),
+                    scene.message("b2", key: "b"), scene.message("a3", key: "a"),
+                ])
+                try await scene.pass("a3") { calls.count("a3") > 0 }
+            }
+            let attempts = calls.count("a1")
+            try expect("attempts of a1 are 2 or more, not \(attempts)", attempts >= 2)
+            try expect(
+                "key a",
+                calls.all.filter { $0.hasPrefix("a") },
+                Array(repeating: "a1", count: attempts) + ["a2", "a3"]
+            )
+            try expect("key b", calls.all.filter { $0.hasPrefix("b") }, ["b1", "b2"])
+        }
+    }
 }
 
 /// The calls of a handler, in order.
@@ -130,6 +136,7 @@ extension Scene {
             on: self.harness.bus,
             options: ConsumerOptions(
                 ordering: subscription.ordering,
+                shards: subscription.shards,
                 retry: RetryPolicy(attempts: attempts, firstDelay: .seconds(1), factor: 1),
                 // Virtual time can pass quickly.
                 timeLimit: .seconds(86400)

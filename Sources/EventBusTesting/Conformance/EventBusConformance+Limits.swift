@@ -36,7 +36,8 @@ extension EventBusConformance {
     ]
 
     private static let reserved = [
-        "x-event-version", "x-ordering-key", "x-attempt", "x-returns", "x-first-failed-at", "x-dead-reason",
+        "x-event-version", "x-ordering-key", "x-ordering-bucket", "x-attempt", "x-returns", "x-first-failed-at",
+        "x-dead-reason",
         "x-dead-at", "x-death", "x-delivery-count", "x-acquired-count", "CC", "BCC", "cloudEvents_id",
         "cloudEvents_anything", "x-first-death-queue", "x-last-death-queue",
     ]

@@ -52,5 +52,5 @@ public enum EventBusConformance {
     public static let cases: [Case] =
         Self.routing + Self.publishing + Self.delivering + Self.settling + Self.returning + Self.givingBack
         + Self.retrying + Self.deadLettering + Self.listing + Self.redriving + Self.identifying + Self.ordering
-        + Self.changing + Self.carrying + Self.limits + Self.consuming
+        + Self.sharding + Self.changing + Self.carrying + Self.limits + Self.consuming
 }

@@ -51,6 +51,7 @@ final class Scene: Sendable {
         prefetch: Int = 64,
         prefetchBytes: Int = Subscription.defaultPrefetchBytes,
         ordering: Ordering = .none,
+        shards: Int = 1,
         retryDelays: [Duration] = RetryLadder.delays
     ) throws -> Subscription {
         let name = try SubscriptionName("\(self.word).\(suffix)")
@@ -64,6 +65,7 @@ final class Scene: Sendable {
             prefetch: prefetch,
             prefetchBytes: prefetchBytes,
             ordering: ordering,
+            shards: shards,
             retryDelays: retryDelays
         )
     }

@@ -65,6 +65,10 @@ struct SimulatedBus: EventBus {
         to subscription: Subscription,
         _ body: (any Deliveries) async throws -> Void
     ) async throws {
+        guard subscription.shards == 1 else {
+            let open: ShardedScope.Open = { try await self.withDeliveries(to: $0, $1) }
+            return try await self.base.withShards(of: subscription, open: open, body)
+        }
         let fault = try await self.reach(.open)
         try await self.base.withDeliveries(to: subscription) { deliveries in
             guard let base = deliveries as? InMemoryDeliveries else {

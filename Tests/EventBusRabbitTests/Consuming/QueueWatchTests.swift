@@ -138,6 +138,31 @@ struct QueueWatchTests {
         #expect(found[2]?.description == "7 messages wait, and none has been delivered for 60 s")
     }
 
+    /// What looks every 30 s tell of messages behind another consumer.
+    private func untouched(_ messages: [Int], consumers: Int = 1, arrived: UInt64 = 0) -> [QueueWatch.Untouched?] {
+        var watch = QueueWatch(now: Self.start)
+        return messages.enumerated().map { number, count in
+            let now = self.at(Int64(number) * 30)
+            return watch.sawBehindOther(messages: count, consumers: consumers, now: now, self.situation(arrived))
+        }
+    }
+
+    @Test("Messages behind another consumer are told of when their number has been the same for ten minutes")
+    func behindOther() {
+        let same = Array(repeating: 5, count: 21)
+        let found = self.untouched(same)
+        #expect(found.dropLast().allSatisfy { $0 == nil })
+        #expect(found[20] == .init(messages: 5, time: .minutes(10)))
+        let text = "5 messages have waited for 600 s behind another consumer, or RabbitMQ delivers them to nobody"
+        #expect(found[20]?.description == text)
+        var moved = same
+        moved[10] = 6
+        #expect(self.untouched(moved).allSatisfy { $0 == nil }, "somebody works on them")
+        #expect(self.untouched(Array(repeating: 0, count: 21)).allSatisfy { $0 == nil })
+        #expect(self.untouched(same, arrived: 1).allSatisfy { $0 == nil }, "this one is the active consumer")
+        #expect(self.untouched(same, consumers: 0).allSatisfy { $0 == nil }, "that is a standstill")
+    }
+
     @Test("It is none while something arrives, without room, or if another consumer may be the active one")
     func noStandstill() {
         let none: [QueueWatch.Standstill?] = [nil, nil, nil]

@@ -22,6 +22,14 @@ extension RabbitIntegration {
             try await self.survive("kill rabbit-1", "start rabbit-1", ordering: ordering)
         }
 
+        @Test(
+            "When the node of all clients and leaders is lost, the others take over every shard of a subscription",
+            arguments: [("kill rabbit-1", "start rabbit-1"), ("part rabbit-1", "rejoin rabbit-1")]
+        )
+        func shards(_ loss: String, _ end: String) async throws {
+            try await self.survive(loss, end, ordering: .perKey, shards: 4)
+        }
+
         @Test("When it is frozen, the others take over", arguments: [Ordering.none, .perKey])
         func frozen(_ ordering: Ordering) async throws {
             try await self.survive("freeze rabbit-1", "thaw rabbit-1", ordering: ordering)
@@ -85,9 +93,11 @@ extension RabbitIntegration {
         }
 
         /// Does one thing after the other, each of which may interrupt the handling of events for a while only.
-        private func survive(_ steps: String..., ordering: Ordering) async throws {
+        private func survive(_ steps: String..., ordering: Ordering, shards: Int = 1) async throws {
             try await Cluster.with(clientsOn: 1) { cluster in
-                let report = try await SteadyLoad.judged(on: cluster.configuration, ordering: ordering) { load in
+                let configuration = cluster.configuration
+                let report = try await SteadyLoad.judged(on: configuration, ordering: ordering, shards: shards) {
+                    load in
                     cluster.open()
                     // RabbitMQ 3 can lose a queue that was declared a moment before.
                     try await self.steady(load, since: load.now)

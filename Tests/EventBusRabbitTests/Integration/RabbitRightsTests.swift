@@ -32,11 +32,11 @@ extension RabbitIntegration {
 
         @Test(
             "A consumer needs to write to its queues and the default exchange, and to read its queues and the exchange",
-            arguments: [Ordering.none, .perKey]
+            arguments: [(Ordering.none, 1), (.perKey, 1), (.perKey, 2)]
         )
-        func consumer(_ ordering: Ordering) async throws {
-            let (subscription, topic) = try Broker.subscription(ordering)
-            let queues = "\(subscription.name)(\\.(dead|quarantine|retry\\.[0-9]+))?"
+        func consumer(_ ordering: Ordering, _ shards: Int) async throws {
+            let (subscription, topic) = try Broker.subscription(ordering, shards: shards)
+            let queues = "\(subscription.name)(\\.(dead|keyless|quarantine|shards|(retry|shard)\\.[0-9]+))?"
             let read = "^(events|\(queues))$"
             try await Broker.withBus { bus in
                 try await bus.withDeliveries(to: subscription) { _ in }
@@ -72,9 +72,9 @@ extension RabbitIntegration {
             try await Broker.delete(subscription.name)
         }
 
-        @Test("A consumer with the right to create its queues needs none to create the exchange")
-        func creator() async throws {
-            let (subscription, topic) = try Broker.subscription()
+        @Test("A consumer with the right to create its queues needs none to create the exchange", arguments: [1, 3])
+        func creator(shards: Int) async throws {
+            let (subscription, topic) = try Broker.subscription(shards > 1 ? .perKey : .none, shards: shards)
             let queues = "\(subscription.name)(\\..+)?"
             try await Broker.withBus { bus in
                 try await Broker.withUser(

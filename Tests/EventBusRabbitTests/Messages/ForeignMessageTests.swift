@@ -136,6 +136,20 @@ struct ForeignMessageTests {
         #expect(try MessageCopy.redriven(again, of: "s").received().redrives == 2)
     }
 
+    @Test("A copy for a sharded subscription is chosen by what the producer set, and by the ordering key otherwise")
+    func throughShards() throws {
+        let key: (String, HeaderValue) = ("x-ordering-key", .string("k"))
+        let bucket: (String, HeaderValue) = ("x-ordering-bucket", .string("7"))
+        for (headers, expected) in [([key], "\(OrderingBucket.of("k"))"), ([key, bucket], "7"), ([], nil)] {
+            let message = try self.message(Properties(), headers)
+            let copy = MessageCopy.redriven(message, of: "s").throughShards(of: "s", key: message.orderingKey)
+            #expect(copy.exchange == "s.shards")
+            let entry = copy.headers.entries.first { $0.name == "x-ordering-bucket" }
+            #expect(entry?.value == expected.map { .string($0) })
+            #expect(try copy.received().topicName == "user.created")
+        }
+    }
+
     @Test("What is given back or moved keeps everything, and its returns are those of its earlier life")
     func givenBack() throws {
         let headers: [(String, HeaderValue)] = [

@@ -159,7 +159,13 @@ struct Broker: Sendable {
     }
 
     static func delete(_ subscription: SubscriptionName) async throws {
-        try await Broker.delete(Topology.furtherQueues(of: subscription) + [subscription.description])
+        let queues = try await Broker.withChannel { connection, channel in
+            for exchange in [Topology.shardExchange(subscription), Topology.keylessExchange(subscription)] {
+                try await connection.call(.exchangeDelete(name: exchange), on: channel)
+            }
+            return try await connection.queues(of: subscription)
+        }
+        try await Broker.delete(queues)
     }
 
     /// Deletes the events exchange, with all bindings, without waiting for an answer.
@@ -183,6 +189,7 @@ struct Broker: Sendable {
     static func subscription(
         _ ordering: Ordering = .none,
         prefetch: Int = 64,
+        shards: Int = 1,
         retryDelays: [Duration] = [.seconds(1)]
     ) throws -> (Subscription, Topic) {
         let word = "t-\(Stamp.next().id)"
@@ -191,6 +198,7 @@ struct Broker: Sendable {
             patterns: [TopicPattern("\(word).#")],
             prefetch: prefetch,
             ordering: ordering,
+            shards: shards,
             retryDelays: retryDelays
         )
         return (subscription, try Topic("\(word).event"))

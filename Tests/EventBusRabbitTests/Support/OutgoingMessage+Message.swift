@@ -16,7 +16,10 @@ extension OutgoingMessage {
         headers.set(.source, .string(message.source))
         headers.set(.time, .string(EventCoding.text(of: message.time)))
         headers.set(.version, .int(Int64(message.version)))
-        if let key = message.orderingKey { headers.set(.orderingKey, .string(key)) }
+        if let key = message.orderingKey {
+            headers.set(.orderingKey, .string(key))
+            headers.set(.orderingBucket, .string(OrderingBucket.text(of: key)))
+        }
         for (name, value) in message.headers { headers.append(name, value) }
         var properties = Properties()
         properties.messageID = message.id

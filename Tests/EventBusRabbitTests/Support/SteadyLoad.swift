@@ -69,7 +69,7 @@ final class SteadyLoad: Sendable {
     private let subscription: SubscriptionName
     let ordering: Ordering
 
-    private init(_ configuration: RabbitConfiguration, _ ordering: Ordering) throws {
+    private init(_ configuration: RabbitConfiguration, _ ordering: Ordering, shards: Int) throws {
         self.ordering = ordering
         let start = ContinuousClock.now
         self.start = start
@@ -82,7 +82,7 @@ final class SteadyLoad: Sendable {
         self.bus = RabbitEventBus(configuration, logger: silent)
         self.relay = OutboxRelay(from: self.store, to: self.bus, logger: silent)
         let topic = self.topic
-        let options = ConsumerOptions(ordering: ordering)
+        let options = ConsumerOptions(ordering: ordering, shards: shards)
         self.consumer = EventConsumer(
             self.subscription,
             on: self.bus,
@@ -103,10 +103,11 @@ final class SteadyLoad: Sendable {
     static func judged(
         on configuration: RabbitConfiguration,
         ordering: Ordering = .none,
+        shards: Int = 1,
         patience: Duration = .seconds(60),
         _ body: (SteadyLoad) async throws -> Void
     ) async throws -> Report {
-        let load = try SteadyLoad(configuration, ordering)
+        let load = try SteadyLoad(configuration, ordering, shards: shards)
         try await withThrowingTaskGroup(of: Void.self) { services in
             for service in [load.bus, load.consumer, load.relay] as [any Service] {
                 services.addTask {

@@ -67,14 +67,14 @@ struct BacklogStateTests {
         let first = backlog.take(limit: 10)
         #expect(self.names(first) == ["a1", "b1"])
         backlog.hold(first[0].failed(Failures(count: 1)), until: .seconds(5))
-        #expect(backlog.sleepingKey == "a" && backlog.nextDue == .seconds(5))
+        #expect(backlog.isAsleep && backlog.nextDue == .seconds(5))
         #expect(backlog.take(limit: 10).isEmpty)
         backlog.complete(first[1])
         #expect(self.names(backlog.take(limit: 10)) == ["b2"])
         backlog.wake(now: .seconds(4.9))
         #expect(backlog.take(limit: 10).isEmpty)
         backlog.wake(now: .seconds(5))
-        #expect(backlog.nextDue == nil && backlog.sleepingKey == nil)
+        #expect(backlog.nextDue == nil && !backlog.isAsleep)
         let again = backlog.take(limit: 10)
         #expect(self.names(again) == ["a1"])
         #expect(again.map(\.failures.count) == [1])
@@ -101,7 +101,28 @@ struct BacklogStateTests {
         let jobs = backlog.take(limit: 1)
         backlog.hold(jobs[0], until: .seconds(1))
         #expect(self.names(backlog.take(limit: 2)) == ["-2"])
-        #expect(backlog.sleepingKey == nil)
+        let stall = backlog.stall(prefetch: 1, bytes: .max)
+        #expect(stall.isThere && stall.key == nil)
+    }
+
+    @Test func onlyAScopeWithoutAnEventOfAnAwakeKeyIsStalled() {
+        var backlog = BacklogState(ordering: .perKey)
+        func delivery(_ generation: UInt64, _ tag: UInt64, _ key: String) -> Delivery {
+            let message = Message(id: "m", topic: "t", time: Stamp.next().time, orderingKey: key, body: [0, 0])
+            return Delivery(id: Delivery.ID(generation: generation, tag: tag), message: message)
+        }
+        // Scope 1 sleeps, scope 2 has more to do, and both are full.
+        backlog.add([delivery(1, 1, "a"), delivery(2, 1, "b"), delivery(2, 2, "c"), delivery(2, 3, "b")])
+        let jobs = backlog.take(limit: 1)
+        backlog.hold(jobs[0], until: .seconds(1))
+        #expect(!backlog.stall(prefetch: 2, bytes: .max).isThere, "no scope is full because of the key that sleeps")
+        backlog.add([delivery(1, 2, "a")])
+        let stall = backlog.stall(prefetch: 2, bytes: .max)
+        #expect(stall.isThere && stall.key == "a")
+        #expect(backlog.stall(prefetch: 64, bytes: 4).isThere)
+        #expect(!backlog.stall(prefetch: 64, bytes: 5).isThere)
+        backlog.add([delivery(1, 3, "d")])
+        #expect(!backlog.stall(prefetch: 2, bytes: .max).isThere, "another key can be handled")
     }
 
     @Test func aMessageThatCameBackIsQuarantinedInItsOrder() {

@@ -59,9 +59,9 @@ final class ConsumerFixture: Sendable {
     let log = Log<String>()
     let name: SubscriptionName = "test"
 
-    init(ordering: Ordering = .none, topics: [TopicPattern] = [TopicPattern(Ping.topic)]) throws {
+    init(ordering: Ordering = .none, shards: Int = 1, topics: [TopicPattern] = [TopicPattern(Ping.topic)]) throws {
         self.bus = InMemoryEventBus(clock: self.stage.clock)
-        let subscription = try Subscription(self.name, patterns: topics, ordering: ordering)
+        let subscription = try Subscription(self.name, patterns: topics, ordering: ordering, shards: shards)
         try self.stage.run { [bus] in try await bus.withDeliveries(to: subscription) { _ in } }
     }
 

@@ -31,4 +31,19 @@ struct ConsumerSituationTests {
         let problems = situation.problems(unsettledFor: .seconds(35))
         #expect(problems == ["has settled nothing for 35.0 seconds while 3 deliveries were unsettled"])
     }
+
+    @Test(arguments: [1, 4])
+    func aSleepingEventThatFillsOneOfSeveralShardsIsANote(shards: Int) {
+        var backlog = BacklogState(ordering: .perKey)
+        let message = Message(id: "m", topic: "t", time: Stamp.next().time, orderingKey: "a", body: [])
+        let tags: [UInt64] = [1, 2]
+        backlog.add(tags.map { Delivery(id: Delivery.ID(generation: 1, tag: $0), message: message) })
+        let jobs = backlog.take(limit: 1)
+        backlog.hold(jobs[0], until: .seconds(1))
+        let options = ConsumerOptions(ordering: .perKey, shards: shards, prefetch: 2 * shards)
+        let situation = ConsumerSituation(backlog, inHand: 0, [], options)
+        let (problems, notes) = (situation.problems(unsettledFor: .zero), situation.notes)
+        #expect(problems == (shards == 1 ? ["is stalled by ordering key a"] : []))
+        #expect(notes == (shards == 1 ? [] : ["has a shard that is stalled by ordering key a"]))
+    }
 }

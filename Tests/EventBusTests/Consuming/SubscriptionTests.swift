@@ -16,6 +16,7 @@ struct SubscriptionTests {
 
     @Test(arguments: [
         "", "a b", "ä", "a/b", "a*", "a\n", "amq.x", "amq", "x.dead", "x.quarantine", "x.retry.1", "x.retry.86400",
+        "x.shards", "x.shard.01", "x.shard.2",
         String(repeating: "x", count: 201),
     ])
     func invalidNames(name: String) {
@@ -33,6 +34,32 @@ struct SubscriptionTests {
     func thePrefetchInBytesHasARange(bytes: Int, isValid: Bool) {
         let made = try? Subscription("s", patterns: ["#"], prefetchBytes: bytes)
         #expect((made != nil) == isValid)
+    }
+
+    @Test(arguments: [(0, false), (1, true), (64, true), (65, false), (-1, false)])
+    func theNumberOfShardsHasARange(shards: Int, isValid: Bool) {
+        let made = try? Subscription("s", patterns: ["#"], ordering: .perKey, shards: shards)
+        #expect((made != nil) == isValid)
+        #expect((ConsumerOptions(ordering: .perKey, shards: shards).problem == nil) == isValid)
+    }
+
+    @Test func onlyAnOrderedSubscriptionHasShards() {
+        let error = #expect(throws: BusError.self) { try Subscription("s", patterns: ["#"], shards: 2) }
+        #expect(error?.code == .invalidSubscription)
+        #expect(error?.message == "subscription s: shards is 2, must be 1 without per-key order")
+    }
+
+    @Test func shardsShareWhatMayBeUnsettledAndTheirNamesSortLikeTheirNumbers() throws {
+        let whole = try Subscription("s", patterns: ["#"], prefetchBytes: 100, ordering: .perKey, shards: 12)
+        let shards = (0..<12).map { whole.shard($0) }
+        #expect(shards.map(\.name.description).sorted() == shards.map(\.name.description))
+        #expect(shards[0].name.description == "s.shard.01")
+        #expect(shards[11].name.description == "s.shard.12")
+        #expect(shards.allSatisfy { $0.name.base == whole.name && $0.shards == 1 && $0.ordering == .perKey })
+        #expect(shards.allSatisfy { $0.prefetch == 6 && $0.prefetchBytes == 9 }, "64 and 100 bytes among 12")
+        let small = try Subscription("s", patterns: ["#"], prefetch: 1, prefetchBytes: 1, ordering: .perKey, shards: 64)
+        #expect(small.shard(63).prefetch == 1 && small.shard(63).prefetchBytes == 1)
+        #expect(SubscriptionName("s.shard").base == "s.shard")
     }
 
     @Test func aSubscriptionHearsSomething() {

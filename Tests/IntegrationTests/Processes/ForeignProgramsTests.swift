@@ -104,6 +104,8 @@ struct ForeignProgramsTests {
                 #expect(headers["cloudEvents_type"] as? String == "user.created")
                 #expect(headers["x-event-version"] as? Int == 1)
                 #expect(headers["x-ordering-key"] as? String == id)
+                let bucket = (headers["x-ordering-bucket"] as? String).flatMap { Int($0) }
+                #expect(bucket.map { (0..<64).contains($0) } == true)
                 #expect(body["user_id"] == id)
                 #expect(body["username"] == "grace")
                 #expect(body["created_at"]?.hasSuffix("Z") == true)
