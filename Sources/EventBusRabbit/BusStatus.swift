@@ -15,6 +15,18 @@ final class BusStatus: Sendable {
         case ended
     }
 
+    /// A shard that is not open, or was not a moment ago, while others are.
+    private struct ClosedShard: Sendable {
+        /// After so long it counts as open: one that is lost again and again has the same trouble all the time.
+        private static let stable = TimeAmount.seconds(10)
+
+        let reason: String
+        let since: NIODeadline
+        var openSince: NIODeadline?
+
+        func isOver(_ now: NIODeadline) -> Bool { self.openSince.map { now - $0 >= Self.stable } ?? false }
+    }
+
     private struct State: Sendable {
         var phase = Phase.idle
         /// Since when the bus has been in this phase, whatever its text.
@@ -38,7 +50,7 @@ final class BusStatus: Sendable {
         var unrepaired: [SubscriptionName: (reason: String, since: NIODeadline)] = [:]
         var consumerTimeouts: [SubscriptionName: ConsumerTimeout] = [:]
         /// Why shards are not open, by the name of the shard, and since when.
-        var closedShards: [SubscriptionName: (reason: String, since: NIODeadline)] = [:]
+        var closedShards: [SubscriptionName: ClosedShard] = [:]
 
         func problems(now: NIODeadline) -> [String] {
             let age = "\((now - self.since).nanoseconds / 1_000_000_000) s"
@@ -94,8 +106,10 @@ final class BusStatus: Sendable {
             let delays = state.delayedCopies.sorted { $0.key < $1.key }.map(\.value)
             let copies = delays.map { "subscription \($0.subscription): \($0.delay)" }
             let untouched = state.untouched.filter { now < $0.value.until }.mapValues(\.what)
-            let closed = Dictionary(grouping: state.closedShards) { now - $0.value.since >= Self.longestReopening }
-                .mapValues { Self.texts(Dictionary(uniqueKeysWithValues: $0).mapValues(\.reason)) }
+            let closed = Dictionary(grouping: state.closedShards.filter { $0.value.openSince == nil }) {
+                now - $0.value.since >= Self.longestReopening
+            }
+            .mapValues { Self.texts(Dictionary(uniqueKeysWithValues: $0).mapValues(\.reason)) }
             let subscriptions = Self.texts(untouched) + Self.texts(state.consumerTimeouts) + closed[false, default: []]
             let troubles = state.retryTroubles.sorted { $0.key < $1.key }.map(\.value)
             return Health(
@@ -191,8 +205,13 @@ final class BusStatus: Sendable {
     @discardableResult
     func noteClosed(_ reason: String?, shard: SubscriptionName, now: NIODeadline = .now()) -> Bool {
         self.state.withLock { state in
-            let known = state.closedShards[shard]
-            state.closedShards[shard] = reason.map { ($0, known?.since ?? now) }
+            let known = state.closedShards[shard].flatMap { $0.isOver(now) ? nil : $0 }
+            if let reason {
+                state.closedShards[shard] = ClosedShard(reason: reason, since: known?.since ?? now)
+            } else {
+                state.closedShards[shard] = known
+                state.closedShards[shard]?.openSince = known?.openSince ?? now
+            }
             return known == nil
         }
     }

@@ -133,14 +133,9 @@ public final class RabbitEventBus: EventBus, Service {
                         logger: self.logger(for: subscription.name)
                     )
                     async let _ = keeper.run(every: self.configuration.repairInterval)
-                    let result = await Result {
-                        try await subscription.shards > 1
-                            ? self.deliverShards(of: subscription, on: connection, run)
-                            : self.deliver(subscription, on: connection, run)
-                    }
-                    // Before the wait for the keeper, whose request may be on its way.
-                    await connection.close()
-                    try result.get()
+                    try await subscription.shards > 1
+                        ? self.deliverShards(of: subscription, on: connection, run)
+                        : self.deliver(subscription, on: connection, run)
                 }
             } catch {
                 // At random, so that consumers do not come all at once.

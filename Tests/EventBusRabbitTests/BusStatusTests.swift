@@ -166,8 +166,31 @@ struct BusStatusTests {
         let text = "RabbitMQ: subscription payments: the shard is not open: refused again"
         #expect(status.health(now: time(810)) == Health(notes: [text]))
         #expect(status.health(now: time(811)) == Health(problems: [text]))
-        status.noteClosed(nil, shard: "payments")
+        status.noteClosed(nil, shard: "payments", now: time(812))
         #expect(status.health(now: time(812)) == .ready)
+    }
+
+    @Test(
+        "A shard that is opened and lost again and again is a problem after a minute, and is new once it has stayed open"
+    )
+    func flapping() {
+        func time(_ seconds: UInt64) -> NIODeadline { .uptimeNanoseconds(seconds * 1_000_000_000) }
+        let status = BusStatus()
+        #expect(status.start())
+        status.change(to: .connected, now: time(0))
+        #expect(status.noteClosed("lost", shard: "payments", now: time(900)))
+        for second in stride(from: 907, through: 956, by: 7) as StrideThrough<UInt64> {
+            status.noteClosed(nil, shard: "payments", now: time(second - 5))
+            #expect(status.health(now: time(second - 1)) == .ready)
+            #expect(!status.noteClosed("lost", shard: "payments", now: time(second)))
+        }
+        let text = "RabbitMQ: subscription payments: lost"
+        #expect(status.health(now: time(959)) == Health(notes: [text]))
+        #expect(status.health(now: time(960)) == Health(problems: [text]))
+        status.noteClosed(nil, shard: "payments", now: time(970))
+        status.noteClosed(nil, shard: "payments", now: time(979))
+        #expect(status.noteClosed("lost", shard: "payments", now: time(980)))
+        #expect(status.health(now: time(981)) == Health(notes: [text]))
     }
 
     @Test("An exchange and bindings that cannot be declared again are a problem until they can")

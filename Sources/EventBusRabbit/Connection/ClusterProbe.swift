@@ -47,6 +47,8 @@ final class ClusterProbe {
     /// Ends when the answer is there, or another question is about to be asked.
     private var round = 0
     private var roundBegan = NIODeadline.uptimeNanoseconds(0)
+    /// How many questions in a row were refused.
+    private var refusals = 0
     /// How often no other node has answered either.
     private var unanswered = QuickTries()
 
@@ -132,12 +134,16 @@ final class ClusterProbe {
             switch result {
             case .success:
                 self.unanswered = QuickTries()
+                self.refusals = 0
                 self.hosts.leaving { $0.worked(now: self.eventLoop.now) }
                 self.next()
             case .failure(let error):
                 // Without an answer, the time decides.
                 guard case .channelClosed? = (error as? ConnectionFailure)?.code else { return }
-                self.next(in: Self.pauseAfterRefusal)
+                // Another subscription may be allowed what was refused to this one.
+                if !self.requests.isEmpty { self.requests.append(self.requests.removeFirst()) }
+                self.refusals += 1
+                self.next(in: self.refusals < self.requests.count ? Self.pause : Self.pauseAfterRefusal)
             }
         }
     }

@@ -42,16 +42,17 @@ struct RabbitConnection: Sendable {
         try? await self.channel.closeFuture.get()
     }
 
-    /// Does something that is not waited for any longer than the connection lives.
+    /// Does something that is not waited for any longer when the task is cancelled.
     ///
-    /// - Throws: ``ConnectionFailure`` when it has ended.
-    func whileOpen<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+    /// - Throws: `CancellationError`, and what `body` throws.
+    func untilCancelled<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
         let promise = self.eventLoop.makePromise(of: Value.self)
         promise.completeWithTask(body)
-        self.channel.closeFuture.whenComplete { _ in
-            promise.fail(ConnectionFailure(.closed, "connection was closed"))
+        return try await withTaskCancellationHandler {
+            try await promise.futureResult.get()
+        } onCancel: {
+            promise.fail(CancellationError())
         }
-        return try await promise.futureResult.get()
     }
 
     /// Waits until the connection is closed.

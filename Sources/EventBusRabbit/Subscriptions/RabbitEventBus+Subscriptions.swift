@@ -51,7 +51,7 @@ extension RabbitEventBus {
             var moved = 0
             // Retries whose delay ends meanwhile are in the subscription's own queue afterwards.
             let retries = Topology.retryQueues(of: subscription)
-            let others = [Topology.quarantine(subscription), main] + retries
+            let others = [Topology.quarantine(subscription), main] + shards + retries
             for queue in others + shards + [main, Topology.dead(subscription)] {
                 guard try await connection.count(of: queue) != nil else { continue }
                 do {

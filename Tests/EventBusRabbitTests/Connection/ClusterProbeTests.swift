@@ -174,6 +174,25 @@ struct ClusterProbeTests {
         #expect(connection.handler.value.failure == nil)
     }
 
+    @Test(
+        "What is refused for one subscription is asked for another one at the next time, and pauses when all are refused"
+    )
+    func refusedForOne() throws {
+        let probed = ProbedHost()
+        let connections = [try probed.subscribe("q1"), try probed.subscribe("q2")]
+        probed.answering[.host] = false
+        try probed.advance(by: 3)
+        try #require(probed.script).send(20, 40, [1, 147, 0, 0, 0, 0, 0], on: 1)
+        try probed.advance(by: 3)
+        #expect(probed.asked == [2, 0])
+        try #require(probed.script).send(20, 40, [1, 147, 0, 0, 0, 0, 0], on: 1)
+        try probed.advance(by: 59)
+        #expect(probed.asked == [2, 0])
+        try probed.advance(by: 1)
+        #expect(probed.asked == [3, 0])
+        #expect(connections.allSatisfy { $0.handler.value.failure == nil })
+    }
+
     @Test("Only nodes from RabbitMQ 4.3 on, and only where there are others, are asked")
     func needed() {
         #expect(ClusterProbe.isNeeded((4, 3), hosts: 2) && ClusterProbe.isNeeded((5, 0), hosts: 3))

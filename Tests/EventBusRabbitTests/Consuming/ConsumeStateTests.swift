@@ -294,14 +294,3 @@ struct ConsumeStateTests {
         #expect(!state.isOpen)
     }
 }
-
-extension ConsumeState.Action {
-    /// What to do, in words.
-    var text: String {
-        switch self {
-        case .none: "none"
-        case .handOut(let messages): "hand out " + messages.map { "\($0.tag)" }.joined(separator: " ")
-        case .fetch: "fetch"
-        }
-    }
-}

@@ -185,4 +185,16 @@ struct TopologyTests {
         let other = "406 PRECONDITION_FAILED - invalid arg 'x-delivery-limit' for queue 's.retry.1'"
         #expect(message(other) == "RabbitMQ: queue s.retry.1: \(other)")
     }
+
+    @Test("After a failure the exchange and the bindings are repeated soon, then as usual")
+    func repairPauses() {
+        let usual = 30.0...60.0
+        for _ in 0..<100 {
+            #expect((.seconds(2) ... .seconds(5)).contains(TopologyKeeper.pause(every: usual, after: 1)))
+            for failures in [0, 2, 3] {
+                #expect((.seconds(30) ... .seconds(60)).contains(TopologyKeeper.pause(every: usual, after: failures)))
+            }
+            #expect(TopologyKeeper.pause(every: 0.1...0.2, after: 1) <= .seconds(0.2))
+        }
+    }
 }
