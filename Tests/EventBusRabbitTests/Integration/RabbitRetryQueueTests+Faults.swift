@@ -15,6 +15,12 @@ extension RabbitIntegration.RabbitRetryQueueTests {
         return [1, 0, 0, 0, 0, 0, UInt8(payload.count)] + payload + [0xCE]
     }()
 
+    private static func isProbed() async throws -> Bool {
+        try await Broker.withChannel { connection, _ in
+            try await connection.onLoop { ClusterProbe.isNeeded($0.version, hosts: 2) }
+        }
+    }
+
     @Test(
         "A declaration that ends its connection or is not answered costs the consumer nothing and is repeated",
         arguments: [ProxyFault.answer(Self.internalError), .reset, .blackHole]
@@ -38,8 +44,10 @@ extension RabbitIntegration.RabbitRetryQueueTests {
                     deliveries.settle(held[0].id, Self.retry)
                     let again = try await self.takeOne(deliveries, .done)
                     #expect(again.message.id == "a" && again.failures.count == 1 && again.returns == 0)
-                    // Neither connection of the consumer was made anew: two attempts to declare the queue are all there was.
-                    #expect(proxy.fired == 1 && proxy.accepted == accepted + 2)
+                    // Neither connection of the consumer was made anew: two attempts to declare the queue are all there was, and
+                    // the connection that asks whether the node belongs to a majority may have been opened meanwhile.
+                    let others = try await Self.isProbed() ? 1 : 0
+                    #expect(proxy.fired == 1 && (accepted + 2...accepted + 2 + others).contains(proxy.accepted))
                     deliveries.settle(held[1].id, .done)
                     try await deliveries.flush()
                     #expect(bus.health.problems.isEmpty && bus.health.notes.isEmpty, "\(bus.health)")
