@@ -35,8 +35,8 @@ let package = Package(
                 "Codec", "Connection/SharedQueue.swift", "Libpq/LibpqResult.swift", "Libpq/Pipeline.swift", "Libpq/Statement.swift",
                 "Libpq/StatementCache.swift", "LogKey+Postgres.swift", "Outbox/Lane.swift", "Outbox/MissingIDs.swift",
                 "Outbox/OutboxLease.swift", "Outbox/OutboxRead.swift", "Outbox/OutboxReader.swift", "Outbox/RowBuffer.swift",
-                "Outbox/TransactionSnapshot.swift", "Pool/PoolState.swift", "Pool/PoolState+Gathering.swift",
-                "Pool/PoolState+Serving.swift", "PostgresError.swift", "Store/PostgresWrite.swift", "Store/RepositoryError+Postgres.swift",
+                "Outbox/TransactionSnapshot.swift", "Pool/PoolState.swift", "Pool/PoolState+Serving.swift",
+                "PostgresError.swift", "Store/PostgresWrite.swift", "Store/RepositoryError+Postgres.swift",
             ]
         ),
         .testTarget(
@@ -44,8 +44,7 @@ let package = Package(
             dependencies: ["EventBus", "EventBusPersistence", "EventBusPostgres", "EventBusTesting"] + tests,
             sources: [
                 "Unit/ErrorTests.swift", "Unit/OutboxLeaseTests.swift", "Unit/OutboxReaderTests.swift", "Unit/OutboxTable.swift",
-                "Unit/PipelineTests.swift", "Unit/PoolGatheringTests.swift", "Unit/PoolStateTests.swift", "Unit/RandomProgram.swift",
-                "Unit/SharedQueueTests.swift",
+                "Unit/PipelineTests.swift", "Unit/PoolStateTests.swift", "Unit/RandomProgram.swift", "Unit/SharedQueueTests.swift",
             ]
         ),
     ]

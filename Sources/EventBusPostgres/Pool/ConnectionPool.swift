@@ -102,12 +102,12 @@ final class ConnectionPool: IOHandler {
 
     /// Sends a statement that changes nothing, possibly together with other reads.
     func read(_ statement: Statement) async throws(PostgresError) -> SegmentOutcome {
-        try await self.send(.reads) { await $0.run([statement], sharing: .reads) }
+        try await self.send { await $0.run([statement], sharing: .reads) }
     }
 
     /// Sends the inserts of a transaction, possibly together with those of others.
     func insert(_ statements: [Statement]) async throws(PostgresError) -> SegmentOutcome {
-        try await self.send(.inserts) { connection in
+        try await self.send(.together) { connection in
             let outcome = await connection.run(statements, sharing: .inserts)
             guard case .failed(let failure, _) = outcome, failure.isShared else { return outcome }
             self.state.withLock { $0.machine.sharedCommitFailed() }

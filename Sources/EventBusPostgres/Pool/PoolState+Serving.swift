@@ -14,7 +14,7 @@ extension PoolState {
     /// Whether the caller would wait for none but those that hold nothing else.
     func isFree(for use: Use) -> Bool {
         switch use {
-        case .shared, .reads, .inserts: self.exclusiveCount + self.reservations.count < self.limits.maximumConnections
+        case .shared, .together: self.exclusiveCount + self.reservations.count < self.limits.maximumConnections
         case .exclusive:
             self.exclusiveCount + self.requests.count { $0.use == .exclusive } < self.limits.exclusiveConnections
         }
@@ -39,7 +39,7 @@ extension PoolState {
         var waiting: Deque<Request> = []
         var isTransactionWaiting = false
         while let request = self.requests.popFirst() {
-            // Statements that gather would keep a connection busy for which a transaction waits.
+            // Inserts that gather would keep a connection busy for which a transaction waits.
             guard let id = self.take(for: request.use, gathering: !isTransactionWaiting) else {
                 isTransactionWaiting = isTransactionWaiting || request.use == .exclusive
                 waiting.append(request)
@@ -80,13 +80,27 @@ extension PoolState {
 
     /// Takes the least busy connection, unless a new one would be better.
     private mutating func take(for use: Use, gathering: Bool) -> ConnectionID? {
-        if gathering, let id = self.takeCommon(use) { return id }
+        if gathering, use == .together, let id = self.takeCommon() { return id }
         guard let best = self.leastBusy, self.mayTake(best, use) else { return nil }
         // As long as another connection may be opened, nobody queues behind a statement that may be waiting for a row.
         guard best.segments == 0 || self.slots.count >= self.limits.maximumConnections || self.outage != nil
         else { return nil }
         self.give(best, use)
         return best.id
+    }
+
+    /// Takes a connection on which nothing but inserts is under way, if there are enough of them.
+    mutating func takeCommon() -> ConnectionID? {
+        guard self.phase == .running, self.inserts.count >= Limits.commits else { return nil }
+        let common = self.inserts.filter { id, inserts in
+            guard case .open(segments: inserts, isExclusive: false) = self.slots[id] else { return false }
+            return self.reservations[id] == nil
+        }
+        guard common.count >= Limits.commits, let best = common.min(by: { ($0.value, $0.key) < ($1.value, $1.key) }),
+            best.value < self.insertsPerConnection
+        else { return nil }
+        self.give((best.key, best.value), .together)
+        return best.key
     }
 
     /// Whether a connection is free enough.
@@ -115,21 +129,27 @@ extension PoolState {
     }
 
     mutating func give(_ connection: (id: ConnectionID, segments: Int), _ use: Use) {
-        let isExclusive = use == .exclusive
-        self.slots[connection.id] = .open(
-            segments: connection.segments + (isExclusive ? 0 : 1),
-            isExclusive: isExclusive
-        )
-        self.count(use, on: connection.id, 1)
+        switch use {
+        case .shared: self.slots[connection.id] = .open(segments: connection.segments + 1, isExclusive: false)
+        case .together:
+            self.slots[connection.id] = .open(segments: connection.segments + 1, isExclusive: false)
+            self.inserts[connection.id, default: 0] += 1
+        case .exclusive: self.slots[connection.id] = .open(segments: connection.segments, isExclusive: true)
+        }
     }
 
     /// Returns whether the connection is open.
     mutating func giveBack(_ id: ConnectionID, _ use: Use) -> Bool {
         guard case .open(let segments, let isExclusive) = self.slots[id] else { return false }
-        self.slots[id] =
-            use == .exclusive
-            ? .open(segments: segments, isExclusive: false) : .open(segments: segments - 1, isExclusive: isExclusive)
-        self.count(use, on: id, -1)
+        switch use {
+        case .shared: self.slots[id] = .open(segments: segments - 1, isExclusive: isExclusive)
+        case .together:
+            self.slots[id] = .open(segments: segments - 1, isExclusive: isExclusive)
+            let inserts = self.inserts[id, default: 1] - 1
+            self.inserts[id] = inserts > 0 ? inserts : nil
+            self.insertsPerConnection = min(Limits.insertsPerCommit, self.insertsPerConnection + 1)
+        case .exclusive: self.slots[id] = .open(segments: segments, isExclusive: false)
+        }
         return true
     }
 

@@ -13,10 +13,8 @@ struct PoolState: Sendable {
     enum Use: Sendable {
         /// For one segment; other segments may be queued behind it on the same connection.
         case shared
-        /// For a statement that changes nothing and shares a Sync with others that arrive meanwhile.
-        case reads
         /// For inserts that share a commit with others that arrive meanwhile.
-        case inserts
+        case together
         /// For a transaction of several round trips, during which no other caller uses the connection.
         ///
         /// Begins when all segments on the connection have been answered: one that has not been sent yet, although its caller has the
@@ -47,11 +45,6 @@ struct PoolState: Sendable {
         ///
         /// With more of them, other connections are used as well.
         static let insertsPerCommit = 16
-        /// The number of reads that are under way before further ones gather on few connections, so that a turn of client and server
-        /// serves many of them.
-        static let readsApart = 16
-        /// The maximum number of reads that gather on a connection.
-        static let readsTogether = 32
     }
 
     enum Slot {
@@ -84,8 +77,6 @@ struct PoolState: Sendable {
     var outage: Outage?
     /// The connections that take no further segments, as a caller waits to use them exclusively when the last one has been answered.
     var reservations: [ConnectionID: RequestID] = [:]
-    /// How many of the segments on a connection are reads.
-    var reads: [ConnectionID: Int] = [:]
     /// How many of the segments on a connection are inserts that share commits.
     var inserts: [ConnectionID: Int] = [:]
     /// How many transactions share a connection.
@@ -134,7 +125,7 @@ struct PoolState: Sendable {
 
     /// Takes a connection if that needs no further action: no caller waits, and no connection has to be opened.
     mutating func take(_ use: Use) -> ConnectionID? {
-        if self.requests.isEmpty, let id = self.takeCommon(use) { return id }
+        if use == .together, self.requests.isEmpty, let id = self.takeCommon() { return id }
         guard self.phase == .running, self.requests.isEmpty, let best = self.leastBusy, self.mayTake(best, use)
         else { return nil }
         guard best.segments == 0 || use != .exclusive && self.slots.count >= self.limits.maximumConnections else {
@@ -196,7 +187,6 @@ struct PoolState: Sendable {
     mutating func closed(_ id: ConnectionID, now: Instant, jitter: Double) -> [Action] {
         guard let slot = self.slots.removeValue(forKey: id) else { return [] }
         self.reservations[id] = nil
-        self.reads[id] = nil
         self.inserts[id] = nil
         var actions: [Action] = []
         if case .opening = slot, self.phase == .running {

@@ -205,4 +205,73 @@ import Testing
         #expect(self.pool.shutDown() == [.finished])
         #expect(self.pool.shutDown() == [])
     }
+
+    /// Begins with a number of connections that are idle.
+    private mutating func open(_ count: Int) {
+        self.pool = PoolState(limits: PoolState.Limits(maximumConnections: count, waitTimeout: .seconds(5)))
+        for _ in 0..<count { _ = self.request(.shared) }
+        // The first one serves all.
+        for id in 0..<count { self.opened(id) }
+        for _ in 0..<count { _ = self.pool.putBack(0, .shared) }
+    }
+
+    private mutating func take(_ use: PoolState.Use, _ count: Int = 1) -> [Int?] {
+        var ids: [Int?] = []
+        for _ in 0..<count { ids.append(self.pool.take(use)) }
+        return ids
+    }
+
+    @Test mutating func insertsGatherOnTwoConnectionsUntilTheseAreFull() {
+        self.open(4)
+        let ids = self.take(.together, 34)
+        #expect(ids[0..<4] == [0, 1, 0, 1])
+        #expect(ids[0..<32].allSatisfy { $0 == 0 || $0 == 1 })
+        #expect(ids[32...] == [2, 2])
+        // Reads go where nothing is under way.
+        let reader = self.take(.shared)
+        #expect(reader == [3])
+    }
+
+    @Test mutating func insertsDoNotComeBehindOtherStatementsWhileAConnectionIsIdle() {
+        self.open(3)
+        let first = self.take(.shared) + self.take(.together, 6)
+        #expect(first == [0, 1, 2, 1, 2, 1, 2])
+        // With one commit under way, the next one begins elsewhere.
+        for _ in 0..<3 { _ = self.pool.putBack(1, .together) }
+        let next = self.take(.together)
+        #expect(next == [1])
+    }
+
+    @Test mutating func insertsSpreadWhileTheirCommitsFail() {
+        self.open(4)
+        for _ in 0..<4 { self.pool.sharedCommitFailed() }
+        let spread = self.take(.together, 4)
+        #expect(spread == [0, 1, 2, 3])
+        for id in 0..<4 { _ = self.pool.putBack(id, .together) }
+        let gathered = self.take(.together, 4)
+        #expect(gathered == [0, 1, 0, 1])
+    }
+
+    @Test mutating func insertsRespectTransactionsThatWaitForAConnection() {
+        self.open(2)
+        _ = self.take(.together, 4)
+        let transaction = self.request(.exclusive)
+        #expect(transaction == [])
+        // One of the two is reserved, and nobody gets ahead of the transaction for ever.
+        let next = self.take(.together)
+        #expect(next == [nil])
+    }
+
+    @Test mutating func insertsDoNotGatherAheadOfATransactionWhileAConnectionIsBeingOpened() {
+        self.pool = PoolState(limits: PoolState.Limits(maximumConnections: 4, waitTimeout: .seconds(5)))
+        for _ in 0..<2 { _ = self.request(.shared) }
+        for id in 0..<2 { self.opened(id) }
+        for id in 0..<2 { _ = self.pool.putBack(id, .shared) }
+        let inserts = self.take(.together, 2)
+        #expect(inserts == [0, 1])
+        let transaction = self.request(.exclusive)
+        #expect(transaction == [.open(2)])
+        let next = self.request(.together)
+        #expect(next == [.open(3)])
+    }
 }
