@@ -66,8 +66,6 @@ static inline uint8_t *put_header_table(uint8_t *p, const MessageKind *kind, con
     p = put_header(p, TEXT("cloudEvents_type"), kind->routing_key, kind->routing_key_length);
     p = put_header(p, TEXT("cloudEvents_source"), TEXT(SOURCE));
     p = put_header(p, TEXT("cloudEvents_time"), kind->time_text, kind->time_length);
-    p = put_text(p, TEXT("x-event-version"));
-    p = put_64(put_8(p, 'l'), 1);
     // The ordering key of an event is usually an id in the same form.
     p = put_header(p, TEXT("x-ordering-key"), id, ID_TEXT_LENGTH);
     char digits[2];

@@ -34,7 +34,7 @@ final class BusStatus: Sendable {
         var connectedSince = NIODeadline.now()
         /// How the last connection ended, or why there was none.
         var lastLoss: String?
-        var lanes: [LaneActivity.Kind: LaneActivity] = [:]
+        var lanes: [LaneActivity.Kind: SharedActivity] = [:]
         var lastScope: UInt64 = 0
         /// The copies that are not confirmed, by scope.
         var delayedCopies: [UInt64: (subscription: SubscriptionName, delay: CopyDelay)] = [:]
@@ -81,7 +81,7 @@ final class BusStatus: Sendable {
             _ texts: (LaneActivity) -> (NIODeadline) -> [String],
             _ now: NIODeadline
         ) -> [String] {
-            self.lanes.values.sorted { $0.kind.rawValue < $1.kind.rawValue }.flatMap { texts($0)(now) }
+            self.lanes.sorted { $0.key.rawValue < $1.key.rawValue }.flatMap { texts($0.value.current)(now) }
         }
     }
 
@@ -153,9 +153,9 @@ final class BusStatus: Sendable {
         }
     }
 
-    /// What has been measured on one of the channels that messages are published on.
-    func note(_ activity: LaneActivity) {
-        self.state.withLock { $0.lanes[activity.kind] = activity }
+    /// From now on the health tells what is measured on one of the channels that messages are published on.
+    func observe(_ activity: SharedActivity, of kind: LaneActivity.Kind) {
+        self.state.withLock { $0.lanes[kind] = activity }
     }
 
     /// Copies of a subscription are not confirmed, or, with `nil`, no longer.

@@ -105,9 +105,9 @@ struct BusStatusTests {
         status.change(to: .blocked(reason: "low on memory"), now: time(111))
         let blocked = "RabbitMQ: the broker has accepted no messages for 9 s: low on memory"
         #expect(status.health(now: time(120)).problems == [blocked])
-        var activity = LaneActivity(.events)
-        activity.tried(open: 2, now: time(110))
-        status.note(activity)
+        let activity = SharedActivity(LaneActivity(.events))
+        status.observe(activity, of: .events)
+        activity.change { $0.tried(open: 2, now: time(110)) }
         let silent = "RabbitMQ: no event was confirmed for 10 s, waiting: 2"
         #expect(status.health(now: time(120)).problems == [blocked, silent])
         status.change(to: .connected, now: time(121))

@@ -103,7 +103,8 @@ enum EventEncoder {
                 writer.field(.type, message.type)
                 writer.field(.source, message.source)
                 writer.field(.time, time)
-                writer.field(.version, Int64(message.version))
+                // The first version is what a message without the header has.
+                if message.version != 1 { writer.field(.version, Int64(message.version)) }
                 if let key = message.orderingKey {
                     writer.field(.orderingKey, key)
                     writer.field(.orderingBucket, OrderingBucket.text(of: key))

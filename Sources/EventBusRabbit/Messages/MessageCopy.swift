@@ -151,7 +151,7 @@ enum MessageCopy {
         if (0..<Self.endOfTimes).contains(read.time.timeIntervalSince1970) {
             headers.set(.time, .string(EventCoding.text(of: read.time)))
         }
-        headers.set(.version, .int(Int64(read.version)))
+        if read.version != 1 { headers.set(.version, .int(Int64(read.version))) }
         if let key = self.fitting(read.orderingKey) {
             headers.set(.orderingKey, .string(key))
             headers.set(.orderingBucket, .string(OrderingBucket.text(of: key)))

@@ -1,30 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import NIOCore
+import Synchronization
 
 /// What outlives the connections on which one kind of messages is published: where the messages come from, and what was measured.
 ///
-/// Confined to the event loop.
+/// Confined to the event loop, except for `activity`.
 final class PublishLane {
     let queue: PublishQueue
     var watch = ConfirmWatch()
-    var activity: LaneActivity
-    private let status: BusStatus
+    let activity: SharedActivity
+    private let kind: LaneActivity.Kind
+    /// Whether the health knows of refusals.
+    private var hasToldRefusals = false
 
     init(_ kind: LaneActivity.Kind, _ queue: PublishQueue, _ status: BusStatus) {
         self.queue = queue
-        self.activity = LaneActivity(kind)
-        self.status = status
+        self.kind = kind
+        self.activity = SharedActivity(LaneActivity(kind))
+        status.observe(self.activity, of: kind)
     }
 
     /// Whether messages wait as long as the broker accepts none; otherwise they fail after the time limit.
     ///
     /// A copy that failed would only be sent again, and its original waits anyway.
-    var waitsWhileBlocked: Bool { self.activity.kind == .copies }
+    var waitsWhileBlocked: Bool { self.kind == .copies }
 
-    /// Tells the health what has been measured.
-    func report() {
-        self.status.note(self.activity)
+    /// Tells the health what the broker refuses, if that can have changed.
+    func reportRefusals() {
+        guard self.watch.needsKeys || self.hasToldRefusals else { return }
+        self.hasToldRefusals = self.watch.needsKeys
+        self.activity.change { $0.refused = self.watch.refused }
+    }
+}
+
+/// Changed in its place with every batch and answer, and read when somebody asks for the health.
+final class SharedActivity: Sendable {
+    private let activity: Mutex<LaneActivity>
+
+    init(_ activity: LaneActivity) {
+        self.activity = Mutex(activity)
+    }
+
+    var current: LaneActivity { self.activity.withLock { $0 } }
+
+    func change(_ body: (inout LaneActivity) -> Void) {
+        self.activity.withLock { body(&$0) }
     }
 }

@@ -45,7 +45,7 @@ extension PublishSession {
         switch plan.scope {
         case .larger(let limit): self.handler.maximumBody = min(self.handler.maximumBody, limit)
         case .message: break
-        case .exchange, .everything: self.lane.activity.closed(failure.text, now: self.now)
+        case .exchange, .everything: self.lane.activity.change { $0.closed(failure.text, now: self.now) }
         }
         if channel === self.current {
             self.current = nil
@@ -68,7 +68,7 @@ extension PublishSession {
                 self.openChannel(isOnProbation: false).assumeIsolated().whenComplete { result in
                     switch result {
                     case .success:
-                        if plan.scope == .exchange { self.lane.activity.repaired() }
+                        if plan.scope == .exchange { self.lane.activity.change { $0.repaired() } }
                         if plan.failsOthers, !self.ledger.isEnding { self.attach() }
                     case .failure(let error): self.giveUp(error)
                     }
@@ -103,14 +103,14 @@ extension PublishSession {
         case .none: break
         case .replaceChannel, .replaceSilentChannel:
             guard let channel = self.current else { return }
-            self.lane.activity.replaced("channel", because: reason, now: self.now)
+            self.lane.activity.change { $0.replaced("channel", because: reason, now: self.now) }
             self.current = nil
             self.retired.append(channel)
             self.openChannel(isOnProbation: advice == .replaceSilentChannel).assumeIsolated()
                 .whenFailure { self.giveUp($0) }
             self.expectChannel()
         case .replaceConnection:
-            self.lane.activity.replaced("connection", because: reason, now: self.now)
+            self.lane.activity.change { $0.replaced("connection", because: reason, now: self.now) }
             self.handler.fail(ConnectionFailure(.silent, reason))
         }
     }

@@ -39,8 +39,6 @@ final class PublishSession: PublishChannelOwner {
     var waiting: Deque<Waiting> = []
     /// Whether the last message that was written has to stay alone until it is answered.
     private var isAloneOut = false
-    /// Whether this turn brought anything for the health.
-    private var hasNews = false
     private var timer: (deadline: NIODeadline, task: Scheduled<Void>)?
 
     init(
@@ -87,8 +85,7 @@ final class PublishSession: PublishChannelOwner {
                 )
             }
         }
-        self.lane.activity.tried(open: self.ledger.openCount, now: self.now)
-        self.hasNews = true
+        self.lane.activity.change { $0.tried(open: self.ledger.openCount, now: self.now) }
         self.turn()
     }
 
@@ -121,7 +118,7 @@ final class PublishSession: PublishChannelOwner {
             switch resolution.answer {
             case .confirmed, .unroutable:
                 hasConfirmed = true
-                if resolution.answer == .confirmed, resolution.slot.message.needsQueue { hasStored = true }
+                if !hasStored, resolution.answer == .confirmed { hasStored = resolution.slot.message.needsQueue }
                 guard self.recovery.isCautious || self.lane.watch.needsKeys else { continue }
                 let key = resolution.slot.message.routingKey
                 self.recovery.answered(key, isConfirmed: true)
@@ -145,7 +142,7 @@ final class PublishSession: PublishChannelOwner {
         if hasConfirmed { self.recovery.confirmed() }
         if hasStored || hasConfirmed && !self.isHeldUp {
             self.lane.watch.confirmed(now: now)
-            self.lane.activity.confirmed(open: self.ledger.openCount, now: now)
+            self.lane.activity.change { $0.confirmed(open: self.ledger.openCount, now: now) }
         }
         guard advice != .none else { return }
         // Where there are other nodes, one may be lost to which this channel still sends, and each of its messages would be refused only
@@ -250,25 +247,20 @@ final class PublishSession: PublishChannelOwner {
 
     func resolve(_ slot: OutcomeLedger.Slot, _ outcome: PublishOutcome) {
         self.ledger.resolve(slot, outcome)
-        self.hasNews = true
-        if !outcome.isConfirmed { self.lane.activity.failed(outcome, open: self.ledger.openCount, now: self.now) }
+        guard !outcome.isConfirmed else { return }
+        self.lane.activity.change { $0.failed(outcome, open: self.ledger.openCount, now: self.now) }
     }
 
     /// A message is refused without asking the broker.
     private func dismiss(_ slot: OutcomeLedger.Slot, _ outcome: PublishOutcome) {
         self.ledger.resolve(slot, outcome)
-        self.lane.activity.dismissed(open: self.ledger.openCount)
-        self.hasNews = true
+        self.lane.activity.change { $0.dismissed(open: self.ledger.openCount) }
     }
 
     /// Passes on what is known.
     func report() {
-        if self.hasNews {
-            self.hasNews = false
-            self.lane.activity.refused = self.lane.watch.refused
-            // Before the outcomes, so that whoever gets one finds it in the health.
-            self.lane.report()
-        }
+        // Before the outcomes, so that whoever gets one finds it in the health.
+        self.lane.reportRefusals()
         self.ledger.report()
     }
 }

@@ -34,6 +34,7 @@ struct EventEncoderTests {
     private static let messages: [Message] = [
         Self.message,
         Self.changed { $0.orderingKey = nil },
+        Self.changed { $0.version = 1 },
         Self.changed { $0.source = "" },
         Self.changed { $0.requiresSubscriber = false },
         Self.changed { $0.body = [] },

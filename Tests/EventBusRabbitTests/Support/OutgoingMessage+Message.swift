@@ -15,7 +15,7 @@ extension OutgoingMessage {
         headers.set(.type, .string(message.type))
         headers.set(.source, .string(message.source))
         headers.set(.time, .string(EventCoding.text(of: message.time)))
-        headers.set(.version, .int(Int64(message.version)))
+        if message.version != 1 { headers.set(.version, .int(Int64(message.version))) }
         if let key = message.orderingKey {
             headers.set(.orderingKey, .string(key))
             headers.set(.orderingBucket, .string(OrderingBucket.text(of: key)))
