@@ -3,6 +3,7 @@
 
 import EventBus
 import NIOCore
+import Synchronization
 
 /// What has been measured on one of the two channels that the bus publishes on, for its health: a pure state machine.
 struct LaneActivity: Sendable {
@@ -121,5 +122,20 @@ struct LaneActivity: Sendable {
 
     private static func age(_ since: NIODeadline, _ now: NIODeadline) -> String {
         "\((now - since).nanoseconds / 1_000_000_000) s"
+    }
+}
+
+/// Changed in its place with every batch and answer, and read when somebody asks for the health.
+final class SharedActivity: Sendable {
+    private let activity: Mutex<LaneActivity>
+
+    init(_ activity: LaneActivity) {
+        self.activity = Mutex(activity)
+    }
+
+    var current: LaneActivity { self.activity.withLock { $0 } }
+
+    func change(_ body: (inout LaneActivity) -> Void) {
+        self.activity.withLock { body(&$0) }
     }
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import Synchronization
-
 /// What outlives the connections on which one kind of messages is published: where the messages come from, and what was measured.
 ///
 /// Confined to the event loop, except for `activity`.
@@ -31,20 +29,5 @@ final class PublishLane {
         guard self.watch.needsKeys || self.hasToldRefusals else { return }
         self.hasToldRefusals = self.watch.needsKeys
         self.activity.change { $0.refused = self.watch.refused }
-    }
-}
-
-/// Changed in its place with every batch and answer, and read when somebody asks for the health.
-final class SharedActivity: Sendable {
-    private let activity: Mutex<LaneActivity>
-
-    init(_ activity: LaneActivity) {
-        self.activity = Mutex(activity)
-    }
-
-    var current: LaneActivity { self.activity.withLock { $0 } }
-
-    func change(_ body: (inout LaneActivity) -> Void) {
-        self.activity.withLock { body(&$0) }
     }
 }
