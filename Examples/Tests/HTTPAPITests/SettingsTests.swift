@@ -59,6 +59,15 @@ struct SettingsTests {
         #expect(error?.variable == "SCRYPT_COST")
     }
 
+    @Test("the time that a password waits to be hashed is 1 to 60 seconds", arguments: ["", "0", "61", "3s", "1.5"])
+    func hashingWait(_ value: String) throws {
+        let settings = Self.settings(["SCRYPT_MAXIMUM_WAIT": value])
+        let error = #expect(throws: ConfigurationError.self) {
+            try ScryptHasher(settings, logger: Logger(label: "test"))
+        }
+        #expect(error?.variable == "SCRYPT_MAXIMUM_WAIT")
+    }
+
     @Test(
         "a missing, empty or malformed secret is refused and never shown",
         arguments: [[:], ["RABBITMQ_URL": ""], ["RABBITMQ_URL": "  "], ["RABBITMQ_URL": "amqp://eve:hunter2@"]]
