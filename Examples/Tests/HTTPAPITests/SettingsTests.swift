@@ -69,6 +69,21 @@ struct SettingsTests {
     }
 
     @Test(
+        "settings of tokens are refused by the name of their variable",
+        arguments: [
+            ("AUTH_TOKEN_SECONDS", ["", "59", "86401", "15m"]), ("AUTH_ISSUER", ["", "a b", #"a"b"#, "ä"]),
+            ("AUTH_AUDIENCE", ["", "\n", String(repeating: "a", count: 256)]),
+        ]
+    )
+    func tokens(_ variable: String, _ values: [String]) throws {
+        for value in values {
+            let settings = Self.settings([variable: value])
+            let error = #expect(throws: ConfigurationError.self) { try TokenIssuer(settings) }
+            #expect(error?.variable == variable)
+        }
+    }
+
+    @Test(
         "a missing, empty or malformed secret is refused and never shown",
         arguments: [[:], ["RABBITMQ_URL": ""], ["RABBITMQ_URL": "  "], ["RABBITMQ_URL": "amqp://eve:hunter2@"]]
     )
