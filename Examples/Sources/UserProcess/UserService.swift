@@ -45,6 +45,7 @@ public struct UserService: Sendable {
         let readiness = Readiness(requires: [{ store.health }], notes: [{ bus.health }, { await relay.health }])
         let users = Users(store: store, hasher: hasher)
         let router = Router(
+            named: "user-service",
             serving: RegistrationAPI(users, limits: limits).endpoints
                 + (issuer.map { LoginAPI(users, issuer: $0, limits: limits).endpoints } ?? [])
                 + HealthAPI(readiness).endpoints

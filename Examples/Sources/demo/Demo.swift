@@ -54,6 +54,7 @@ struct Demo: Sendable {
         )
         let issuer = TokenIssuer(.generated(), rules: TokenRules())
         let router = Router(
+            named: "demo",
             serving: RegistrationAPI(users).endpoints + LoginAPI(users, issuer: issuer).endpoints
                 + AccountAPI(payments, authenticator: issuer.authenticator).endpoints
                 + HealthAPI(readiness).endpoints,

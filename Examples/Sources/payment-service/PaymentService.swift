@@ -46,6 +46,7 @@ struct PaymentService: Sendable {
         )
         let authenticator = keys.map { Authenticator($0, rules: rules) }
         let router = Router(
+            named: "payment-service",
             serving: AccountAPI(payments, authenticator: authenticator).endpoints + HealthAPI(readiness).endpoints
         )
         var services: [any Service] = [store, bus, relay, consumer]

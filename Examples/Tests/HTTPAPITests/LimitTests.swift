@@ -151,6 +151,7 @@ struct LimitTests {
         let users = Users(store: InMemoryStore(), hasher: CheapHasher())
         let issuer = TokenIssuer(.generated(), rules: TokenRules())
         let router = Router(
+            named: "test",
             serving: RegistrationAPI(users, limits: limits).endpoints
                 + LoginAPI(users, issuer: issuer, limits: limits).endpoints
         )

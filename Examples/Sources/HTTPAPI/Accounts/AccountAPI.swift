@@ -27,7 +27,8 @@ public struct AccountAPI: Sendable {
     /// `200` with the user's account; `404` for everything that is not the id of a user with an account; `401` and `403` when
     /// somebody else asks.
     public var endpoints: [Endpoint] {
-        let byID = Endpoint(.get, "/api/accounts/{user_id}") { request, context in
+        let operation = Self.account(isSecured: self.authenticator != nil)
+        let byID = Endpoint(.get, "/api/accounts/{user_id}", operation) { request, context in
             let owner = context.parameters.get("user_id").flatMap { Identifier($0) }
             if let authenticator = self.authenticator {
                 // Before the account is looked for: whether others have one is nobody's business.
@@ -36,7 +37,7 @@ public struct AccountAPI: Sendable {
             return try await self.answer(owner)
         }
         guard let authenticator = self.authenticator else { return [byID] }
-        let own = Endpoint(.get, Self.ownPath) { request, _ in
+        let own = Endpoint(.get, Self.ownPath, Self.ownAccount) { request, _ in
             try await self.answer(try await authenticator.user(of: request))
         }
         return [own, byID]

@@ -36,18 +36,18 @@ public struct LoginAPI: Sendable {
     /// The three endpoints.
     public var endpoints: [Endpoint] {
         [
-            Endpoint(.post, Self.loginPath) { request, _ in
+            Endpoint(.post, Self.loginPath, Self.login) { request, _ in
                 try self.limits?.admit(request)
                 let form = try await request.json(LoginForm.self)
                 try self.limits?.admit(name: form.username)
                 return try await self.logIn(form)
             },
-            Endpoint(.get, Self.userPath) { request, _ in
+            Endpoint(.get, Self.userPath, Self.user) { request, _ in
                 let id = try await self.issuer.authenticator.user(of: request)
                 guard let user = try await self.users.user(id) else { throw Problem.unauthorized(.unknownUser) }
                 return JSON.response(.ok, UserAnswer(user), headers: Self.noStore)
             },
-            Endpoint(.get, Self.keysPath) { _, _ in
+            Endpoint(.get, Self.keysPath, Self.keys) { _, _ in
                 // Short enough that a key which is added a day before it signs is known everywhere.
                 let headers: HTTPFields = [.cacheControl: "public, max-age=300"]
                 return JSON.response(.ok, self.issuer.keys.verificationKeys.document, headers: headers)

@@ -25,7 +25,7 @@ public struct RegistrationAPI: Sendable {
     /// `201` with the new user, without the password.
     public var endpoints: [Endpoint] {
         [
-            Endpoint(.post, Self.path) { request, _ in
+            Endpoint(.post, Self.path, Self.register) { request, _ in
                 try self.limits?.admit(request)
                 let form = try await request.json(RegistrationForm.self)
                 try self.limits?.admit(name: form.registration.username)

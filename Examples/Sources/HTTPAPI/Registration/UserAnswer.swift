@@ -23,3 +23,15 @@ struct UserAnswer: Encodable {
         case createdAt = "created_at"
     }
 }
+
+extension UserAnswer {
+    static let schema = Schema.named(
+        "User",
+        .object([
+            Schema.Field("id", .uuid),
+            Schema.Field("username", .string()),
+            Schema.Field("email", .string()),
+            Schema.Field("created_at", .time),
+        ])
+    )
+}

@@ -137,7 +137,7 @@ struct TokenTests {
         let forge = TokenForge()
         let store = InMemoryStore()
         let authenticator = Authenticator(forge.publicKeys, rules: forge.rules, now: { TokenForge.now })
-        let router = Router(serving: AccountAPI(Payments(store: store), authenticator: authenticator).endpoints)
+        let router = Router(named: "test", serving: AccountAPI(Payments(store: store), authenticator: authenticator).endpoints)
         let token = try input.token(forge)
         let answer = try await router.answer(.get, "/api/accounts/me", authorization: "Bearer \(token)")
         #expect(answer.status == 401)

@@ -3,23 +3,20 @@
 
 import HTTPTypes
 import Hummingbird
-import HummingbirdTesting
-import NIOCore
+import Testing
 
 extension Router where Context == BasicRequestContext {
-    /// Sends one request with credentials straight to the router.
+    /// Sends one request with credentials straight to the router, and holds the answer against the description.
     func answer(
         _ method: HTTPRequest.Method,
         _ path: String,
         json: String? = nil,
-        authorization: String?
+        authorization: String?,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) async throws -> Answer {
         var headers: HTTPFields = [:]
         headers[.authorization] = authorization
-        if json != nil { headers[.contentType] = "application/json" }
-        let body = json.map { ByteBuffer(string: $0) }
-        return try await Application(responder: self.buildResponder()).test(.router) { [headers] client in
-            Answer(try await client.execute(uri: path, method: method, headers: headers, body: body) { $0 })
-        }
+        let body = json.map { Array($0.utf8) }
+        return try await self.answer(method, path, body, headers: headers, sourceLocation: sourceLocation)
     }
 }
