@@ -117,8 +117,9 @@ struct LimitTests {
         let header = try #require(HTTPField.Name("X-Forwarded-For"))
         let clock = VirtualClock()
         let limits = RequestLimits(perClient: RateLimit(1, per: .seconds(60)), proxyHeader: header, clock: clock)
-        var request = Request.with(authorization: nil)
-        request.head.headerFields[values: header] = lists
+        var fields: HTTPFields = [:]
+        fields[values: header] = lists
+        let request = Request.with(authorization: nil, fields)
         let peer = try SocketAddress(ipAddress: "198.51.100.1", port: 1234)
         try ClientAddress.$peer.withValue(peer) { try limits.admit(request) }
         // The same client by itself has no more attempts.
@@ -135,11 +136,10 @@ struct LimitTests {
         let header = try #require(HTTPField.Name("X-Forwarded-For"))
         let limits = RequestLimits(perClient: RateLimit(1, per: .seconds(60)), clock: VirtualClock())
         let peer = try SocketAddress(ipAddress: "198.51.100.1", port: 1234)
-        var request = Request.with(authorization: nil)
-        request.head.headerFields[header] = "192.0.2.1"
-        try ClientAddress.$peer.withValue(peer) { try limits.admit(request) }
-        request.head.headerFields[header] = "192.0.2.2"
-        #expect(throws: Problem.self) { try ClientAddress.$peer.withValue(peer) { try limits.admit(request) } }
+        try ClientAddress.$peer.withValue(peer) { try limits.admit(.with(authorization: nil, [header: "192.0.2.1"])) }
+        #expect(throws: Problem.self) {
+            try ClientAddress.$peer.withValue(peer) { try limits.admit(.with(authorization: nil, [header: "192.0.2.2"])) }
+        }
     }
 
     // MARK: Over HTTP

@@ -15,11 +15,12 @@ struct ClientAddress: Sendable, Hashable {
 
     /// - Returns: `nil` for sockets in the file system.
     init?(_ address: SocketAddress) {
+        let socket = address.withSockAddr { pointer, size in Array(UnsafeRawBufferPointer(start: pointer, count: size)) }
         switch address {
-        case .v4(let address):
-            self.bytes = withUnsafeBytes(of: address.address.sin_addr) { Array($0) }
-        case .v6(let address):
-            let all = withUnsafeBytes(of: address.address.sin6_addr) { Array($0) }
+        // Family and port come first, and of IPv6 the flow as well (RFC 3493 §3.3).
+        case .v4: self.bytes = Array(socket[4..<8])
+        case .v6:
+            let all = socket[8..<24]
             // An IPv4 address on a socket of IPv6 (RFC 4291 §2.5.5.2).
             let isMapped = all.prefix(12) == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
             self.bytes = isMapped ? Array(all.suffix(4)) : Array(all.prefix(8))

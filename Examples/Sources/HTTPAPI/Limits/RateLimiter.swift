@@ -30,7 +30,11 @@ struct RateLimiter<Key: Hashable & Sendable>: Sendable {
     mutating func wait(for key: Key, at now: Duration) -> Duration? {
         let end = max(self.recent[key] ?? self.older[key] ?? now, now)
         let wait = end + self.limit.interval - self.limit.interval * self.limit.count - now
-        guard wait <= .zero else { return wait }
+        guard wait <= .zero else {
+            // Whoever goes on is not forgotten.
+            self.keep(key, until: end)
+            return wait
+        }
         self.keep(key, until: end + self.limit.interval)
         return nil
     }

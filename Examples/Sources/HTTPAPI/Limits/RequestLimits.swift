@@ -15,8 +15,12 @@ import Synchronization
 /// - `TRUSTED_PROXY_HEADER` (a field name, optional): where a proxy in front writes its client's address at the end of a list,
 ///   for example `X-Forwarded-For`. Without a proxy that does, everybody could choose an address.
 public final class RequestLimits: Sendable {
-    private let clients: Mutex<RateLimiter<ClientAddress>>?
-    private let names: Mutex<RateLimiter<String>>?
+    private struct State: Sendable {
+        var clients: RateLimiter<ClientAddress>?
+        var names: RateLimiter<String>?
+    }
+
+    private let state: Mutex<State>
     private let proxyHeader: HTTPField.Name?
     private let now: @Sendable () -> Duration
 
@@ -47,8 +51,7 @@ public final class RequestLimits: Sendable {
         clock: C
     ) {
         let start = clock.now
-        self.clients = perClient.map { Mutex(RateLimiter($0)) }
-        self.names = perName.map { Mutex(RateLimiter($0)) }
+        self.state = Mutex(State(clients: perClient.map { RateLimiter($0) }, names: perName.map { RateLimiter($0) }))
         self.proxyHeader = proxyHeader
         self.now = { start.duration(to: clock.now) }
     }
@@ -57,20 +60,19 @@ public final class RequestLimits: Sendable {
     ///
     /// - Throws: ``Problem`` with status 429.
     func admit(_ request: Request) throws(Problem) {
-        guard let clients = self.clients, let client = self.client(of: request) else { return }
+        guard let client = self.client(of: request) else { return }
         let now = self.now()
-        try self.check(clients.withLock { $0.wait(for: client, at: now) })
+        try self.check(self.state.withLock { $0.clients?.wait(for: client, at: now) })
     }
 
     /// Counts an attempt for a name, in any letter case.
     ///
     /// - Throws: ``Problem`` with status 429.
     func admit(name: String) throws(Problem) {
-        guard let names = self.names else { return }
         // Longer ones are nobody's, and count as one.
         let key = name.utf8.count <= 254 ? name.lowercased() : ""
         let now = self.now()
-        try self.check(names.withLock { $0.wait(for: key, at: now) })
+        try self.check(self.state.withLock { $0.names?.wait(for: key, at: now) })
     }
 
     private func check(_ wait: Duration?) throws(Problem) {

@@ -65,7 +65,7 @@ struct LoginTests {
         let user = Stamp.next().id
         let now = Date(timeIntervalSince1970: 1_767_225_600.75)
         let issuer = TokenIssuer(.generated(), rules: TokenRules(issuer: "i", audience: "a"), lifetime: 60, now: { now })
-        let parts = try await issuer.token(for: user).split(separator: ".").map { part in
+        let parts = try await issuer.token(for: user).split(separator: ".").prefix(2).map { part in
             let text = part.replacing("-", with: "+").replacing("_", with: "/")
             let data = Data(base64Encoded: text + String(repeating: "=", count: (4 - text.count % 4) % 4))
             return try data.flatMap { try JSONSerialization.jsonObject(with: $0) as? [String: Any] }

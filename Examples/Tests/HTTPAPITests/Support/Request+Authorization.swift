@@ -3,12 +3,14 @@
 
 import HTTPTypes
 import Hummingbird
+import NIOCore
 
 extension Request {
-    /// A request with credentials and nothing else.
-    static func with(authorization: String?) -> Request {
+    /// A request with credentials and perhaps other fields.
+    static func with(authorization: String?, _ fields: HTTPFields = [:]) -> Request {
         var head = HTTPRequest(method: .get, scheme: "http", authority: "localhost", path: "/")
+        head.headerFields = fields
         head.headerFields[.authorization] = authorization
-        return Request(head: head, body: RequestBody(buffer: .init()))
+        return Request(head: head, body: RequestBody(buffer: ByteBuffer()))
     }
 }
