@@ -4,13 +4,13 @@
 import EventBus
 public import EventBusPersistence
 
-/// Registers users: stores them and publishes `user.created`.
+/// Registers users and knows them again: stores them, publishes `user.created` and checks passwords.
 ///
 /// The module depends only on a store, not on a bus or on the consumers of its events.
 public struct Users: Sendable {
-    private let store: any Store
-    private let users: any Repository<User>
-    private let hasher: any PasswordHasher
+    let store: any Store
+    let users: any Repository<User>
+    let hasher: any PasswordHasher
 
     /// Creates the service.
     ///
@@ -31,7 +31,7 @@ public struct Users: Sendable {
         try registration.validate()
         // Reject taken names before the costly hashing. The unique keys of the store decide races.
         try await self.refuseTaken(registration)
-        let hash = try await self.hasher.hash(registration.password)
+        let hash = try await self.hasher.hash(PreparedPassword(registration.password).text)
         let stamp = Stamp.next()
         let user = User(
             id: stamp.id,

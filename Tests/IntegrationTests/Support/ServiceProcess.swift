@@ -24,10 +24,12 @@ struct ServiceProcess: Sendable {
     static func with<Result>(
         _ kind: Kind,
         on servers: Servers,
+        port: Int? = nil,
+        settings: [String: String] = [:],
         files: [String: String]? = nil,
         _ body: (ServiceProcess) async throws -> Result
     ) async throws -> Result {
-        let service = try ServiceProcess.start(kind, on: servers, files: files)
+        let service = try ServiceProcess.start(kind, on: servers, port: port, settings: settings, files: files)
         do {
             let result = try await body(service)
             await service.end()
@@ -39,11 +41,19 @@ struct ServiceProcess: Sendable {
         }
     }
 
-    /// Starts a service on a free port.
+    /// Starts a service, on a free port if none is given.
     ///
-    /// - Parameter files: the files with the two URLs, by their variables; without them the URLs themselves are in the environment.
-    static func start(_ kind: Kind, on servers: Servers, files: [String: String]? = nil) throws -> ServiceProcess {
-        let port = try FreePort.find()
+    /// - Parameters:
+    ///   - settings: further variables of its environment.
+    ///   - files: the files with the two URLs, by their variables; without them the URLs themselves are in the environment.
+    static func start(
+        _ kind: Kind,
+        on servers: Servers,
+        port: Int? = nil,
+        settings: [String: String] = [:],
+        files: [String: String]? = nil
+    ) throws -> ServiceProcess {
+        let port = try port ?? FreePort.find()
         let urls = files ?? ["RABBITMQ_URL": servers.rabbitURL, "DATABASE_URL": servers.databaseURL]
         // What the tests themselves have in their environment.
         let without = files == nil ? [] : ["-u", "RABBITMQ_URL", "-u", "DATABASE_URL"]
@@ -52,7 +62,7 @@ struct ServiceProcess: Sendable {
             without + [try Servers.require("EXAMPLES_BIN") + "/" + kind.rawValue],
             environment: [
                 "HTTP_HOST": "127.0.0.1", "HTTP_PORT": "\(port)", "LOG_LEVEL": "info", "SCRYPT_COST": "10",
-            ].merging(urls) { $1 },
+            ].merging(urls) { $1 }.merging(settings) { $1 },
             output: output
         )
         return ServiceProcess(kind: kind, port: port, process: process)
@@ -79,15 +89,25 @@ struct ServiceProcess: Sendable {
         try? FileManager.default.removeItem(at: self.process.output)
     }
 
-    func get(_ path: String) async throws -> HTTPAnswer {
-        try await HTTPAnswer.of(self.request(path))
+    func get(_ path: String, token: String? = nil) async throws -> HTTPAnswer {
+        var request = self.request(path)
+        if let token { request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization") }
+        return try await HTTPAnswer.of(request)
     }
 
     func register(_ username: String) async throws -> HTTPAnswer {
-        var request = self.request("/api/users/register/")
+        let body = ["username": username, "email": "\(username)@example.org", "password": "correct horse"]
+        return try await self.post("/api/users/register/", body)
+    }
+
+    func logIn(_ username: String, _ password: String = "correct horse") async throws -> HTTPAnswer {
+        try await self.post("/api/users/login/", ["username": username, "password": password])
+    }
+
+    private func post(_ path: String, _ body: [String: String]) async throws -> HTTPAnswer {
+        var request = self.request(path)
         request.httpMethod = "POST"
         request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-        let body = ["username": username, "email": "\(username)@example.org", "password": "correct horse"]
         request.httpBody = try JSONEncoder().encode(body)
         return try await HTTPAnswer.of(request)
     }

@@ -9,10 +9,11 @@ extension RegistrationAPI {
         "Registers a user, who soon has a payment account.",
         body: .named("Registration", Self.form),
         answers: [
-            .json(.created, "The user is registered.", .named("User", Self.user)),
+            .json(.created, "The user is registered.", UserAnswer.schema),
             .problem(.badRequest, "The body is no JSON, or fields are missing or of the wrong type."),
             .problem(.conflict, "Another user has the name or the address; which of them is said."),
             .problem(.unprocessableContent, "Fields break a rule; which of them is said."),
+            .tooManyAttempts,
         ]
     )
 
@@ -25,12 +26,5 @@ extension RegistrationAPI {
         ),
         Schema.Field("email", .string(format: "email", length: 6...254), "Unique, whatever the letter case."),
         Schema.Field("password", .string(length: 8...256), "8 to 1024 bytes in UTF-8."),
-    ])
-
-    private static let user = Schema.object([
-        Schema.Field("id", .uuid),
-        Schema.Field("username", .string()),
-        Schema.Field("email", .string()),
-        Schema.Field("created_at", .time),
     ])
 }
