@@ -120,9 +120,14 @@ start_mutual_tls() {
         [Info] = [I || {_, I} <- maps:to_list(ranch:info()), maps:get(port, I) =:= $RABBIT_TLS_PORT],
         Options = maps:get(transport_options, Info),
         Other = [O || O <- maps:get(socket_opts, Options), not lists:member(O, [{port, $RABBIT_TLS_PORT}])],
-        Socket = [{port, $RABBIT_MUTUAL_TLS_PORT}, {verify, verify_peer}, {fail_if_no_peer_cert, true} | Other],
-        case ranch:start_listener(mutual_tls, maps:get(transport, Info), Options#{socket_opts => Socket},
-            maps:get(protocol, Info), maps:get(protocol_options, Info)) of
+        Demands = [{verify, verify_peer}, {fail_if_no_peer_cert, true}],
+        Socket = [{port, $RABBIT_MUTUAL_TLS_PORT} | Demands ++ Other],
+        % Without these RabbitMQ calls EXTERNAL unsafe; the port that is open already keeps its own.
+        {ok, Common} = application:get_env(rabbit, ssl_options),
+        application:set_env(rabbit, ssl_options, Demands ++ lists:filter(fun({K, _}) -> not lists:keymember(K, 1, Demands) end, Common)),
+        % Below RabbitMQ's own supervisor, or the processes would not find its settings.
+        case supervisor:start_child(rabbit_sup, ranch:child_spec(mutual_tls, maps:get(transport, Info),
+            Options#{socket_opts => Socket}, maps:get(protocol, Info), maps:get(protocol_options, Info))) of
             {ok, _} -> ok;
             {error, {already_started, _}} -> ok
         end" >/dev/null

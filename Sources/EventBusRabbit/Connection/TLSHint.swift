@@ -13,6 +13,7 @@ enum TLSHint {
     private static let hints: KeyValuePairs = [
         "WRONG_VERSION_NUMBER":
             "the server does not speak TLS at this port; RabbitMQ's port for amqps:// usually is 5671",
+        "EOF during handshake": "the server has ended the handshake; it may not speak TLS at this port",
         "UNKNOWN_CA": "the server does not trust the authority of certfile",
         "CERTIFICATE_REQUIRED": "the server demands a certificate of this program: certfile and keyfile",
         "CERTIFICATE_EXPIRED": "the server says that the time of certfile is over",

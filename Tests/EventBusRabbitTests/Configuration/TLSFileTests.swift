@@ -81,6 +81,7 @@ struct TLSFileTests {
         "A failed handshake is explained",
         arguments: [
             ("error:100000f7:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER", "does not speak TLS"),
+            ("handshakeFailed(NIOSSL.BoringSSLError.sslError([Error:  EOF during handshake]))", "may not speak TLS"),
             ("error:10000418:SSL routines:OPENSSL_internal:TLSV1_ALERT_UNKNOWN_CA", "authority of certfile"),
             ("error:1000045c:SSL routines:OPENSSL_internal:TLSV1_ALERT_CERTIFICATE_REQUIRED", "demands a certificate"),
             ("error:10000415:SSL routines:OPENSSL_internal:SSLV3_ALERT_CERTIFICATE_EXPIRED", "time of certfile"),

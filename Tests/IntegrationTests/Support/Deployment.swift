@@ -35,8 +35,13 @@ struct Deployment: Sendable {
     }
 
     private func apply() async throws {
-        try await Self.infra("psql -X -q -v ON_ERROR_STOP=1 -d \(self.servers.database)", from: "roles.sql")
-        try await Self.infra("rabbitmqctl -q import_definitions", from: "definitions.json")
+        // Another release's servers do not see the repository, so the files are given as texts.
+        let roles = Self.folder.appending(path: "roles.sql").path
+        let psql = "'\(try Servers.require("INFRA"))' psql -X -q -v ON_ERROR_STOP=1 -d \(self.servers.database)"
+        try await Command.run(["sh", "-c", "\(psql) <'\(roles)'"])
+        let definitions = try String(contentsOf: Self.folder.appending(path: "definitions.json"), encoding: .utf8)
+        let text = definitions.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+        try await Servers.infra("erlang", "ok = rabbit_definitions:import_raw(<<\"\(text)\">>)")
         // Whom the servers of the tests let in by a certificate.
         _ = try await self.servers.query(#"CREATE ROLE certified ROLE "user-service", "payment-service""#)
     }
@@ -78,12 +83,6 @@ struct Deployment: Sendable {
         var components = try #require(URLComponents(string: url))
         (components.user, components.password) = (nil, nil)
         return try #require(components.string)
-    }
-
-    /// Runs a command of `scripts/infra` with a file as its input: another release's servers do not see the repository.
-    private static func infra(_ command: String, from file: String) async throws {
-        let path = Self.folder.appending(path: file).path
-        try await Command.run(["sh", "-c", "'\(try Servers.require("INFRA"))' \(command) <'\(path)'"])
     }
 
     private static func removeUsers() async throws {
