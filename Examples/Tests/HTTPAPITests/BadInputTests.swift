@@ -137,4 +137,22 @@ struct BadInputTests {
         #expect(answer.status == 415)
         #expect(answer.headers[.contentType] == "application/problem+json")
     }
+
+    @Test("a client that asks before it sends a body is refused by what it announces")
+    func expectation() async throws {
+        let long = try await Router.api().answer(
+            .post,
+            "/api/users/register/",
+            Array(Self.valid.utf8),
+            headers: [.expect: "100-Continue", .contentLength: "16385"]
+        )
+        #expect(long.status == 413)
+        let short = try await Router.api().answer(
+            .post,
+            "/api/users/register/",
+            Array(Self.valid.utf8),
+            headers: [.expect: "100-continue", .contentLength: "\(Self.valid.utf8.count)"]
+        )
+        #expect(short.status == 201)
+    }
 }

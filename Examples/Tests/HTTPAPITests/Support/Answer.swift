@@ -35,10 +35,11 @@ extension Router where Context == BasicRequestContext {
         _ method: HTTPRequest.Method,
         _ path: String,
         _ body: [UInt8]? = nil,
-        contentType: String? = "application/json"
+        contentType: String? = "application/json",
+        headers: HTTPFields = [:]
     ) async throws -> Answer {
         try await Application(responder: self.buildResponder()).test(.router) { client in
-            try await client.answer(method, path, body, contentType: contentType)
+            try await client.answer(method, path, body, contentType: contentType, headers: headers)
         }
     }
 }
@@ -48,9 +49,10 @@ extension TestClientProtocol {
         _ method: HTTPRequest.Method,
         _ path: String,
         _ body: [UInt8]? = nil,
-        contentType: String? = "application/json"
+        contentType: String? = "application/json",
+        headers: HTTPFields = [:]
     ) async throws -> Answer {
-        var headers: HTTPFields = [:]
+        var headers = headers
         if body != nil, let contentType { headers[.contentType] = contentType }
         let buffer = body.map { ByteBuffer(bytes: $0) }
         return Answer(try await self.execute(uri: path, method: method, headers: headers, body: buffer) { $0 })
