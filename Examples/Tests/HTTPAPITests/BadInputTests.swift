@@ -138,21 +138,13 @@ struct BadInputTests {
         #expect(answer.headers[.contentType] == "application/problem+json")
     }
 
-    @Test("a client that asks before it sends a body is refused by what it announces")
+    @Test("a client that asks before it sends a body is refused by what it announces, not by what it would send")
     func expectation() async throws {
-        let long = try await Router.api().answer(
-            .post,
-            "/api/users/register/",
-            Array(Self.valid.utf8),
-            headers: [.expect: "100-Continue", .contentLength: "16385"]
-        )
-        #expect(long.status == 413)
-        let short = try await Router.api().answer(
-            .post,
-            "/api/users/register/",
-            Array(Self.valid.utf8),
-            headers: [.expect: "100-continue", .contentLength: "\(Self.valid.utf8.count)"]
-        )
-        #expect(short.status == 201)
+        let body = [UInt8](repeating: UInt8(ascii: "["), count: 20_000)
+        let path = "/api/users/register/"
+        #expect(try await Router.api().answer(.post, path, body).status == 400)
+        #expect(try await Router.api().answer(.post, path, body, headers: [.expect: "100-Continue"]).status == 413)
+        let valid = Array(Self.valid.utf8)
+        #expect(try await Router.api().answer(.post, path, valid, headers: [.expect: "100-continue"]).status == 201)
     }
 }

@@ -107,7 +107,8 @@ struct RawBadInputTests {
         // The service does not know by which names it is reached.
         RawInput("another Host", "GET /healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n", [200]),
         RawInput("HTTP/1.0 without Host", "GET /healthz HTTP/1.0\r\n\r\n", [200]),
-        RawInput("HTTP/0.9", "GET /healthz\r\n", [400]),
+        // Looks like the beginning of something newer.
+        RawInput("HTTP/0.9", "GET /healthz\r\n", [400, 408]),
         RawInput("HTTP/0.9 by name", "GET /healthz HTTP/0.9\r\n\r\n", [400]),
         RawInput("HTTP/2 by name", "GET /healthz HTTP/2.0\r\nHost: a\r\n\r\n", [400]),
         RawInput("HTTP/9.9", "GET /healthz HTTP/9.9\r\nHost: a\r\n\r\n", [400]),
