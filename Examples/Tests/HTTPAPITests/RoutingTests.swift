@@ -45,7 +45,7 @@ struct RoutingTests {
         ]
     )
     func options(_ path: String, _ allow: String) async throws {
-        let answer = try await Router.api().answer(.options, path)
+        let answer = try await Router.api().answer(.options, path, isDescribed: path != "*")
         #expect(answer.status == 204)
         #expect(answer.headers[.allow] == allow)
         #expect(answer.headers[.contentLength] == nil)
@@ -82,9 +82,11 @@ struct RoutingTests {
 
     @Test("an endpoint can say itself how long its answer holds")
     func ownCacheControl() async throws {
-        let router = Router(serving: [
-            Endpoint(.get, "/keys") { _, _ in Response(status: .ok, headers: [.cacheControl: "max-age=60"]) }
-        ])
+        let operation = Operation("keys", "Returns nothing.", answers: [DescribedAnswer(.ok, "Nothing.")])
+        let endpoint = Endpoint(.get, "/keys", operation) { _, _ in
+            Response(status: .ok, headers: [.cacheControl: "max-age=60"])
+        }
+        let router = Router(named: "test", serving: [endpoint])
         #expect(try await router.answer(.get, "/keys").headers[.cacheControl] == "max-age=60")
     }
 }

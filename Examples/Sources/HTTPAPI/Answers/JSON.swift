@@ -19,9 +19,19 @@ enum JSON {
         contentType: String = "application/json",
         headers: HTTPFields = [:]
     ) -> Response {
+        self.response(status, body: self.bytes(of: value), contentType: contentType, headers: headers)
+    }
+
+    /// An answer whose JSON is there already.
+    static func response(
+        _ status: HTTPResponse.Status,
+        body: ByteBuffer,
+        contentType: String = "application/json",
+        headers: HTTPFields = [:]
+    ) -> Response {
         var headers = headers
         headers[.contentType] = contentType
-        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: self.bytes(of: value)))
+        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body))
     }
 
     static func bytes(of value: some Encodable) -> ByteBuffer {

@@ -57,7 +57,7 @@ extension Problem {
     /// The response, with content type `application/problem+json`.
     public func response() -> Response {
         var headers = self.headers
-        headers[.contentType] = "application/problem+json"
+        headers[.contentType] = Self.contentType
         return Response(status: self.status, headers: headers, body: ResponseBody(byteBuffer: self.body))
     }
 

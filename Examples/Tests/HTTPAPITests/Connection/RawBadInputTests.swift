@@ -29,6 +29,9 @@ struct RawBadInputTests {
         .registration("the longest body", "Content-Length: 9223372036854775807", Array("{".utf8), [408]),
         .chunked("a slow chunk", "5\r\n{", [408]),
         .chunked("no last chunk", chunk, [408]),
+        // Looks like the beginning of something newer.
+        RawInput("HTTP/0.9", "GET /healthz\r\n", [400, 408]),
+        .chunked("a chunk's extension of 64 KiB", "1;\(repeated("x", 64 * 1024))\r\n{\r\n0\r\n\r\n", [400, 408]),
         RawInput("empty lines", "\r\n\r\n\r\n", []),
         RawInput("nothing", "", []),
     ]
@@ -44,7 +47,6 @@ struct RawBadInputTests {
         .target("/healthz?" + repeated("a", 10_000), [200]),
         .target("/" + repeated("a/", 5_000), [404]),
         .target("/api/accounts/" + repeated("a", 10_000), [404]),
-        .chunked("a chunk's extension of 64 KiB", "1;\(repeated("x", 64 * 1024))\r\n{\r\n0\r\n\r\n", [400, 408]),
         .chunked("64 KiB in chunks of one byte", repeated("1\r\n \r\n", 64 * 1024) + "0\r\n\r\n", [413]),
         .chunked("a trailer of 64 KiB", chunk + "0\r\nX: \(repeated("x", 64 * 1024))\r\n\r\n", [201, 400, 431]),
     ]
@@ -107,8 +109,6 @@ struct RawBadInputTests {
         // The service does not know by which names it is reached.
         RawInput("another Host", "GET /healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n", [200]),
         RawInput("HTTP/1.0 without Host", "GET /healthz HTTP/1.0\r\n\r\n", [200]),
-        // Looks like the beginning of something newer.
-        RawInput("HTTP/0.9", "GET /healthz\r\n", [400, 408]),
         RawInput("HTTP/0.9 by name", "GET /healthz HTTP/0.9\r\n\r\n", [400]),
         RawInput("HTTP/2 by name", "GET /healthz HTTP/2.0\r\nHost: a\r\n\r\n", [400]),
         RawInput("HTTP/9.9", "GET /healthz HTTP/9.9\r\nHost: a\r\n\r\n", [400]),
@@ -152,21 +152,23 @@ struct RawBadInputTests {
         ),
     ]
 
-    private static var limits: ConnectionLimits {
+    @Test("what does not arrive has an answer, which is no failure of the server", arguments: slow)
+    func incomplete(_ input: RawInput) async throws {
         var limits = ConnectionLimits()
         limits.head = .milliseconds(200)
         limits.bodyPause = .milliseconds(200)
         limits.idle = .milliseconds(500)
-        return limits
+        try await self.check(input, limits)
     }
 
-    @Test(
-        "has an answer, which is no failure of the server",
-        arguments: slow + large + bodies + framing + heads + targets
-    )
-    func hasAnAnswer(_ input: RawInput) async throws {
+    @Test("what arrives has an answer at once", arguments: large + bodies + framing + heads + targets)
+    func complete(_ input: RawInput) async throws {
+        try await self.check(input, ConnectionLimits())
+    }
+
+    private func check(_ input: RawInput, _ limits: ConnectionLimits) async throws {
         let log = LogRecorder()
-        try await withServer(limits: Self.limits, logger: log.logger) { port in
+        try await withServer(limits: limits, logger: log.logger) { port in
             try await RawConnection.with(port: port) { connection in
                 if !input.bytes.isEmpty { try await connection.send(input.bytes) }
                 guard !input.statuses.isEmpty else {

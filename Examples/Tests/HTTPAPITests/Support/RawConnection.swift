@@ -75,7 +75,9 @@ final class RawConnection {
                 defer { self.rest.removeSubrange(..<found.upperBound) }
                 return String(self.rest[..<found.upperBound])
             }
-            guard let part = try await self.inbound.next(isolation: #isolation) else { throw EndedEarly(received: self.rest) }
+            guard let part = try await self.inbound.next(isolation: #isolation) else {
+                throw EndedEarly(received: self.rest)
+            }
             self.rest += String(buffer: part)
         }
     }
@@ -86,7 +88,9 @@ final class RawConnection {
         var answer = RawAnswer(head: head, body: "")
         let length = answer.fields["content-length"].flatMap { Int($0) } ?? 0
         while self.rest.utf8.count < length {
-            guard let part = try await self.inbound.next(isolation: #isolation) else { throw EndedEarly(received: head + self.rest) }
+            guard let part = try await self.inbound.next(isolation: #isolation) else {
+                throw EndedEarly(received: head + self.rest)
+            }
             self.rest += String(buffer: part)
         }
         let end = self.rest.utf8.index(self.rest.startIndex, offsetBy: length)
