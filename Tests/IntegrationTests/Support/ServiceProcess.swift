@@ -24,9 +24,10 @@ struct ServiceProcess: Sendable {
     static func with<Result>(
         _ kind: Kind,
         on servers: Servers,
+        scryptCost: Int = 10,
         _ body: (ServiceProcess) async throws -> Result
     ) async throws -> Result {
-        let service = try ServiceProcess.start(kind, on: servers)
+        let service = try ServiceProcess.start(kind, on: servers, scryptCost: scryptCost)
         do {
             let result = try await body(service)
             await service.end()
@@ -39,14 +40,14 @@ struct ServiceProcess: Sendable {
     }
 
     /// Starts a service on a free port.
-    static func start(_ kind: Kind, on servers: Servers) throws -> ServiceProcess {
+    static func start(_ kind: Kind, on servers: Servers, scryptCost: Int = 10) throws -> ServiceProcess {
         let port = try FreePort.find()
         let output = FileManager.default.temporaryDirectory.appending(path: "\(kind.rawValue)-\(port).log")
         let process = try RunningProcess(
             [try Servers.require("EXAMPLES_BIN") + "/" + kind.rawValue],
             environment: [
                 "RABBITMQ_URL": servers.rabbitURL, "DATABASE_URL": servers.databaseURL, "HTTP_HOST": "127.0.0.1",
-                "HTTP_PORT": "\(port)", "LOG_LEVEL": "info", "SCRYPT_COST": "10",
+                "HTTP_PORT": "\(port)", "LOG_LEVEL": "info", "SCRYPT_COST": "\(scryptCost)",
             ],
             output: output
         )
@@ -78,10 +79,11 @@ struct ServiceProcess: Sendable {
         try await HTTPAnswer.of(self.request(path))
     }
 
-    func register(_ username: String) async throws -> HTTPAnswer {
+    func register(_ username: String, key: String? = nil) async throws -> HTTPAnswer {
         var request = self.request("/api/users/register/")
         request.httpMethod = "POST"
         request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        if let key { request.setValue(key, forHTTPHeaderField: "Idempotency-Key") }
         let body = ["username": username, "email": "\(username)@example.org", "password": "correct horse"]
         request.httpBody = try JSONEncoder().encode(body)
         return try await HTTPAnswer.of(request)

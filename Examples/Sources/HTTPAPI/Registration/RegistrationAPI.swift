@@ -23,12 +23,18 @@ public struct RegistrationAPI: Sendable {
         self.users = users
     }
 
-    /// `201` with the new user, without the password.
+    /// `201` with the new user, without the password; the same answer for each further attempt with one `Idempotency-Key`.
     public var endpoints: [Endpoint] {
         [
             Endpoint(.post, Self.path, Self.register) { request, _ in
+                let key = try request.idempotencyKey()
                 let form = try await request.json(RegistrationForm.self)
-                let user = try await self.users.register(form.registration)
+                let user =
+                    if let key {
+                        try await self.users.register(form.registration, key: key)
+                    } else {
+                        try await self.users.register(form.registration)
+                    }
                 return JSON.response(.created, Answer(user))
             }
         ]
