@@ -4,13 +4,16 @@ import PackageDescription
 func library(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-event-bus") }
 
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
+let jwt = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
@@ -30,9 +33,12 @@ let package = Package(
         // Without their traits neither needs more of Foundation than FoundationEssentials.
         .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0", traits: []),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.2"),
+        .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
     targets: [
@@ -42,7 +48,8 @@ let package = Package(
             dependencies: [
                 library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"),
                 library("EventBusPayments"),
-                configuration, hummingbird, httpTypes, lifecycle, log, nioCore, nioHTTP, nioPosix, signals,
+                configuration, crypto, hummingbird, httpTypes, jwt, lifecycle, log, nioCore, nioHTTP, nioPosix, nioSSL,
+                signals,
             ]
         ),
 
@@ -78,7 +85,9 @@ let package = Package(
             dependencies: [
                 "HTTPAPI", library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"),
                 library("EventBusPayments"),
-                configuration, httpTypes, hummingbird, hummingbirdTesting, log, nioCore,
+                configuration, crypto, httpTypes, hummingbird, hummingbirdTesting, jwt, library("EventBusTesting"),
+                lifecycle,
+                log, nioCore,
             ]
         ),
         .testTarget(

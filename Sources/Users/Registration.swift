@@ -10,7 +10,8 @@ public struct Registration: Sendable {
     public let username: String
     /// An unquoted address of RFC 5321 §4.1.2: ASCII, at most 254 bytes, with a domain name of at least two labels.
     public let email: String
-    /// 8 to 1024 bytes of UTF-8.
+    /// 8 to 1024 bytes of UTF-8, counted after the preparation of RFC 8265 (spaces of other scripts as U+0020, NFC), in which
+    /// equal passwords have equal bytes.
     public let password: String
 
     /// Creates a registration without checking the values.
@@ -31,13 +32,13 @@ public struct Registration: Sendable {
         if !EmailAddress.isValid(self.email) {
             violations.append(.init(.email, "must be an e-mail address of at most 254 characters"))
         }
-        if !(8...1024).contains(self.password.utf8.count) {
+        if !PreparedPassword(self.password).hasValidLength {
             violations.append(.init(.password, "must have 8 to 1024 bytes"))
         }
         if !violations.isEmpty { throw .invalid(violations) }
     }
 
-    private static func isUsername(_ text: String) -> Bool {
+    static func isUsername(_ text: String) -> Bool {
         (3...64).contains(text.utf8.count)
             && text.utf8.allSatisfy { byte in
                 byte.isASCIILetterOrDigit || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_")

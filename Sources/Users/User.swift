@@ -35,6 +35,17 @@ public struct User: Entity {
     /// When the user registered.
     public let createdAt: Date
 
+    /// The same user with another password.
+    func with(passwordHash: String) -> User {
+        User(
+            id: self.id,
+            username: self.username,
+            email: self.email,
+            passwordHash: passwordHash,
+            createdAt: self.createdAt
+        )
+    }
+
     enum CodingKeys: String, CodingKey {
         case id, username, email
         case passwordHash = "password_hash"

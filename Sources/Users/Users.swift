@@ -4,7 +4,7 @@
 import EventBus
 public import EventBusPersistence
 
-/// Registers users: stores them and publishes `user.created`.
+/// Registers users and knows them again: stores them, publishes `user.created` and checks passwords.
 ///
 /// The module depends only on a store, not on a bus or on the consumers of its events.
 public struct Users: Sendable {
@@ -44,7 +44,7 @@ public struct Users: Sendable {
     ) async throws -> User {
         // Reject taken names before the costly hashing. The unique keys of the store decide races.
         try await self.refuseTaken(registration)
-        let hash = try await self.hasher.hash(registration.password)
+        let hash = try await self.hasher.hash(PreparedPassword(registration.password).text)
         let stamp = Stamp.next()
         let user = User(
             id: stamp.id,

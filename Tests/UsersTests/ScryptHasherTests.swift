@@ -48,6 +48,24 @@ import Testing
         #expect(try await Self.cheap.verify(password, against: hash))
     }
 
+    @Test(arguments: [
+        // The same, more memory and more time.
+        ("$scrypt$ln=4,r=4,p=2", false), ("$scrypt$ln=5,r=4,p=2", false), ("$scrypt$ln=4,r=4,p=3", false),
+        // As much memory in another way.
+        ("$scrypt$ln=5,r=2,p=2", false), ("$scrypt$ln=3,r=8,p=2", false),
+        // Less memory, less time, and less memory for more time.
+        ("$scrypt$ln=3,r=4,p=2", true), ("$scrypt$ln=4,r=4,p=1", true), ("$scrypt$ln=3,r=4,p=16", true),
+    ])
+    func aHashIsWeakerThatTakesLessMemoryOrLessTime(parameters: String, isWeaker: Bool) {
+        let hasher = ScryptHasher(costExponent: 4, blockSize: 4, parallelism: 2)
+        #expect(hasher.isWeaker("\(parameters)$$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI") == isWeaker)
+    }
+
+    @Test func whatIsNoHashOfScryptIsNotWeaker() {
+        #expect(!Self.cheap.isWeaker("$argon2id$v=19$m=19456,t=2,p=1$AAAA$AAAA"))
+        #expect(!Self.cheap.isWeaker(""))
+    }
+
     @Test func theDefaultParametersAreAsDocumented() async throws {
         #expect(try await ScryptHasher().hash("secret").hasPrefix("$scrypt$ln=15,r=8,p=3$"))
     }
@@ -129,6 +147,35 @@ import Testing
         await stage.end(again)
         #expect(again.error == nil, "it is only as long as others wait")
     }
+
+    @Test(.timeLimit(.minutes(1))) func aCallerWaitsForALimitedTimeOnly() async throws {
+        let stage = ManualExecutor()
+        let hasher = ScryptHasher(
+            costExponent: 1,
+            blockSize: 1,
+            parallelism: 1,
+            concurrency: 1,
+            maximumWait: .seconds(3),
+            clock: stage.clock
+        )
+        let (turn, end) = AsyncStream<Void>.makeStream()
+        let first = stage.start { try await hasher.semaphore.withPermit { for await _ in turn {} } }
+        let hashing = stage.start { try await hasher.hash("secret") }
+        let verifying = stage.start { try await hasher.verify("secret", against: Self.hash) }
+        stage.advance(by: .seconds(2))
+        let last = stage.start { try await hasher.hash("secret") }
+        stage.advance(by: .seconds(1))
+        #expect(hashing.error is HasherOverloaded)
+        #expect(verifying.error is HasherOverloaded)
+        #expect(!last.hasEnded)
+        end.finish()
+        await stage.end(first)
+        await stage.end(last)
+        #expect(last.error == nil)
+    }
+
+    /// Of the empty password.
+    private static let hash = "$scrypt$ln=4,r=1,p=1$$d9ZXYjhleyA7GcpCwYoEl/FrSETjB0ro39/6P+3iFEI"
 
     @Test(.timeLimit(.minutes(1))) func aWaitingCallerCanBeCancelled() async throws {
         let stage = ManualExecutor()

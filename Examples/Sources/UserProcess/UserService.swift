@@ -11,7 +11,7 @@ import Hummingbird
 import Logging
 import ServiceLifecycle
 
-/// The module Users as a process of its own: registration over HTTP, users in Postgres, events to RabbitMQ.
+/// The module Users as a process of its own: registrations and logins over HTTP, users in Postgres, events to RabbitMQ.
 ///
 /// Any number of instances may run; one of them relays events at a time.
 public struct UserService: Sendable {
@@ -34,15 +34,21 @@ public struct UserService: Sendable {
             try PostgresConfiguration(url: url)
         }
         let hasher = try hasher ?? ScryptHasher(settings, logger: logger)
+        let issuer = try TokenIssuer(settings)
+        let limits = try RequestLimits(settings)
+        if issuer == nil { logger.warning("Nobody can log in: neither AUTH_KEYS nor AUTH_KEYS_FILE is set") }
 
         let store = try PostgresStore(postgres, schema: "users", migrations: Users.migrations, logger: logger)
         let bus = RabbitEventBus(rabbit, logger: logger)
         let relay = OutboxRelay(from: store, to: bus, logger: logger)
         // Without a broker people can still register: their events wait in the outbox.
         let readiness = Readiness(requires: [{ store.health }], notes: [{ bus.health }, { await relay.health }])
+        let users = Users(store: store, hasher: hasher)
         let router = Router(
             named: "user-service",
-            serving: RegistrationAPI(Users(store: store, hasher: hasher)).endpoints + HealthAPI(readiness).endpoints
+            serving: RegistrationAPI(users, limits: limits).endpoints
+                + (issuer.map { LoginAPI(users, issuer: $0, limits: limits).endpoints } ?? [])
+                + HealthAPI(readiness).endpoints
         )
         // All but hashing, which has threads of its own, waits for the store. On its thread an answer wakes no other one, which
         // saves a quarter of the processor time; the relay stays elsewhere, so that requests don't hold it up.

@@ -52,9 +52,11 @@ struct Demo: Sendable {
             requires: [{ consumer.health }],
             notes: [{ await userRelay.health }, { await paymentRelay.health }]
         )
+        let issuer = TokenIssuer(.generated(), rules: TokenRules())
         let router = Router(
             named: "demo",
-            serving: RegistrationAPI(users).endpoints + AccountAPI(payments).endpoints
+            serving: RegistrationAPI(users).endpoints + LoginAPI(users, issuer: issuer).endpoints
+                + AccountAPI(payments, authenticator: issuer.authenticator).endpoints
                 + HealthAPI(readiness).endpoints,
             middleware: [StoryMiddleware(teller: teller)]
         )

@@ -11,15 +11,19 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// Registers Ada over HTTP, as anybody would, and asks for her account.
+/// Registers Ada over HTTP, as anybody would, logs her in and asks for her account.
 struct SampleRegistration: Service {
     /// The sample did not work.
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
 
-    private struct User: Decodable {
-        let id: Identifier
+    private struct Login: Decodable {
+        let token: String
+
+        enum CodingKeys: String, CodingKey {
+            case token = "access_token"
+        }
     }
 
     private static let body =
@@ -50,14 +54,15 @@ struct SampleRegistration: Service {
 
         let registered = try await client.send("POST", RegistrationAPI.path, json: Self.body)
         guard registered.status == 201 else { throw Failure(description: "registration: \(registered)") }
-        let user = try JSONDecoder().decode(User.self, from: Data(registered.body.utf8))
         try await self.untilTold()
 
-        let path = "/api/accounts/\(user.id)"
-        let account = try await client.send("GET", path)
+        let answer = try await client.send("POST", LoginAPI.loginPath, json: Self.body)
+        guard answer.status == 200 else { throw Failure(description: "login: \(answer.status)") }
+        let login = try JSONDecoder().decode(Login.self, from: Data(answer.body.utf8))
+        let account = try await client.send("GET", AccountAPI.ownPath, token: login.token)
         guard account.status == 200 else { throw Failure(description: "account: \(account)") }
         self.teller.say()
-        self.teller.say("GET \(path)")
+        self.teller.say("POST \(LoginAPI.loginPath), GET \(AccountAPI.ownPath)")
         self.teller.say(account.body)
         self.teller.say()
         if self.goesOn { self.invite(port) }

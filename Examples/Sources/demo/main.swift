@@ -26,6 +26,8 @@ let program = Program(
           HTTP_PORT      the port to listen on (8000)
           LOG_LEVEL      trace, debug, info, notice, warning, error or critical (warning)
           SCRYPT_COST    the cost of hashing a password, as a power of two from 10 to 20 (15)
+          SCRYPT_MAXIMUM_WAIT
+                         how many seconds a password waits to be hashed, before the answer is 503 (3)
         """,
     options: ["--once"]
 )

@@ -30,6 +30,9 @@ struct PaymentService: Sendable {
         let postgres = try settings.secret("DATABASE_URL", like: "postgres://user:password@host:5432/database") { url in
             try PostgresConfiguration(url: url)
         }
+        let keys = try KeysLocation(settings).map { RemoteKeys($0, logger: logger) }
+        let rules = try TokenRules(settings)
+        if keys == nil { logger.warning("Anybody can see every account: AUTH_JWKS_URL is not set") }
 
         let store = try PostgresStore(postgres, schema: "payments", migrations: Payments.migrations, logger: logger)
         let bus = RabbitEventBus(rabbit, logger: logger)
@@ -39,13 +42,16 @@ struct PaymentService: Sendable {
         let consumer = payments.consumer(on: bus, batch: 32, logger: logger)
         let readiness = Readiness(
             requires: [{ store.health }, { consumer.health }],
-            notes: [{ bus.health }, { await relay.health }]
+            notes: [{ bus.health }, { await relay.health }, { await keys?.health ?? .ready }]
         )
+        let authenticator = keys.map { Authenticator($0, rules: rules) }
         let router = Router(
             named: "payment-service",
-            serving: AccountAPI(payments).endpoints + HealthAPI(readiness).endpoints
+            serving: AccountAPI(payments, authenticator: authenticator).endpoints + HealthAPI(readiness).endpoints
         )
-        self.services = [store, bus, relay, consumer, HTTPServer(router, server, logger: logger)]
+        var services: [any Service] = [store, bus, relay, consumer]
+        if let keys { services.append(keys) }
+        self.services = services + [HTTPServer(router, server, logger: logger)]
         self.logger = logger
     }
 

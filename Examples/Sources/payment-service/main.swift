@@ -9,7 +9,7 @@ let program = Program(
         payment-service [--healthcheck]
 
         Opens a payment account for each user.created from RabbitMQ: GET /api/accounts/{user_id}. Accounts are kept in
-        Postgres.
+        Postgres. With AUTH_JWKS_URL everybody sees only the own account, also at GET /api/accounts/me.
 
           --healthcheck  ask a running instance for /healthz and exit with 0 or 1
           --help         this text
@@ -18,6 +18,11 @@ let program = Program(
           DATABASE_URL   postgres://user:password@host:5432/database, required
           HTTP_HOST      the interface to listen on (127.0.0.1)
           HTTP_PORT      the port to listen on (8080)
+          AUTH_JWKS_URL  the keys of access tokens: https://host/.well-known/jwks.json; without it anybody sees all accounts
+          AUTH_JWKS_CA_FILE
+                         a PEM file of the authorities to trust for it (the system's)
+          AUTH_ISSUER    who issues access tokens (user-service)
+          AUTH_AUDIENCE  for whom they have to be (api)
           LOG_LEVEL      trace, debug, info, notice, warning, error or critical (info)
         """,
     options: ["--healthcheck"]

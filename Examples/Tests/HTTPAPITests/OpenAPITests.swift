@@ -95,12 +95,18 @@ struct OpenAPITests {
 
     static let services: [Service] = {
         let users = RegistrationAPI(Users(store: InMemoryStore(), hasher: CheapHasher())).endpoints
-        let accounts = AccountAPI(Payments(store: InMemoryStore())).endpoints
+        let issuer = TokenIssuer(.generated(), rules: TokenRules())
+        let logins = LoginAPI(Users(store: InMemoryStore(), hasher: CheapHasher()), issuer: issuer).endpoints
+        let payments = Payments(store: InMemoryStore())
+        let accounts = AccountAPI(payments).endpoints
+        let ownAccounts = AccountAPI(payments, authenticator: issuer.authenticator).endpoints
         let health = HealthAPI(Readiness(requires: [])).endpoints
         return [
             Service(name: "user-service", endpoints: users + health),
             Service(name: "payment-service", endpoints: accounts + health),
-            Service(name: "demo", endpoints: users + accounts + health),
+            Service(name: "user-service with a key", endpoints: users + logins + health),
+            Service(name: "payment-service with keys", endpoints: ownAccounts + health),
+            Service(name: "demo", endpoints: users + logins + ownAccounts + health),
         ]
     }()
 

@@ -59,6 +59,30 @@ struct SettingsTests {
         #expect(error?.variable == "SCRYPT_COST")
     }
 
+    @Test("the time that a password waits to be hashed is 1 to 60 seconds", arguments: ["", "0", "61", "3s", "1.5"])
+    func hashingWait(_ value: String) throws {
+        let settings = Self.settings(["SCRYPT_MAXIMUM_WAIT": value])
+        let error = #expect(throws: ConfigurationError.self) {
+            try ScryptHasher(settings, logger: Logger(label: "test"))
+        }
+        #expect(error?.variable == "SCRYPT_MAXIMUM_WAIT")
+    }
+
+    @Test(
+        "settings of tokens are refused by the name of their variable",
+        arguments: [
+            ("AUTH_TOKEN_SECONDS", ["", "59", "86401", "15m"]), ("AUTH_ISSUER", ["", "a b", #"a"b"#, "ä"]),
+            ("AUTH_AUDIENCE", ["", "\n", String(repeating: "a", count: 256)]),
+        ]
+    )
+    func tokens(_ variable: String, _ values: [String]) throws {
+        for value in values {
+            let settings = Self.settings([variable: value])
+            let error = #expect(throws: ConfigurationError.self) { try TokenIssuer(settings) }
+            #expect(error?.variable == variable)
+        }
+    }
+
     @Test(
         "a missing, empty or malformed secret is refused and never shown",
         arguments: [[:], ["RABBITMQ_URL": ""], ["RABBITMQ_URL": "  "], ["RABBITMQ_URL": "amqp://eve:hunter2@"]]

@@ -12,9 +12,19 @@ public protocol PasswordHasher: Sendable {
     ///
     /// - Throws: ``HasherOverloaded`` if too many callers wait; `CancellationError`.
     func verify(_ password: String, against hash: String) async throws -> Bool
+
+    /// Returns whether a hash costs an attacker less than one that ``hash(_:)`` would make now.
+    ///
+    /// Such a hash is replaced at the user's next login. Without an implementation none is.
+    func isWeaker(_ hash: String) -> Bool
 }
 
-/// Too many callers wait for a hash.
+extension PasswordHasher {
+    /// `false`: hashes are kept as they are.
+    public func isWeaker(_ hash: String) -> Bool { false }
+}
+
+/// Too many callers wait for a hash, or one has waited for too long.
 public struct HasherOverloaded: Error, Sendable {
     /// Creates the error.
     public init() {}

@@ -179,6 +179,62 @@ struct SupportTests {
         #expect(waiting.hasEnded && waiting.error == nil)
     }
 
+    @Test func aTaskWaitsForASemaphoreForALimitedTimeOnly() throws {
+        let semaphore = AsyncSemaphore()
+        let clock = RelativeClock(self.stage.clock)
+        let log = Log<String>()
+        let gate = Gate()
+        // The time of the one inside does not count.
+        let inside = self.stage.start {
+            try await semaphore.withPermit(waitingAtMost: .seconds(1), on: clock) { try await gate.wait() }
+        }
+        let early = self.stage.start {
+            try await semaphore.withPermit(waitingAtMost: .seconds(3), on: clock) { log.append("early") }
+        }
+        self.stage.advance(by: .seconds(1))
+        let late = self.stage.start {
+            try await semaphore.withPermit(waitingAtMost: .seconds(3), on: clock) { log.append("late") }
+        }
+        let patient = self.stage.start { try await semaphore.withPermit { log.append("patient") } }
+        self.stage.advance(by: .seconds(1.999))
+        #expect(!early.hasEnded)
+        self.stage.advance(by: .seconds(0.001))
+        #expect((early.error as? TimeLimitExceeded)?.limit == .seconds(3))
+        #expect(!late.hasEnded && !patient.hasEnded && !inside.hasEnded)
+        gate.open()
+        self.stage.settle()
+        #expect(log.entries == ["late", "patient"])
+        #expect(self.stage.clock.nextDeadline == nil, "no timer is left behind")
+        try self.stage.run {
+            try await semaphore.withPermit(waitingAtMost: .seconds(1), on: clock) { log.append("free again") }
+        }
+    }
+
+    @Test func aTaskThatIsCancelledTakesNoPermit() throws {
+        let semaphore = AsyncSemaphore()
+        let clock = RelativeClock(self.stage.clock)
+        let log = Log<String>()
+        let gate = Gate()
+        let inside = self.stage.start { try await semaphore.withPermit { try await gate.wait() } }
+        let waiting = self.stage.start {
+            try await semaphore.withPermit(waitingAtMost: .seconds(3), on: clock) { log.append("waiting") }
+        }
+        waiting.cancel()
+        self.stage.settle()
+        #expect(waiting.error is CancellationError)
+        #expect(self.stage.clock.nextDeadline == nil)
+        gate.open()
+        self.stage.settle()
+        #expect(inside.hasEnded)
+        let cancelled = self.stage.start {
+            withUnsafeCurrentTask { $0?.cancel() }
+            try await semaphore.withPermit(waitingAtMost: .seconds(3), on: clock) { log.append("cancelled") }
+        }
+        #expect(cancelled.error is CancellationError)
+        #expect(log.entries == [])
+        #expect(!semaphore.isTaken)
+    }
+
     // MARK: Backoff and RelativeClock
 
     @Test func pausesDoubleUpToTheLongestAndCanBeReset() {

@@ -29,7 +29,7 @@ struct RegisterSoakTests {
     private static func run(seconds: Int, scryptCost: Int, _ check: (RegisterLoad) -> Void) async throws {
         try await Servers.withFresh { servers in
             try await servers.declareAudit()
-            try await ServiceProcess.with(.users, on: servers, scryptCost: scryptCost) { users in
+            try await ServiceProcess.with(.users, on: servers, settings: ["SCRYPT_COST": "\(scryptCost)"]) { users in
                 try await ServiceProcess.with(.payments, on: servers) { payments in
                     try await users.untilReady()
                     try await payments.untilReady()

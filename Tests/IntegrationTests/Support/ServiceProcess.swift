@@ -24,10 +24,11 @@ struct ServiceProcess: Sendable {
     static func with<Result>(
         _ kind: Kind,
         on servers: Servers,
-        scryptCost: Int = 10,
+        port: Int? = nil,
+        settings: [String: String] = [:],
         _ body: (ServiceProcess) async throws -> Result
     ) async throws -> Result {
-        let service = try ServiceProcess.start(kind, on: servers, scryptCost: scryptCost)
+        let service = try ServiceProcess.start(kind, on: servers, port: port, settings: settings)
         do {
             let result = try await body(service)
             await service.end()
@@ -39,16 +40,21 @@ struct ServiceProcess: Sendable {
         }
     }
 
-    /// Starts a service on a free port.
-    static func start(_ kind: Kind, on servers: Servers, scryptCost: Int = 10) throws -> ServiceProcess {
-        let port = try FreePort.find()
+    /// Starts a service, on a free port if none is given.
+    static func start(
+        _ kind: Kind,
+        on servers: Servers,
+        port: Int? = nil,
+        settings: [String: String] = [:]
+    ) throws -> ServiceProcess {
+        let port = try port ?? FreePort.find()
         let output = FileManager.default.temporaryDirectory.appending(path: "\(kind.rawValue)-\(port).log")
         let process = try RunningProcess(
             [try Servers.require("EXAMPLES_BIN") + "/" + kind.rawValue],
             environment: [
                 "RABBITMQ_URL": servers.rabbitURL, "DATABASE_URL": servers.databaseURL, "HTTP_HOST": "127.0.0.1",
-                "HTTP_PORT": "\(port)", "LOG_LEVEL": "info", "SCRYPT_COST": "\(scryptCost)",
-            ],
+                "HTTP_PORT": "\(port)", "LOG_LEVEL": "info", "SCRYPT_COST": "10",
+            ].merging(settings) { $1 },
             output: output
         )
         return ServiceProcess(kind: kind, port: port, process: process)
@@ -75,16 +81,26 @@ struct ServiceProcess: Sendable {
         try? FileManager.default.removeItem(at: self.process.output)
     }
 
-    func get(_ path: String) async throws -> HTTPAnswer {
-        try await HTTPAnswer.of(self.request(path))
+    func get(_ path: String, token: String? = nil) async throws -> HTTPAnswer {
+        var request = self.request(path)
+        if let token { request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization") }
+        return try await HTTPAnswer.of(request)
     }
 
     func register(_ username: String, key: String? = nil) async throws -> HTTPAnswer {
-        var request = self.request("/api/users/register/")
+        let body = ["username": username, "email": "\(username)@example.org", "password": "correct horse"]
+        return try await self.post("/api/users/register/", body, key: key)
+    }
+
+    func logIn(_ username: String, _ password: String = "correct horse") async throws -> HTTPAnswer {
+        try await self.post("/api/users/login/", ["username": username, "password": password])
+    }
+
+    private func post(_ path: String, _ body: [String: String], key: String? = nil) async throws -> HTTPAnswer {
+        var request = self.request(path)
         request.httpMethod = "POST"
         request.setValue("application/json", forHTTPHeaderField: "Content-Type")
         if let key { request.setValue(key, forHTTPHeaderField: "Idempotency-Key") }
-        let body = ["username": username, "email": "\(username)@example.org", "password": "correct horse"]
         request.httpBody = try JSONEncoder().encode(body)
         return try await HTTPAnswer.of(request)
     }

@@ -4,17 +4,27 @@
 import HTTPTypes
 
 extension AccountAPI {
-    static let account = Operation(
-        "getAccount",
-        "Returns the payment account of a user.",
-        parameters: [DescribedParameter(.path, "user_id", "The id of the user, from the registration.", .uuid)],
-        answers: [
-            .json(.ok, "The account.", Self.schema),
-            .problem(
-                .notFound,
-                "There is no account of this user, or not yet: it is opened soon after the registration."
-            ),
-        ]
+    static func account(isSecured: Bool) -> Operation {
+        Operation(
+            "getAccount",
+            "Returns the payment account of a user.",
+            parameters: [DescribedParameter(.path, "user_id", "The id of the user, from the registration.", .uuid)],
+            security: isSecured ? [.bearer] : [],
+            answers: [.json(.ok, "The account.", Self.schema), Self.notFound]
+                + (isSecured ? [.problem(.forbidden, "The account of another user, or none.")] : [])
+        )
+    }
+
+    static let ownAccount = Operation(
+        "getOwnAccount",
+        "Returns the payment account of the user whose access token it is.",
+        security: [.bearer],
+        answers: [.json(.ok, "The account.", Self.schema), Self.notFound]
+    )
+
+    private static let notFound = DescribedAnswer.problem(
+        .notFound,
+        "There is no account of this user, or not yet: it is opened soon after the registration."
     )
 
     private static let schema = Schema.named(

@@ -45,13 +45,16 @@ public struct HTTPClient: Sendable {
     ///   - method: the method.
     ///   - path: the path.
     ///   - json: a body.
+    ///   - token: an access token.
     /// - Throws: ``Failure``; an error of the connection; `CancellationError`.
-    public func send(_ method: String, _ path: String, json: String? = nil) async throws -> Answer {
+    public func send(_ method: String, _ path: String, json: String? = nil, token: String? = nil) async throws -> Answer
+    {
         let body = json ?? ""
-        let head = [
+        var head = [
             "\(method) \(path) HTTP/1.1", "Host: localhost", "Connection: close",
             "Content-Type: application/json", "Content-Length: \(body.utf8.count)",
         ]
+        if let token { head.append("Authorization: Bearer \(token)") }
         let request = head.joined(separator: "\r\n") + "\r\n\r\n" + body
         return try await withThrowingTaskGroup(of: Answer.self) { group in
             group.addTask { try await self.exchange(request) }

@@ -88,6 +88,11 @@ public struct Settings: Sendable {
         }
     }
 
+    /// Whether a variable is there, empty or not.
+    public func isSet(_ variable: String) -> Bool {
+        self.text(variable, isSecret: true) != nil
+    }
+
     private func text(_ variable: String, isSecret: Bool) -> String? {
         let key = ConfigKey(variable.lowercased().split(separator: "_").map(String.init))
         return self.reader.string(forKey: key, isSecret: isSecret)

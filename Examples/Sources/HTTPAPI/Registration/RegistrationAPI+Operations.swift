@@ -20,7 +20,7 @@ extension RegistrationAPI {
         ],
         body: .named("Registration", Self.form),
         answers: [
-            .json(.created, "The user is registered.", .named("User", Self.user)),
+            .json(.created, "The user is registered.", UserAnswer.schema),
             .problem(
                 .badRequest,
                 "The body is no JSON, fields are missing or of the wrong type, or the key is malformed."
@@ -30,6 +30,7 @@ extension RegistrationAPI {
                 .unprocessableContent,
                 "Fields break a rule; which of them is said. Or the key belongs to a registration with other values."
             ),
+            .tooManyAttempts,
         ]
     )
 
@@ -42,12 +43,5 @@ extension RegistrationAPI {
         ),
         Schema.Field("email", .string(format: "email", length: 6...254), "Unique, whatever the letter case."),
         Schema.Field("password", .string(length: 8...256), "8 to 1024 bytes in UTF-8."),
-    ])
-
-    private static let user = Schema.object([
-        Schema.Field("id", .uuid),
-        Schema.Field("username", .string()),
-        Schema.Field("email", .string()),
-        Schema.Field("created_at", .time),
     ])
 }

@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import EventBus
 public import EventBusUsers
 import Hummingbird
-
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
 
 /// Registration over HTTP: `POST /api/users/register/`.
 public struct RegistrationAPI: Sendable {
@@ -17,45 +10,34 @@ public struct RegistrationAPI: Sendable {
     public static let path = "/api/users/register/"
 
     private let users: Users
+    private let limits: RequestLimits?
 
     /// Creates the API of the module.
-    public init(_ users: Users) {
+    ///
+    /// - Parameters:
+    ///   - users: the module.
+    ///   - limits: how often somebody may try.
+    public init(_ users: Users, limits: RequestLimits? = nil) {
         self.users = users
+        self.limits = limits
     }
 
     /// `201` with the new user, without the password; the same answer for each further attempt with one `Idempotency-Key`.
     public var endpoints: [Endpoint] {
         [
             Endpoint(.post, Self.path, Self.register) { request, _ in
+                try self.limits?.admit(request)
                 let key = try request.idempotencyKey()
                 let form = try await request.json(RegistrationForm.self)
+                try self.limits?.admit(name: form.registration.username)
                 let user =
                     if let key {
                         try await self.users.register(form.registration, key: key)
                     } else {
                         try await self.users.register(form.registration)
                     }
-                return JSON.response(.created, Answer(user))
+                return JSON.response(.created, UserAnswer(user))
             }
         ]
-    }
-
-    private struct Answer: Encodable {
-        let id: Identifier
-        let username: String
-        let email: String
-        let createdAt: String
-
-        init(_ user: User) {
-            self.id = user.id
-            self.username = user.username
-            self.email = user.email
-            self.createdAt = JSON.text(of: user.createdAt)
-        }
-
-        enum CodingKeys: String, CodingKey {
-            case id, username, email
-            case createdAt = "created_at"
-        }
     }
 }

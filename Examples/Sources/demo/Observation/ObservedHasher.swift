@@ -21,4 +21,6 @@ struct ObservedHasher: PasswordHasher {
     func verify(_ password: String, against hash: String) async throws -> Bool {
         try await self.base.verify(password, against: hash)
     }
+
+    func isWeaker(_ hash: String) -> Bool { self.base.isWeaker(hash) }
 }

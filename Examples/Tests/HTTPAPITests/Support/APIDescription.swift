@@ -33,10 +33,12 @@ struct APIDescription: Sendable {
     private func operations(at path: String) -> JSONValue? {
         let segments = path.split(separator: "/")
         let templates = self.document["paths"]?.fields ?? [:]
-        return templates.first { template, _ in
+        let matches = templates.filter { template, _ in
             let own = template.split(separator: "/")
             return own.count == segments.count && zip(own, segments).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
-        }?.value
+        }
+        // A path without parameters comes before one with them (OpenAPI 3.1 §4.8.8).
+        return (matches.first { !$0.key.contains("{") } ?? matches.first)?.value
     }
 
     private func headerFaults(_ answer: Answer, _ required: [String]) -> [String] {
