@@ -8,6 +8,7 @@ import re
 import sys
 
 import yaml
+from check_overlay import Reset, check_overlay
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "Examples"
@@ -32,6 +33,9 @@ class UniqueKeyLoader(yaml.SafeLoader):
         for key in keys:
             check(keys.count(key) == 1, f"compose.yaml line {node.start_mark.line + 1}: {key} is there twice")
         return super().construct_mapping(node, deep)
+
+
+UniqueKeyLoader.add_constructor("!reset", lambda loader, node: Reset())
 
 
 class Stage:
@@ -173,6 +177,9 @@ def main() -> int:
     for name, value in given.items():
         check("PASSWORD" not in name or value.startswith("change-me"), f".env.example: {name} looks like a secret")
         check(re.fullmatch(r"[\w.-]+", value), f".env.example: {name} would have to be escaped in a URL")
+
+    overlay = yaml.load((EXAMPLES / "compose.tls.yaml").read_text(), UniqueKeyLoader)
+    check_overlay(check, EXAMPLES, compose, overlay, set(sys.argv[1:]))
 
     for finding in findings:
         print(f"check-compose: {finding}", file=sys.stderr)

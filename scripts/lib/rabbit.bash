@@ -92,9 +92,15 @@ listeners.ssl.1 = 127.0.0.1:$RABBIT_TLS_PORT
 ssl_options.cacertfile = $DATA_DIR/tls/authority.pem
 ssl_options.certfile = $DATA_DIR/tls/server.pem
 ssl_options.keyfile = $NODE_HOME/server.key
+auth_mechanisms.1 = PLAIN
+auth_mechanisms.2 = AMQPLAIN
+# Only offered to a client that has shown a certificate: the user is whom it names.
+auth_mechanisms.3 = EXTERNAL
+ssl_cert_login_from = common_name
 END
+    local plugins=rabbitmq_auth_mechanism_ssl
     if [ -n "$RABBIT_MANAGEMENT_PORT" ]; then
-        echo '[rabbitmq_management].' >"$NODE_HOME/enabled_plugins"
+        plugins=$plugins,rabbitmq_management
         cat >>"$NODE_HOME/rabbitmq.conf" <<END
 management.tcp.ip = 127.0.0.1
 management.tcp.port = $RABBIT_MANAGEMENT_PORT
@@ -102,7 +108,29 @@ END
     else
         echo 'collect_statistics = none' >>"$NODE_HOME/rabbitmq.conf"
     fi
+    echo "[$plugins]." >"$NODE_HOME/enabled_plugins"
     give_key "$NODE_HOME" rabbitmq
+}
+
+# Options of TLS are those of all ports, so this one is a copy of the first with `ssl_options.verify = verify_peer` and
+# `ssl_options.fail_if_no_peer_cert = true`.
+start_mutual_tls() {
+    use_node rabbit
+    run_erlang "
+        [Info] = [I || {_, I} <- maps:to_list(ranch:info()), maps:get(port, I) =:= $RABBIT_TLS_PORT],
+        Options = maps:get(transport_options, Info),
+        Other = [O || O <- maps:get(socket_opts, Options), not lists:member(O, [{port, $RABBIT_TLS_PORT}])],
+        Demands = [{verify, verify_peer}, {fail_if_no_peer_cert, true}],
+        Socket = [{port, $RABBIT_MUTUAL_TLS_PORT} | Demands ++ Other],
+        % Without these RabbitMQ calls EXTERNAL unsafe; the port that is open already keeps its own.
+        {ok, Common} = application:get_env(rabbit, ssl_options),
+        application:set_env(rabbit, ssl_options, Demands ++ lists:filter(fun({K, _}) -> not lists:keymember(K, 1, Demands) end, Common)),
+        % Below RabbitMQ's own supervisor, or the processes would not find its settings.
+        case supervisor:start_child(rabbit_sup, ranch:child_spec(mutual_tls, maps:get(transport, Info),
+            Options#{socket_opts => Socket}, maps:get(protocol, Info), maps:get(protocol_options, Info))) of
+            {ok, _} -> ok;
+            {error, {already_started, _}} -> ok
+        end" >/dev/null
 }
 
 # A node of the cluster: the first one is alone at first, and the others join it.

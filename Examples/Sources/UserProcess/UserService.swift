@@ -27,10 +27,13 @@ public struct UserService: Sendable {
     public init(_ settings: Settings, hasher: (any PasswordHasher)? = nil) throws {
         let server = try ServerConfiguration(settings, defaultPort: 8000)
         let logger = server.logger("user-service")
-        let rabbit = try settings.secret("RABBITMQ_URL", like: "amqp://user:password@host:5672/%2F") { url in
-            try RabbitConfiguration(url: url)
+        let rabbit = try settings.secret("RABBITMQ_URL", like: "amqps://user:password@host:5671/%2F") { url in
+            let configuration = try RabbitConfiguration(url: url)
+            try configuration.checkFiles()
+            return configuration
         }
-        let postgres = try settings.secret("DATABASE_URL", like: "postgres://user:password@host:5432/database") { url in
+        let database = "postgres://user:password@host:5432/database?sslmode=verify-full"
+        let postgres = try settings.secret("DATABASE_URL", like: database) { url in
             try PostgresConfiguration(url: url)
         }
         let hasher = try hasher ?? ScryptHasher(settings, logger: logger)

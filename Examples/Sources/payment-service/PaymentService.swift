@@ -24,10 +24,13 @@ struct PaymentService: Sendable {
     init(_ settings: Settings) throws {
         let server = try ServerConfiguration(settings, defaultPort: 8080)
         let logger = server.logger("payment-service")
-        let rabbit = try settings.secret("RABBITMQ_URL", like: "amqp://user:password@host:5672/%2F") { url in
-            try RabbitConfiguration(url: url)
+        let rabbit = try settings.secret("RABBITMQ_URL", like: "amqps://user:password@host:5671/%2F") { url in
+            let configuration = try RabbitConfiguration(url: url)
+            try configuration.checkFiles()
+            return configuration
         }
-        let postgres = try settings.secret("DATABASE_URL", like: "postgres://user:password@host:5432/database") { url in
+        let database = "postgres://user:password@host:5432/database?sslmode=verify-full"
+        let postgres = try settings.secret("DATABASE_URL", like: database) { url in
             try PostgresConfiguration(url: url)
         }
         let keys = try KeysLocation(settings).map { RemoteKeys($0, logger: logger) }

@@ -15,8 +15,11 @@ let program = Program(
           --healthcheck  ask a running instance for /healthz and exit with 0 or 1
           --help         this text
 
-          RABBITMQ_URL   amqp://user:password@host:5672/%2F, required; the nodes of a cluster: host-1:5672,host-2:5672
-          DATABASE_URL   postgres://user:password@host:5432/database, required
+          RABBITMQ_URL   amqp://user:password@host:5672/%2F, required; the nodes of a cluster: host-1:5672,host-2:5672; with TLS:
+                         amqps://…?cacertfile=FILE, and certfile=FILE&keyfile=FILE for a broker that demands a certificate
+          DATABASE_URL   postgres://user:password@host:5432/database?sslmode=verify-full&sslrootcert=FILE, required; sslmode is
+                         not needed where the host is this machine
+          …_FILE         instead of the two: a file that holds the URL, such as RABBITMQ_URL_FILE=/run/secrets/rabbitmq-url
           HTTP_HOST      the interface to listen on (127.0.0.1)
           HTTP_PORT      the port to listen on (8000)
           AUTH_KEYS      one or two private keys that sign access tokens, from `openssl genpkey -algorithm ed25519`; without them

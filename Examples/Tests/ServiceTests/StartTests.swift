@@ -24,6 +24,8 @@ struct StartTests {
         Case(variable: "RABBITMQ_URL", value: "amqp:/guest:hunter2"),
         Case(variable: "RABBITMQ_URL", value: "http://guest:hunter2@localhost"),
         Case(variable: "RABBITMQ_URL", value: "amqp://guest:hunter2@localhost:port/"),
+        Case(variable: "RABBITMQ_URL", value: "amqps://guest:hunter2@localhost/?cacertfile=/nowhere/ca.pem"),
+        Case(variable: "DATABASE_URL", value: "postgres://guest:hunter2@db.example/x"),
         Case(variable: "DATABASE_URL", value: nil), Case(variable: "DATABASE_URL", value: " "),
         Case(variable: "DATABASE_URL", value: "postgres://guest:hunter2@localhost:99999/x"),
         Case(variable: "DATABASE_URL", value: "mysql://guest:hunter2@localhost/x"),

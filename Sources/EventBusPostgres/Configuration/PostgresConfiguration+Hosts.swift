@@ -11,6 +11,14 @@ extension PostgresConfiguration {
 
         var isSocketDirectory: Bool { self.name.hasPrefix("/") }
 
+        /// Whether nothing leaves this machine: a socket, `localhost` (RFC 6761 §6.3) or an address of the loopback interface
+        /// (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3).
+        var isThisMachine: Bool {
+            if self.isSocketDirectory || self.name == "::1" || self.name.lowercased() == "localhost" { return true }
+            let parts = self.name.split(separator: ".", omittingEmptySubsequences: false)
+            return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+        }
+
         /// Name and port, with an IPv6 address in brackets.
         public var description: String {
             self.name.contains(":") ? "[\(self.name)]:\(self.port)" : "\(self.name):\(self.port)"

@@ -16,10 +16,13 @@ extension PostgresConfiguration {
 
     /// Creates a configuration from a URL of the form `postgres://user:password@host:port,host:port/database?key=value`.
     ///
-    /// Several hosts are tried in turn, until one is of the kind that `target_session_attrs` asks for (``TargetSession``). User, password, database and values may be percent-encoded. The default port is 5432. To connect through a Unix
-    /// socket, leave the host empty and name the socket's directory: `postgres://user@/database?host=/run/postgresql`.
-    /// In a network that is not trusted, add `sslmode=verify-full&sslrootcert=…`: libpq's default, `prefer`, verifies
-    /// nothing.
+    /// Several hosts are tried in turn, until one is of the kind that `target_session_attrs` asks for (``TargetSession``). User,
+    /// password, database and values may be percent-encoded. The default port is 5432. To connect through a Unix socket, leave the
+    /// host empty and name the socket's directory: `postgres://user@/database?host=/run/postgresql`.
+    ///
+    /// `sslmode` must be given unless every host is this machine, as libpq's own default goes on in plain text when a server, or
+    /// whoever is between, refuses TLS: `verify-full` with `sslrootcert`, and `sslcert` and `sslkey` where the server demands a
+    /// certificate; or `disable` in a network that is trusted.
     ///
     /// - Throws: ``PostgresConfigurationError``, which names the invalid part but not its value.
     public init(url: String) throws(PostgresConfigurationError) {
@@ -55,6 +58,11 @@ extension PostgresConfiguration {
         }
         let session = try Self.targetSession(parameters.removeValue(forKey: "target_session_attrs"), hosts: hosts.count)
         let connectTimeout = try Self.connectTimeout(parameters.removeValue(forKey: "connect_timeout"))
+        guard parameters["sslmode"] != nil || hosts.allSatisfy(\.isThisMachine) else {
+            let rule =
+                "a host is not this machine: say verify-full with sslrootcert, or disable in a network that is trusted"
+            throw PostgresConfigurationError(.missingPart, part: "sslmode", rule: rule)
+        }
         self.init(
             hosts: hosts,
             user: user,

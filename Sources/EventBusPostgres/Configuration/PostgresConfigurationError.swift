@@ -38,7 +38,7 @@ public struct PostgresConfigurationError: Error, Sendable, Hashable, CustomStrin
     public var description: String {
         switch self.code {
         case .unsupportedScheme: "Postgres URL: the scheme must be postgres:// or postgresql://"
-        case .missingPart: "Postgres URL: \(self.part) is missing"
+        case .missingPart: "Postgres URL: \(self.part) is missing\(self.rule.isEmpty ? "" : ": ")\(self.rule)"
         case .unknownParameter: "Postgres URL: the parameter \(self.part) is not supported"
         case .repeatedParameter: "Postgres URL: the parameter \(self.part) occurs twice"
         default: "Postgres URL: \(self.part): \(self.rule)"

@@ -39,7 +39,7 @@ struct FrameDecoder {
             return (type, channel, size, end < raw.count ? raw[end] : nil)
         }
         guard let kind = Frame.Kind(rawValue: type) else {
-            throw CodecError(.malformedFrame, "frame type \(type)")
+            throw CodecError(.malformedFrame, type == TLSHint.alert ? TLSHint.missing : "frame type \(type)")
         }
         guard let channel else { return nil }
         guard Int(size) <= self.maximumPayload else {

@@ -16,6 +16,9 @@ extension RabbitConfiguration {
     /// `cacertfile`, `certfile`, `keyfile`, `server_name_indication`, `auth_mechanism` (`plain` or `external`) and `verify` (only
     /// `verify_peer`).
     ///
+    /// `certfile` and `keyfile` are for a broker that demands a certificate of its clients. They name PEM files; the key is not
+    /// encrypted. See ``checkFiles()``.
+    ///
     /// - Throws: `BusError` with code `invalidConfiguration` that names the part of the URL and the rule, but none of its values.
     public init(url: String) throws(BusError) {
         let parts = try RabbitURL(url)

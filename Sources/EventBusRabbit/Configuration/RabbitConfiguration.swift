@@ -13,18 +13,6 @@ public struct RabbitConfiguration: Sendable {
         case certificate
     }
 
-    /// How the broker's certificate is verified; it always is, and TLS 1.2 is the oldest version.
-    struct TLS: Sendable, Hashable {
-        /// A PEM file with the trusted authorities; `nil` for those of the system.
-        var authorities: String?
-        /// A PEM file with this program's certificate chain.
-        var certificate: String?
-        /// A PEM file with the key of the certificate.
-        var key: String?
-        /// The name that the certificates of all hosts must have, if it is not each host's own.
-        var serverName: String?
-    }
-
     /// The broker, or the nodes of a cluster: at least one, none of them twice.
     ///
     /// Every connection tries them in a new random order, those last that have failed within 30 s.

@@ -77,7 +77,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        self.perform(self.state.failed(ConnectionFailure(.unreachable, "\(error)")))
+        self.perform(self.state.failed(ConnectionFailure(.unreachable, TLSHint.text("\(error)"))))
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {

@@ -128,18 +128,10 @@ extension RabbitConnection {
     }
 
     private static func context(_ tls: RabbitConfiguration.TLS) throws(ConnectionFailure) -> NIOSSLContext {
-        do {
-            var settings = TLSConfiguration.makeClientConfiguration()
-            settings.minimumTLSVersion = .tlsv12
-            settings.certificateVerification = .fullVerification
-            if let authorities = tls.authorities { settings.trustRoots = .file(authorities) }
-            if let certificate = tls.certificate, let key = tls.key {
-                settings.certificateChain = try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) }
-                settings.privateKey = .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))
-            }
-            return try NIOSSLContext(configuration: settings)
+        do throws(TLSFile.Problem) {
+            return try tls.context()
         } catch {
-            throw ConnectionFailure(.unreachable, "TLS cannot be set up: \(error)")
+            throw ConnectionFailure(.unreachable, "\(error)")
         }
     }
 

@@ -42,7 +42,7 @@ extension Users {
     }
 
     /// Returns the form that matches the user's hash. For nobody it makes as many hashes, which cost the same.
-    private func match(_ password: PreparedPassword, of user: User?) async throws -> String? {
+    func match(_ password: PreparedPassword, of user: User?) async throws -> String? {
         for candidate in password.candidates {
             if let user {
                 if try await self.hasher.verify(candidate, against: user.passwordHash) { return candidate }

@@ -54,7 +54,7 @@ extension Users {
     private func user(of use: KeyUse, asIn registration: Registration) async throws -> User {
         guard let user = try await self.users.find(use.userID),
             user.username == registration.username, user.email == registration.email,
-            try await self.hasher.verify(PreparedPassword(registration.password).text, against: user.passwordHash)
+            try await self.match(PreparedPassword(registration.password), of: user) != nil
         else { throw IdempotencyKeyReused() }
         return user
     }

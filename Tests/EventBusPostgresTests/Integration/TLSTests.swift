@@ -8,7 +8,11 @@ import Testing
 @testable import EventBusPostgres
 
 /// A server with a certificate for `localhost` only, the authority that has signed it, and another authority.
-@Suite(.enabled(if: TLSServer.isAvailable, "needs servers: run scripts/test --integration"), .timeLimit(.minutes(1)))
+@Suite(
+    .serialized,
+    .enabled(if: TLSServer.isAvailable, "needs servers: run scripts/test --integration"),
+    .timeLimit(.minutes(1))
+)
 struct TLSTests {
     private func connect(_ url: String) async throws -> Int {
         let configuration = try PostgresConfiguration(url: url)
@@ -71,6 +75,42 @@ struct TLSTests {
     }
 }
 
+/// A server that lets members of a role in by their certificate only: `hostssl all +certified … cert` in `pg_hba.conf`.
+extension TLSTests {
+    /// Connects as whom the certificate names.
+    private func connect(certificate: String?) async throws -> Int {
+        try await Database.execute("DROP ROLE IF EXISTS \"bus-client\"")
+        try await Database.execute("DROP ROLE IF EXISTS certified")
+        try await Database.execute("CREATE ROLE certified")
+        try await Database.execute("CREATE ROLE \"bus-client\" LOGIN IN ROLE certified")
+        var url = try TLSServer.url(host: "localhost", TLSServer.authority, user: "bus-client")
+        if let certificate { url += "&sslcert=\(certificate)&sslkey=\(try #require(TLSServer.clientKey))" }
+        return try await self.connect(url)
+    }
+
+    @Test func aCertificateTakesThePlaceOfAPassword() async throws {
+        let certificate = try #require(TLSServer.client)
+        #expect(try await self.connect(certificate: certificate) == 6_000_000)
+    }
+
+    @Test func withoutACertificateARoleThatNeedsOneIsRefused() async throws {
+        let error = await #expect(throws: PostgresError.self) { try await self.connect(certificate: nil) }
+        #expect(error?.detail.contains("certificate") == true)
+    }
+
+    @Test func aClientsCertificateOfAnotherAuthorityIsRefused() async throws {
+        let certificate = try #require(TLSServer.foreignClient)
+        let error = await #expect(throws: PostgresError.self) { try await self.connect(certificate: certificate) }
+        #expect(error?.detail.contains("unknown ca") == true)
+    }
+
+    @Test func aFileThatIsNotThereIsNamed() async throws {
+        let url = try TLSServer.url(host: "localhost", "/nowhere/ca.pem")
+        let error = await #expect(throws: PostgresError.self) { try await self.connect(url) }
+        #expect(error?.detail.contains("/nowhere/ca.pem") == true)
+    }
+}
+
 /// The server's location, which `scripts/test --integration` sets.
 private enum TLSServer {
     private static let url = ProcessInfo.processInfo.environment["DATABASE_TLS_URL"]
@@ -78,10 +118,14 @@ private enum TLSServer {
     static let otherAuthority = ProcessInfo.processInfo.environment["TLS_OTHER_AUTHORITY"]
     static let expired = ProcessInfo.processInfo.environment["TLS_EXPIRED"]
     static let valid = ProcessInfo.processInfo.environment["TLS_VALID"]
+    static let client = ProcessInfo.processInfo.environment["TLS_CLIENT"]
+    static let foreignClient = ProcessInfo.processInfo.environment["TLS_CLIENT_FOREIGN"]
+    static let clientKey = ProcessInfo.processInfo.environment["TLS_CLIENT_KEY"]
     static let isAvailable = url != nil && authority != nil && otherAuthority != nil
 
-    static func url(host: String, _ authority: String?) throws -> String {
-        let url = try #require(self.url).replacingOccurrences(of: "@localhost", with: "@\(host)")
+    static func url(host: String, _ authority: String?, user: String? = nil) throws -> String {
+        var url = try #require(self.url).replacingOccurrences(of: "@localhost", with: "@\(host)")
+        if let user, let at = url.firstIndex(of: "@") { url = "postgres://\(user)" + url[at...] }
         return "\(url)?sslmode=verify-full&sslrootcert=\(try #require(authority))"
     }
 }

@@ -20,8 +20,8 @@ import Testing
     }
 
     @Test func portAndPasswordMayBeLeftOut() throws {
-        let configuration = try PostgresConfiguration(url: "postgres://user@db/app")
-        #expect(configuration.hosts.map(\.description) == ["db:5432"])
+        let configuration = try PostgresConfiguration(url: "postgres://user@localhost/app")
+        #expect(configuration.hosts.map(\.description) == ["localhost:5432"])
         #expect(configuration.targetSession == .any)
         #expect(configuration.password == nil)
     }
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test func ofSeveralHostsTheOneThatAcceptsWritesIsTheDefault() throws {
-        let configuration = try PostgresConfiguration(url: "postgres://user@a,b:5433,[::1]:1/app")
+        let configuration = try PostgresConfiguration(url: "postgres://user@a,b:5433,[::1]:1/app?sslmode=disable")
         #expect(configuration.hosts.map(\.description) == ["a:5432", "b:5433", "[::1]:1"])
         #expect(configuration.targetSession == .readWrite)
         #expect("\(configuration)" == "PostgresConfiguration(a:5432,b:5433,[::1]:1/app)")
@@ -41,7 +41,7 @@ import Testing
 
     @Test(arguments: PostgresConfiguration.TargetSession.allCases)
     func theKindOfServerHasTheNamesOfLibpq(session: PostgresConfiguration.TargetSession) throws {
-        let url = "postgres://user@a,b/app?target_session_attrs=\(session.rawValue)"
+        let url = "postgres://user@a,b/app?sslmode=disable&target_session_attrs=\(session.rawValue)"
         #expect(try PostgresConfiguration(url: url).targetSession == session)
     }
 
@@ -72,6 +72,12 @@ import Testing
         ("postgres://user:secret@db/app?sslmode", .invalidPart, "sslmode"),
         ("postgres://user:secret@db/app?sslmode=on", .invalidPart, "sslmode"),
         ("postgres://user:secret@db/app?sslmode=require&sslmode=require", .repeatedParameter, "sslmode"),
+        ("postgres://user:secret@db/app", .missingPart, "sslmode"),
+        ("postgres://user:secret@localhost,db/app", .missingPart, "sslmode"),
+        ("postgres://user:secret@127.0.0.1.example/app", .missingPart, "sslmode"),
+        ("postgres://user:secret@127.example.0.1/app", .missingPart, "sslmode"),
+        ("postgres://user:secret@10.0.0.1/app", .missingPart, "sslmode"),
+        ("postgres://user:secret@[::2]/app", .missingPart, "sslmode"),
         ("postgres://user:secret@db/app?connect_timeout=0", .invalidPart, "connect_timeout"),
         ("postgres://user:secret@db/app?password=secret", .unknownParameter, "password"),
         ("postgres://user:secret@db/app?Se-secret=1", .unknownParameter, "query"),
@@ -88,6 +94,22 @@ import Testing
         #expect(error.map { "\($0)".contains("secret") } == false)
     }
 
+    @Test(arguments: ["localhost", "LOCALHOST", "127.0.0.1", "127.255.0.9", "[::1]", "127.0.0.1,localhost:5433"])
+    func onThisMachineNothingHasToBeSaidAboutTLS(hosts: String) throws {
+        #expect(try PostgresConfiguration(url: "postgres://user@\(hosts)/app").parameters == [:])
+    }
+
+    @Test(arguments: ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"])
+    func elsewhereTheURLSaysWhetherPlainTextIsAllowed(mode: String) throws {
+        let url = "postgres://user@db/app"
+        let error = #expect(throws: PostgresConfigurationError.self) { try PostgresConfiguration(url: url) }
+        #expect(
+            error?.description == "Postgres URL: sslmode is missing: a host is not this machine: say verify-full with "
+                + "sslrootcert, or disable in a network that is trusted"
+        )
+        #expect(try PostgresConfiguration(url: "\(url)?sslmode=\(mode)").parameters == ["sslmode": mode])
+    }
+
     @Test func anInvalidPartIsReportedWithItsRule() {
         let error = #expect(throws: PostgresConfigurationError.self) {
             try PostgresConfiguration(url: "postgres://user@db:0/app")
@@ -96,7 +118,7 @@ import Testing
     }
 
     @Test func aLimitThatIsNotPositiveIsRejected() throws {
-        var configuration = try PostgresConfiguration(url: "postgres://user@db/app")
+        var configuration = try PostgresConfiguration(url: "postgres://user@localhost/app")
         configuration.maximumConnections = 0
         let noConnections = #expect(throws: RepositoryError.self) { try PostgresStore(configuration, schema: "app") }
         #expect(noConnections?.description == "invalidConfiguration: maximumConnections is 0, must be at least 1")
@@ -115,7 +137,7 @@ import Testing
     }
 
     @Test func aSessionWithALockHasALease() throws {
-        var configuration = try PostgresConfiguration(url: "postgres://user@db/app")
+        var configuration = try PostgresConfiguration(url: "postgres://user@localhost/app")
         configuration.lease = .seconds(9)
         let settings = Dictionary(configuration.leaseSettings.map { ($0.name, $0.value) }) { $1 }
         for name in ["idle_session_timeout", "idle_in_transaction_session_timeout", "tcp_user_timeout"] {
@@ -125,7 +147,7 @@ import Testing
     }
 
     @Test func noDescriptionOfAConfigurationContainsThePassword() throws {
-        let configuration = try PostgresConfiguration(url: "postgres://user:secret@db/app")
+        let configuration = try PostgresConfiguration(url: "postgres://user:secret@localhost/app")
         var dumped = ""
         dump(configuration, to: &dumped)
         for text in ["\(configuration)", String(reflecting: configuration), dumped] {
@@ -135,7 +157,8 @@ import Testing
 
     @Test func anAddressGoesWithTheNameThatTheCertificateIsCheckedAgainst() throws {
         let configuration = try PostgresConfiguration(
-            url: "postgres://user@db:7/app?options=-c%20jit%3Doff&keepalives_idle=1&target_session_attrs=primary"
+            url:
+                "postgres://user@db:7/app?sslmode=verify-full&options=-c%20jit%3Doff&keepalives_idle=1&target_session_attrs=primary"
         )
         let parameters = ConnectionParameters(configuration, settings: [("search_path", "it's")])
         let target = ConnectionTarget(host: configuration.hosts[0], address: "10.0.0.1", session: .primary)
@@ -151,7 +174,7 @@ import Testing
     }
 
     @Test func withoutOptionsAPoolerHasNoReasonToRefuseASession() throws {
-        let configuration = try PostgresConfiguration(url: "postgres://user@db/app")
+        let configuration = try PostgresConfiguration(url: "postgres://user@localhost/app")
         let parameters = ConnectionParameters(configuration, settings: [("search_path", "a")])
         let target = ConnectionTarget(host: configuration.hosts[0], address: nil, session: .any)
         #expect(!parameters.keywords(for: target).contains { $0.0 == "options" })

@@ -16,7 +16,7 @@ struct Broker: Sendable {
     static let url = ProcessInfo.processInfo.environment["RABBITMQ_URL"]
 
     /// The script that controls the servers, from a shell; set by `scripts/test --integration`.
-    private static let infra = ProcessInfo.processInfo.environment["INFRA"].map { "'\($0)'" }
+    static let infra = ProcessInfo.processInfo.environment["INFRA"].map { "'\($0)'" }
 
     /// A shell command that runs `rabbitmqctl` with the arguments that follow.
     static let control = infra.map { "\($0) rabbitmqctl" }
@@ -25,6 +25,7 @@ struct Broker: Sendable {
     static let restart = infra.map { "\($0) kill rabbit && \($0) start rabbit" }
 
     static let tlsURL = ProcessInfo.processInfo.environment["RABBITMQ_TLS_URL"]
+    static let mutualTLSURL = ProcessInfo.processInfo.environment["RABBITMQ_MUTUAL_TLS_URL"]
     static let authority = ProcessInfo.processInfo.environment["TLS_AUTHORITY"] ?? ""
     static let otherAuthority = ProcessInfo.processInfo.environment["TLS_OTHER_AUTHORITY"] ?? ""
 

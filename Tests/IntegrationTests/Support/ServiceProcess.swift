@@ -26,9 +26,10 @@ struct ServiceProcess: Sendable {
         on servers: Servers,
         port: Int? = nil,
         settings: [String: String] = [:],
+        files: [String: String]? = nil,
         _ body: (ServiceProcess) async throws -> Result
     ) async throws -> Result {
-        let service = try ServiceProcess.start(kind, on: servers, port: port, settings: settings)
+        let service = try ServiceProcess.start(kind, on: servers, port: port, settings: settings, files: files)
         do {
             let result = try await body(service)
             await service.end()
@@ -41,20 +42,27 @@ struct ServiceProcess: Sendable {
     }
 
     /// Starts a service, on a free port if none is given.
+    ///
+    /// - Parameters:
+    ///   - settings: further variables of its environment.
+    ///   - files: the files with the two URLs, by their variables; without them the URLs themselves are in the environment.
     static func start(
         _ kind: Kind,
         on servers: Servers,
         port: Int? = nil,
-        settings: [String: String] = [:]
+        settings: [String: String] = [:],
+        files: [String: String]? = nil
     ) throws -> ServiceProcess {
         let port = try port ?? FreePort.find()
+        let urls = files ?? ["RABBITMQ_URL": servers.rabbitURL, "DATABASE_URL": servers.databaseURL]
+        // What the tests themselves have in their environment.
+        let without = files == nil ? [] : ["-u", "RABBITMQ_URL", "-u", "DATABASE_URL"]
         let output = FileManager.default.temporaryDirectory.appending(path: "\(kind.rawValue)-\(port).log")
         let process = try RunningProcess(
-            [try Servers.require("EXAMPLES_BIN") + "/" + kind.rawValue],
+            without + [try Servers.require("EXAMPLES_BIN") + "/" + kind.rawValue],
             environment: [
-                "RABBITMQ_URL": servers.rabbitURL, "DATABASE_URL": servers.databaseURL, "HTTP_HOST": "127.0.0.1",
-                "HTTP_PORT": "\(port)", "LOG_LEVEL": "info", "SCRYPT_COST": "10",
-            ].merging(settings) { $1 },
+                "HTTP_HOST": "127.0.0.1", "HTTP_PORT": "\(port)", "LOG_LEVEL": "info", "SCRYPT_COST": "10",
+            ].merging(urls) { $1 }.merging(settings) { $1 },
             output: output
         )
         return ServiceProcess(kind: kind, port: port, process: process)

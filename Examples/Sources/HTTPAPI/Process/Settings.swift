@@ -18,26 +18,46 @@ public struct Settings: Sendable {
 
     /// A setting that has to be there, for example a URL with a password.
     ///
+    /// It is the value of the variable, or what the file holds that the variable with `_FILE` behind its name leads to, without the
+    /// newline at its end.
+    ///
     /// - Parameters:
     ///   - variable: the name of the environment variable.
     ///   - example: what a good value looks like.
     ///   - parse: makes something of the text; the description of what it throws must hold no secret.
-    /// - Throws: ``ConfigurationError`` when the value is missing, empty or malformed.
+    /// - Throws: ``ConfigurationError`` when the value is missing, empty or malformed, is given in both ways, or when the file
+    ///   cannot be read.
     public func secret<Value>(
         _ variable: String,
         like example: String,
         _ parse: (String) throws -> Value
     ) throws(ConfigurationError) -> Value {
-        guard let text = self.text(variable, isSecret: true) else {
-            throw ConfigurationError(variable, "is missing: set it to something like \(example)")
+        guard let (text, source) = try self.secretText(variable) else {
+            let file = "\(variable)_FILE to a file that holds it"
+            throw ConfigurationError(variable, "is missing: set it to something like \(example), or \(file)")
         }
         guard !text.allSatisfy(\.isWhitespace) else {
-            throw ConfigurationError(variable, "is empty: set it to something like \(example)")
+            throw ConfigurationError(source, "is empty: it should be something like \(example)")
         }
         do {
             return try parse(text)
         } catch {
-            throw ConfigurationError(variable, "is malformed (\(error)): it should look like \(example)")
+            throw ConfigurationError(source, "is malformed (\(error)): it should look like \(example)")
+        }
+    }
+
+    /// The text of a secret and the variable that it comes from; `nil` if there is none.
+    private func secretText(_ variable: String) throws(ConfigurationError) -> (text: String, source: String)? {
+        let fileVariable = "\(variable)_FILE"
+        let text = self.text(variable, isSecret: true)
+        guard let path = self.text(fileVariable, isSecret: false) else { return text.map { ($0, variable) } }
+        guard text == nil else {
+            throw ConfigurationError("\(variable), \(fileVariable)", "are both set: keep one of them")
+        }
+        do throws(SecretFile.Problem) {
+            return (try SecretFile(path: path).read(), fileVariable)
+        } catch {
+            throw ConfigurationError(fileVariable, error.description)
         }
     }
 
