@@ -18,7 +18,7 @@ struct RegisterSoakTests {
 
     @Test("every 201 is one account, nothing else is answered, memory stays flat, and the services stay ready")
     func cheapHashes() async throws {
-        try await Self.run(seconds: 60, scryptCost: 10) { load in #expect(load.ids.count > 1000) }
+        try await Self.run(seconds: 60, scryptCost: 10) { load in #expect(load.ids.count >= 500) }
     }
 
     @Test("with hashes as costly as in production, what is too much is 503")
