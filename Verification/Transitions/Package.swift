@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The core, persistence and those parts of the Postgres adapter that decide something, with their unit tests and nothing else.
+// The core, persistence, logins and those parts of the Postgres adapter that decide something, with their unit tests and nothing else.
 // scripts/mutants links the sources here, with all mutants planted, since the tests of the whole package would take minutes to build.
 let shared: [Target.Dependency] = [
     .product(name: "Logging", package: "swift-log"),
@@ -26,6 +26,13 @@ let package = Package(
         .testTarget(
             name: "EventBusPersistenceTests",
             dependencies: ["EventBus", "EventBusPersistence", "EventBusTesting"] + tests
+        ),
+        // Without the trait Scrypt, which needs Crypto.
+        .target(name: "EventBusUsers", dependencies: ["EventBus", "EventBusPersistence"]),
+        .testTarget(
+            name: "UsersTests",
+            dependencies: ["EventBus", "EventBusPersistence", "EventBusTesting", "EventBusUsers"],
+            sources: ["AuthenticationTests.swift", "PreparedPasswordTests.swift", "RecordingHasher.swift", "Support.swift"]
         ),
         // Without libpq, threads and Crypto.
         .target(
