@@ -48,7 +48,8 @@ let package = Package(
             dependencies: [
                 library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"),
                 library("EventBusPayments"),
-                configuration, crypto, hummingbird, httpTypes, jwt, lifecycle, log, nioCore, nioHTTP, nioPosix, nioSSL, signals,
+                configuration, crypto, hummingbird, httpTypes, jwt, lifecycle, log, nioCore, nioHTTP, nioPosix, nioSSL,
+                signals,
             ]
         ),
 
@@ -84,7 +85,8 @@ let package = Package(
             dependencies: [
                 "HTTPAPI", library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"),
                 library("EventBusPayments"),
-                configuration, crypto, httpTypes, hummingbird, hummingbirdTesting, jwt, library("EventBusTesting"), lifecycle,
+                configuration, crypto, httpTypes, hummingbird, hummingbirdTesting, jwt, library("EventBusTesting"),
+                lifecycle,
                 log, nioCore,
             ]
         ),

@@ -25,7 +25,10 @@ struct LimitTests {
 
     @Test(
         "other texts are refused by the name of the variable",
-        arguments: ["", "20", "20/", "/60", "20/60/1", "0/60", "20/0", "-1/60", "20 / 60", "20/60s", "100001/1", "1/86401", "٢٠/60"]
+        arguments: [
+            "", "20", "20/", "/60", "20/60/1", "0/60", "20/0", "-1/60", "20 / 60", "20/60s", "100001/1", "1/86401",
+            "٢٠/60",
+        ]
     )
     func noLimit(_ text: String) {
         for variable in ["LIMIT_PER_CLIENT", "LIMIT_PER_NAME"] {
@@ -89,8 +92,10 @@ struct LimitTests {
         "an address is read as proxies write it",
         arguments: [
             ("192.0.2.1", [192, 0, 2, 1]), ("192.0.2.1:443", [192, 0, 2, 1]), ("::ffff:192.0.2.1", [192, 0, 2, 1]),
-            ("2001:db8:1:2:3:4:5:6", [0x20, 1, 0x0D, 0xB8, 0, 1, 0, 2]), ("[2001:db8:1:2::9]", [0x20, 1, 0x0D, 0xB8, 0, 1, 0, 2]),
-            ("[2001:db8:1:2::9]:80", [0x20, 1, 0x0D, 0xB8, 0, 1, 0, 2]), ("fe80::1%eth0", [0xFE, 0x80, 0, 0, 0, 0, 0, 0]),
+            ("2001:db8:1:2:3:4:5:6", [0x20, 1, 0x0D, 0xB8, 0, 1, 0, 2]),
+            ("[2001:db8:1:2::9]", [0x20, 1, 0x0D, 0xB8, 0, 1, 0, 2]),
+            ("[2001:db8:1:2::9]:80", [0x20, 1, 0x0D, 0xB8, 0, 1, 0, 2]),
+            ("fe80::1%eth0", [0xFE, 0x80, 0, 0, 0, 0, 0, 0]),
         ] as [(String, [UInt8])]
     )
     func address(_ text: String, _ bytes: [UInt8]) {
@@ -99,7 +104,10 @@ struct LimitTests {
 
     @Test(
         "what is no address is none",
-        arguments: ["", "unknown", "_hidden", "192.0.2", "192.0.2.256", "1.2.3.4.5", "[", "[]:80", "host.example.org", "::g", "%"]
+        arguments: [
+            "", "unknown", "_hidden", "192.0.2", "192.0.2.256", "1.2.3.4.5", "[", "[]:80", "host.example.org", "::g",
+            "%",
+        ]
     )
     func noAddress(_ text: String) {
         #expect(ClientAddress(text) == nil)
@@ -108,7 +116,8 @@ struct LimitTests {
     @Test(
         "behind a proxy the last address of the last list counts, otherwise the connection's",
         arguments: [
-            (["192.0.2.1"], "192.0.2.1"), (["203.0.113.9, 192.0.2.1"], "192.0.2.1"), (["192.0.2.7", "203.0.113.9 ,\t192.0.2.1"], "192.0.2.1"),
+            (["192.0.2.1"], "192.0.2.1"), (["203.0.113.9, 192.0.2.1"], "192.0.2.1"),
+            (["192.0.2.7", "203.0.113.9 ,\t192.0.2.1"], "192.0.2.1"),
             ([#""[2001:db8::1]:80""#], "2001:db8::2"), ([], "198.51.100.1"), (["192.0.2.1, unknown"], "198.51.100.1"),
             (["192.0.2.1,"], "198.51.100.1"),
         ]
@@ -138,7 +147,9 @@ struct LimitTests {
         let peer = try SocketAddress(ipAddress: "198.51.100.1", port: 1234)
         try ClientAddress.$peer.withValue(peer) { try limits.admit(.with(authorization: nil, [header: "192.0.2.1"])) }
         #expect(throws: Problem.self) {
-            try ClientAddress.$peer.withValue(peer) { try limits.admit(.with(authorization: nil, [header: "192.0.2.2"])) }
+            try ClientAddress.$peer.withValue(peer) {
+                try limits.admit(.with(authorization: nil, [header: "192.0.2.2"]))
+            }
         }
     }
 
@@ -177,7 +188,8 @@ struct LimitTests {
         #expect(try await logIn("ada").status == 401)
         // Names that nobody can have are one.
         let statuses = [
-            try await logIn(String(repeating: "a", count: 300)).status, try await logIn(String(repeating: "b", count: 400)).status,
+            try await logIn(String(repeating: "a", count: 300)).status,
+            try await logIn(String(repeating: "b", count: 400)).status,
             try await logIn(String(repeating: "c", count: 500)).status,
         ]
         #expect(statuses == [401, 401, 429])

@@ -34,14 +34,18 @@ extension Users {
         try await self.users.find(id)
     }
 
-    /// User names have no `@`, e-mail addresses have one. What nobody can have registered with is not looked up.
+    /// User names have no `@`, e-mail addresses have one.
+    ///
+    /// What nobody can have registered with is not looked up.
     private func user(named name: String) async throws -> User? {
         if Registration.isUsername(name) { return try await self.users.find(by: User.byUsername, name) }
         if EmailAddress.isValid(name) { return try await self.users.find(by: User.byEmail, name) }
         return nil
     }
 
-    /// Returns the form that matches the user's hash. For nobody it makes as many hashes, which cost the same.
+    /// Returns the form that matches the user's hash.
+    ///
+    /// For nobody it makes as many hashes, which cost the same.
     private func match(_ password: PreparedPassword, of user: User?) async throws -> String? {
         for candidate in password.candidates {
             if let user {

@@ -35,16 +35,23 @@ extension LoginAPI {
         "getOwnUser",
         "Returns the user whose access token it is.",
         security: [.bearer],
-        answers: [.json(.ok, "The user.", UserAnswer.schema, headers: [Self.cacheControl("Keeps the user out of caches.")])]
+        answers: [
+            .json(.ok, "The user.", UserAnswer.schema, headers: [Self.cacheControl("Keeps the user out of caches.")])
+        ]
     )
 
     static let keys = Operation(
         "getKeys",
         "Returns the public keys that verify access tokens: a JWK set (RFC 7517).",
         answers: [
-            .json(.ok, "The keys.", .object([Schema.Field("keys", .array(of: Self.key))]), headers: [
-                Self.cacheControl("How long they may be kept.")
-            ])
+            .json(
+                .ok,
+                "The keys.",
+                .object([Schema.Field("keys", .array(of: Self.key))]),
+                headers: [
+                    Self.cacheControl("How long they may be kept.")
+                ]
+            )
         ]
     )
 

@@ -34,7 +34,8 @@ public struct TokenRules: Sendable, Hashable {
     /// - Throws: ``ConfigurationError`` that names the variable which is empty or malformed.
     public init(_ settings: Settings) throws(ConfigurationError) {
         func name(_ variable: String, _ value: String) throws(ConfigurationError) -> String {
-            try settings.value(variable, default: value, expected: "1 to 255 printable characters of ASCII, no quotes") {
+            try settings.value(variable, default: value, expected: "1 to 255 printable characters of ASCII, no quotes")
+            {
                 let isPrintable = $0.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "\"") }
                 return isPrintable && $0.utf8.count <= 255 ? $0 : nil
             }

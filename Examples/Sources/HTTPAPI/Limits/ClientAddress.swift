@@ -15,7 +15,8 @@ struct ClientAddress: Sendable, Hashable {
 
     /// - Returns: `nil` for sockets in the file system.
     init?(_ address: SocketAddress) {
-        let socket = address.withSockAddr { pointer, size in Array(UnsafeRawBufferPointer(start: pointer, count: size)) }
+        let socket = address.withSockAddr { pointer, size in Array(UnsafeRawBufferPointer(start: pointer, count: size))
+        }
         switch address {
         // Family and port come first, and of IPv6 the flow as well (RFC 3493 §3.3).
         case .v4: self.bytes = Array(socket[4..<8])

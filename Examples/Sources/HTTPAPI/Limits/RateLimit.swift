@@ -15,7 +15,8 @@ struct RateLimit: Sendable, Hashable {
     init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, parts.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }),
-            let count = Int(parts[0]), let seconds = Int(parts[1]), (1...100_000).contains(count), (1...86_400).contains(seconds)
+            let count = Int(parts[0]), let seconds = Int(parts[1]), (1...100_000).contains(count),
+            (1...86_400).contains(seconds)
         else { return nil }
         self.init(count, per: .seconds(seconds))
     }

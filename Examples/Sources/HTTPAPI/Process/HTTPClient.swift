@@ -47,7 +47,8 @@ public struct HTTPClient: Sendable {
     ///   - json: a body.
     ///   - token: an access token.
     /// - Throws: ``Failure``; an error of the connection; `CancellationError`.
-    public func send(_ method: String, _ path: String, json: String? = nil, token: String? = nil) async throws -> Answer {
+    public func send(_ method: String, _ path: String, json: String? = nil, token: String? = nil) async throws -> Answer
+    {
         let body = json ?? ""
         var head = [
             "\(method) \(path) HTTP/1.1", "Host: localhost", "Connection: close",

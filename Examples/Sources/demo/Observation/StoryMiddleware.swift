@@ -30,7 +30,9 @@ struct StoryMiddleware: RouterMiddleware {
         context: Context,
         next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
-        guard request.method == .post, request.uri.path.hasPrefix(Self.path) else { return try await next(request, context) }
+        guard request.method == .post, request.uri.path.hasPrefix(Self.path) else {
+            return try await next(request, context)
+        }
         return try await self.teller.follow {
             guard self.teller.isFollowing else { return try await next(request, context) }
             do {

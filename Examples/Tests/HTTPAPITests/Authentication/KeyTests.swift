@@ -62,7 +62,8 @@ struct KeyTests {
         let p256 = P256.Signing.PrivateKey().pemRepresentation
         let cases: [(String, SigningKeysError)] = [
             ("hello", .count(0)), ("-----BEGIN PRIVATE KEY-----\nMC4CAQ", .count(0)),
-            (Self.pem + Self.pem, .same), (Self.pem + other + other, .count(3)), (p256, .unusable(1)), (Self.pem + p256, .unusable(2)),
+            (Self.pem + Self.pem, .same), (Self.pem + other + other, .count(3)), (p256, .unusable(1)),
+            (Self.pem + p256, .unusable(2)),
             (Self.pem("PRIVATE KEY", Data([1, 2, 3])), .unusable(1)),
             (Curve25519.Signing.PrivateKey().publicKey.rawRepresentation.base64EncodedString(), .count(0)),
         ]
@@ -112,7 +113,8 @@ struct KeyTests {
     @Test(
         "what is no JWK set is refused",
         arguments: [
-            ("", KeySetError.malformed), ("<html>", .malformed), ("{}", .malformed), ("[]", .malformed), (#"{"keys":{}}"#, .malformed),
+            ("", KeySetError.malformed), ("<html>", .malformed), ("{}", .malformed), ("[]", .malformed),
+            (#"{"keys":{}}"#, .malformed),
             (#"{"keys":[]}"#, .empty), (#"{"keys":[{"kty":"RSA"}]}"#, .empty),
             (#"{"keys":["# + Array(repeating: "0", count: 17).joined(separator: ",") + "]}", .tooMany(17)),
         ]

@@ -39,7 +39,11 @@ struct LoginTests {
         return try #require(answer.json["id"] as? String)
     }
 
-    @Test("a login is answered with a token that says who it is", arguments: ["", "/"], ["ada", "ADA", "ada@example.org"])
+    @Test(
+        "a login is answered with a token that says who it is",
+        arguments: ["", "/"],
+        ["ada", "ADA", "ada@example.org"]
+    )
     func login(_ slash: String, _ name: String) async throws {
         let id = try await self.register("ada")
         let path = "/api/users/login" + slash
@@ -64,7 +68,12 @@ struct LoginTests {
     func claims() async throws {
         let user = Stamp.next().id
         let now = Date(timeIntervalSince1970: 1_767_225_600.75)
-        let issuer = TokenIssuer(.generated(), rules: TokenRules(issuer: "i", audience: "a"), lifetime: 60, now: { now })
+        let issuer = TokenIssuer(
+            .generated(),
+            rules: TokenRules(issuer: "i", audience: "a"),
+            lifetime: 60,
+            now: { now }
+        )
         let parts = try await issuer.token(for: user).split(separator: ".").prefix(2).map { part in
             let text = part.replacing("-", with: "+").replacing("_", with: "/")
             let data = Data(base64Encoded: text + String(repeating: "=", count: (4 - text.count % 4) % 4))
@@ -83,12 +92,20 @@ struct LoginTests {
         #expect(ids[0] != ids[1])
     }
 
-    @Test("a wrong password and an unknown name have the same answer", arguments: ["grace", "", "ada' --", "a\\u0000b"])
+    @Test(
+        "a wrong password and an unknown name have the same answer",
+        arguments: ["grace", "", "ada' --", "a\\u0000b"]
+    )
     func wrong(_ name: String) async throws {
         _ = try await self.register("ada")
         let wrong = try await self.router()
             .answer(.post, "/api/users/login/", json: Self.body("ada", "wrong password"), authorization: nil)
-        let unknown = try await self.router().answer(.post, "/api/users/login/", json: Self.body(name), authorization: nil)
+        let unknown = try await self.router().answer(
+            .post,
+            "/api/users/login/",
+            json: Self.body(name),
+            authorization: nil
+        )
         #expect(wrong.status == 401)
         #expect(wrong.text == unknown.text && wrong.status == unknown.status)
         for answer in [wrong, unknown] { #expect(answer.headers[.wwwAuthenticate] == #"Bearer realm="api""#) }
@@ -98,7 +115,8 @@ struct LoginTests {
     @Test(
         "a body that is no login is 400 and names what is wrong",
         arguments: [
-            ("{}", ["username", "password"]), (#"{"username":"ada"}"#, ["password"]), (#"{"username":1,"password":[]}"#, ["username", "password"]),
+            ("{}", ["username", "password"]), (#"{"username":"ada"}"#, ["password"]),
+            (#"{"username":1,"password":[]}"#, ["username", "password"]),
             ("[]", []), ("hello", []),
         ]
     )

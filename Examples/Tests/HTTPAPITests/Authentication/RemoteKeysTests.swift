@@ -160,10 +160,14 @@ struct RemoteKeysTests {
     @Test(
         "places with TLS, on this machine or in a private network",
         arguments: [
-            ("https://users.example.org/.well-known/jwks.json", true, "users.example.org", 443, "/.well-known/jwks.json"),
+            (
+                "https://users.example.org/.well-known/jwks.json", true, "users.example.org", 443,
+                "/.well-known/jwks.json"
+            ),
             ("HTTPS://users.example.org:8443", true, "users.example.org", 8443, "/"),
             ("http://127.0.0.1:8000/jwks", false, "127.0.0.1", 8000, "/jwks"), ("http://[::1]/", false, "::1", 80, "/"),
-            ("http://localhost/a%20b", false, "localhost", 80, "/a%20b"), ("http://user-service:8000/", false, "user-service", 8000, "/"),
+            ("http://localhost/a%20b", false, "localhost", 80, "/a%20b"),
+            ("http://user-service:8000/", false, "user-service", 8000, "/"),
         ]
     )
     func places(_ text: String, _ isSecure: Bool, _ host: String, _ port: Int, _ path: String) throws {
@@ -177,8 +181,10 @@ struct RemoteKeysTests {
     @Test(
         "other places are refused by the name of the variable",
         arguments: [
-            "", " ", "users", "/jwks.json", "https://", "ftp://users/", "http://users.example.org/", "http://192.0.2.1/",
-            "http://127.example.org/", "http://[2001:db8::1]/", "https://eve:hunter2@users.example.org/", "https://users/?a=b",
+            "", " ", "users", "/jwks.json", "https://", "ftp://users/", "http://users.example.org/",
+            "http://192.0.2.1/",
+            "http://127.example.org/", "http://[2001:db8::1]/", "https://eve:hunter2@users.example.org/",
+            "https://users/?a=b",
             "https://users/#a",
         ]
     )

@@ -50,7 +50,9 @@ struct TokenTests {
             }
         },
         Case("ES256", .wrongAlgorithm) { forge in
-            try forge.token(head: ["alg": "ES256"]) { try P256.Signing.PrivateKey().signature(for: $0).rawRepresentation }
+            try forge.token(head: ["alg": "ES256"]) {
+                try P256.Signing.PrivateKey().signature(for: $0).rawRepresentation
+            }
         },
         Case("RS256 with a good signature", .wrongAlgorithm) { try $0.token(head: ["alg": "RS256"]) },
         Case("eddsa in lower case", .wrongAlgorithm) { try $0.token(head: ["alg": "eddsa"]) },
@@ -71,13 +73,17 @@ struct TokenTests {
         Case("a key in the head", .wrongSignature) { forge in
             let own = Curve25519.Signing.PrivateKey()
             let x = Base64URL.text(of: own.publicKey.rawRepresentation)
-            return try forge.token(head: ["jwk": ["kty": "OKP", "crv": "Ed25519", "x": x]]) { try own.signature(for: $0) }
+            return try forge.token(head: ["jwk": ["kty": "OKP", "crv": "Ed25519", "x": x]]) {
+                try own.signature(for: $0)
+            }
         },
         Case("an extension that has to be understood", .malformed) { try $0.token(head: ["crit": ["exp"]]) },
         // Signatures.
         Case("no signature", .wrongSignature) { try $0.token { _ in Data() } },
         Case("a signature of zeros", .wrongSignature) { try $0.token { _ in Data(repeating: 0, count: 64) } },
-        Case("half a signature", .wrongSignature) { forge in try forge.token { try forge.key.signature(for: $0).prefix(32) } },
+        Case("half a signature", .wrongSignature) { forge in
+            try forge.token { try forge.key.signature(for: $0).prefix(32) }
+        },
         Case("other claims behind the signature", .wrongSignature) { forge in
             let good = try forge.token().split(separator: ".")
             let other = try forge.token(claims: ["sub": Stamp.next().id.description]).split(separator: ".")
@@ -93,7 +99,9 @@ struct TokenTests {
         Case("issued in the future", .notYetValid) { try $0.token(claims: ["iat": now + 11]) },
         // For whom.
         Case("another issuer", .wrongIssuer) { try $0.token(claims: ["iss": "https://users.example.com"]) },
-        Case("an issuer with another slash", .wrongIssuer) { try $0.token(claims: ["iss": "https://users.example.org/"]) },
+        Case("an issuer with another slash", .wrongIssuer) {
+            try $0.token(claims: ["iss": "https://users.example.org/"])
+        },
         Case("no issuer", .malformed) { try $0.token(claims: ["iss": nil]) },
         Case("another audience", .wrongAudience) { try $0.token(claims: ["aud": "users"]) },
         Case("several other audiences", .wrongAudience) { try $0.token(claims: ["aud": ["users", "Payments"]]) },
@@ -137,7 +145,10 @@ struct TokenTests {
         let forge = TokenForge()
         let store = InMemoryStore()
         let authenticator = Authenticator(forge.publicKeys, rules: forge.rules, now: { TokenForge.now })
-        let router = Router(named: "test", serving: AccountAPI(Payments(store: store), authenticator: authenticator).endpoints)
+        let router = Router(
+            named: "test",
+            serving: AccountAPI(Payments(store: store), authenticator: authenticator).endpoints
+        )
         let token = try input.token(forge)
         let answer = try await router.answer(.get, "/api/accounts/me", authorization: "Bearer \(token)")
         #expect(answer.status == 401)
@@ -162,7 +173,10 @@ struct TokenTests {
         #expect(user == TokenForge.user)
     }
 
-    @Test("one of several audiences is enough, and the scheme has any letter case", arguments: ["bearer", "BEARER", "Bearer "])
+    @Test(
+        "one of several audiences is enough, and the scheme has any letter case",
+        arguments: ["bearer", "BEARER", "Bearer "]
+    )
     func audiences(_ scheme: String) async throws {
         let forge = TokenForge()
         let authenticator = Authenticator(forge.publicKeys, rules: forge.rules, now: { TokenForge.now })
@@ -172,7 +186,9 @@ struct TokenTests {
 
     @Test(
         "other credentials are 401",
-        arguments: ["", "Bearer", "Bearer ", "Basic YWRhOnNlY3JldA==", "Bearer a b", "Bearer ä", "Token abc", "Bearer,x", "\t"]
+        arguments: [
+            "", "Bearer", "Bearer ", "Basic YWRhOnNlY3JldA==", "Bearer a b", "Bearer ä", "Token abc", "Bearer,x", "\t",
+        ]
     )
     func otherCredentials(_ value: String) async throws {
         let forge = TokenForge()
@@ -187,7 +203,9 @@ struct TokenTests {
     func noCredentials() async throws {
         let forge = TokenForge()
         let authenticator = Authenticator(forge.publicKeys, rules: forge.rules)
-        let problem = await #expect(throws: Problem.self) { try await authenticator.user(of: .with(authorization: nil)) }
+        let problem = await #expect(throws: Problem.self) {
+            try await authenticator.user(of: .with(authorization: nil))
+        }
         #expect(problem?.status == .unauthorized)
         #expect(problem?.headers[.wwwAuthenticate] == #"Bearer realm="api""#)
     }

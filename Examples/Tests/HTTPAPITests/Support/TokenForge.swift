@@ -21,7 +21,8 @@ struct TokenForge {
     func claims(_ changes: [String: Any?] = [:]) -> [String: Any] {
         let now = Self.now.timeIntervalSince1970
         var claims: [String: Any] = [
-            "iss": self.rules.issuer, "aud": self.rules.audience, "sub": Self.user.description, "iat": now, "exp": now + 900,
+            "iss": self.rules.issuer, "aud": self.rules.audience, "sub": Self.user.description, "iat": now,
+            "exp": now + 900,
             "jti": "1",
         ]
         for (name, value) in changes { claims[name] = value }
