@@ -23,12 +23,25 @@ public struct Users: Sendable {
         self.hasher = hasher
     }
 
+    /// The idempotency keys that were used.
+    var keys: any Repository<KeyUse> { self.store.repository(for: KeyUse.self) }
+
     /// Stores a new user and publishes `user.created` in the same commit.
     ///
     /// - Throws: ``RegistrationError`` if values break a rule or belong to another user, whatever their letter case;
     ///   `RepositoryError` if the store cannot be reached; ``HasherOverloaded``; `CancellationError`.
     public func register(_ registration: Registration) async throws -> User {
         try registration.validate()
+        return try await self.create(registration) { _, _ in }
+    }
+
+    /// Creates a user from values that are valid.
+    ///
+    /// - Parameter remember: adds to the transaction what is written before the user.
+    func create(
+        _ registration: Registration,
+        _ remember: (User, borrowing Transaction) throws -> Void
+    ) async throws -> User {
         // Reject taken names before the costly hashing. The unique keys of the store decide races.
         try await self.refuseTaken(registration)
         let hash = try await self.hasher.hash(PreparedPassword(registration.password).text)
@@ -42,6 +55,7 @@ public struct Users: Sendable {
         )
         do {
             try await self.store.transaction { transaction in
+                try remember(user, transaction)
                 try self.users.insert(user, in: transaction)
                 try transaction.publish(UserCreated(user))
             }

@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The core, persistence, logins and those parts of the Postgres adapter that decide something, with their unit tests and nothing else.
+// The core, persistence, users and those parts of the Postgres adapter that decide something, with their unit tests and nothing else.
 // scripts/mutants links the sources here, with all mutants planted, since the tests of the whole package would take minutes to build.
 let shared: [Target.Dependency] = [
     .product(name: "Logging", package: "swift-log"),
@@ -27,12 +27,15 @@ let package = Package(
             name: "EventBusPersistenceTests",
             dependencies: ["EventBus", "EventBusPersistence", "EventBusTesting"] + tests
         ),
-        // Without the trait Scrypt, which needs Crypto.
+        // Without scrypt.
         .target(name: "EventBusUsers", dependencies: ["EventBus", "EventBusPersistence"]),
         .testTarget(
             name: "UsersTests",
             dependencies: ["EventBus", "EventBusPersistence", "EventBusTesting", "EventBusUsers"],
-            sources: ["AuthenticationTests.swift", "PreparedPasswordTests.swift", "RecordingHasher.swift", "Support.swift"]
+            sources: [
+                "AuthenticationTests.swift", "IdempotencyTests.swift", "PreparedPasswordTests.swift", "RecordingHasher.swift",
+                "Support.swift",
+            ]
         ),
         // Without libpq, threads and Crypto.
         .target(

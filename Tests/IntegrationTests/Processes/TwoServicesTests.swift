@@ -38,6 +38,27 @@ struct TwoServicesTests {
         }
     }
 
+    @Test("what is sent to two instances at the same time, with one key, registers one user, and both say which")
+    func oneKeyAtTwoInstances() async throws {
+        try await Self.withServices { servers, users, _ in
+            try await ServiceProcess.with(.users, on: servers) { other in
+                try await other.untilReady()
+                var ids: Set<String> = []
+                for number in 0..<50 {
+                    async let one = users.register("twice-\(number)", key: "key-\(number)")
+                    async let two = other.register("twice-\(number)", key: "key-\(number)")
+                    let answers = try await [one, two]
+                    #expect(answers.map(\.status) == [201, 201])
+                    let id = try answers[0].text("id")
+                    #expect(try answers[1].text("id") == id)
+                    ids.insert(id)
+                }
+                #expect(ids.count == 50)
+                try await servers.judge(ids)
+            }
+        }
+    }
+
     @Test("an account can be asked for, an unknown one is 404")
     func accountOverHTTP() async throws {
         try await Self.withServices { _, users, payments in

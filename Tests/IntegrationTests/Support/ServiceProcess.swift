@@ -87,19 +87,20 @@ struct ServiceProcess: Sendable {
         return try await HTTPAnswer.of(request)
     }
 
-    func register(_ username: String) async throws -> HTTPAnswer {
+    func register(_ username: String, key: String? = nil) async throws -> HTTPAnswer {
         let body = ["username": username, "email": "\(username)@example.org", "password": "correct horse"]
-        return try await self.post("/api/users/register/", body)
+        return try await self.post("/api/users/register/", body, key: key)
     }
 
     func logIn(_ username: String, _ password: String = "correct horse") async throws -> HTTPAnswer {
         try await self.post("/api/users/login/", ["username": username, "password": password])
     }
 
-    private func post(_ path: String, _ body: [String: String]) async throws -> HTTPAnswer {
+    private func post(_ path: String, _ body: [String: String], key: String? = nil) async throws -> HTTPAnswer {
         var request = self.request(path)
         request.httpMethod = "POST"
         request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        if let key { request.setValue(key, forHTTPHeaderField: "Idempotency-Key") }
         request.httpBody = try JSONEncoder().encode(body)
         return try await HTTPAnswer.of(request)
     }

@@ -27,10 +27,10 @@ def free_port() -> int:
 
 
 class Service:
-    """One of the two services, from its start to its end."""
+    """One of the services, from its start to its end."""
 
-    def __init__(self, program: str, environment: Mapping[str, str]):
-        path = ROOT / RELEASE / program
+    def __init__(self, program: str, environment: Mapping[str, str], folder: str = RELEASE):
+        path = ROOT / folder / program
         if not path.exists():
             raise Failure(f"{program} isn't there: it was not built")
         self.program, self.port = program, free_port()

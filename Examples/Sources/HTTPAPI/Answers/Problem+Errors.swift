@@ -17,6 +17,11 @@ extension Problem {
             self = .unavailable("It is not known whether the change was stored.", retryAfter: 5)
         case let error as RepositoryError where error.isTransient:
             self = .unavailable("The store cannot be reached.", retryAfter: 5)
+        case is IdempotencyKeyReused:
+            self.init(
+                .unprocessableContent,
+                "This Idempotency-Key belongs to a registration with other values: a new registration needs a new key."
+            )
         case is HasherOverloaded: self = .unavailable("Too many people are registering or logging in.", retryAfter: 1)
         case is CancellationError: self = .unavailable("The service is shutting down.", retryAfter: 1)
         case is NIOTooManyBytesError: self = .bodyTooLarge

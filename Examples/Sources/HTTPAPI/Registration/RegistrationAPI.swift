@@ -22,14 +22,20 @@ public struct RegistrationAPI: Sendable {
         self.limits = limits
     }
 
-    /// `201` with the new user, without the password.
+    /// `201` with the new user, without the password; the same answer for each further attempt with one `Idempotency-Key`.
     public var endpoints: [Endpoint] {
         [
             Endpoint(.post, Self.path, Self.register) { request, _ in
                 try self.limits?.admit(request)
+                let key = try request.idempotencyKey()
                 let form = try await request.json(RegistrationForm.self)
                 try self.limits?.admit(name: form.registration.username)
-                let user = try await self.users.register(form.registration)
+                let user =
+                    if let key {
+                        try await self.users.register(form.registration, key: key)
+                    } else {
+                        try await self.users.register(form.registration)
+                    }
                 return JSON.response(.created, UserAnswer(user))
             }
         ]

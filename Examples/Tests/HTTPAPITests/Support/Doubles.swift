@@ -10,8 +10,8 @@ import Hummingbird
 
 /// A hasher that costs nothing.
 struct CheapHasher: PasswordHasher {
-    func hash(_ password: String) async throws -> String { "$cheap$\(password.utf8.count)" }
-    func verify(_ password: String, against hash: String) async throws -> Bool { false }
+    func hash(_ password: String) async throws -> String { "$cheap$\(password)" }
+    func verify(_ password: String, against hash: String) async throws -> Bool { hash == "$cheap$\(password)" }
 }
 
 /// A hasher that always throws.
