@@ -19,6 +19,8 @@ let program = Program(
           DATABASE_URL   postgres://user:password@host:5432/database, required
           HTTP_HOST      the interface to listen on (127.0.0.1)
           HTTP_PORT      the port to listen on (8000)
+          HTTP_TLS_CERTIFICATE_FILE, HTTP_TLS_KEY_FILE  certificates and private key in PEM: serve TLS, and nothing else
+          HTTP_MAXIMUM_CONNECTIONS  connections at the same time; others wait (900)
           AUTH_KEYS      one or two private keys that sign access tokens, from `openssl genpkey -algorithm ed25519`; without them
                          nobody can log in
           AUTH_KEYS_FILE the path of a file with them instead
