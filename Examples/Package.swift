@@ -89,8 +89,8 @@ let package = Package(
             dependencies: [
                 "HTTPAPI", library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"),
                 library("EventBusPayments"),
-                configuration, crypto, httpTypes, hummingbird, hummingbirdTesting, jwt, library("EventBusTesting"), lifecycle,
-                log, nioCore, nioHTTP, nioPosix, nioSSL,
+                configuration, crypto, httpTypes, hummingbird, hummingbirdTesting, jwt, library("EventBusTesting"),
+                lifecycle, log, nioCore, nioHTTP, nioPosix, nioSSL,
             ]
         ),
         .testTarget(

@@ -59,7 +59,7 @@ struct ClientChannel: ServerChildChannel {
             try await withTaskCancellationHandler {
                 try await connection.requests.executeThenClose { requests, answers in
                     for try await request in requests {
-                        try await Client.$current.withValue(connection.client) {
+                        try await Self.about(connection) {
                             let body = RequestBody(asyncSequence: request.body)
                             let writer = ResponseWriter(outbound: answers)
                             try await self.respond(Request(head: request.head, body: body), writer, connection.channel)
@@ -72,6 +72,13 @@ struct ClientChannel: ServerChildChannel {
         } catch {
             // The client has gone before its answer.
             logger.trace("A connection ended early", metadata: ["error.type": "\(type(of: error))"])
+        }
+    }
+
+    /// Runs `body` with what it may want to know about its client.
+    private static func about(_ connection: Connection, _ body: () async throws -> Void) async rethrows {
+        try await Client.$current.withValue(connection.client) {
+            try await ClientAddress.$peer.withValue(connection.channel.remoteAddress) { try await body() }
         }
     }
 }
