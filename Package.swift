@@ -89,9 +89,15 @@ let package = Package(
         .target(
             name: "EventBusCommands",
             dependencies: [
-                "EventBus", "EventBusPersistence", "EventBusRabbit", "EventBusPostgres", "EventBusCommandsTrait", log, lifecycle,
+                "EventBus", "EventBusPersistence", "EventBusRabbit", "EventBusPostgres", "EventBusCommandsTrait", log,
+                lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 product("ArgumentParser", "swift-argument-parser", trait: "Commands"),
+                // RabbitMQ's management speaks HTTP.
+                product("NIOCore", "swift-nio", trait: "Commands"),
+                product("NIOHTTP1", "swift-nio", trait: "Commands"),
+                product("NIOPosix", "swift-nio", trait: "Commands"),
+                product("NIOSSL", "swift-nio-ssl", trait: "Commands"),
             ]
         ),
         .executableTarget(
@@ -150,7 +156,8 @@ let package = Package(
         .testTarget(
             name: "EventBusCommandsTests",
             dependencies: [
-                "EventBus", "EventBusCommands", "EventBusPersistence", "EventBusPostgres", "EventBusRabbit", "EventBusTesting", log,
+                "EventBus", "EventBusCommands", "EventBusPersistence", "EventBusPostgres", "EventBusRabbit",
+                "EventBusTesting", log,
                 product("ArgumentParser", "swift-argument-parser", trait: "Commands"),
             ]
         ),

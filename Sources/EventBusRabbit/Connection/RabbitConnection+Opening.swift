@@ -127,7 +127,7 @@ extension RabbitConnection {
         }
     }
 
-    private static func context(_ tls: RabbitConfiguration.TLS) throws(ConnectionFailure) -> NIOSSLContext {
+    static func context(_ tls: RabbitConfiguration.TLS) throws(ConnectionFailure) -> NIOSSLContext {
         do {
             var settings = TLSConfiguration.makeClientConfiguration()
             settings.minimumTLSVersion = .tlsv12

@@ -22,6 +22,21 @@ extension RabbitEventBus {
         }
     }
 
+    /// Counts by AMQP what waits in some queues, and their consumers; those that do not exist, or may not be counted, are left out.
+    ///
+    /// Waits until the bus runs.
+    package func counts(of queues: [String]) async throws -> [String: (messages: Int, consumers: Int)] {
+        try await self.withConnection("count") { connection in
+            let reading = BrokerReading(connection: connection)
+            var counts: [String: (messages: Int, consumers: Int)] = [:]
+            for queue in queues {
+                guard let count = try await reading.count(of: queue) else { continue }
+                counts[queue] = (count.messages, count.consumers)
+            }
+            return counts
+        }
+    }
+
     /// Adds what is missing of some subscriptions: what their consumers declare when they open them. What exists is left as it is.
     ///
     /// Waits until the bus runs.

@@ -37,7 +37,7 @@ struct ShardComparison {
 
 extension Topology {
     /// How many shards a subscription has whose own queue this is; 1 if it has none.
-    static func number(ofShards queue: TopologyQueue) -> Int {
+    package static func number(ofShards queue: TopologyQueue) -> Int {
         guard queue.type == "quorum", queue.arguments["x-dead-letter-exchange"] == nil,
             let number = queue.arguments["x-max-length"]?.int
         else { return 1 }
