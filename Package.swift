@@ -89,7 +89,8 @@ let package = Package(
         .target(
             name: "EventBusCommands",
             dependencies: [
-                "EventBus", "EventBusPersistence", "EventBusRabbit", "EventBusPostgres", "EventBusCommandsTrait", log, lifecycle,
+                "EventBus", "EventBusPersistence", "EventBusRabbit", "EventBusPostgres", "EventBusCommandsTrait", log,
+                lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 product("ArgumentParser", "swift-argument-parser", trait: "Commands"),
             ]
@@ -150,7 +151,8 @@ let package = Package(
         .testTarget(
             name: "EventBusCommandsTests",
             dependencies: [
-                "EventBus", "EventBusCommands", "EventBusPersistence", "EventBusPostgres", "EventBusRabbit", "EventBusTesting", log,
+                "EventBus", "EventBusCommands", "EventBusPersistence", "EventBusPostgres", "EventBusRabbit",
+                "EventBusTesting", log,
                 product("ArgumentParser", "swift-argument-parser", trait: "Commands"),
             ]
         ),

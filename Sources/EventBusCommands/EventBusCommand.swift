@@ -14,7 +14,9 @@ public import ArgumentParser
 /// ```
 public struct EventBusCommand: AsyncParsableCommand {
     /// All subcommands of `eventbus`.
-    public static let subcommands: [any ParsableCommand.Type] = [PublishCommand.self]
+    public static let subcommands: [any ParsableCommand.Type] = [
+        PublishCommand.self, TailCommand.self, DeadLettersCommand.self, OutboxCommand.self,
+    ]
 
     /// What `--help` shows.
     public static let configuration = CommandConfiguration(
