@@ -41,6 +41,7 @@ public struct UserService: Sendable {
         // Without a broker people can still register: their events wait in the outbox.
         let readiness = Readiness(requires: [{ store.health }], notes: [{ bus.health }, { await relay.health }])
         let router = Router(
+            named: "user-service",
             serving: RegistrationAPI(Users(store: store, hasher: hasher)).endpoints + HealthAPI(readiness).endpoints
         )
         // All but hashing, which has threads of its own, waits for the store. On its thread an answer wakes no other one, which

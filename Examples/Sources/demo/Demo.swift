@@ -53,6 +53,7 @@ struct Demo: Sendable {
             notes: [{ await userRelay.health }, { await paymentRelay.health }]
         )
         let router = Router(
+            named: "demo",
             serving: RegistrationAPI(users).endpoints + AccountAPI(payments).endpoints
                 + HealthAPI(readiness).endpoints,
             middleware: [StoryMiddleware(teller: teller)]

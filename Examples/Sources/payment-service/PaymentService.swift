@@ -41,7 +41,10 @@ struct PaymentService: Sendable {
             requires: [{ store.health }, { consumer.health }],
             notes: [{ bus.health }, { await relay.health }]
         )
-        let router = Router(serving: AccountAPI(payments).endpoints + HealthAPI(readiness).endpoints)
+        let router = Router(
+            named: "payment-service",
+            serving: AccountAPI(payments).endpoints + HealthAPI(readiness).endpoints
+        )
         self.services = [store, bus, relay, consumer, HTTPServer(router, server, logger: logger)]
         self.logger = logger
     }

@@ -52,10 +52,12 @@ struct DemoTests {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            let first = HTTPServer(.init(serving: []), ServerConfiguration(port: 0), logger: logger) { port.yield($0) }
+            let first = HTTPServer(.init(named: "test", serving: []), ServerConfiguration(port: 0), logger: logger) {
+                port.yield($0)
+            }
             group.addTask { try await first.run() }
             let taken = try #require(await ports.first { _ in true })
-            let second = HTTPServer(.init(serving: []), ServerConfiguration(port: taken), logger: logger)
+            let second = HTTPServer(.init(named: "test", serving: []), ServerConfiguration(port: taken), logger: logger)
             let error = await #expect(throws: ConfigurationError.self) { try await second.run() }
             #expect(error?.variable == "HTTP_HOST, HTTP_PORT")
             #expect(error?.description.contains("127.0.0.1:\(taken)") == true)

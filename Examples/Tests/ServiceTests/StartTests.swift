@@ -74,6 +74,9 @@ struct StartTests {
         #expect(readiness.status == 503)
         #expect(readiness.body.contains(#""status":"unready""#))
         #expect(!readiness.body.contains("hunter2"))
+        let description = try await client.send("GET", "/openapi.json")
+        #expect(description.status == 200)
+        #expect(description.body.contains(#""title":"\#(service)""#))
         let during = try await ServiceProcess(service, ["--healthcheck"], environment: environment).untilEnd()
         #expect(during.status == 0)
 

@@ -18,7 +18,7 @@ public struct AccountAPI: Sendable {
     /// `200` with the user's account; `404` for everything that is not the id of a user with an account.
     public var endpoints: [Endpoint] {
         [
-            Endpoint(.get, "/api/accounts/{user_id}") { _, context in
+            Endpoint(.get, "/api/accounts/{user_id}", Self.account) { _, context in
                 guard let owner = context.parameters.get("user_id").flatMap({ Identifier($0) }),
                     let account = try await self.payments.account(of: owner)
                 else { throw Problem(.notFound, "There is no account of this user, or not yet.") }

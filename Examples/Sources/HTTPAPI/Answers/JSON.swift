@@ -19,13 +19,26 @@ enum JSON {
         contentType: String = "application/json",
         headers: HTTPFields = [:]
     ) -> Response {
+        self.response(status, body: self.bytes(of: value), contentType: contentType, headers: headers)
+    }
+
+    /// An answer whose JSON is there already.
+    static func response(
+        _ status: HTTPResponse.Status,
+        body: ByteBuffer,
+        contentType: String = "application/json",
+        headers: HTTPFields = [:]
+    ) -> Response {
+        var headers = headers
+        headers[.contentType] = contentType
+        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body))
+    }
+
+    static func bytes(of value: some Encodable) -> ByteBuffer {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         // Answers are made of texts and numbers: they can always be encoded.
-        let body = (try? encoder.encode(value)) ?? Data("{}".utf8)
-        var headers = headers
-        headers[.contentType] = contentType
-        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+        return ByteBuffer(bytes: (try? encoder.encode(value)) ?? Data("{}".utf8))
     }
 
     /// `2026-01-01T00:00:00Z`, with milliseconds only where there are any.

@@ -61,7 +61,7 @@ extension Problem {
             detail: self.detail,
             errors: self.errors.isEmpty ? nil : self.errors
         )
-        return JSON.response(self.status, body, contentType: "application/problem+json", headers: self.headers)
+        return JSON.response(self.status, body, contentType: Self.contentType, headers: self.headers)
     }
 
     private struct Body: Encodable {

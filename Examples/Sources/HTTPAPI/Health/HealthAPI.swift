@@ -22,8 +22,10 @@ public struct HealthAPI: Sendable {
     /// Liveness is never a matter of other servers: restarting a process does not bring them back.
     public var endpoints: [Endpoint] {
         [
-            Endpoint(.get, Self.livenessPath) { _, _ in JSON.response(.ok, Report(status: "alive")) },
-            Endpoint(.get, Self.readinessPath) { _, _ in
+            Endpoint(.get, Self.livenessPath, Self.liveness) { _, _ in
+                JSON.response(.ok, Report(status: "alive"))
+            },
+            Endpoint(.get, Self.readinessPath, Self.readiness) { _, _ in
                 let health = await self.readiness.health
                 let report = Report(health)
                 return JSON.response(health.isReady ? .ok : .serviceUnavailable, report)

@@ -26,7 +26,7 @@ public struct RegistrationAPI: Sendable {
     /// `201` with the new user, without the password.
     public var endpoints: [Endpoint] {
         [
-            Endpoint(.post, Self.path) { request, _ in
+            Endpoint(.post, Self.path, Self.register) { request, _ in
                 let form = try await request.json(RegistrationForm.self)
                 let user = try await self.users.register(form.registration)
                 return JSON.response(.created, Answer(user))

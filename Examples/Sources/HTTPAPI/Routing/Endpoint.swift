@@ -4,7 +4,7 @@
 public import HTTPTypes
 public import Hummingbird
 
-/// One operation of an API: a method, a path and what answers it.
+/// One operation of an API: a method, a path, its description and what answers it.
 public struct Endpoint: Sendable {
     /// Answers a request or throws; every error becomes a ``Problem``.
     public typealias Responder = @Sendable (Request, BasicRequestContext) async throws -> Response
@@ -13,13 +13,16 @@ public struct Endpoint: Sendable {
     public let method: HTTPRequest.Method
     /// The path, with parameters in braces: `/api/accounts/{user_id}`.
     public let path: String
+    /// What clients may know of it.
+    public let operation: Operation
     /// What answers.
     public let respond: Responder
 
     /// Creates an endpoint.
-    public init(_ method: HTTPRequest.Method, _ path: String, _ respond: @escaping Responder) {
+    public init(_ method: HTTPRequest.Method, _ path: String, _ operation: Operation, _ respond: @escaping Responder) {
         self.method = method
         self.path = path
+        self.operation = operation
         self.respond = respond
     }
 
@@ -34,15 +37,19 @@ public struct Endpoint: Sendable {
 }
 
 extension Router where Context == BasicRequestContext {
-    /// Creates a router of endpoints that answers every error with problem details (RFC 9457).
+    /// Creates a router of endpoints that answers every error with problem details (RFC 9457), and serves the description
+    /// of the API at `/openapi.json`.
     ///
     /// - Parameters:
+    ///   - title: the name of the service, for its description.
     ///   - endpoints: the API.
     ///   - middleware: what else sees each request, inside the handling of errors.
     public convenience init(
+        named title: String,
         serving endpoints: [Endpoint],
         middleware: [any MiddlewareProtocol<Request, Response, BasicRequestContext>] = []
     ) {
+        let endpoints = endpoints + [.description(of: endpoints, title: title)]
         self.init(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         self.add(middleware: ProblemMiddleware(endpoints: endpoints))
         for middleware in middleware { self.add(middleware: middleware) }

@@ -87,6 +87,7 @@ extension Router where Context == BasicRequestContext {
         readiness: Readiness = Readiness(requires: [])
     ) -> Router {
         Router(
+            named: "everything",
             serving: RegistrationAPI(Users(store: store, hasher: hasher)).endpoints
                 + AccountAPI(Payments(store: store)).endpoints
                 + HealthAPI(readiness).endpoints
