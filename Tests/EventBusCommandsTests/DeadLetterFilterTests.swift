@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import ArgumentParser
 import EventBus
 import Foundation
 import Testing

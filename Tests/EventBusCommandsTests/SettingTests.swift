@@ -25,12 +25,14 @@ struct SettingTests {
         #expect(try self.value(nil, ["RABBITMQ_URL_FILE": "/f"], files: ["/f": "c\n"]) == "c")
     }
 
-    @Test(arguments: [
+    private static let mistakes: [([String: String], String)] = [
         ([:], "RABBITMQ_URL is missing"),
         (["RABBITMQ_URL": "secret-1", "RABBITMQ_URL_FILE": "/f"], "are both set"),
         (["RABBITMQ_URL": " "], "RABBITMQ_URL is empty"),
         (["RABBITMQ_URL_FILE": "/none"], "cannot be read"),
-    ])
+    ]
+
+    @Test(arguments: SettingTests.mistakes)
     func whatIsWrongIsToldWithoutTheSecret(_ environment: [String: String], _ text: String) {
         let error = #expect(throws: CommandError.self) { try self.value(nil, environment) }
         #expect(error?.exit == CommandExit.usage)

@@ -3,6 +3,7 @@
 
 public import ArgumentParser
 import EventBus
+import EventBusRabbit
 
 /// `eventbus dead-letters discard`: removes dead letters for good.
 public struct DeadLettersDiscardCommand: OperatorCommand {

@@ -3,6 +3,7 @@
 
 public import ArgumentParser
 import EventBus
+import EventBusRabbit
 
 /// `eventbus dead-letters redrive`: delivers dead letters to their subscription again.
 public struct DeadLettersRedriveCommand: OperatorCommand {

@@ -21,7 +21,7 @@ enum ToolBroker {
         let configuration = try RabbitConfiguration(url: try #require(ToolBroker.url))
         let bus = RabbitEventBus(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try? await bus.run() }
+            group.addTask { do { try await bus.run() } catch {} }
             try await bus.withDeliveries(to: subscription) { _ in }
             let result: Result<Void, any Error>
             do { result = .success(try await body(bus, subscription, topic)) } catch { result = .failure(error) }
@@ -46,7 +46,7 @@ enum ToolBroker {
     /// Takes what waits up to now; the ids in order.
     static func drain(_ subscription: Subscription, on bus: any EventBus) async throws -> [String] {
         let fence = Stamp.next()
-        let topic = try Topic(subscription.patterns[0].text.dropLast(2) + ".fence")
+        let topic = try Topic("\(subscription.patterns[0].text.dropLast(2)).fence")
         var ids: [String] = []
         try await bus.withDeliveries(to: subscription) { deliveries in
             _ = await bus.publish([Message(id: "\(fence.id)", topic: topic, time: fence.time, body: [])])

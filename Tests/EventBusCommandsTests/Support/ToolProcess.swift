@@ -18,10 +18,11 @@ final class ToolProcess: Sendable {
     private let process: Int32
 
     init(_ arguments: [String], environment: [String: String] = [:], input: String = "") throws {
-        self.files = FileManager.default.temporaryDirectory.appending(path: "eventbus-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: self.files, withIntermediateDirectories: true)
+        let files = FileManager.default.temporaryDirectory.appending(path: "eventbus-\(UUID().uuidString)")
+        self.files = files
+        try FileManager.default.createDirectory(at: files, withIntermediateDirectories: true)
         func file(_ name: String, _ content: String = "") throws -> URL {
-            let file = self.files.appending(path: name)
+            let file = files.appending(path: name)
             try Data(content.utf8).write(to: file)
             return file
         }
