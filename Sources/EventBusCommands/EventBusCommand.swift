@@ -15,7 +15,8 @@ public import ArgumentParser
 public struct EventBusCommand: AsyncParsableCommand {
     /// All subcommands of `eventbus`.
     public static let subcommands: [any ParsableCommand.Type] = [
-        PublishCommand.self, TopologyCommand.self, SubscriptionsCommand.self, DoctorCommand.self,
+        PublishCommand.self, TailCommand.self, DeadLettersCommand.self, SubscriptionsCommand.self, TopologyCommand.self,
+        OutboxCommand.self, DoctorCommand.self,
     ]
 
     /// What `--help` shows.

@@ -36,7 +36,10 @@ struct EventOptions: ParsableArguments, Sendable {
     /// - Throws: ``CommandError`` or `BusError` that name the rule.
     func message(topic: Topic, body: [UInt8], stamp: Stamp = .next()) throws -> Message {
         if self.contentType == "application/json", !Self.isJSON(body) {
-            throw CommandError(CommandExit.usage, "the body is not JSON: correct it, or name what it is with --content-type")
+            throw CommandError(
+                CommandExit.usage,
+                "the body is not JSON: correct it, or name what it is with --content-type"
+            )
         }
         var headers: [String: HeaderValue] = [:]
         for text in self.headers {

@@ -43,7 +43,10 @@ struct Setting {
         let fileVariable = "\(self.variable)_FILE"
         switch (environment[self.variable], environment[fileVariable]) {
         case (.some, .some):
-            throw CommandError(CommandExit.usage, "\(self.variable) and \(fileVariable) are both set: unset one of them")
+            throw CommandError(
+                CommandExit.usage,
+                "\(self.variable) and \(fileVariable) are both set: unset one of them"
+            )
         case (let value?, nil):
             return try self.nonempty(value, self.variable)
         case (nil, let file?):
@@ -51,7 +54,10 @@ struct Setting {
             do {
                 content = try read(file)
             } catch {
-                throw CommandError(CommandExit.usage, "\(fileVariable) names a file that cannot be read: \(file.printable)")
+                throw CommandError(
+                    CommandExit.usage,
+                    "\(fileVariable) names a file that cannot be read: \(file.printable)"
+                )
             }
             return try self.nonempty(content, fileVariable)
         case (nil, nil):

@@ -34,7 +34,10 @@ enum StandardInput {
             }
             bytes += chunk[..<count]
             guard bytes.count <= limit else {
-                throw CommandError(CommandExit.usage, "standard input has more than \(limit) bytes, which is the limit of a body")
+                throw CommandError(
+                    CommandExit.usage,
+                    "standard input has more than \(limit) bytes, which is the limit of a body"
+                )
             }
         }
     }
