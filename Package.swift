@@ -21,15 +21,24 @@ let package = Package(
         .library(name: "EventBusPostgres", targets: ["EventBusPostgres"]),
         .library(name: "EventBusUsers", targets: ["EventBusUsers"]),
         .library(name: "EventBusPayments", targets: ["EventBusPayments"]),
+        // The operator's tool, and its commands for an application's own tool.
+        .executable(name: "eventbus", targets: ["EventBusTool"]),
+        .library(name: "EventBusCommands", targets: ["EventBusCommands"]),
     ],
     // An application that says `traits: []` resolves neither NIO nor Crypto and gets everything but the adapters.
     traits: [
-        .default(enabledTraits: ["RabbitMQ", "Postgres", "Scrypt"]),
+        .default(enabledTraits: ["RabbitMQ", "Postgres", "Scrypt", "Commands"]),
         .trait(name: "RabbitMQ", description: "EventBusRabbit; resolves SwiftNIO, NIOSSL and Crypto."),
         .trait(name: "Postgres", description: "EventBusPostgres; resolves Crypto."),
         .trait(name: "Scrypt", description: "ScryptHasher of EventBusUsers; resolves Crypto."),
+        .trait(
+            name: "Commands",
+            description: "EventBusCommands and the tool eventbus; resolves ArgumentParser.",
+            enabledTraits: ["RabbitMQ", "Postgres"]
+        ),
     ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
@@ -74,6 +83,27 @@ let package = Package(
         // Compiled before an adapter, and fail when its trait is missing: one clear message instead of NIO's absence in every file.
         .target(name: "EventBusRabbitTrait", path: "Sources/Traits/RabbitMQ"),
         .target(name: "EventBusPostgresTrait", path: "Sources/Traits/Postgres"),
+        .target(name: "EventBusCommandsTrait", path: "Sources/Traits/Commands"),
+
+        // The operator's tool. Its folder is not called as its product, which differs from EventBus only in the case of letters.
+        .target(
+            name: "EventBusCommands",
+            dependencies: [
+                "EventBus", "EventBusPersistence", "EventBusRabbit", "EventBusPostgres", "EventBusCommandsTrait", log,
+                lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                product("ArgumentParser", "swift-argument-parser", trait: "Commands"),
+                // RabbitMQ's management speaks HTTP.
+                product("NIOCore", "swift-nio", trait: "Commands"),
+                product("NIOHTTP1", "swift-nio", trait: "Commands"),
+                product("NIOPosix", "swift-nio", trait: "Commands"),
+                product("NIOSSL", "swift-nio-ssl", trait: "Commands"),
+            ]
+        ),
+        .executableTarget(
+            name: "EventBusTool",
+            dependencies: ["EventBusCommands", product("ArgumentParser", "swift-argument-parser", trait: "Commands")]
+        ),
 
         // Domain modules: they know the protocols, never an adapter, never each other.
         .target(
@@ -121,6 +151,14 @@ let package = Package(
             name: "EventBusPostgresTests",
             dependencies: [
                 "EventBus", "EventBusTesting", "EventBusPersistence", "EventBusPostgres", "TestProxy", log, lifecycle,
+            ]
+        ),
+        .testTarget(
+            name: "EventBusCommandsTests",
+            dependencies: [
+                "EventBus", "EventBusCommands", "EventBusPersistence", "EventBusPostgres", "EventBusRabbit",
+                "EventBusTesting", log,
+                product("ArgumentParser", "swift-argument-parser", trait: "Commands"),
             ]
         ),
         .testTarget(

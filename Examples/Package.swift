@@ -7,12 +7,15 @@ let configuration = Target.Dependency.product(name: "Configuration", package: "s
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let jwt = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -37,6 +40,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.34.1"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.2"),
         .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
@@ -48,8 +52,8 @@ let package = Package(
             dependencies: [
                 library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"),
                 library("EventBusPayments"),
-                configuration, crypto, hummingbird, httpTypes, jwt, lifecycle, log, nioCore, nioHTTP, nioPosix, nioSSL,
-                signals,
+                configuration, crypto, hummingbird, hummingbirdCore, httpTypes, jwt, lifecycle, log, nioCore, nioHTTP,
+                nioHTTPTypes, nioHTTPTypesHTTP1, nioPosix, nioSSL, signals,
             ]
         ),
 
@@ -86,8 +90,7 @@ let package = Package(
                 "HTTPAPI", library("EventBus"), library("EventBusPersistence"), library("EventBusUsers"),
                 library("EventBusPayments"),
                 configuration, crypto, httpTypes, hummingbird, hummingbirdTesting, jwt, library("EventBusTesting"),
-                lifecycle,
-                log, nioCore,
+                lifecycle, log, nioCore, nioHTTP, nioPosix, nioSSL,
             ]
         ),
         .testTarget(

@@ -86,25 +86,25 @@ public final class RabbitEventBus: EventBus, Service {
     /// broker accepts no messages; the time of a message that is sent begins when its last byte has left. Once the broker has refused
     /// a body as too large, larger ones are refused at once, as long as the connection lasts.
     public func publish(_ messages: [Message]) async -> [PublishOutcome] {
-        var outcomes: [PublishOutcome] = []
         var outgoing: [Outgoing] = []
-        var places: [Int] = []
-        outcomes.reserveCapacity(messages.count)
+        outgoing.reserveCapacity(messages.count)
+        var invalid: [Int: BusError] = [:]
         for (index, message) in messages.enumerated() {
             do throws(BusError) {
                 try message.validate()
-                outcomes.append(.unknown)
                 outgoing.append(.event(message))
-                places.append(index)
             } catch {
-                outcomes.append(.notSent(error))
+                invalid[index] = error
             }
         }
-        guard !outgoing.isEmpty else { return outcomes }
-        if self.status.isIdle { self.logger.warning("Messages wait until the bus runs") }
-        let results = await self.send(outgoing, through: self.events)
-        for (place, result) in zip(places, results) { outcomes[place] = result }
-        return outcomes
+        var outcomes: [PublishOutcome] = []
+        if !outgoing.isEmpty {
+            if self.status.isIdle { self.logger.warning("Messages wait until the bus runs") }
+            outcomes = await self.send(outgoing, through: self.events)
+        }
+        guard !invalid.isEmpty else { return outcomes }
+        var sent = outcomes.makeIterator()
+        return messages.indices.map { index in invalid[index].map { .notSent($0) } ?? sent.next() ?? .unknown }
     }
 
     /// Opens a subscription; see `EventBus.withDeliveries(to:_:)`.

@@ -31,8 +31,11 @@ let package = Package(
         .target(name: "EventBusUsers", dependencies: ["EventBus", "EventBusPersistence"]),
         .testTarget(
             name: "UsersTests",
-            dependencies: ["EventBus", "EventBusPersistence", "EventBusUsers"],
-            sources: ["IdempotencyTests.swift", "Support.swift"]
+            dependencies: ["EventBus", "EventBusPersistence", "EventBusTesting", "EventBusUsers"],
+            sources: [
+                "AuthenticationTests.swift", "IdempotencyTests.swift", "PreparedPasswordTests.swift", "RecordingHasher.swift",
+                "Support.swift",
+            ]
         ),
         // Without libpq, threads and Crypto.
         .target(

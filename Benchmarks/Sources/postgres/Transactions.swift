@@ -57,16 +57,28 @@ struct Transactions {
         _ body: @escaping @Sendable () async throws -> Void
     ) async throws -> Int {
         try await withThrowingTaskGroup(of: Int.self) { group in
-            let start = Measurement.Start()
-            for _ in 0..<self.tasks {
-                group.addTask(executorPreference: self.thread.executor(self.store.executor)) {
-                    var count = 0
-                    while start.seconds < seconds {
-                        try await body()
-                        count += 1
-                    }
-                    return count
+            // A flag instead of the time, which would have to be asked for after each operation.
+            let isOver = Atomic(false)
+            let task: @Sendable () async throws -> Int = {
+                var count = 0
+                while !isOver.load(ordering: .relaxed) {
+                    try await body()
+                    count += 1
                 }
+                return count
+            }
+            for _ in 0..<self.tasks {
+                // A preference costs something even if it is for no executor.
+                if let executor = self.thread.executor(self.store.executor) {
+                    group.addTask(executorPreference: executor) { try await task() }
+                } else {
+                    group.addTask { try await task() }
+                }
+            }
+            group.addTask {
+                defer { isOver.store(true, ordering: .relaxed) }
+                try await Task.sleep(for: .seconds(seconds))
+                return 0
             }
             return try await group.reduce(0, +)
         }

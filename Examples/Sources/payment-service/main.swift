@@ -21,6 +21,10 @@ let program = Program(
           …_FILE         instead of the two: a file that holds the URL, such as RABBITMQ_URL_FILE=/run/secrets/rabbitmq-url
           HTTP_HOST      the interface to listen on (127.0.0.1)
           HTTP_PORT      the port to listen on (8080)
+          HTTP_TLS_CERTIFICATE_FILE, HTTP_TLS_KEY_FILE
+                         certificates and private key in PEM: serve TLS, and nothing else
+          HTTP_MAXIMUM_CONNECTIONS
+                         connections at the same time; others wait (900)
           AUTH_JWKS_URL  the keys of access tokens: https://host/.well-known/jwks.json; without it anybody sees all accounts
           AUTH_JWKS_CA_FILE
                          a PEM file of the authorities to trust for it (the system's)

@@ -22,6 +22,10 @@ let program = Program(
           …_FILE         instead of the two: a file that holds the URL, such as RABBITMQ_URL_FILE=/run/secrets/rabbitmq-url
           HTTP_HOST      the interface to listen on (127.0.0.1)
           HTTP_PORT      the port to listen on (8000)
+          HTTP_TLS_CERTIFICATE_FILE, HTTP_TLS_KEY_FILE
+                         certificates and private key in PEM: serve TLS, and nothing else
+          HTTP_MAXIMUM_CONNECTIONS
+                         connections at the same time; others wait (900)
           AUTH_KEYS      one or two private keys that sign access tokens, from `openssl genpkey -algorithm ed25519`; without them
                          nobody can log in
           AUTH_KEYS_FILE the path of a file with them instead

@@ -137,4 +137,14 @@ struct BadInputTests {
         #expect(answer.status == 415)
         #expect(answer.headers[.contentType] == "application/problem+json")
     }
+
+    @Test("a client that asks before it sends a body is refused by what it announces, not by what it would send")
+    func expectation() async throws {
+        let body = [UInt8](repeating: UInt8(ascii: "["), count: 20_000)
+        let path = "/api/users/register/"
+        #expect(try await Router.api().answer(.post, path, body).status == 400)
+        #expect(try await Router.api().answer(.post, path, body, headers: [.expect: "100-Continue"]).status == 413)
+        let valid = Array(Self.valid.utf8)
+        #expect(try await Router.api().answer(.post, path, valid, headers: [.expect: "100-continue"]).status == 201)
+    }
 }

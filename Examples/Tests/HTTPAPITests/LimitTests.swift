@@ -6,6 +6,7 @@ import EventBusTesting
 import EventBusUsers
 import HTTPTypes
 import Hummingbird
+import Logging
 import NIOCore
 import Testing
 
@@ -193,5 +194,30 @@ struct LimitTests {
             try await logIn(String(repeating: "c", count: 500)).status,
         ]
         #expect(statuses == [401, 401, 429])
+    }
+
+    @Test("a client is known by the address of its connection")
+    func connection() async throws {
+        let limits = RequestLimits(perClient: RateLimit(1, per: .seconds(60)), clock: VirtualClock())
+        let users = Users(store: InMemoryStore(), hasher: CheapHasher())
+        let login = LoginAPI(users, issuer: TokenIssuer(.generated(), rules: TokenRules()), limits: limits)
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        let server = HTTPServer(
+            Router(named: "test", serving: login.endpoints),
+            ServerConfiguration(port: 0),
+            logger: logger,
+            onListening: { port.yield($0) }
+        )
+        let statuses = try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await server.run() }
+            let client = HTTPClient(ServerConfiguration(port: try #require(await ports.first { _ in true })))
+            let body = #"{"username":"ada","password":"wrong password"}"#
+            let first = try await client.send("POST", LoginAPI.loginPath, json: body).status
+            let second = try await client.send("POST", LoginAPI.loginPath, json: body).status
+            group.cancelAll()
+            return [first, second]
+        }
+        #expect(statuses == [401, 429])
     }
 }

@@ -38,6 +38,7 @@ struct SettingsTests {
         arguments: [
             ("HTTP_HOST", ["", " ", "not a host", "http://localhost", String(repeating: "a", count: 300)]),
             ("HTTP_PORT", ["", "0", "65536", "-1", "+80", "80.0", "http", "８０", "99999999999999999999"]),
+            ("HTTP_MAXIMUM_CONNECTIONS", ["", "0", "-1", "1000001", "many"]),
             ("LOG_LEVEL", ["", "loud", "1", "info "]),
         ]
     )

@@ -60,6 +60,31 @@ public protocol EventBus: Sendable {
         where isWanted: @Sendable (DeadLetter) -> Bool
     ) async throws -> Int
 
+    /// Goes through the dead letters of a subscription in batches, oldest first, and keeps, redrives or removes each.
+    ///
+    /// Considers the `limit` oldest of those that are there when it begins, so that what becomes a dead letter meanwhile is left
+    /// alone. What is kept stays in order. What is redriven moves to the back of the subscription's queue, as by
+    /// ``redrive(_:limit:where:)``, also with respect to copies of one event. Each batch is settled before `decide` is called with the
+    /// next one: `decide` can show progress, and wait to limit the rate.
+    ///
+    /// It can be stopped anywhere and repeated: if the process stops in the middle, at most one batch is in the queue and still dead,
+    /// so that the next redrive delivers it a second time, with the same ids. A consumer with a store does not handle it again.
+    ///
+    /// - Parameters:
+    ///   - subscription: whose dead letters.
+    ///   - limit: how many to consider at most.
+    ///   - batch: how many to decide about at once at most; at least 1.
+    ///   - decide: returns one verdict for each dead letter. What it throws ends the call; earlier batches stay settled.
+    /// - Returns: how many were kept, redriven and removed.
+    /// - Throws: what `decide` throws; ``BusError`` with code `unknownSubscription` when no subscription has that name, with code
+    ///   `unavailable` or `connectionLost` when the bus cannot be reached; `CancellationError`.
+    func settleDeadLetters(
+        of subscription: SubscriptionName,
+        limit: Int,
+        batch: Int,
+        _ decide: ([DeadLetter]) async throws -> [DeadLetterVerdict]
+    ) async throws -> DeadLetterCounts
+
     /// Takes patterns away from a subscription, so that it gets no further messages because of them.
     ///
     /// Messages that are there already stay. A pattern that is not bound is ignored. A consumer that opens the subscription with

@@ -243,6 +243,19 @@ extension InMemoryEventBus {
         return try self.queue(of: subscription).redrive(limit: limit, where: isWanted)
     }
 
+    /// Goes through dead letters in batches; see ``EventBus/settleDeadLetters(of:limit:batch:_:)``.
+    ///
+    /// It does not wait for room.
+    public func settleDeadLetters(
+        of subscription: SubscriptionName,
+        limit: Int,
+        batch: Int,
+        _ decide: ([DeadLetter]) async throws -> [DeadLetterVerdict]
+    ) async throws -> DeadLetterCounts {
+        try Task.checkCancellation()
+        return try await self.queue(of: subscription).settleDeadLetters(limit: limit, batch: batch, decide)
+    }
+
     /// Redrives dead letters without removing them, as when a process crashes in the middle of a redrive.
     package func copyDeadLetters(of subscription: SubscriptionName, limit: Int) throws {
         try self.queue(of: subscription).change { $0.copyDeadLetters(limit) }

@@ -69,27 +69,6 @@ final class InMemoryQueue: Sendable {
         }
     }
 
-    func redrive(limit: Int, where isWanted: @Sendable (DeadLetter) -> Bool) -> Int {
-        let looked = self.guarded.withLock { $0.state.oldestDeadLetters(limit) }
-        var filter = RedriveFilter()
-        var given: [UInt64] = []
-        var removed: [UInt64] = []
-        for item in looked {
-            switch filter.step(for: item.letter, where: isWanted) {
-            case .keep: break
-            case .give: given.append(item.number)
-            case .remove(copyOf: _): removed.append(item.number)
-            }
-        }
-        var count = 0
-        self.change { state in
-            let (redriven, wake) = state.redrive(given, removing: removed)
-            count = redriven
-            return wake
-        }
-        return count
-    }
-
     /// - Returns: `nil` if the subscription has been removed.
     func attach(_ consumer: QueueState.ConsumerID, _ subscription: Subscription) -> InMemoryDeliveries? {
         let signal = Signal()

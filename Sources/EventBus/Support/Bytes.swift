@@ -46,6 +46,16 @@ extension UnsafeRawBufferPointer {
 }
 
 extension String {
+    /// The text whose UTF-8 these bytes are; `nil` if they are not UTF-8.
+    ///
+    /// Decoding replaces what is not UTF-8. Comparing afterwards costs a fraction of validating before.
+    package init?(exactly bytes: UnsafeRawBufferPointer) {
+        let text = String(decoding: bytes, as: UTF8.self)
+        let isSame = text.withBytes { UnsafeRawBufferPointer($0).hasSameBytes(as: bytes) }
+        guard isSame else { return nil }
+        self = text
+    }
+
     /// Calls `body` with the UTF-8 of the string, without a copy if it is stored contiguously.
     func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
         self.utf8.withContiguousStorageIfAvailable(body) ?? Array(self.utf8).withUnsafeBufferPointer(body)

@@ -135,18 +135,23 @@ private struct ValueDecodingContainer: SingleValueDecodingContainer {
     func decodeNil() -> Bool { self.value == .null }
 
     func decode<T: Decodable>(_ type: T.Type) throws -> T {
-        let decoded: T? =
-            switch self.value {
-            case .uuid(let value): value as? T
-            case .text(let value): value as? T
-            case .bool(let value): value as? T
-            case .double(let value): type == Float.self ? Float(value) as? T : value as? T
-            case .timestamp(let value): value as? T
-            case .bytes(let value): type == Data.self ? Data(value) as? T : value as? T
-            case .int(let value): (type as? any FixedWidthInteger.Type)?.init(exactly: value) as? T
-            case .null: nil
-            }
-        if let decoded { return decoded }
+        // These casts cannot fail. A conditional one would need the metadata of an optional value of the generic type, and looking that
+        // up costs more than all the rest.
+        switch self.value {
+        case .uuid(let value): if type == Identifier.self { return value as! T }
+        case .text(let value): if type == String.self { return value as! T }
+        case .bool(let value): if type == Bool.self { return value as! T }
+        case .double(let value):
+            if type == Double.self { return value as! T }
+            if type == Float.self { return Float(value) as! T }
+        case .timestamp(let value): if type == Date.self { return value as! T }
+        case .bytes(let value):
+            if type == [UInt8].self { return value as! T }
+            if type == Data.self { return Data(value) as! T }
+        case .int(let value):
+            if let value = (type as? any FixedWidthInteger.Type)?.init(exactly: value) { return value as! T }
+        case .null: break
+        }
         guard !ValueDecodingContainer.isColumnType(type) else {
             if self.decodeNil() {
                 throw DecodingError.valueNotFound(

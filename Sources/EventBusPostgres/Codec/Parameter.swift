@@ -120,10 +120,10 @@ extension [UInt8] {
     }
 }
 
-extension FixedWidthInteger {
+extension FixedWidthInteger where Self: BitwiseCopyable {
     /// Creates a number from big-endian bytes; `nil` if there are too few or too many.
-    init?(networkBytes bytes: some Collection<UInt8>) {
+    init?(networkBytes bytes: UnsafeRawBufferPointer) {
         guard bytes.count == MemoryLayout<Self>.size else { return nil }
-        self = bytes.reduce(0) { $0 << 8 | Self(truncatingIfNeeded: $1) }
+        self.init(bigEndian: bytes.loadUnaligned(as: Self.self))
     }
 }

@@ -37,8 +37,12 @@ struct Rows: Sendable {
 
     subscript(row: Int) -> Row { Row(rows: self, index: row) }
 
-    fileprivate func cell(_ row: Int, _ column: Int) -> ArraySlice<UInt8>? {
-        self.cells[row * self.columnCount + column].map { self.bytes[$0] }
+    fileprivate func isNull(_ row: Int, _ column: Int) -> Bool { self.cells[row * self.columnCount + column] == nil }
+
+    /// Calls `body` with the bytes of a cell, unless it is NULL.
+    fileprivate func cell<Value>(_ row: Int, _ column: Int, _ body: (UnsafeRawBufferPointer) -> Value?) -> Value? {
+        guard let range = self.cells[row * self.columnCount + column] else { return nil }
+        return self.bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
 }
 
@@ -54,9 +58,9 @@ struct Row: Sendable {
     fileprivate let rows: Rows
     fileprivate let index: Int
 
-    func bytes(_ column: Int) -> [UInt8]? { self.rows.cell(self.index, column).map { Array($0) } }
+    func bytes(_ column: Int) -> [UInt8]? { self.rows.cell(self.index, column) { Array($0) } }
 
-    func isNull(_ column: Int) -> Bool { self.rows.cell(self.index, column) == nil }
+    func isNull(_ column: Int) -> Bool { self.rows.isNull(self.index, column) }
 
     func int8(_ column: Int) throws(PostgresError) -> Int64 {
         try self.required(column) { Int64(networkBytes: $0) }
@@ -75,14 +79,16 @@ struct Row: Sendable {
     }
 
     func text(_ column: Int) throws(PostgresError) -> String {
-        try self.required(column) { String(validating: $0, as: UTF8.self) }
+        try self.required(column) { String(exactly: $0) }
     }
 
     func uuid(_ column: Int) throws(PostgresError) -> Identifier {
         try self.required(column) { bytes in
-            guard let high = UInt64(networkBytes: bytes.prefix(8)), let low = UInt64(networkBytes: bytes.dropFirst(8))
-            else { return nil }
-            return Identifier(high: high, low: low)
+            guard bytes.count == 16 else { return nil }
+            let (high, low) = (
+                bytes.loadUnaligned(as: UInt64.self), bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+            )
+            return Identifier(high: UInt64(bigEndian: high), low: UInt64(bigEndian: low))
         }
     }
 
@@ -97,9 +103,9 @@ struct Row: Sendable {
 
     private func required<Value>(
         _ column: Int,
-        _ decode: (ArraySlice<UInt8>) -> Value?
+        _ decode: (UnsafeRawBufferPointer) -> Value?
     ) throws(PostgresError) -> Value {
-        guard let cell = self.rows.cell(self.index, column), let value = decode(cell) else {
+        guard let value = self.rows.cell(self.index, column, decode) else {
             throw PostgresError(.unexpectedData, detail: "a cell has another type than expected", column: column)
         }
         return value

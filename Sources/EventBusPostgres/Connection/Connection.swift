@@ -149,14 +149,18 @@ final class Connection: IOHandler {
         var effects = self.core.withLock { $0.serve(now: now, hasMoved: hasMoved) }
         if case .closed = effects.event { self.thread.remove(self) }
         if let (host, place) = effects.lookUp { self.lookUp(host, at: place) }
-        for (kind, batch, outcome) in effects.batches {
-            let answers = self.queues.withLock { $0[kind].complete(batch, outcome, now: now) }
-            effects.resumptions += answers.map { ($0, ConnectionCore.Answer(outcome: $1)) }
-            effects.resumptions[effects.resumptions.count - 1].1.isLastOfBatch = true
+        let batches = effects.batches.map { kind, batch, outcome in
+            self.queues.withLock { $0[kind].complete(batch, outcome, now: now) }
         }
         if let loss = effects.loss {
             let unsent = self.queues.withLock { $0.reads.close(loss) + $0.inserts.close(loss) }
             effects.resumptions += unsent.map { ($0.waiter, ConnectionCore.Answer(outcome: .notSent(loss))) }
+        }
+        for answers in batches {
+            for (index, (waiter, outcome)) in answers.enumerated() {
+                let isLast = index == answers.count - 1
+                waiter.resume(returning: ConnectionCore.Answer(outcome: outcome, isLastOfBatch: isLast))
+            }
         }
         for (continuation, outcome) in effects.resumptions { continuation.resume(returning: outcome) }
         if effects.isNotified { self.onEvent(.notified) }

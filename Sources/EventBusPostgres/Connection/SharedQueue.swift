@@ -97,7 +97,10 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
 
     /// What is sent for a batch.
     static func statements(of batch: [Item], _ kind: Kind) -> [Statement] {
-        kind.prefix(of: batch.count) + batch.flatMap(\.statements)
+        var statements = kind.prefix(of: batch.count)
+        statements.reserveCapacity(statements.count + batch.count)
+        for index in batch.indices { statements += batch[index].statements }
+        return statements
     }
 
     /// A batch could not be sent; its items are none of the queue's any longer.
@@ -138,16 +141,19 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
     private func answers(of batch: [Item], _ results: [StatementResult]) -> [(Waiter, SegmentOutcome)] {
         var answers: [(Waiter, SegmentOutcome)] = []
         answers.reserveCapacity(batch.count)
-        self.forEach(of: batch) { item, places in answers.append((item.waiter, .completed(Array(results[places])))) }
+        self.forEach(of: batch) { index, places in
+            answers.append((batch[index].waiter, .completed(Array(results[places]))))
+        }
         return answers
     }
 
-    /// Calls `body` with each item of a batch and the places of its statements in what is sent.
-    private func forEach(of batch: [Item], _ body: (Item, Range<Int>) -> Void) {
+    /// Calls `body` with the index of each item of a batch and the places of its statements in what is sent.
+    private func forEach(of batch: [Item], _ body: (Int, Range<Int>) -> Void) {
         var next = self.kind.prefix(of: batch.count).count
-        for item in batch {
-            body(item, next..<(next + item.statements.count))
-            next += item.statements.count
+        for index in batch.indices {
+            let places = next..<(next + batch[index].statements.count)
+            body(index, places)
+            next = places.upperBound
         }
     }
 
@@ -176,7 +182,7 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
     ) -> [(Waiter, SegmentOutcome)] {
         var (others, failed): ([Item], [Item]) = ([], [])
         self.forEach(of: batch) { item, places in
-            if places ~= index { failed.append(item) } else { others.append(item) }
+            if places ~= index { failed.append(batch[item]) } else { others.append(batch[item]) }
         }
         if failed.isEmpty { swap(&others, &failed) }
         self.waiting.insert(contentsOf: others, at: 0)

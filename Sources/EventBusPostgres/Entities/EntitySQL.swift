@@ -78,13 +78,15 @@ struct EntitySQL<Model: Entity>: Sendable {
 
     /// Returns `nil` if no row can have the value.
     func find(_ value: ColumnValue, lock: RowLock = .none) -> Statement? {
-        Self.parameter(value, for: self.id).map { Statement(self.findByID(lock), [$0]) }
+        guard let parameter = self.id.parameter(lookingUp: value) else { return nil }
+        return Statement(self.findByID(lock), [parameter])
     }
 
     /// Returns `nil` if no row can have the value, or the schema does not have the key.
     func find(by key: UniqueKey<Model>, _ value: ColumnValue, lock: RowLock = .none) -> Statement? {
         guard let lookup = self.lookups.first(where: { $0.key == key }) else { return nil }
-        return Self.parameter(key.normalized(value), for: lookup.column).map { Statement(lookup.find(lock), [$0]) }
+        guard let parameter = lookup.column.parameter(lookingUp: key.normalized(value)) else { return nil }
+        return Statement(lookup.find(lock), [parameter])
     }
 
     /// Returns a query with a Boolean for each of the returned keys.
@@ -94,7 +96,7 @@ struct EntitySQL<Model: Entity>: Sendable {
         var (parameters, lookups, keys): ([Parameter], [Lookup], [UniqueKey<Model>]) = ([], [], [])
         for lookup in self.lookups {
             guard let value = values[lookup.key],
-                let parameter = Self.parameter(lookup.key.normalized(value), for: lookup.column)
+                let parameter = lookup.column.parameter(lookingUp: lookup.key.normalized(value))
             else { continue }
             parameters.append(parameter)
             lookups.append(lookup)
@@ -109,10 +111,5 @@ struct EntitySQL<Model: Entity>: Sendable {
             "EXISTS (SELECT FROM \(table) WHERE \(lookup.condition) = $\(index + 1))"
         }
         return SQL("SELECT " + checks.joined(separator: ", "))
-    }
-
-    private static func parameter(_ value: ColumnValue, for column: Column) -> Parameter? {
-        guard value.kind == column.kind else { return nil }
-        return try? Parameter(value, for: column)
     }
 }

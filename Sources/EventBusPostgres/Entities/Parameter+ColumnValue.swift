@@ -3,6 +3,14 @@
 
 import EventBusPersistence
 
+extension Column {
+    /// The parameter for a value that is looked up; `nil` if no row can have it.
+    func parameter(lookingUp value: ColumnValue) -> Parameter? {
+        guard value.kind == self.kind else { return nil }
+        return try? Parameter(value, for: self)
+    }
+}
+
 extension Parameter {
     /// Creates a parameter from a column's value; for NULL, the column determines the type.
     init(_ value: ColumnValue, for column: Column) throws(PostgresError) {
@@ -20,8 +28,22 @@ extension Parameter {
 }
 
 extension Row {
+    /// Reads the values of all columns.
+    func values(of columns: [Column]) throws(RepositoryError) -> [ColumnValue] {
+        var values: [ColumnValue] = []
+        values.reserveCapacity(columns.count)
+        for (index, column) in columns.enumerated() {
+            do {
+                values.append(try self.value(index, of: column))
+            } catch {
+                throw RepositoryError(error)
+            }
+        }
+        return values
+    }
+
     /// Reads the value of a column.
-    func value(_ index: Int, of column: Column) throws(PostgresError) -> ColumnValue {
+    private func value(_ index: Int, of column: Column) throws(PostgresError) -> ColumnValue {
         guard !self.isNull(index) else { return .null }
         switch column.kind {
         case .uuid: return .uuid(try self.uuid(index))

@@ -91,10 +91,6 @@ struct PostgresRepository<Model: Entity>: Repository {
 
     private func model(_ rows: Rows?) throws(RepositoryError) -> Model? {
         guard let rows, rows.count > 0 else { return nil }
-        let row = rows[0]
-        let values = try RepositoryError.converting {
-            try self.schema.columns.indices.map { try row.value($0, of: self.schema.columns[$0]) }
-        }
-        return try self.schema.model(of: values)
+        return try self.schema.model(of: try rows[0].values(of: self.schema.columns))
     }
 }

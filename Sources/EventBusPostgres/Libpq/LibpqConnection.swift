@@ -146,18 +146,21 @@ struct LibpqConnection: ~Copyable {
         // The pointers to the parameters must stay valid during the call, in which libpq copies the values. One flat
         // buffer guarantees that for any number of parameters.
         let isSent = self.values.withUnsafeBytes { buffer in
-            let pointers = self.offsets.map { offset in
-                offset.map { buffer.baseAddress?.advanced(by: $0).assumingMemoryBound(to: CChar.self) } ?? nil
+            withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: self.offsets.count) { pointers in
+                for (index, offset) in self.offsets.enumerated() {
+                    let value = offset.flatMap { buffer.baseAddress?.advanced(by: $0) }
+                    pointers.initializeElement(at: index, to: value?.assumingMemoryBound(to: CChar.self))
+                }
+                return PQsendQueryPrepared(
+                    self.connection,
+                    name,
+                    Int32(parameters.count),
+                    pointers.baseAddress,
+                    self.lengths,
+                    self.formats,
+                    1
+                ) == 1
             }
-            return PQsendQueryPrepared(
-                self.connection,
-                name,
-                Int32(parameters.count),
-                pointers,
-                self.lengths,
-                self.formats,
-                1
-            ) == 1
         }
         return isSent ? self.values.count : nil
     }

@@ -26,10 +26,8 @@ extension LibpqResult {
     }
 
     private static func statementResult(_ result: OpaquePointer, rows: Rows) -> StatementResult {
-        // The tag's first word; numbers follow it.
-        let tag = UnsafeBufferPointer(start: PQcmdStatus(result), count: strcspn(PQcmdStatus(result), " "))
-        return StatementResult(
-            command: tag.withMemoryRebound(to: UInt8.self) { String(decoding: $0, as: UTF8.self) },
+        StatementResult(
+            hasCommitted: strcmp(PQcmdStatus(result), "COMMIT") == 0,
             affected: strtol(PQcmdTuples(result), nil, 10),
             rows: rows
         )

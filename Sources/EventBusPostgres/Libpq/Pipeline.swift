@@ -35,15 +35,16 @@ struct Pipeline: Sendable {
         case poison
     }
 
-    private struct Segment {
-        let id: SegmentID
+    /// What has been answered of the first segment.
+    private struct Answers {
         var results: [StatementResult] = []
         var failure: (ServerFailure, index: Int)?
         var executed = 0
     }
 
     private var entries: Deque<Entry> = []
-    private var segments: Deque<Segment> = []
+    private var segments: Deque<SegmentID> = []
+    private var answers = Answers()
     private var isHeadAnswered = false
     private var strayEnds = 0
 
@@ -55,7 +56,7 @@ struct Pipeline: Sendable {
     /// It ends with a Sync or is one script.
     mutating func enqueue(_ entries: [Entry], as id: SegmentID) {
         self.entries.append(contentsOf: entries)
-        self.segments.append(Segment(id: id))
+        self.segments.append(id)
     }
 
     mutating func receive(_ event: Event) -> Action {
@@ -76,12 +77,12 @@ struct Pipeline: Sendable {
     /// any.
     mutating func failAll(_ loss: SessionLoss) -> [(SegmentID, SegmentOutcome)] {
         defer { self = Pipeline() }
-        return self.segments.map { segment in
+        return self.segments.enumerated().map { index, id in
             // What libpq itself says of a lost connection tells less than what the server may have said before.
-            guard let (failure, _) = segment.failure, failure.state != .connectionFailure else {
-                return (segment.id, .lost(loss))
+            guard index == 0, let (failure, _) = self.answers.failure, failure.state != .connectionFailure else {
+                return (id, .lost(loss))
             }
-            return (segment.id, .lost(.reported(failure)))
+            return (id, .lost(.reported(failure)))
         }
     }
 
@@ -93,14 +94,14 @@ struct Pipeline: Sendable {
             self.note(failure)
             return .none
         case (.success(let success), .script):
-            self.segments[0].results.append(success)
-            self.segments[0].executed += 1
+            self.answers.results.append(success)
+            self.answers.executed += 1
             return .none
         case (.failure(let failure), .script):
             self.note(failure)
             return .none
         case (.success(let success), .execute) where !self.isHeadAnswered:
-            self.segments[0].results.append(success)
+            self.answers.results.append(success)
             self.isHeadAnswered = true
             return .none
         case (.success, .prepare) where !self.isHeadAnswered:
@@ -122,7 +123,7 @@ struct Pipeline: Sendable {
         if self.isHeadAnswered {
             self.isHeadAnswered = false
             self.entries.removeFirst()
-            if case .execute = head { self.segments[0].executed += 1 }
+            if case .execute = head { self.answers.executed += 1 }
             return .none
         }
         // An error outside of a statement, such as that of a commit, is followed by one additional NULL. What comes after it may
@@ -132,8 +133,8 @@ struct Pipeline: Sendable {
     }
 
     private mutating func note(_ failure: ServerFailure) {
-        guard self.segments[0].failure == nil else { return }
-        self.segments[0].failure = (failure, index: self.segments[0].executed)
+        guard self.answers.failure == nil else { return }
+        self.answers.failure = (failure, index: self.answers.executed)
     }
 
     private func forgetting(_ head: Entry) -> Action {
@@ -144,10 +145,9 @@ struct Pipeline: Sendable {
     private mutating func complete() -> Action {
         self.entries.removeFirst()
         self.isHeadAnswered = false
-        let segment = self.segments.removeFirst()
-        guard let (failure, index) = segment.failure else {
-            return .complete(segment.id, .completed(segment.results))
-        }
-        return .complete(segment.id, .failed(failure, at: index))
+        let (id, answers) = (self.segments.removeFirst(), self.answers)
+        self.answers = Answers()
+        guard let (failure, index) = answers.failure else { return .complete(id, .completed(answers.results)) }
+        return .complete(id, .failed(failure, at: index))
     }
 }

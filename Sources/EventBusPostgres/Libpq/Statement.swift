@@ -48,8 +48,8 @@ struct Statement: Sendable {
 
 /// The result of a statement.
 struct StatementResult: Sendable {
-    /// The command tag without its count, such as `INSERT` or `COMMIT`.
-    let command: String
+    /// Whether the command's tag is `COMMIT`.
+    let hasCommitted: Bool
     /// The number of rows that the command has changed or returned.
     let affected: Int
     /// The rows that it has returned.

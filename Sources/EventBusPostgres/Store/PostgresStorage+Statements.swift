@@ -18,7 +18,7 @@ extension PostgresStorage {
     private func rows(
         _ send: (ConnectionPool) async throws(PostgresError) -> SegmentOutcome
     ) async throws(RepositoryError) -> Rows {
-        try await self.waitUntilReady()
+        if self.readiness.value == 0 { try await self.waitUntilReady() }
         do {
             return try self.rows(try await send(self.pool))
         } catch {

@@ -112,7 +112,7 @@ final class PostgresTransaction: TransactionContext, ConnectionHolder {
         let outcome = await lease.connection.run(statements)
         let results = try PostgresTransaction.results(outcome, writes: writes, offset: 0, isCommit: true)
         // In a failed transaction COMMIT succeeds with the tag ROLLBACK (PostgreSQL 15 manual, COMMIT).
-        guard results.last?.command == "COMMIT" else {
+        guard results.last?.hasCommitted == true else {
             throw RepositoryError(.database, "the transaction was rolled back")
         }
     }

@@ -21,6 +21,8 @@ enum ClientMethod: Sendable {
     case exchangeUnbind(exchange: String, source: String, routingKey: String)
     case exchangeDelete(name: String)
     case queueDeclare(name: String, passive: Bool, arguments: [(String, HeaderValue)])
+    /// A queue that only this connection can use and that ends with it.
+    case exclusiveQueueDeclare(name: String, arguments: [(String, HeaderValue)])
     case queueBind(queue: String, exchange: String, routingKey: String, arguments: [(String, HeaderValue)] = [])
     case queueUnbind(queue: String, exchange: String, routingKey: String)
     case queueDelete(name: String)

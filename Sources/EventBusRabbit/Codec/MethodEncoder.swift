@@ -26,7 +26,8 @@ enum MethodEncoder {
             try self.write(AMQP_CHANNEL_CLOSE_OK_METHOD, amqp_channel_close_ok_t(), into: &buffer) { _, _ in }
         case .confirmSelect:
             try self.write(AMQP_CONFIRM_SELECT_METHOD, amqp_confirm_select_t(), into: &buffer) { _, _ in }
-        case .exchangeDeclare, .exchangeBind, .exchangeUnbind, .queueDeclare, .queueBind, .queueUnbind:
+        case .exchangeDeclare, .exchangeBind, .exchangeUnbind, .queueDeclare, .exclusiveQueueDeclare, .queueBind,
+            .queueUnbind:
             try self.encodeTopology(method, into: &buffer)
         case .exchangeDelete(let name):
             try self.write(AMQP_EXCHANGE_DELETE_METHOD, amqp_exchange_delete_t(), [name], into: &buffer) {
@@ -102,6 +103,13 @@ enum MethodEncoder {
                 $0.queue = $1[0]
                 $0.passive = passive ? 1 : 0
                 $0.durable = 1
+            }
+        case .exclusiveQueueDeclare(let name, let table):
+            arguments = table
+            try self.write(AMQP_QUEUE_DECLARE_METHOD, amqp_queue_declare_t(), [name], into: &buffer) {
+                $0.queue = $1[0]
+                $0.exclusive = 1
+                $0.auto_delete = 1
             }
         case .queueBind(let queue, let exchange, let routingKey, let table):
             arguments = table

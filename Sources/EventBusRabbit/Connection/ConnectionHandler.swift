@@ -49,6 +49,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// The broker's version, as far as it is known.
     var version: (major: Int, minor: Int)? { self.state.version }
+    var limits: ConnectionState.Limits? { self.state.limits }
 
     var eventLoop: any EventLoop { self.opened.futureResult.eventLoop }
 

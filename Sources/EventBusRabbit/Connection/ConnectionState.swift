@@ -59,6 +59,11 @@ struct ConnectionState {
         if case .running = self.phase { true } else { false }
     }
 
+    /// What both sides agreed on; `nil` while they have not.
+    var limits: Limits? {
+        if case .running(let limits) = self.phase { limits } else { nil }
+    }
+
     /// Why the connection has ended; `nil` while it has not.
     var failure: ConnectionFailure? {
         if case .closed(let failure) = self.phase { failure } else { nil }

@@ -127,7 +127,7 @@ extension RabbitConnection {
         }
     }
 
-    private static func context(_ tls: RabbitConfiguration.TLS) throws(ConnectionFailure) -> NIOSSLContext {
+    static func context(_ tls: RabbitConfiguration.TLS) throws(ConnectionFailure) -> NIOSSLContext {
         do throws(TLSFile.Problem) {
             return try tls.context()
         } catch {

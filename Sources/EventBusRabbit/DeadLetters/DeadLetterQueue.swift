@@ -16,7 +16,9 @@ final class DeadLetterQueue {
     private let connection: RabbitConnection
     private let channel: NIOLoopBound<AMQPChannel>
     private var session: NIOLoopBound<DeadLetterSession>?
-    private var removed: [UInt64] = []
+    private var acknowledgements = DeadLetterAcknowledgements()
+    private var unanswered = 0
+    private var synchronizations = 0
 
     init(of subscription: SubscriptionName, on connection: RabbitConnection) async throws {
         self.name = Topology.dead(subscription)
@@ -24,54 +26,85 @@ final class DeadLetterQueue {
         self.channel = try await connection.openChannel()
     }
 
-    /// The oldest messages: at most `limit`, and no more once they hold `maximumBytes`.
+    /// How many messages wait in the queue.
+    func count() async throws -> Int { try await self.count(on: self.channel) }
+
+    /// Begins to read; to be called once.
     ///
-    /// To be called once. All are held until the queue is closed.
-    func oldest(_ limit: Int, maximumBytes: Int = .max) async throws -> [ReceivedMessage] {
+    /// All messages that are not removed are held until the queue is closed.
+    ///
+    /// - Parameters:
+    ///   - count: how many messages the queue holds.
+    ///   - skipped: how many of the oldest are not looked at.
+    ///   - limit: how many to look at.
+    ///   - maximumBytes: how many bytes of bodies may wait to be looked at.
+    func open(count: Int, skipping skipped: Int = 0, limit: Int, maximumBytes: Int = .max) async throws {
         try Task.checkCancellation()
-        let expected = min(try await self.count(on: self.channel), Int(UInt16.max))
-        guard expected > 0, limit > 0 else { return [] }
+        guard count > skipped, limit > 0 else { return }
+        self.acknowledgements = DeadLetterAcknowledgements(hasKept: skipped > 0)
         let (channel, eventLoop) = (self.channel, self.connection.eventLoop)
-        let done = eventLoop.makePromise(of: Void.self)
-        let session = try await self.connection.onLoop { _ in
-            let session = DeadLetterSession(
+        self.session = try await self.connection.onLoop { _ in
+            let window = DeadLetterWindow<IncomingMessage>(
+                count: count,
+                skipping: skipped,
                 limit: limit,
-                maximumBytes: maximumBytes,
-                expected: expected,
-                channel.value,
-                eventLoop,
-                done: done
+                maximumBytes: maximumBytes
             )
-            return NIOLoopBound(session, eventLoop: eventLoop)
+            return NIOLoopBound(DeadLetterSession(window, channel.value, eventLoop), eventLoop: eventLoop)
         }
-        self.session = session
-        do {
-            try await self.connection.call(.basicQos(prefetch: UInt16(expected)), on: channel)
-            try await self.connection.call(.basicConsume(queue: self.name, consumerTag: "dead"), on: channel)
-        } catch {
-            done.fail(error)
-            throw error
-        }
-        try await withTaskCancellationHandler {
-            try await done.futureResult.get()
-        } onCancel: {
-            done.fail(CancellationError())
-        }
-        return try await self.connection.onLoop { _ in session.value.messages }.map(ReceivedMessage.init)
+        let prefetch = UInt16(min(count, DeadLetterWindow<IncomingMessage>.size))
+        try await self.connection.call(.basicQos(prefetch: prefetch), on: channel)
+        try await self.connection.call(.basicConsume(queue: self.name, consumerTag: "dead"), on: channel)
     }
 
-    /// Removes messages from the queue when it is closed.
-    func remove(_ tags: [UInt64]) {
-        self.removed += tags
+    /// The next messages, at most `limit`; none at the end.
+    func next(_ limit: Int) async throws -> [ReceivedMessage] {
+        guard let session = self.session else { return [] }
+        let eventLoop = self.connection.eventLoop
+        let messages = try await withTaskCancellationHandler {
+            try await eventLoop.flatSubmit { session.value.next(limit) }.get()
+        } onCancel: {
+            eventLoop.execute { session.value.cancel() }
+        }
+        return messages.map(ReceivedMessage.init)
+    }
+
+    /// Whether the queue has more to look at, which did not fit into memory.
+    func isCut() async throws -> Bool {
+        guard let session = self.session else { return false }
+        return try await self.connection.onLoop { _ in session.value.window.isCut }
+    }
+
+    /// Removes some of the messages that the last call of `next` has returned, in order.
+    ///
+    /// When acknowledgements arrive faster than a quorum queue accepts them, RabbitMQ 3.10 keeps all but 32 in the channel's process,
+    /// and closing the channel loses them.
+    func remove(_ removed: [UInt64], of looked: [UInt64]) async throws {
+        guard let session = self.session, !removed.isEmpty || !looked.isEmpty else { return }
+        let acks = self.acknowledgements.settle(removed, of: looked)
+        let number = try await self.connection.onLoop { [channel] _ in
+            session.value.removed(removed.count)
+            return channel.value.number
+        }
+        for ack in acks {
+            if self.unanswered == Self.acknowledgementsAtOnce { try await self.untilAcknowledged() }
+            self.unanswered += 1
+            try await self.connection.onLoop { handler in
+                handler.send(ack, on: number)
+                handler.flush()
+            }
+        }
     }
 
     /// Returns everything that is held and was not removed, in its old order.
     func close() async throws {
         let channel = self.channel
         guard let session = self.session else { return try await self.closeChannel() }
-        let received = try await self.connection.onLoop { _ in session.value.received }
-        let expected = try await self.count(on: channel) + received - self.removed.count
-        try await self.acknowledge()
+        if !Task.isCancelled {
+            try await self.connection.eventLoop.flatSubmit { session.value.untilComplete() }.get()
+        }
+        let received = try await self.connection.onLoop { _ in session.value.window.received }
+        let expected = try await self.count(on: channel) + received - self.acknowledgements.removed
         try await self.closeChannel()
         // RabbitMQ answers before the queue has the messages back, and fetching them too early would change their order for good.
         // The wait is bounded, since another consumer may take the messages as soon as they are back.
@@ -82,31 +115,13 @@ final class DeadLetterQueue {
         }
     }
 
-    /// Acknowledges what was removed, in such a way that closing the channel right afterwards does not undo it.
-    ///
-    /// When acknowledgements arrive faster than a quorum queue accepts them, RabbitMQ 3.10 keeps all but 32 in the channel's process
-    /// and loses them with it.
-    private func acknowledge() async throws {
-        let tags = self.removed.sorted()
-        let front = zip(tags, 1...).prefix { $0 == $1 }.count
-        var acks = front > 0 ? [ClientMethod.basicAck(tag: UInt64(front), multiple: true)] : []
-        acks += tags.dropFirst(front).map { .basicAck(tag: $0, multiple: false) }
-        let number = try await self.connection.onLoop { [channel] _ in channel.value.number }
-        for start in stride(from: 0, to: acks.count, by: Self.acknowledgementsAtOnce) {
-            if start > 0 { try await self.untilAcknowledged(start) }
-            let chunk = Array(acks[start..<min(start + Self.acknowledgementsAtOnce, acks.count)])
-            try await self.connection.onLoop { handler in
-                for ack in chunk { handler.send(ack, on: number) }
-                handler.flush()
-            }
-        }
-    }
-
     /// Waits until the queue has processed everything sent so far, by adding one more consumer, which the queue does after that.
-    private func untilAcknowledged(_ number: Int) async throws {
+    private func untilAcknowledged() async throws {
+        self.unanswered = 0
+        self.synchronizations += 1
         try await self.connection.call(.basicQos(prefetch: 1), on: self.channel)
         try await self.connection.call(
-            .basicConsume(queue: self.name, consumerTag: "dead.\(number)"),
+            .basicConsume(queue: self.name, consumerTag: "dead.\(self.synchronizations)"),
             on: self.channel
         )
     }

@@ -5,52 +5,113 @@ public import EventBus
 import NIOCore
 
 extension RabbitEventBus {
-    /// A redrive reads no further dead letters once it holds this many bytes of bodies.
-    private static let maximumHeldBytes = 64 * 1024 * 1024
-
     /// The dead letters of a subscription; see `EventBus.deadLetters(of:limit:)`.
     ///
     /// Waits until the bus runs. To keep its order, the broker delivers the whole dead-letter queue, up to 65,535 messages.
     public func deadLetters(of subscription: SubscriptionName, limit: Int) async throws -> [DeadLetter] {
-        try await self.withDeadLetters(of: subscription) { queue, _ in
-            try await queue.oldest(limit).map { $0.deadLetter() }
+        var letters: [DeadLetter] = []
+        _ = try await self.settleDeadLetters(of: subscription, limit: limit, batch: Self.usualBatch) { batch in
+            letters += batch
+            return batch.map { _ in .keep }
         }
+        return letters
     }
 
     /// Gives dead letters back to their subscription; see `EventBus.redrive(_:limit:where:)`.
     ///
-    /// Waits until the bus runs. A dead letter is acknowledged after the broker has confirmed its copy. Fewer than `limit` are
-    /// considered when the oldest ones take more than 64 MiB.
+    /// Waits until the bus runs. A dead letter is acknowledged after the broker has confirmed its copy.
     public func redrive(
         _ subscription: SubscriptionName,
         limit: Int,
         where isWanted: @Sendable (DeadLetter) -> Bool
     ) async throws -> Int {
-        try await self.withDeadLetters(of: subscription) { queue, connection in
-            var filter = RedriveFilter()
-            var given: [ReceivedMessage] = []
-            var doubled: [(message: ReceivedMessage, of: Int)] = []
-            for message in try await queue.oldest(limit, maximumBytes: Self.maximumHeldBytes) {
-                switch filter.step(for: message.deadLetter(), where: isWanted) {
-                case .keep: break
-                case .give: given.append(message)
-                case .remove(let number): doubled.append((message, of: number))
-                }
+        try await self.settleDeadLetters(of: subscription, limit: limit, batch: Self.usualBatch) { batch in
+            batch.map { isWanted($0) ? .redrive : .keep }
+        }.redriven
+    }
+
+    /// Goes through the dead letters of a subscription; see `EventBus.settleDeadLetters(of:limit:batch:_:)`.
+    ///
+    /// Waits until the bus runs. A dead letter is acknowledged after the broker has confirmed its copy. When 65,535 dead letters are
+    /// kept, those after them are not considered.
+    public func settleDeadLetters(
+        of subscription: SubscriptionName,
+        limit: Int,
+        batch: Int,
+        _ decide: ([DeadLetter]) async throws -> [DeadLetterVerdict]
+    ) async throws -> DeadLetterCounts {
+        try await self.settleDeadLetters(of: subscription, limit, batch, within: DeadLetterPass(), decide)
+    }
+
+    /// How many dead letters a subscription has.
+    ///
+    /// - Throws: `BusError` as ``settleDeadLetters(of:limit:batch:_:)``.
+    package func deadLetterCount(of subscription: SubscriptionName) async throws -> Int {
+        try await self.withDeadLetters(of: subscription) { queue, _ in try await queue.count() }
+    }
+
+    private static let usualBatch = 500
+
+    func settleDeadLetters(
+        of subscription: SubscriptionName,
+        _ limit: Int,
+        _ batch: Int,
+        within pass: DeadLetterPass,
+        _ decide: ([DeadLetter]) async throws -> [DeadLetterVerdict]
+    ) async throws -> DeadLetterCounts {
+        var run = DeadLetterRun(limit: limit, batch: max(1, batch))
+        while !run.isOver {
+            try await self.withDeadLetters(of: subscription) { queue, connection in
+                let isSharded = try await connection.isSharded(subscription)
+                let count = try await queue.count()
+                run.begin(count: count)
+                try await queue.open(
+                    count: count,
+                    skipping: run.counts.kept,
+                    limit: run.remaining,
+                    maximumBytes: pass.maximumBytes
+                )
+                let end = ContinuousClock.now + pass.duration
+                repeat {
+                    let messages = try await queue.next(min(run.batch, run.remaining))
+                    guard !messages.isEmpty else { return run.passEnded(isCut: try await queue.isCut()) }
+                    let letters = messages.map { $0.deadLetter() }
+                    let verdicts = try await decide(letters)
+                    letters.requireVerdicts(verdicts)
+                    try await self.settle(
+                        messages,
+                        run.decide(letters, verdicts),
+                        of: subscription,
+                        isSharded,
+                        queue,
+                        &run
+                    )
+                } while ContinuousClock.now < end
             }
-            guard !given.isEmpty else { return 0 }
-            let isSharded = try await connection.isSharded(subscription)
-            let copies = given.map { message in
-                let copy = MessageCopy.redriven(message, of: subscription)
-                return isSharded ? copy.throughShards(of: subscription, key: message.orderingKey) : copy
-            }
-            let outcomes = await self.send(copies.map(Outgoing.copy), through: self.copies)
-            let stored = zip(given, outcomes).filter { $0.1.isConfirmed }.map(\.0)
-            // What is the same event as one that was not stored stays with it.
-            let removed = doubled.filter { outcomes[$0.of].isConfirmed }.map(\.message)
-            queue.remove((stored + removed).map(\.incoming.tag))
-            if let failed = outcomes.first(where: { !$0.isConfirmed }) { throw self.error(failed, subscription) }
-            return stored.count
         }
+        return run.counts
+    }
+
+    /// Carries out what was decided about a batch.
+    private func settle(
+        _ messages: [ReceivedMessage],
+        _ decisions: [RedriveFilter.Decision],
+        of subscription: SubscriptionName,
+        _ isSharded: Bool,
+        _ queue: DeadLetterQueue,
+        _ run: inout DeadLetterRun
+    ) async throws {
+        let copies = zip(messages, decisions).filter { $0.1 == .give }.map { message, _ in
+            let copy = MessageCopy.redriven(message, of: subscription)
+            return isSharded ? copy.throughShards(of: subscription, key: message.orderingKey) : copy
+        }
+        let outcomes = copies.isEmpty ? [] : await self.send(copies.map(Outgoing.copy), through: self.copies)
+        let isRemoved = run.settled(decisions, stored: outcomes.map(\.isConfirmed))
+        let tags = messages.map(\.incoming.tag)
+        try await queue.remove(zip(tags, isRemoved).filter(\.1).map(\.0), of: tags)
+        guard let failed = outcomes.first(where: { !$0.isConfirmed }) else { return }
+        try Task.checkCancellation()
+        throw self.error(failed, subscription)
     }
 
     private func error(_ outcome: PublishOutcome, _ subscription: SubscriptionName) -> BusError {

@@ -23,12 +23,7 @@ enum IdentifyingText {
     static func of(_ bytes: UnsafeRawBufferPointer, _ kind: Kind) -> String? {
         guard !bytes.isEmpty else { return nil }
         if bytes.count <= self.longest {
-            // Decoding and comparing costs a fraction of validating; what is not UTF-8 would have been replaced.
-            let text = String(decoding: bytes, as: UTF8.self)
-            let isSame = text.utf8.withContiguousStorageIfAvailable {
-                UnsafeRawBufferPointer($0).hasSameBytes(as: bytes)
-            }
-            if isSame == true { return text }
+            if let text = String(exactly: bytes) { return text }
             if self.prefix.utf8.count + 2 * bytes.count <= self.longest { return self.prefix + bytes.hexadecimal }
         }
         var hash = SHA256()

@@ -4,13 +4,6 @@
 import DequeModule
 import NIOCore
 
-/// By what a message that comes back is recognized.
-struct ReturnKey: Hashable {
-    let messageID: String?
-    let exchange: String
-    let routingKey: String
-}
-
 /// The messages of a channel that wait for the broker's answer (RabbitMQ, publisher confirms): a pure state machine.
 ///
 /// Tags count from 1 in the order of writing. A mandatory message that reaches no queue is returned before it is acknowledged; a
@@ -45,8 +38,6 @@ struct Confirms<Batch> {
 
     private struct Entry {
         let slot: Slot
-        /// `nil` for a message that cannot come back.
-        let returnKey: ReturnKey?
         let size: Int
         /// Where the message ends among the bytes of the connection; see ``SendProgress``.
         let end: Int
@@ -77,11 +68,9 @@ struct Confirms<Batch> {
 
     /// A message was written.
     ///
-    /// - Parameters:
-    ///   - returnKey: `nil` for a message that is not mandatory.
-    ///   - end: where it ends among the bytes of the connection.
-    mutating func published(_ slot: Slot, returnKey: ReturnKey?, size: Int, end: Int, deadline: NIODeadline) {
-        self.entries.append(Entry(slot: slot, returnKey: returnKey, size: size, end: end, deadline: deadline))
+    /// - Parameter end: where it ends among the bytes of the connection.
+    mutating func published(_ slot: Slot, size: Int, end: Int, deadline: NIODeadline) {
+        self.entries.append(Entry(slot: slot, size: size, end: end, deadline: deadline))
         self.outstanding += 1
         self.outstandingBytes += size
     }
@@ -100,12 +89,14 @@ struct Confirms<Batch> {
     }
 
     /// A message was returned because it reached no queue.
-    mutating func returned(_ key: ReturnKey) {
+    ///
+    /// - Parameter isMessage: whether the message of a slot is the one that came back.
+    mutating func returned(_ isMessage: (Slot) -> Bool) {
         let start = self.returnHint > self.firstTag ? Int(self.returnHint - self.firstTag) : 0
         let indices = Array(start..<max(start, self.entries.count)) + Array(0..<min(start, self.entries.count))
         for index in indices
-        where self.entries[index].returnKey == key && !self.entries[index].isReturned
-            && !self.entries[index].isAnswered
+        where !self.entries[index].isReturned && !self.entries[index].isAnswered
+            && isMessage(self.entries[index].slot)
         {
             self.entries[index].isReturned = true
             self.returnHint = self.firstTag + UInt64(index) + 1
@@ -161,18 +152,19 @@ struct Confirms<Batch> {
         let last = tag == 0 && multiple ? self.entries.count - 1 : self.index(of: tag)
         guard let last, last < self.entries.count, last >= 0 else { return [] }
         var resolutions: [Resolution] = []
-        for index in (multiple ? 0 : last)...last where !self.entries[index].isAnswered {
+        for index in (multiple ? 0 : last)...last {
+            // Each access to the queue copies the entry.
+            let entry = self.entries[index]
+            guard !entry.isAnswered else { continue }
             self.entries[index].isAnswered = true
             self.outstanding -= 1
-            self.outstandingBytes -= self.entries[index].size
-            guard !self.entries[index].isAbandoned else {
+            self.outstandingBytes -= entry.size
+            guard !entry.isAbandoned else {
                 self.abandoned -= 1
                 continue
             }
-            let isUnroutable = answer == .confirmed && self.entries[index].isReturned
-            resolutions.append(
-                Resolution(slot: self.entries[index].slot, answer: isUnroutable ? .unroutable : answer)
-            )
+            let isUnroutable = answer == .confirmed && entry.isReturned
+            resolutions.append(Resolution(slot: entry.slot, answer: isUnroutable ? .unroutable : answer))
         }
         while let first = self.entries.first, first.isAnswered {
             self.entries.removeFirst()

@@ -11,7 +11,7 @@ final class PendingBatch {
     fileprivate let sink: PublishBatch.Sink
     fileprivate var outcomes: [PublishOutcome]
     fileprivate var remaining: Int
-    /// The messages whose outcomes are reported at the end of this turn.
+    /// The messages whose outcomes are reported at the end of this turn, unless all of the batch are reported together.
     fileprivate var fresh: [Int] = []
 
     fileprivate init(_ batch: PublishBatch) {
@@ -52,8 +52,12 @@ struct OutcomeLedger {
         pending.outcomes[slot.index] = outcome
         pending.remaining -= 1
         self.openCount -= 1
-        if pending.fresh.isEmpty { self.touched.append(pending) }
-        pending.fresh.append(slot.index)
+        switch pending.sink {
+        case .all: if pending.remaining == 0 { self.touched.append(pending) }
+        case .each:
+            if pending.fresh.isEmpty { self.touched.append(pending) }
+            pending.fresh.append(slot.index)
+        }
     }
 
     /// Succeeds the promise when every outcome is known.
@@ -67,13 +71,12 @@ struct OutcomeLedger {
         let touched = self.touched
         self.touched = []
         for pending in touched {
-            let fresh = pending.fresh
-            pending.fresh = []
             if pending.remaining == 0 { self.pendingCount -= 1 }
             switch pending.sink {
-            case .all(let continuation):
-                if pending.remaining == 0 { continuation.resume(returning: pending.outcomes) }
+            case .all(let continuation): continuation.resume(returning: pending.outcomes)
             case .each(let report):
+                let fresh = pending.fresh
+                pending.fresh = []
                 report(fresh.map { ($0, pending.outcomes[$0]) })
             }
         }

@@ -9,7 +9,9 @@ enum Outgoing: Sendable {
     /// For the events exchange.
     case event(Message)
     /// For one of a subscription's queues.
-    case copy(OutgoingMessage)
+    ///
+    /// Indirect, so that a copy of the enumeration is one pointer: that is what an event is.
+    indirect case copy(OutgoingMessage)
 
     /// The topic, or the queue.
     var routingKey: String {
@@ -44,22 +46,6 @@ enum Outgoing: Sendable {
         switch self {
         case .event(let message): message.requiresSubscriber
         case .copy: true
-        }
-    }
-
-    /// By what the message is recognized if it comes back; `nil` if it is not mandatory and cannot.
-    var returnKey: ReturnKey? {
-        switch self {
-        case .event(let message):
-            guard message.requiresSubscriber else { return nil }
-            return ReturnKey(messageID: message.id, exchange: Topology.exchange, routingKey: message.topic.name)
-        case .copy(let message):
-            guard message.mandatory else { return nil }
-            return ReturnKey(
-                messageID: message.properties.messageID,
-                exchange: message.exchange,
-                routingKey: message.routingKey
-            )
         }
     }
 }

@@ -52,7 +52,8 @@ final class PublishChannel: ChannelDelegate {
     func received(_ message: IncomingMessage) {
         guard message.origin == .returned else { return }
         let id = message.text(at: message.places.messageID)
-        self.confirms.returned(ReturnKey(messageID: id, exchange: message.exchange, routingKey: message.routingKey))
+        let key = ReturnKey(messageID: id, exchange: message.exchange, routingKey: message.routingKey)
+        self.confirms.returned { $0.message.returnKey == key }
     }
 
     func readCompleted() { self.owner.turn() }

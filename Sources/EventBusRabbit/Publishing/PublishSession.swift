@@ -15,8 +15,9 @@ final class PublishSession: PublishChannelOwner {
 
     struct Waiting {
         let slot: OutcomeLedger.Slot
-        let message: Outgoing
         var deadline: NIODeadline
+
+        var message: Outgoing { self.slot.message }
     }
 
     let lane: PublishLane
@@ -79,10 +80,8 @@ final class PublishSession: PublishChannelOwner {
                 continue
             }
             let pending = self.ledger.take(batch)
-            for (index, message) in batch.messages.enumerated() {
-                self.waiting.append(
-                    Waiting(slot: .init(batch: pending, index: index), message: message, deadline: deadline)
-                )
+            for index in batch.messages.indices {
+                self.waiting.append(Waiting(slot: .init(batch: pending, index: index), deadline: deadline))
             }
         }
         self.lane.activity.change { $0.tried(open: self.ledger.openCount, now: self.now) }
@@ -168,7 +167,7 @@ final class PublishSession: PublishChannelOwner {
     }
 
     private func pump() {
-        guard let channel = self.current else { return }
+        guard let channel = self.current, !self.waiting.isEmpty else { return }
         // Nothing is written before the end of the turn, so writability does not limit how much is appended in it.
         var turn = 0
         let deadline = self.deadline(on: channel)
@@ -176,24 +175,19 @@ final class PublishSession: PublishChannelOwner {
         while self.hasRoom(on: channel), turn < 1024 * 1024, !self.waiting.isEmpty, !self.mustWait(on: channel),
             let head = self.waiting.popFirst()
         {
-            guard head.message.bodySize <= self.handler.maximumBody else {
-                self.dismiss(head.slot, .tooLarge(head.message.bodySize, limit: self.handler.maximumBody))
+            let message = head.message
+            guard message.bodySize <= self.handler.maximumBody else {
+                self.dismiss(head.slot, .tooLarge(message.bodySize, limit: self.handler.maximumBody))
                 continue
             }
             do throws(CodecError) {
                 let size = try self.handler.write { buffer throws(CodecError) -> Int in
                     let start = buffer.writerIndex
-                    try head.message.encode(channel: number, maximumFrame: maximumFrame, into: &buffer)
+                    try message.encode(channel: number, maximumFrame: maximumFrame, into: &buffer)
                     return buffer.writerIndex - start
                 }
                 turn += size
-                channel.confirms.published(
-                    head.slot,
-                    returnKey: head.message.returnKey,
-                    size: size,
-                    end: self.handler.position,
-                    deadline: deadline
-                )
+                channel.confirms.published(head.slot, size: size, end: self.handler.position, deadline: deadline)
             } catch {
                 self.dismiss(head.slot, .refused(reason: "the message does not fit into AMQP: \(error)"))
             }

@@ -73,9 +73,18 @@ extension RabbitEventBus {
     /// Waits until the bus runs, and then for up to two seconds until nothing is on its way between the queues. On RabbitMQ 3.10, do
     /// not call it within a few seconds after a start of the broker.
     public func remove(_ subscription: SubscriptionName) async throws {
+        try await self.remove(subscription, discardingMessages: false)
+    }
+
+    /// Removes a subscription that nobody uses, if so wished with the messages that it holds; see ``remove(_:)``.
+    package func remove(_ subscription: SubscriptionName, discardingMessages: Bool) async throws {
         try await self.withConnection("\(subscription).remove") { connection in
             try await connection.requireSubscription(subscription)
-            try await self.untilEmpty(subscription, on: connection)
+            if discardingMessages {
+                try await self.untilUnused(subscription, on: connection)
+            } else {
+                try await self.untilEmpty(subscription, on: connection)
+            }
             let channel = try await connection.openChannel()
             let queues = try await connection.queues(of: subscription)
             if try await connection.isSharded(subscription) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import EventBus
+package import EventBus
 
 /// Sharded subscriptions: an exchange that chooses a shard by the bucket of the ordering key, and a queue for each shard.
 ///
@@ -10,7 +10,7 @@ import EventBus
 extension Topology {
     private static let numberArgument = "x-max-length"
 
-    static func shardExchange(_ subscription: SubscriptionName) -> String { "\(subscription).shards" }
+    package static func shardExchange(_ subscription: SubscriptionName) -> String { "\(subscription).shards" }
 
     /// Where the exchange of the shards puts what has no bucket, on its way to the first shard.
     static func keylessExchange(_ subscription: SubscriptionName) -> String { "\(subscription).keyless" }

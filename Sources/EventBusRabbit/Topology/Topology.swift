@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-import EventBus
+package import EventBus
 
 /// The names and arguments of the wire contract.
 ///
 /// They are the same on all versions of RabbitMQ and frozen, since RabbitMQ refuses to declare an existing queue with other
 /// arguments. From one version of this package to the next, queues and bindings can only be added.
-enum Topology {
+package enum Topology {
     typealias Arguments = [(String, HeaderValue)]
 
-    static let exchange = "events"
+    package static let exchange = "events"
     /// More returns than there will ever be.
     ///
     /// Without it RabbitMQ 4 drops what has come back 20 times. "Unlimited" (-1) makes RabbitMQ 3 drop everything at the first return.
@@ -72,6 +72,13 @@ enum Topology {
     static func retryQueues(of subscription: SubscriptionName) -> [String] {
         RetryLadder.delays.map { self.retry(subscription, $0) }
             + Self.formerDelays.map { self.retry(subscription, .seconds($0)) }
+    }
+
+    /// The retry queues of a subscription, its quarantine and its dead letters, whether they exist or not.
+    package static func parts(of subscription: SubscriptionName) -> (
+        retries: [String], quarantine: String, dead: String
+    ) {
+        (self.retryQueues(of: subscription), self.quarantine(subscription), self.dead(subscription))
     }
 
     /// The queues that a subscription can have apart from its own one.

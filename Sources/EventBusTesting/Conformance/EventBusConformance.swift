@@ -51,6 +51,7 @@ public enum EventBusConformance {
     /// All rules.
     public static let cases: [Case] =
         Self.routing + Self.publishing + Self.delivering + Self.settling + Self.returning + Self.givingBack
-        + Self.retrying + Self.deadLettering + Self.listing + Self.redriving + Self.identifying + Self.ordering
+        + Self.retrying + Self.deadLettering + Self.listing + Self.redriving + Self.settlingDeadLetters
+        + Self.identifying + Self.ordering
         + Self.sharding + Self.changing + Self.carrying + Self.limits + Self.consuming
 }

@@ -121,6 +121,15 @@ struct SimulatedBus: EventBus {
         return count
     }
 
+    func settleDeadLetters(
+        of subscription: SubscriptionName,
+        limit: Int,
+        batch: Int,
+        _ decide: ([DeadLetter]) async throws -> [DeadLetterVerdict]
+    ) async throws -> DeadLetterCounts {
+        try await self.change { try await $0.settleDeadLetters(of: subscription, limit: limit, batch: batch, decide) }
+    }
+
     func unbind(_ patterns: [TopicPattern], from subscription: SubscriptionName) async throws {
         try await self.change { try await $0.unbind(patterns, from: subscription) }
     }

@@ -67,6 +67,15 @@ extension PartialBus {
         throw BusError(.unavailable, "this bus has no dead letters")
     }
 
+    func settleDeadLetters(
+        of subscription: SubscriptionName,
+        limit: Int,
+        batch: Int,
+        _ decide: ([DeadLetter]) async throws -> [DeadLetterVerdict]
+    ) async throws -> DeadLetterCounts {
+        throw BusError(.unavailable, "this bus has no dead letters")
+    }
+
     func unbind(_ patterns: [TopicPattern], from subscription: SubscriptionName) async throws {
         throw BusError(.unavailable, "this bus has no subscriptions")
     }

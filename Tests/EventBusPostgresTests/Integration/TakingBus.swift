@@ -19,6 +19,13 @@ extension TakingBus {
         where isWanted: @Sendable (DeadLetter) -> Bool
     ) async throws -> Int { throw Self.error }
 
+    func settleDeadLetters(
+        of subscription: SubscriptionName,
+        limit: Int,
+        batch: Int,
+        _ decide: ([DeadLetter]) async throws -> [DeadLetterVerdict]
+    ) async throws -> DeadLetterCounts { throw Self.error }
+
     func unbind(_ patterns: [TopicPattern], from subscription: SubscriptionName) async throws { throw Self.error }
 
     func move(_ subscription: SubscriptionName, to other: SubscriptionName) async throws -> Int { throw Self.error }

@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct PipelineTests {
     private static let success = LibpqResult.success(
-        StatementResult(command: "INSERT", affected: 1, rows: Rows(columnCount: 0))
+        StatementResult(hasCommitted: false, affected: 1, rows: Rows(columnCount: 0))
     )
     private static let failure = LibpqResult.failure(ServerFailure(state: .uniqueViolation))
 

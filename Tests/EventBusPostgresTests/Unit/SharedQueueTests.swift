@@ -14,7 +14,7 @@ import Testing
     }
 
     private static func results(_ count: Int) -> SegmentOutcome {
-        .completed((0..<count).map { StatementResult(command: "SELECT", affected: $0, rows: Rows(columnCount: 1)) })
+        .completed((0..<count).map { StatementResult(hasCommitted: false, affected: $0, rows: Rows(columnCount: 1)) })
     }
 
     private static func failedStatement(_ outcome: SegmentOutcome) -> Int? {

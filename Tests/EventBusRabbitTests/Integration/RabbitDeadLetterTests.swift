@@ -56,12 +56,14 @@ extension RabbitIntegration {
                         let queue = try await DeadLetterQueue(of: subscription.name, on: connection)
                         var seen: [String] = []
                         // Sometimes all of them, sometimes only some.
-                        for message in try await queue.oldest([20, 7, 1, 15][round % 4]) {
+                        let limit = [20, 7, 1, 15][round % 4]
+                        try await queue.open(count: try await queue.count(), limit: limit)
+                        for message in try await queue.next(limit) {
                             seen.append(String(buffer: message.incoming.body))
                         }
                         try await queue.close()
                         #expect(seen == (1...seen.count).map { "\($0)" })
-                        #expect(seen.count == [20, 7, 1, 15][round % 4])
+                        #expect(seen.count == limit)
                     }
                 }
             }
@@ -102,6 +104,54 @@ extension RabbitIntegration {
                 #expect(try await bus.deadLetters(of: name, limit: 1000).map { self.text($0.message) } == kept)
                 let queued = try await Broker.peek(name.description).map { String(buffer: $0.body) }
                 #expect(queued == (1...200).filter { !isKept($0) }.map { "\($0)" })
+            }
+        }
+
+        @Test("In many short passes all are found once and what is kept stays in order", arguments: [true, false])
+        func passes(isCutByBytes: Bool) async throws {
+            try await self.withDeadLetters(60) { bus, subscription in
+                let pass =
+                    isCutByBytes ? DeadLetterPass(maximumBytes: 4) : DeadLetterPass(maximumBytes: .max, duration: .zero)
+                var seen: [String] = []
+                func isKept(_ text: String) -> Bool { Int(text)?.isMultiple(of: 4) == true }
+                let counts = try await bus.settleDeadLetters(of: subscription.name, 100, 7, within: pass) { letters in
+                    let texts = letters.map { self.text($0.message) }
+                    seen += texts
+                    return texts.map { isKept($0) ? .keep : .redrive }
+                }
+                #expect(seen == (1...60).map { "\($0)" })
+                #expect((counts.kept, counts.redriven) == (15, 45))
+                let left = try await bus.deadLetters(of: subscription.name).map { self.text($0.message) }
+                #expect(left == (1...60).map { "\($0)" }.filter(isKept))
+                let queued = try await Broker.peek(subscription.name.description).map { String(buffer: $0.body) }
+                #expect(queued == (1...60).map { "\($0)" }.filter { !isKept($0) })
+            }
+        }
+
+        @Test("A redrive that is cancelled and repeated delivers every dead letter, few of them twice")
+        func cancelled() async throws {
+            try await self.withDeadLetters(300) { bus, subscription in
+                let name = subscription.name
+                let task = Task {
+                    var batches = 0
+                    return try await bus.settleDeadLetters(of: name, limit: 1000, batch: 20) { letters in
+                        batches += 1
+                        if batches == 5 { withUnsafeCurrentTask { $0?.cancel() } }
+                        return letters.map { _ in .redrive }
+                    }
+                }
+                await #expect(throws: CancellationError.self) { try await task.value }
+                try await eventually(within: .seconds(10), "what was not redriven is back") {
+                    (200...220).contains(try await Broker.count(Topology.dead(name)))
+                }
+                let again = try await bus.settleDeadLetters(of: name, limit: 1000, batch: 20) {
+                    $0.map { _ in .redrive }
+                }
+                #expect((200...220).contains(again.redriven))
+                #expect(try await Broker.count(Topology.dead(name)) == 0)
+                let queued = try await Broker.peek(name.description).compactMap { Int(String(buffer: $0.body)) }
+                #expect(Set(queued) == Set(1...300))
+                #expect(queued.count <= 320)
             }
         }
 

@@ -113,6 +113,15 @@ private struct FaultyBus: EventBus {
         try await self.inner.redrive(subscription, limit: limit, where: isWanted)
     }
 
+    func settleDeadLetters(
+        of subscription: SubscriptionName,
+        limit: Int,
+        batch: Int,
+        _ decide: ([DeadLetter]) async throws -> [DeadLetterVerdict]
+    ) async throws -> DeadLetterCounts {
+        try await self.inner.settleDeadLetters(of: subscription, limit: limit, batch: batch, decide)
+    }
+
     func unbind(_ patterns: [TopicPattern], from subscription: SubscriptionName) async throws {
         try await self.inner.unbind(patterns, from: subscription)
     }

@@ -23,7 +23,8 @@ extension Problem {
                 "This Idempotency-Key belongs to a registration with other values: a new registration needs a new key."
             )
         case is HasherOverloaded: self = .unavailable("Too many people are registering or logging in.", retryAfter: 1)
-        case is CancellationError: self = .unavailable("The service is shutting down.", retryAfter: 1)
+        // The service is shutting down, or the client has closed its side, and then hardly reads this.
+        case is CancellationError: self = .unavailable("The request was cancelled.", retryAfter: 1)
         case is NIOTooManyBytesError: self = .bodyTooLarge
         case let error as HTTPError: self.init(error.status, headers: error.headers)
         default: return nil

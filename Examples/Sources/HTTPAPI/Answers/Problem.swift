@@ -3,6 +3,7 @@
 
 public import HTTPTypes
 public import Hummingbird
+import NIOCore
 
 /// Why a request was not carried out, as the client learns it: problem details for HTTP APIs (RFC 9457).
 public struct Problem: Error, Sendable, Hashable {
@@ -55,13 +56,21 @@ public struct Problem: Error, Sendable, Hashable {
 extension Problem {
     /// The response, with content type `application/problem+json`.
     public func response() -> Response {
-        let body = Body(
-            title: self.status.reasonPhrase,
-            status: self.status.code,
-            detail: self.detail,
-            errors: self.errors.isEmpty ? nil : self.errors
+        var headers = self.headers
+        headers[.contentType] = Self.contentType
+        return Response(status: self.status, headers: headers, body: ResponseBody(byteBuffer: self.body))
+    }
+
+    /// The response's body.
+    var body: ByteBuffer {
+        JSON.bytes(
+            of: Body(
+                title: self.status.reasonPhrase,
+                status: self.status.code,
+                detail: self.detail,
+                errors: self.errors.isEmpty ? nil : self.errors
+            )
         )
-        return JSON.response(self.status, body, contentType: Self.contentType, headers: self.headers)
     }
 
     private struct Body: Encodable {

@@ -38,12 +38,9 @@ struct ProblemMiddleware: RouterMiddleware {
             return Problem(.internalServerError)
         }
         guard problem.status == .notFound, problem.detail == nil else { return problem }
-        let allowed = self.endpoints.filter { $0.matches(request.uri.path) }.flatMap(\.allowedMethods)
-        guard !allowed.isEmpty else { return Problem(.notFound, "There is nothing at this path.") }
-        return Problem(
-            .methodNotAllowed,
-            "This path does not know the method.",
-            headers: [.allow: Set(allowed.map(\.rawValue)).sorted().joined(separator: ", ")]
-        )
+        guard let allow = self.endpoints.filter({ $0.matches(request.uri.path) }).allow else {
+            return Problem(.notFound, "There is nothing at this path.")
+        }
+        return Problem(.methodNotAllowed, "This path does not know the method.", headers: [.allow: allow])
     }
 }

@@ -5,14 +5,12 @@ import JWTKit
 
 /// A token that somebody presents: read as far as is needed to choose a key, and not believed yet.
 struct PresentedToken: Sendable {
-    /// The largest token that is read, in bytes.
-    ///
-    /// Those of this service have about 400.
+    /// The largest token that is read, in bytes; those of this service have about 400.
     static let maximumLength = 8 * 1024
     /// The only algorithm (RFC 8037 §3.1).
     ///
-    /// What a token says about its algorithm decides nothing, so that neither `none` nor a public key as the secret of an HMAC
-    /// gets anybody in.
+    /// What a token says about its algorithm decides nothing, so that neither `none` nor a
+    /// public key as the secret of an HMAC gets anybody in.
     static let algorithm = "EdDSA"
 
     let text: String

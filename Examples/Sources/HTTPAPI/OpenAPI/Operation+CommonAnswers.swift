@@ -16,6 +16,7 @@ extension Operation {
                 headers: [DescribedHeader(.allow, "The methods that it knows.", .string())]
             ),
             .problem(.requestTimeout, "The request did not arrive in time."),
+            .problem(.expectationFailed, "The client expects something other than 100-continue."),
             .problem(.requestHeaderFieldsTooLarge, "The head of the request is too large."),
             .problem(
                 .serviceUnavailable,

@@ -3,8 +3,9 @@
 
 import NIOCore
 import NIOPosix
+import NIOSSL
 
-/// A client for the process's own server: one request per connection, small answers.
+/// A client for the process's own server, with or without TLS as that: one request per connection, small answers.
 public struct HTTPClient: Sendable {
     /// What the server answered.
     public struct Answer: Sendable, Hashable {
@@ -22,6 +23,7 @@ public struct HTTPClient: Sendable {
 
     private let host: String
     private let port: Int
+    private let isSecure: Bool
     private let timeLimit: Duration
 
     /// Creates a client.
@@ -36,6 +38,7 @@ public struct HTTPClient: Sendable {
         default: self.host = configuration.host
         }
         self.port = configuration.port
+        self.isSecure = configuration.tls != nil
         self.timeLimit = timeLimit
     }
 
@@ -69,10 +72,15 @@ public struct HTTPClient: Sendable {
     }
 
     private func exchange(_ request: String) async throws -> Answer {
+        let tls = try self.isSecure ? HTTPClient.tls() : nil
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: self.host, port: self.port) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    if let tls {
+                        let handler = try NIOSSLClientHandler(context: tls, serverHostname: nil)
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                    }
+                    return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
                 }
             }
         return try await channel.executeThenClose { inbound, outbound in
@@ -84,6 +92,17 @@ public struct HTTPClient: Sendable {
             }
             return try HTTPClient.parse(String(buffer: received))
         }
+    }
+
+    /// TLS without a look at the certificate.
+    ///
+    /// It hardly has the name or the address of loopback, and what is asked is whether the process works, even when a new
+    /// certificate cannot be read. Nothing secret is sent.
+    private static func tls() throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.certificateVerification = .none
+        configuration.minimumTLSVersion = .tlsv12
+        return try NIOSSLContext(configuration: configuration)
     }
 
     /// Reads a status line, skips the head and takes the rest as the body (RFC 9112 §2.1).

@@ -2,6 +2,7 @@
 // Part of swift-event-bus.
 
 public import Hummingbird
+import HummingbirdCore
 public import Logging
 import NIOCore
 public import ServiceLifecycle
@@ -17,33 +18,43 @@ public struct HTTPServer: Service {
     /// How long answers may take after shutdown has begun, so that a client that stalls leaves time for the other services.
     static let drainTime = Duration.seconds(10)
 
-    private let application: Application<RouterResponder<BasicRequestContext>>
+    private let application: Application<ClientResponder>
     private let configuration: ServerConfiguration
     private let executor: (any TaskExecutor)?
+    let certificate: ServerCertificate?
 
     /// Creates a server; it listens from `run()` on.
     ///
     /// - Parameters:
     ///   - router: what answers.
     ///   - configuration: where to listen.
+    ///   - limits: how long clients may take.
     ///   - executor: where requests are handled, if not where all tasks run.
     ///   - logger: logs failures.
     ///   - onListening: called with the port once connections are accepted.
     public init(
         _ router: Router<BasicRequestContext>,
         _ configuration: ServerConfiguration,
+        limits: ConnectionLimits = ConnectionLimits(),
         executor: (any TaskExecutor)? = nil,
         logger: Logger,
         onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.executor = executor
+        let certificate = configuration.tls.map { ServerCertificate($0, logger: logger) }
+        self.certificate = certificate
         self.application = Application(
-            responder: router.buildResponder(),
-            server: .http1(configuration: .init(idleTimeout: .seconds(60))),
+            responder: ClientResponder(base: router.buildResponder()),
+            server: HTTPServerBuilder { ClientChannel(limits: limits, certificate: certificate, respond: $0) },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),
-                backlog: 1024
+                backlog: 1024,
+                // Others wait in the backlog.
+                availableConnectionsDelegate: MaximumAvailableConnections(
+                    configuration.maximumConnections,
+                    logger: logger
+                )
             ),
             onServerRunning: { channel in onListening(channel.localAddress?.port ?? configuration.port) },
             logger: logger
@@ -52,10 +63,14 @@ public struct HTTPServer: Service {
 
     /// Serves until graceful shutdown, then answers what has been accepted.
     ///
-    /// - Throws: ``ConfigurationError`` when the address cannot be listened on.
+    /// - Throws: ``ConfigurationError`` when the address cannot be listened on, or the certificate cannot be used.
     public func run() async throws {
+        try self.certificate?.load()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.serve() }
+            if let certificate = self.certificate {
+                group.addTask { try await certificate.keepUpToDate() }
+            }
             group.addTask {
                 try await gracefulShutdown()
                 try await Task.sleep(for: HTTPServer.drainTime)

@@ -36,9 +36,18 @@ public struct Endpoint: Sendable {
     }
 }
 
+extension [Endpoint] {
+    /// The methods of endpoints that share a path, as in `Allow` (RFC 9110 §10.2.1); `nil` of none.
+    var allow: String? {
+        guard !self.isEmpty else { return nil }
+        let methods = self.flatMap(\.allowedMethods) + [.options]
+        return Set(methods.map(\.rawValue)).sorted().joined(separator: ", ")
+    }
+}
+
 extension Router where Context == BasicRequestContext {
-    /// Creates a router of endpoints that answers every error with problem details (RFC 9457), and serves the description
-    /// of the API at `/openapi.json`.
+    /// Creates a router of endpoints that answers every error with problem details (RFC 9457), `HEAD` and `OPTIONS` by itself,
+    /// and serves the description of the API at `/openapi.json`.
     ///
     /// - Parameters:
     ///   - title: the name of the service, for its description.
@@ -51,7 +60,10 @@ extension Router where Context == BasicRequestContext {
     ) {
         let endpoints = endpoints + [.description(of: endpoints, title: title)]
         self.init(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
+        self.add(middleware: RequestIDMiddleware())
+        self.add(middleware: NoStoreMiddleware())
         self.add(middleware: ProblemMiddleware(endpoints: endpoints))
+        self.add(middleware: OptionsMiddleware(endpoints: endpoints))
         for middleware in middleware { self.add(middleware: middleware) }
         for endpoint in endpoints { self.on(RouterPath(endpoint.path), method: endpoint.method, use: endpoint.respond) }
     }

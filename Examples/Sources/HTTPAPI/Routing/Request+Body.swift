@@ -22,6 +22,8 @@ extension Request {
         guard self.hasJSONContentType else {
             throw Problem(.unsupportedMediaType, "The content type must be application/json.")
         }
+        // A client that waits for leave to send a body is spared one that would be refused.
+        guard !self.expectsContinue || self.announcedSize <= Request.maximumBodySize else { throw Problem.bodyTooLarge }
         let body = try await self.beginningOfBody()
         let bytes = body.readableBytesView
         // Brackets without end are no JSON for anybody, however many there are.
@@ -41,6 +43,12 @@ extension Request {
             throw Problem(.badRequest, "The body is not JSON in UTF-8.")
         }
     }
+
+    /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
+    private var expectsContinue: Bool { self.headers[.expect]?.lowercased() == "100-continue" }
+
+    /// What `Content-Length` says; 0 where it says nothing, because the body comes in chunks.
+    private var announcedSize: Int { self.headers[.contentLength].flatMap { Int($0) } ?? 0 }
 
     /// The body, or of one that is too large so much that this can be seen.
     private func beginningOfBody() async throws -> ByteBuffer {

@@ -49,6 +49,15 @@ struct ObservedBus: EventBus {
         try await self.base.redrive(subscription, limit: limit, where: isWanted)
     }
 
+    func settleDeadLetters(
+        of subscription: SubscriptionName,
+        limit: Int,
+        batch: Int,
+        _ decide: ([DeadLetter]) async throws -> [DeadLetterVerdict]
+    ) async throws -> DeadLetterCounts {
+        try await self.base.settleDeadLetters(of: subscription, limit: limit, batch: batch, decide)
+    }
+
     func unbind(_ patterns: [TopicPattern], from subscription: SubscriptionName) async throws {
         try await self.base.unbind(patterns, from: subscription)
     }

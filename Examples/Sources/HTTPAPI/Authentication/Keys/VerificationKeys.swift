@@ -20,9 +20,7 @@ public struct VerificationKeys: Sendable {
         self.keys = keys
     }
 
-    /// Reads a JWK set (RFC 7517 §5).
-    ///
-    /// Keys of other kinds are left out.
+    /// Reads a JWK set (RFC 7517 §5); keys of other kinds are left out.
     ///
     /// - Throws: ``KeySetError``.
     init(json bytes: some Sequence<UInt8>) throws(KeySetError) {

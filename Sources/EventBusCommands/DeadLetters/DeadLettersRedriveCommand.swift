@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+public import ArgumentParser
+import EventBus
+import EventBusRabbit
+
+/// `eventbus dead-letters redrive`: delivers dead letters to their subscription again.
+public struct DeadLettersRedriveCommand: OperatorCommand {
+    /// What `--help` shows.
+    public static let configuration = CommandConfiguration(
+        commandName: "redrive",
+        abstract: "Delivers dead letters to their subscription again, oldest first.",
+        discussion: """
+            What becomes a dead letter meanwhile is left alone, so that a redrive ends. It can be ended anywhere and repeated: at \
+            most one batch of up to 500 can be delivered a second time then, with the same ids, which a consumer with a store does \
+            not handle again.
+            """
+    )
+
+    @OptionGroup var target: DeadLetterTarget
+    @OptionGroup var filter: DeadLetterFilterOptions
+    @OptionGroup var change: DeadLetterChangeOptions
+
+    /// How to write results.
+    @OptionGroup public var output: OutputOptions
+
+    /// Creates the command.
+    public init() {}
+
+    /// Redrives.
+    public func execute(_ console: Console) async throws {
+        let change = self.change.change(.redrive, self.filter, of: self.target.subscription)
+        try await self.target.withBus(console) { bus in
+            try await change.run(on: bus, total: try await bus.deadLetterCount(of: self.target.subscription), console)
+        }
+    }
+}

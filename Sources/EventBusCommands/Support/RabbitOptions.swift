@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+public import ArgumentParser
+public import EventBusRabbit
+
+/// Which broker a command works with.
+public struct RabbitOptions: ParsableArguments, Sendable {
+    /// The URL of the broker; other users of the machine can see a password that is given here.
+    @Option(
+        name: .customLong("rabbitmq-url"),
+        help: ArgumentHelp(
+            "Where RabbitMQ is.",
+            discussion: "Better in RABBITMQ_URL or RABBITMQ_URL_FILE: other users of the machine can see arguments.",
+            valueName: "url"
+        )
+    )
+    public var url: String?
+
+    /// Creates the options.
+    public init() {}
+
+    /// The configuration that the option, `RABBITMQ_URL` or the file `RABBITMQ_URL_FILE` gives.
+    ///
+    /// - Throws: ``CommandError`` or `BusError` with code `invalidConfiguration`; neither contains the URL.
+    public func configuration() throws -> RabbitConfiguration {
+        var configuration = try RabbitConfiguration(url: Setting.rabbitMQ.value(given: self.url))
+        configuration.connectionName = "eventbus"
+        return configuration
+    }
+
+    /// Runs a bus for the length of `body`.
+    ///
+    /// - Throws: what `body` throws; `BusError` with code `unavailable` when the broker cannot be reached.
+    public func withBus<Result: Sendable>(
+        _ console: Console,
+        _ body: (RabbitEventBus) async throws -> Result
+    ) async throws -> Result {
+        let bus = RabbitEventBus(try self.configuration(), logger: console.logger)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await bus.run() }
+            defer { group.cancelAll() }
+            return try await body(bus)
+        }
+    }
+}

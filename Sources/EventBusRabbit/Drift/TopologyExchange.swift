@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of swift-event-bus.
+
+package import EventBus
+
+/// An exchange as the code wants it, or as a broker has it.
+package struct TopologyExchange: Hashable, Sendable {
+    package var name: String
+    /// `topic`, `headers`, `fanout`, …
+    package var type: String
+    package var isDurable = true
+    package var isAutoDelete = false
+    /// Nobody can publish to it.
+    package var isInternal = false
+    package var arguments: [String: HeaderValue] = [:]
+    /// What policies of the broker set.
+    package var policy: [String: HeaderValue] = [:]
+
+    package init(_ name: String, type: String, arguments: [String: HeaderValue] = [:]) {
+        self.name = name
+        self.type = type
+        self.arguments = arguments
+    }
+}
