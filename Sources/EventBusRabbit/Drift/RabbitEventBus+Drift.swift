@@ -37,7 +37,9 @@ extension RabbitEventBus {
         }
     }
 
-    /// Adds what is missing of some subscriptions: what their consumers declare when they open them. What exists is left as it is.
+    /// Adds what is missing of some subscriptions: what their consumers declare when they open them.
+    ///
+    /// What exists is left as it is.
     ///
     /// Waits until the bus runs.
     ///

@@ -6,7 +6,7 @@ package import EventBus
 /// An exchange as the code wants it, or as a broker has it.
 package struct TopologyExchange: Hashable, Sendable {
     package var name: String
-    /// `topic`, `headers`, `fanout`, …
+    /// The kind, such as `topic`, `headers` or `fanout`.
     package var type: String
     package var isDurable = true
     package var isAutoDelete = false

@@ -37,7 +37,9 @@ struct UnknownSubscriptions {
 }
 
 extension BrokerTopology {
-    /// The subscriptions among the queues: those that have a queue for dead letters as well. Sorted by name.
+    /// The subscriptions among the queues: those that have a queue for dead letters as well.
+    ///
+    /// Sorted by name.
     package var subscriptions: [SubscriptionName] {
         self.queues.keys.compactMap { name in
             guard self.queues["\(name).dead"] != nil else { return nil }

@@ -4,7 +4,9 @@
 package import EventBus
 
 extension RabbitEventBus {
-    /// Finds out what a connection to the broker allows. Nothing is changed, and no message is stored or taken.
+    /// Finds out what a connection to the broker allows.
+    ///
+    /// Nothing is changed, and no message is stored or taken.
     ///
     /// Waits until the bus runs.
     ///
