@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test func whatControlsATerminalIsVisible() {
-        #expect("a\u{1B}[2J\nb\u{202E}".printable == #"a\u{001B}[2J\nb\u{202E}"#)
+        #expect("a\u{1B}[2J\nb\u{202E}".printable == #"a\u{1B}[2J\nb\u{202E}"#)
         #expect("Grüße".printable == "Grüße")
     }
 }
