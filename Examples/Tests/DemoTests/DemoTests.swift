@@ -17,7 +17,7 @@ struct DemoTests {
         let demo = Demo(
             ServerConfiguration(port: 0),
             once: true,
-            hasher: ScryptHasher(costExponent: 4),
+            hasher: ScryptHasher(costExponent: 4, maximumWait: .seconds(60)),
             script: Script(isStyled: false),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             write: { lines.append($0) }

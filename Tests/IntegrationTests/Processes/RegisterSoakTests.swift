@@ -29,7 +29,11 @@ struct RegisterSoakTests {
     private static func run(seconds: Int, scryptCost: Int, _ check: (RegisterLoad) -> Void) async throws {
         try await Servers.withFresh { servers in
             try await servers.declareAudit()
-            try await ServiceProcess.with(.users, on: servers, settings: ["SCRYPT_COST": "\(scryptCost)"]) { users in
+            try await ServiceProcess.with(
+                .users,
+                on: servers,
+                settings: ["SCRYPT_COST": "\(scryptCost)", "SCRYPT_MAXIMUM_WAIT": "3"]
+            ) { users in
                 try await ServiceProcess.with(.payments, on: servers) { payments in
                     try await users.untilReady()
                     try await payments.untilReady()

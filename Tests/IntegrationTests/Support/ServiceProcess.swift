@@ -62,6 +62,8 @@ struct ServiceProcess: Sendable {
             without + [try Servers.require("EXAMPLES_BIN") + "/" + kind.rawValue],
             environment: [
                 "HTTP_HOST": "127.0.0.1", "HTTP_PORT": "\(port)", "LOG_LEVEL": "info", "SCRYPT_COST": "10",
+                // On a busy machine debug builds take long to hash.
+                "SCRYPT_MAXIMUM_WAIT": "60",
             ].merging(urls) { $1 }.merging(settings) { $1 },
             output: output
         )
