@@ -9,6 +9,7 @@ import Testing
 
 @Suite struct ScryptHasherTests {
     /// The fastest parameters.
+    ///
     /// On a busy machine a hash can wait for any time.
     private static let cheap = ScryptHasher(costExponent: 1, blockSize: 1, parallelism: 1, maximumWait: .seconds(3600))
 
