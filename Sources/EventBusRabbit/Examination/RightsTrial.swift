@@ -30,6 +30,17 @@ struct RightsTrial {
             handler.fail(ConnectionFailure(.silent, reason))
         }
         defer { blocked.cancel() }
+        let answer = try await self.refusal(of: message, on: channel)
+        // A broker that accepts no messages still refuses the first one, and reads nothing that comes after it.
+        let next = try await self.connection.openChannel()
+        try await self.connection.call(.channelClose, on: next)
+        return answer
+    }
+
+    private func refusal(
+        of message: OutgoingMessage,
+        on channel: NIOLoopBound<AMQPChannel>
+    ) async throws -> BrokerExamination.Answer {
         do {
             try await self.connection.onLoop { handler in
                 try handler.write { buffer throws(CodecError) in

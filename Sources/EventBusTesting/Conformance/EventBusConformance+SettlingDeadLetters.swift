@@ -9,7 +9,7 @@ extension EventBusConformance {
             "of hundreds of dead letters some are redriven, some discarded and the others stay, and again changes nothing"
         ) {
             scene in
-            let subscription = try scene.subscription(prefetch: 500)
+            let subscription = try scene.subscription()
             let labels = (1...500).map { "m\($0)" }
             try await scene.bury(labels, of: subscription)
             func verdict(_ letter: DeadLetter) -> DeadLetterVerdict {
