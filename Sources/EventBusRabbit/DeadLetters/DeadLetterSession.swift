@@ -37,7 +37,9 @@ final class DeadLetterSession: ChannelDelegate {
         channel.delegate = self
     }
 
-    /// The next messages; none if there are no more. Only one task may wait at a time.
+    /// The next messages; none if there are no more.
+    ///
+    /// Only one task may wait at a time.
     func next(_ limit: Int) -> EventLoopFuture<[IncomingMessage]> {
         let promise = self.eventLoop.makePromise(of: [IncomingMessage].self)
         self.wait(.messages(limit, promise))

@@ -32,7 +32,9 @@ struct OutboxInspectorTests {
                     #expect(report.oldest != nil)
                     #expect(report.owner == nil)
                     // A relay writes this only when it has no room in memory.
-                    try await Database.execute("UPDATE \(schema.name).eventbus_outbox SET waits_for = 'topic test.greeted'")
+                    try await Database.execute(
+                        "UPDATE \(schema.name).eventbus_outbox SET waits_for = 'topic test.greeted'"
+                    )
                     let held = try await inspector.report(of: schema.name)
                     #expect((held.events, held.waiting) == (2, 2))
                     #expect(held.waits.map(\.cause) == [.subscriber(topic: "test.greeted")])
