@@ -90,6 +90,9 @@ struct KeyTests {
             #expect(error?.variable == variables.keys.first)
             #expect(error?.description.contains("hunter2") == false)
         }
+        let both = ["AUTH_KEYS": Self.pem, "AUTH_KEYS_FILE": file.path()]
+        let error = #expect(throws: ConfigurationError.self) { try SigningKeys(SettingsTests.settings(both)) }
+        #expect(error?.description == "AUTH_KEYS, AUTH_KEYS_FILE are both set: keep one of them")
     }
 
     @Test("of a JWK set what can be used is taken")

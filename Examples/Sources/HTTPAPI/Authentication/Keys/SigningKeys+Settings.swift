@@ -1,27 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
-
 extension SigningKeys {
-    /// Reads `AUTH_KEYS` or the file at `AUTH_KEYS_FILE`; `nil` when neither is set.
+    /// Reads `AUTH_KEYS` or the file that `AUTH_KEYS_FILE` leads to; `nil` when neither is set.
     ///
-    /// - Throws: ``ConfigurationError``.
+    /// - Throws: ``ConfigurationError``, also when both are set.
     public init?(_ settings: Settings) throws(ConfigurationError) {
-        let example = "what `openssl genpkey -algorithm ed25519` writes"
-        if settings.isSet("AUTH_KEYS_FILE") {
-            self = try settings.secret("AUTH_KEYS_FILE", like: "/run/secrets/auth-keys") { path in
-                guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { throw UnreadableFile() }
-                return try SigningKeys(pem: text)
-            }
-        } else if settings.isSet("AUTH_KEYS") {
-            self = try settings.secret("AUTH_KEYS", like: example) { try SigningKeys(pem: $0) }
-        } else {
-            return nil
+        guard settings.isSet("AUTH_KEYS") || settings.isSet("AUTH_KEYS_FILE") else { return nil }
+        self = try settings.secret("AUTH_KEYS", like: "what `openssl genpkey -algorithm ed25519` writes") { text in
+            try SigningKeys(pem: text)
         }
     }
 }
