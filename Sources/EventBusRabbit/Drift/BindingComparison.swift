@@ -47,7 +47,7 @@ struct BindingComparison {
             binding,
             DriftText.table(binding.arguments),
             DriftText.table(found.arguments),
-            TopologyComparison.renewing(self.name)
+            Drift.renewing(self.name)
         )
     }
 

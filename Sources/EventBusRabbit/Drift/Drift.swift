@@ -59,3 +59,10 @@ package struct Drift: Hashable, Sendable {
         )
     }
 }
+
+extension Drift {
+    /// The way out when queues have to be made anew.
+    static func renewing(_ subscription: SubscriptionName) -> String {
+        "end its consumers, then run `subscriptions renew \(subscription)`, which keeps the messages"
+    }
+}

@@ -51,7 +51,7 @@ struct ExchangeComparison {
 
     private func different(_ kind: DriftKind, _ wanted: String, _ found: String) -> Drift {
         if let subscription = self.subscription {
-            return self.drift(kind, .move, wanted, found, TopologyComparison.renewing(subscription))
+            return self.drift(kind, .move, wanted, found, Drift.renewing(subscription))
         }
         let advice =
             "no consumer can open its subscription; an exchange cannot be changed: pause publishing, delete it, "

@@ -93,7 +93,7 @@ struct QueueComparison {
     }
 
     private func renewed(_ kind: DriftKind, _ queue: TopologyQueue, _ wanted: String, _ found: String) -> Drift {
-        self.drift(kind, .move, queue, wanted, found, TopologyComparison.renewing(self.name))
+        self.drift(kind, .move, queue, wanted, found, Drift.renewing(self.name))
     }
 
     private func drift(

@@ -28,7 +28,7 @@ struct ShardComparison {
 
     private func drift(_ object: String, wanted: String, found: String) -> Drift {
         let name = self.wanted.subscription.name
-        let advice = "no consumer can open it, so that no key is in two shards; \(TopologyComparison.renewing(name))"
+        let advice = "no consumer can open it, so that no key is in two shards; \(Drift.renewing(name))"
         return Drift(.shards, .move, of: name, object, wanted: wanted, found: found, advice)
     }
 

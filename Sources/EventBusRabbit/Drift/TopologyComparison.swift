@@ -34,9 +34,4 @@ package enum TopologyComparison {
         }
         return drifts + operation
     }
-
-    /// The way out when queues have to be made anew.
-    static func renewing(_ subscription: SubscriptionName) -> String {
-        "end its consumers, then run `subscriptions renew \(subscription)`, which keeps the messages"
-    }
 }
