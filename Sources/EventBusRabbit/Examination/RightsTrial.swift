@@ -22,7 +22,6 @@ struct RightsTrial {
             headers: HeaderTable([]),
             body: ByteBuffer()
         )
-        let channel = try await self.connection.openChannel()
         let blocked = self.connection.eventLoop.scheduleTask(in: self.patience) {
             let handler = self.connection.handler.value
             let reason =
@@ -30,6 +29,7 @@ struct RightsTrial {
             handler.fail(ConnectionFailure(.silent, reason))
         }
         defer { blocked.cancel() }
+        let channel = try await self.connection.openChannel()
         do {
             try await self.connection.onLoop { handler in
                 try handler.write { buffer throws(CodecError) in
@@ -46,8 +46,11 @@ struct RightsTrial {
             // Whoever may speak for others may publish.
             return .granted
         } catch let failure as ConnectionFailure {
-            if failure.code == .channelClosed(406) { return .granted }
-            return try self.answer(failure)
+            guard failure.code == .channelClosed(406) else { return try self.answer(failure) }
+            // During an alarm the broker reads the first message, and nothing after it.
+            let next = try await self.connection.openChannel()
+            try await self.connection.call(.channelClose, on: next)
+            return .granted
         }
     }
 
