@@ -27,6 +27,10 @@ struct DeadLetterFilterTests {
         #expect(try self.matches("--id", "2", "--id", "1"))
     }
 
+    @Test func anEmptyReasonIsAnErrorAndDoesNotMeanAll() {
+        #expect(throws: (any Error).self) { try DeadLetterFilterOptions.parse(["--reason", ""]) }
+    }
+
     @Test func agesHaveTwoSides() throws {
         #expect(try self.matches("--older-than", "1h"))
         #expect(try !self.matches("--older-than", "61m"))

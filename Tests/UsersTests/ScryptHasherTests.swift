@@ -194,12 +194,15 @@ import Testing
     @Test(.timeLimit(.minutes(1))) func aWaitingCallerCanBeCancelled() async throws {
         let stage = ManualExecutor()
         let hasher = ScryptHasher(costExponent: 12, concurrency: 1, maximumWait: .seconds(3600))
-        let first = stage.start { try await hasher.hash("secret") }
+        // No hash ends before that, since it would let the next one in.
+        let (turn, end) = AsyncStream<Void>.makeStream()
+        let first = stage.start { try await hasher.semaphore.withPermit { for await _ in turn {} } }
         let waiting = stage.start { try await hasher.hash("secret") }
         let last = stage.start { try await hasher.hash("secret") }
         waiting.cancel()
         stage.settle()
         #expect(waiting.error is CancellationError)
+        end.finish()
         await stage.end(first)
         await stage.end(last)
         #expect(first.error == nil)

@@ -74,17 +74,20 @@ struct LimitTests {
         #expect((count * 60...count * 61).contains(admitted), "\(admitted)")
     }
 
-    @Test("many keys take no more memory, and the one that was seen last is kept")
+    @Test("many keys take no more memory, and wipe out no account of attempts")
     func capacity() {
         var limiter = RateLimiter<Int>(RateLimit(2, per: .seconds(60)), capacity: 100)
-        for key in 1...100_000 {
-            _ = limiter.wait(for: key, at: .zero)
-            // Somebody who goes on is not forgotten.
-            if key % 20 == 0 { _ = limiter.wait(for: 0, at: .zero) }
-            #expect(limiter.count <= 100)
-        }
+        for _ in 0..<2 { #expect(limiter.wait(for: 0, at: .zero) == nil) }
+        for key in 1...100_000 { _ = limiter.wait(for: key, at: .zero) }
+        #expect(limiter.count == 100)
         #expect(limiter.wait(for: 0, at: .zero) != nil)
-        #expect(limiter.wait(for: 1, at: .zero) == nil)
+        #expect(limiter.wait(for: 1, at: .zero) == nil, "one that is kept")
+        #expect(limiter.wait(for: 100_001, at: .zero) != nil, "it shares its account with others")
+        // Each has had one attempt, which is over after half a minute, and the first two had both.
+        #expect(limiter.wait(for: 100_001, at: .seconds(31)) == nil)
+        #expect(limiter.count == 3)
+        #expect(limiter.wait(for: 0, at: .seconds(31)) == nil)
+        #expect(limiter.wait(for: 0, at: .seconds(31)) != nil)
     }
 
     // MARK: Who

@@ -21,8 +21,10 @@ struct DeadLetterFilter: Sendable {
         if let reason, !letter.reason.contains(reason) { return false }
         if !self.topics.isEmpty, !self.topics.contains(where: { $0.matches(letter.message.topic) }) { return false }
         if !self.ids.isEmpty, !self.ids.contains(letter.message.id) { return false }
-        if let deadBefore, letter.deadAt > deadBefore { return false }
-        if let deadAfter, letter.deadAt < deadAfter { return false }
+        // 1970 stands for a time that is not known, which is of no age.
+        let isDated = letter.deadAt.timeIntervalSince1970 > 0
+        if let deadBefore, !isDated || letter.deadAt > deadBefore { return false }
+        if let deadAfter, !isDated || letter.deadAt < deadAfter { return false }
         return true
     }
 }

@@ -38,6 +38,13 @@ struct DeadLetterFilterOptions: ParsableArguments, Sendable {
             && self.youngerThan == nil
     }
 
+    func validate() throws {
+        // As of a variable that is not set: every reason would match.
+        if self.reason?.isEmpty == true {
+            throw ValidationError("--reason is empty: it has to be a part of the reason")
+        }
+    }
+
     func filter(now: Date) -> DeadLetterFilter {
         DeadLetterFilter(
             reason: self.reason,

@@ -71,7 +71,11 @@ public struct DoctorCommand: OperatorCommand {
         }
         let plan = TopologyPlan(subscriptions, on: broker)
         let count = plan.drifts.count - plan.drifts(.note).count
-        guard count > 0 else { return [DoctorFinding("topology", .ok, "the broker has what the code wants")] }
+        guard count > 0 else {
+            let text = "the broker has what the code wants"
+            let rest = plan.unknown.isEmpty ? "" : ", as far as it tells; `topology plan` says what it does not"
+            return [DoctorFinding("topology", .ok, text + rest)]
+        }
         return [
             DoctorFinding(
                 "topology",

@@ -23,8 +23,16 @@ struct DeadLetterRun {
     var remaining: Int { self.limit - self.counts.total }
 
     /// A pass begins; what becomes a dead letter after the first has begun is not considered.
+    ///
+    /// Copies are only known within a pass: what looks like one in a later pass can be what was redriven in an earlier one and has
+    /// failed again, and then it is the only one.
     mutating func begin(count: Int) {
-        if !self.hasBegun { self.limit = min(self.limit, count) }
+        if self.hasBegun {
+            self.filter = RedriveFilter()
+            self.given = 0
+        } else {
+            self.limit = min(self.limit, count)
+        }
         self.hasBegun = true
         self.endIfDone()
     }

@@ -171,7 +171,9 @@ struct RabbitSubscriptionCommandTests {
         )
         #expect(result.code == 0, "\(result.out)")
         let states = try self.states(result)
-        for check in ["connect", "version", "limits", "consume", "publish", "topology"]
+        // On a busy machine an answer takes long, which is a warning.
+        #expect(states.contains("ok connect") || states.contains("warning connect"), "\(result.out)")
+        for check in ["version", "limits", "consume", "publish", "topology"]
             + (isManaged ? ["nodes", "clock"] : [])
         {
             #expect(states.contains("ok \(check)"), "\(result.out)")
@@ -212,8 +214,10 @@ struct RabbitSubscriptionCommandTests {
     @Test("A broker that accepts no messages", .enabled(if: TopologyBroker.isControlled))
     func alarm() async throws {
         try await TopologyBroker.rabbitmqctl("set_vm_memory_high_watermark 0")
-        let result = try await TopologyBroker.run("doctor", management: TopologyBroker.management)
+        let run = Task { try await TopologyBroker.run("doctor", management: TopologyBroker.management) }
+        let outcome = await run.result
         try await TopologyBroker.rabbitmqctl("set_vm_memory_high_watermark 0.4")
+        let result = try outcome.get()
         #expect(result.code == 2)
         #expect(result.out.contains("accepts no messages"), "\(result.out)")
     }

@@ -50,6 +50,16 @@ struct DeadLetterRunTests {
         #expect(run.counts.copies == 1)
     }
 
+    @Test func whatFailedAgainBetweenTwoPassesIsNoCopy() {
+        var run = DeadLetterRun(limit: 100, batch: 1)
+        run.begin(count: 10)
+        #expect(run.settled(run.decide(self.letters("a"), [.redrive]), stored: [true]) == [true])
+        run.passEnded(isCut: true)
+        run.begin(count: 9)
+        #expect(run.settled(run.decide(self.letters("a"), [.redrive]), stored: [false]) == [false])
+        #expect(run.counts.copies == 0)
+    }
+
     @Test func aPassThatWasCutIsFollowedByAnother() {
         var run = DeadLetterRun(limit: 100, batch: 1)
         run.begin(count: 10)

@@ -6,15 +6,15 @@
 /// For each key it keeps one time, at which all of its events would be over if they came at the limit's interval: the virtual
 /// scheduling of the Generic Cell Rate Algorithm (ITU-T I.371), which is a token bucket without a refill.
 ///
-/// No more than ``capacity`` keys are kept. Where there are more, those are forgotten that were not seen for the longest time, so that
-/// many keys cost no memory; a key that is forgotten starts anew.
+/// A key is kept until that time, and no more than ``capacity`` keys are kept, so that many keys cost no memory. Those that come
+/// when there are more share a few times, by their hash: nobody can wipe out an account of attempts by making up other keys.
 struct RateLimiter<Key: Hashable & Sendable>: Sendable {
     let limit: RateLimit
     let capacity: Int
 
-    /// The keys that were seen last; at half of the capacity they become the older ones, which are forgotten.
-    private var recent: [Key: Duration] = [:]
-    private var older: [Key: Duration] = [:]
+    private var ends: [Key: Duration] = [:]
+    private var shared = [Duration?](repeating: nil, count: 1024)
+    private var lastSweep: Duration?
 
     init(_ limit: RateLimit, capacity: Int = 20_000) {
         self.limit = limit
@@ -22,29 +22,32 @@ struct RateLimiter<Key: Hashable & Sendable>: Sendable {
     }
 
     /// The number of keys that are kept.
-    var count: Int { self.recent.count + self.older.count }
+    var count: Int { self.ends.count }
 
     /// Counts an event, unless it is one too many.
     ///
     /// - Returns: how long to wait, if it is.
     mutating func wait(for key: Key, at now: Duration) -> Duration? {
-        let end = max(self.recent[key] ?? self.older[key] ?? now, now)
-        let wait = end + self.limit.interval - self.limit.interval * self.limit.count - now
-        guard wait <= .zero else {
-            // Whoever goes on is not forgotten.
-            self.keep(key, until: end)
-            return wait
+        if self.ends[key] == nil, self.ends.count >= self.capacity { self.sweep(at: now) }
+        guard self.ends[key] != nil || self.ends.count < self.capacity else {
+            let place = Int(UInt(bitPattern: key.hashValue) % UInt(self.shared.count))
+            return Self.count(in: &self.shared[place], at: now, self.limit)
         }
-        self.keep(key, until: end + self.limit.interval)
+        return Self.count(in: &self.ends[key], at: now, self.limit)
+    }
+
+    private static func count(in end: inout Duration?, at now: Duration, _ limit: RateLimit) -> Duration? {
+        let last = max(end ?? now, now)
+        let wait = last + limit.interval - limit.interval * limit.count - now
+        if wait > .zero { return wait }
+        end = last + limit.interval
         return nil
     }
 
-    private mutating func keep(_ key: Key, until end: Duration) {
-        self.older[key] = nil
-        if self.recent[key] == nil, self.recent.count >= self.capacity / 2 {
-            self.older = self.recent
-            self.recent = [:]
-        }
-        self.recent[key] = end
+    /// Forgets the keys that are as if they had never come; not with every event, since it looks at all of them.
+    private mutating func sweep(at now: Duration) {
+        if let lastSweep = self.lastSweep, now < lastSweep + self.limit.interval { return }
+        self.lastSweep = now
+        self.ends = self.ends.filter { $0.value > now }
     }
 }

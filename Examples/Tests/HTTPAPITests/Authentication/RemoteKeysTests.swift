@@ -185,7 +185,7 @@ struct RemoteKeysTests {
             "http://192.0.2.1/",
             "http://127.example.org/", "http://[2001:db8::1]/", "https://eve:hunter2@users.example.org/",
             "https://users/?a=b",
-            "https://users/#a",
+            "https://users/#a", "http://134744072/", "http://0x08080808/",
         ]
     )
     func noPlaces(_ text: String) throws {
@@ -204,5 +204,16 @@ struct RemoteKeysTests {
         }
         #expect(error?.variable == "AUTH_JWKS_CA_FILE")
         #expect(try KeysLocation(SettingsTests.settings([:])) == nil)
+    }
+
+    @Test(
+        "what is half configured does not leave the accounts open",
+        arguments: ["AUTH_JWKS_URL_FILE", "AUTH_JWKS_CA_FILE"]
+    )
+    func half(_ variable: String) {
+        let error = #expect(throws: ConfigurationError.self) {
+            try KeysLocation(SettingsTests.settings([variable: "/nowhere"]))
+        }
+        #expect(error?.variable == variable)
     }
 }

@@ -30,6 +30,10 @@ struct TokenTests {
 
     private static let now = TokenForge.now.timeIntervalSince1970
 
+    private static func nested(_ depth: Int) -> String {
+        String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+    }
+
     static let bad: [Case] = [
         // Algorithms.
         Case("alg none without a signature", .wrongAlgorithm) { forge in
@@ -126,9 +130,17 @@ struct TokenTests {
         Case("claims full of NUL", .malformed) { forge in
             try forge.token(Data(#"{"alg":"EdDSA","kid":"first"}"#.utf8), Data(repeating: 0, count: 100))
         },
-        Case("2,000 nested brackets in the head", .malformed) { forge in
-            let brackets = String(repeating: "[", count: 2_000) + String(repeating: "]", count: 2_000)
-            return try forge.token(Data(#"{"alg":"EdDSA","kid":"first","x":\#(brackets)}"#.utf8), Data("{}".utf8))
+        Case("2,000 nested brackets in the head", .malformed) { try $0.token(member: nested(2_000)) },
+        Case("500 nested brackets in the head", .malformed) { try $0.token(member: nested(500)) },
+        Case("500 nested brackets in the claims", .malformed) { forge in
+            try forge.token(Data(#"{"alg":"EdDSA","kid":"first"}"#.utf8), Data(#"{"x":\#(nested(500))}"#.utf8))
+        },
+        // What has no meaning in a head is ignored, however large.
+        Case("a number in the head that is no Int", .wrongSignature) { try $0.token(member: "1e300") },
+        Case("the first number that is no Int", .wrongSignature) { try $0.token(member: "9223372036854775807") },
+        Case("a negative one in an array", .wrongSignature) { try $0.token(member: "[-1e19]") },
+        Case("a number of 3,000 digits in the head", .wrongSignature) { forge in
+            try forge.token(member: String(repeating: "9", count: 3_000))
         },
         Case("a number of 3,000 digits", .malformed) { forge in
             let number = String(repeating: "9", count: 3_000)

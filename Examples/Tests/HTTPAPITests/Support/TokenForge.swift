@@ -43,6 +43,14 @@ struct TokenForge {
         )
     }
 
+    /// A token of another key, with a further member in its head.
+    func token(member value: String) throws -> String {
+        let head = #"{"alg":"EdDSA","kid":"first","x":\#(value)}"#
+        return try self.token(Data(head.utf8), JSONSerialization.data(withJSONObject: self.claims())) { text in
+            try Curve25519.Signing.PrivateKey().signature(for: text)
+        }
+    }
+
     func token(_ head: Data, _ claims: Data, sign: ((Data) throws -> Data)? = nil) throws -> String {
         let text = Base64URL.text(of: head) + "." + Base64URL.text(of: claims)
         let signature = try sign?(Data(text.utf8)) ?? self.key.signature(for: Data(text.utf8))

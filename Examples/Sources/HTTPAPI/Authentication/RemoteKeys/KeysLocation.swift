@@ -38,7 +38,13 @@ public struct KeysLocation: Sendable, Hashable {
     ///
     /// - Throws: ``ConfigurationError``.
     public init?(_ settings: Settings) throws(ConfigurationError) {
-        guard settings.isSet("AUTH_JWKS_URL") else { return nil }
+        guard settings.isSet("AUTH_JWKS_URL") || settings.isSet("AUTH_JWKS_URL_FILE") else {
+            // Whoever has set this does not want everybody to see all accounts.
+            guard !settings.isSet("AUTH_JWKS_CA_FILE") else {
+                throw ConfigurationError("AUTH_JWKS_CA_FILE", "is set without AUTH_JWKS_URL")
+            }
+            return nil
+        }
         self = try settings.secret("AUTH_JWKS_URL", like: "https://users.example.org/.well-known/jwks.json") {
             try KeysLocation($0)
         }
@@ -68,6 +74,8 @@ public struct KeysLocation: Sendable, Hashable {
 
     private static func isPrivate(_ host: String) -> Bool {
         let isLoopback = host.hasPrefix("127.") && host.utf8.allSatisfy { "0123456789.".utf8.contains($0) }
-        return host == "::1" || isLoopback || !host.utf8.contains { ".:".utf8.contains($0) }
+        // A number without dots is an address as well.
+        let isName = host.utf8.first.map { !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ?? false
+        return host == "::1" || isLoopback || isName && !host.utf8.contains { ".:".utf8.contains($0) }
     }
 }
