@@ -23,6 +23,7 @@ struct RightsTrial {
             body: ByteBuffer()
         )
         let channel = try await self.connection.openChannel()
+        let other = try await self.connection.openChannel()
         let blocked = self.connection.eventLoop.scheduleTask(in: self.patience) {
             let handler = self.connection.handler.value
             let reason =
@@ -31,9 +32,9 @@ struct RightsTrial {
         }
         defer { blocked.cancel() }
         let answer = try await self.refusal(of: message, on: channel)
-        // A broker that accepts no messages still refuses the first one, and reads nothing that comes after it.
-        let next = try await self.connection.openChannel()
-        try await self.connection.call(.channelClose, on: next)
+        // A broker that accepts no messages still refuses the first one, and reads nothing that comes after it. And when it has answered
+        // this, nothing more can come for the first channel, whose number is free again.
+        try await self.connection.call(.channelClose, on: other)
         return answer
     }
 

@@ -106,7 +106,7 @@ struct BlockedTests {
         // The setting is new in version 17.
         guard try await Database.version() >= 17 else { return }
         try await TestSchema.with { schema in
-            let query = "&options=-c%20transaction_timeout%3D200"
+            let query = "&options=-c%20transaction_timeout%3D3000"
             let store = try schema.store(at: try Database.configuration(ports: try Database.port(), query: query))
             try await running(store) {
                 let people = store.repository(for: Person.self)
