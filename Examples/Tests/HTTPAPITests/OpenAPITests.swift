@@ -17,10 +17,10 @@ struct OpenAPITests {
     func commonAnswers() {
         let own = DescribedAnswer(.serviceUnavailable, "Own.")
         let plain = HTTPAPI.Operation("a", "A.", answers: [own])
-        #expect(Set(plain.answers.map(\.status.code)) == [400, 405, 408, 431, 503])
+        #expect(Set(plain.answers.map(\.status.code)) == [400, 405, 408, 417, 431, 503])
         #expect(plain.answers.first == own)
         let secured = HTTPAPI.Operation("a", "A.", body: .object(), security: [.bearer], answers: [])
-        #expect(Set(secured.answers.map(\.status.code)) == [400, 401, 405, 408, 413, 415, 431, 503])
+        #expect(Set(secured.answers.map(\.status.code)) == [400, 401, 405, 408, 413, 415, 417, 431, 503])
         for answer in secured.answers { #expect(answer.content["application/problem+json"] == Problem.schema) }
         let waits = secured.answers.filter { $0.headers.contains(.retryAfter) }
         #expect(waits.map(\.status) == [.serviceUnavailable])

@@ -57,7 +57,8 @@ struct RequestIDTests {
         let failing = Router.api(hasher: FailingHasher(error: Unexpected()))
         let body = Array(#"{"username":"ada","email":"ada@example.org","password":"correct horse"}"#.utf8)
         let answer = try await Application(responder: failing.buildResponder(), logger: log.logger).test(.router) {
-            try await $0.answer(.post, "/api/users/register/", body, headers: [Self.name: "from-the-client"])
+            let headers: HTTPFields = [Self.name: "from-the-client"]
+            return try await $0.answer(.post, "/api/users/register/", body, headers: headers, isDescribed: false)
         }
         #expect(answer.status == 500)
         let line = try #require(log.lines.first { $0.contains("failed unexpectedly") })
