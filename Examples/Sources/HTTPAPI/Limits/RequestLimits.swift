@@ -37,8 +37,11 @@ public final class RequestLimits: Sendable {
         let header: HTTPField.Name? = try settings.value(
             "TRUSTED_PROXY_HEADER",
             default: nil,
-            expected: "the name of a field, like X-Forwarded-For"
-        ) { text in HTTPField.Name(text).map { .some($0) } }
+            expected: "the name of a field with addresses, like X-Forwarded-For and unlike Forwarded"
+        ) { text in
+            // Its values are no addresses (RFC 7239 §4): all clients would have that of the proxy.
+            HTTPField.Name(text).flatMap { $0.canonicalName == "forwarded" ? nil : .some($0) }
+        }
         let (client, name) = (try limit("LIMIT_PER_CLIENT"), try limit("LIMIT_PER_NAME"))
         guard client != nil || name != nil else { return nil }
         self.init(perClient: client, perName: name, proxyHeader: header, clock: .continuous)
