@@ -241,7 +241,7 @@ ROWS: Tuple[Row, ...] = (
         swift("postgres relay-dead --rows 50000 --dead 0"), "no dead rows", targets=(times_at_least("rate", 0.5),),
     ),
     Row(
-        "relay-keys", "events", swift("postgres relay-keys --seconds 10 --age 50"),
+        "relay-keys", "events", swift("postgres relay-keys --seconds 10 --age 60"),
         swift("postgres relay-keys --seconds 10 --age 0"), "no open transaction", targets=(times_at_least("rate", 0.9),),
     ),
     Row(
