@@ -151,15 +151,18 @@ struct LibpqConnection: ~Copyable {
                     let value = offset.flatMap { buffer.baseAddress?.advanced(by: $0) }
                     pointers.initializeElement(at: index, to: value?.assumingMemoryBound(to: CChar.self))
                 }
-                return PQsendQueryPrepared(
-                    self.connection,
-                    name,
-                    Int32(parameters.count),
-                    pointers.baseAddress,
-                    self.lengths,
-                    self.formats,
-                    1
-                ) == 1
+                // Passed as a String, the name would be copied into an array.
+                return name.withCString { name in
+                    PQsendQueryPrepared(
+                        self.connection,
+                        name,
+                        Int32(parameters.count),
+                        pointers.baseAddress,
+                        self.lengths,
+                        self.formats,
+                        1
+                    ) == 1
+                }
             }
         }
         return isSent ? self.values.count : nil
