@@ -41,7 +41,7 @@ struct ConnectionGateTests {
         try await withServer(.api(), configuration, logger: log.logger) { port in
             for _ in 0..<3 {
                 // The server learns a little later that the client has closed the connections before.
-                try await eventually(within: .seconds(10), "room for two connections") {
+                try await eventually(within: .seconds(50), "room for two connections") {
                     try await RawConnection.with(port: port) { first in
                         try await Self.useOnce(first)
                         try await RawConnection.with(port: port) { second in
@@ -77,7 +77,7 @@ struct ConnectionGateTests {
         configuration.maximumConnectionsPerClient = 1
         try await withServer(.api(), configuration) { port in
             for _ in 0..<5 { #expect(await !Self.answer(port: port).contains("HTTP/")) }
-            try await eventually(within: .seconds(10), "room for a connection") {
+            try await eventually(within: .seconds(50), "room for a connection") {
                 try await TLSTests.text(port: port, certificate.client()).hasPrefix("HTTP/1.1 200 ")
             }
         }

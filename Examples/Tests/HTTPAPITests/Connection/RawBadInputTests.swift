@@ -33,7 +33,6 @@ struct RawBadInputTests {
         .chunked("no last chunk", chunk, [408]),
         // Looks like the beginning of something newer.
         RawInput("HTTP/0.9", "GET /healthz\r\n", [408]),
-        .chunked("a chunk's extension of 64 KiB", "1;\(repeated("x", 64 * 1024))\r\n{\r\n0\r\n\r\n", [400]),
         RawInput("empty lines", "\r\n\r\n\r\n", []),
         RawInput("nothing", "", []),
     ]
@@ -50,6 +49,7 @@ struct RawBadInputTests {
         .target("/" + repeated("a/", 5_000), [404]),
         .target("/api/accounts/" + repeated("a", 10_000), [404]),
         .chunked("64 KiB in chunks of one byte", repeated("1\r\n \r\n", 64 * 1024) + "0\r\n\r\n", [413]),
+        .chunked("a chunk's extension of 64 KiB", "1;\(repeated("x", 64 * 1024))\r\n{\r\n0\r\n\r\n", [400]),
         .chunked("a trailer of 64 KiB", chunk + "0\r\nX: \(repeated("x", 64 * 1024))\r\n\r\n", [431]),
     ]
 
@@ -173,8 +173,15 @@ struct RawBadInputTests {
         let log = LogRecorder()
         try await withServer(limits: limits, logger: log.logger) { port in
             try await RawConnection.with(port: port) { connection in
-                if !input.bytes.isEmpty { try await connection.send(input.bytes) }
-                var isOpen = !input.statuses.isEmpty
+                guard !input.statuses.isEmpty else {
+                    // On a busy machine the end can come even before the bytes are sent.
+                    if !input.bytes.isEmpty { try? await connection.send(input.bytes) }
+                    let text = (try? await connection.readToEnd()) ?? ""
+                    #expect(text == "")
+                    return
+                }
+                try await connection.send(input.bytes)
+                var isOpen = true
                 for status in input.statuses {
                     let answer = try await connection.readAnswer()
                     #expect(answer.status == status, "\(answer)")
