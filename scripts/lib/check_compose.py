@@ -8,7 +8,7 @@ import re
 import sys
 
 import yaml
-from check_overlay import Reset, check_overlay
+from check_overlay import Override, Reset, check_overlay
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "Examples"
@@ -36,6 +36,7 @@ class UniqueKeyLoader(yaml.SafeLoader):
 
 
 UniqueKeyLoader.add_constructor("!reset", lambda loader, node: Reset())
+UniqueKeyLoader.add_constructor("!override", lambda loader, node: Override(loader.construct_sequence(node)))
 
 
 class Stage:

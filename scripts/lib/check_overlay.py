@@ -16,11 +16,17 @@ TMPFS = {
     "user-service": ["/tmp"],
     "payment-service": ["/tmp"],
 }
+# Where the operator of this machine reaches the servers, over TLS; check_compose.py has the ports of the services.
+PORTS = {"postgres": ["127.0.0.1:15432:5432"], "rabbitmq": ["127.0.0.1:5671:5671"]}
 HTTP = ("HTTP_TLS_CERTIFICATE_FILE", "HTTP_TLS_KEY_FILE")
 
 
 class Reset:
     """`!reset`: what the other file says does not count."""
+
+
+class Override(list):
+    """`!override`: a list that takes the place of the other file's."""
 
 
 def merged(base: dict, overlay: dict) -> dict:
@@ -37,6 +43,9 @@ def check_hardening(check: Check, name: str, base: dict, overlay: dict) -> None:
     check(overlay.get("tmpfs") == TMPFS[name], f"{name}: tmpfs is {overlay.get('tmpfs')}, not {TMPFS[name]}")
     check("image" not in base or overlay.get("user") == "999:999", f"{name}: starts as root")
     check("build" in base or "healthcheck" in base, f"{name}: has no health check")
+    ports = overlay.get("ports", [])
+    check(list(ports) == PORTS.get(name, []), f"{name}: publishes {ports}, not {PORTS.get(name, [])}")
+    check(isinstance(ports, Override) == (name in PORTS and "ports" in base), f"{name}: ports of both files are published")
 
 
 def check_secrets(check: Check, name: str, base: dict, overlay: dict) -> None:
@@ -75,11 +84,26 @@ def check_rights(check: Check, definitions: dict) -> None:
     least = {
         "user-service": ("^$", "^events$", "^$"),
         "payment-service": (f"^{queues}$", rf"^(amq\.default|events|{queues})$", f"^(events|{queues})$"),
+        "operator": ("^$", r"^amq\.default$", r"^payments\.accounts\.dead$"),
     }
     found = {p["user"]: (p["configure"], p["write"], p["read"]) for p in definitions["permissions"]}
     check(found == least, f"definitions.json: other rights than the least: {found}")
+    users = sorted(user["name"] for user in definitions["users"])
+    check(users == sorted(least), f"definitions.json: other users: {users}")
     for user in definitions["users"]:
         check(user["password_hash"] == "" and not user["tags"], f"definitions.json: {user['name']} has a password or a tag")
+
+
+def check_roles(check: Check, deploy: pathlib.Path, users: set[str]) -> None:
+    """Who has a broker user has a database role of the same name, and comes with a certificate."""
+    roles = set(re.findall(r'^CREATE ROLE "([^"]+)" LOGIN;$', (deploy / "roles.sql").read_text(), flags=re.MULTILINE))
+    check(roles == users, f"roles.sql: other roles than the users of definitions.json: {sorted(roles)}")
+    lines = [line.split() for line in (deploy / "pg_hba.conf").read_text().splitlines() if line and not line.startswith("#")]
+    check(["local", "all", "postgres", "peer"] in lines and len(lines) == 2, f"pg_hba.conf: other lines: {lines}")
+    for line in lines:
+        if line[0] != "local":
+            check(line[0] == "hostssl" and line[-1] == "cert", f"pg_hba.conf: somebody needs no certificate: {line}")
+            check(set(line[2].split(",")) == users, f"pg_hba.conf: other roles than the users of definitions.json: {line[2]}")
 
 
 def check_overlay(check: Check, examples: pathlib.Path, base: dict, overlay: dict, made: set[str]) -> None:
@@ -99,4 +123,7 @@ def check_overlay(check: Check, examples: pathlib.Path, base: dict, overlay: dic
     check(used == overlay["configs"].keys(), "compose.tls.yaml: configs differ from those that are used")
     for config, how in overlay["configs"].items():
         check((examples / how["file"]).is_file(), f"compose.tls.yaml: {config} is not there")
-    check_rights(check, json.loads((examples / "deploy/definitions.json").read_text()))
+    definitions = json.loads((examples / "deploy/definitions.json").read_text())
+    check_rights(check, definitions)
+    check_roles(check, examples / "deploy", {user["name"] for user in definitions["users"]})
+    check({"operator.pem", "operator.key"} <= made, "scripts/certificates makes nothing for the operator")

@@ -95,3 +95,12 @@ process_start() {
         ps -o lstart= -p "$1"
     fi
 }
+
+port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# A port that nobody listens on: below those that the system gives to clients, and below those of scripts/infra.
+free_port() {
+    local port=$((10000 + RANDOM % 9000))
+    until port_is_free $port; do port=$((port + 1)); done
+    printf '%s\n' $port
+}

@@ -8,29 +8,29 @@
 #   undeploy SERVICE[@NAME]                    ends it with SIGTERM, which must succeed
 
 set -euo pipefail
+# shellcheck source=scripts/lib/common.bash
+. "$ROOT/scripts/lib/common.bash"
 name=$1 state=$DRILL/services/$1
 shift
 mkdir -p "$state"
 
 if [ -e "$state/pid" ]; then
-    pid=$(cat "$state/pid")
-    rm "$state/pid"
-    kill -TERM "$pid"
-    # It is no child of this process. A zombie has ended too.
+    [ ! -e "$state/status" ] || fail "$name has ended by itself, with $(cat "$state/status")"
+    kill -TERM "$(cat "$state/pid")"
     for _ in $(seq 400); do
-        case $(ps -o state= -p "$pid" || true) in '' | Z*) break ;; esac
+        [ ! -e "$state/status" ] || break
         sleep 0.1
     done
-    case $(ps -o state= -p "$pid" || true) in '' | Z*) ;; *) echo "$name does not end" >&2 && exit 1 ;; esac
+    [ -e "$state/status" ] || fail "$name does not end"
+    rm "$state/pid"
+    if [ "$(cat "$state/status")" -ne 0 ]; then
+        tail -n 20 "$state/log" >&2
+        fail "$name ended with $(cat "$state/status") after SIGTERM"
+    fi
 fi
 [ "$(basename "$0")" = deploy ] || exit 0
 
-# Ports below those that the system gives to clients.
-if [ ! -e "$state/port" ]; then
-    port=$((10000 + RANDOM % 10000))
-    while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
-    echo "$port" >"$state/port"
-fi
+[ -e "$state/port" ] || free_port >"$state/port"
 # What was set for it before still counts.
 for setting in "$@"; do
     grep -v "^${setting%%=*}=" "$state/settings" >"$state/settings.new" 2>/dev/null || true
@@ -40,13 +40,20 @@ done
 settings=()
 if [ -e "$state/settings" ]; then while IFS= read -r setting; do settings+=("$setting"); done <"$state/settings"; fi
 port=$(cat "$state/port")
-env ${settings[@]+"${settings[@]}"} "HTTP_PORT=$port" "$DRILL_BINARIES/${name%@*}" </dev/null >>"$state/log" 2>&1 &
-echo $! >"$state/pid"
+rm -f "$state/status"
+# Beside it waits a process of which it is a child, as this one is gone when it ends.
+(
+    env ${settings[@]+"${settings[@]}"} "HTTP_PORT=$port" "$DRILL_BINARIES/${name%@*}" &
+    echo $! >"$state/pid"
+    code=0
+    wait $! || code=$?
+    echo $code >"$state/status.new"
+    mv "$state/status.new" "$state/status"
+) </dev/null >>"$state/log" 2>&1 &
 for _ in $(seq 300); do
     if curl -sS --fail -o /dev/null "http://127.0.0.1:$port/readyz" 2>/dev/null; then exit 0; fi
-    kill -0 "$(cat "$state/pid")" 2>/dev/null || break
+    [ ! -e "$state/status" ] || break
     sleep 0.2
 done
 tail -n 20 "$state/log" >&2
-echo "$name is not ready" >&2
-exit 1
+fail "$name is not ready"

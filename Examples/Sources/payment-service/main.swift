@@ -25,6 +25,8 @@ let program = Program(
                          certificates and private key in PEM: serve TLS, and nothing else
           HTTP_MAXIMUM_CONNECTIONS
                          connections at the same time; others wait (900)
+          HTTP_MAXIMUM_CONNECTIONS_PER_CLIENT
+                         of these from one address; others are closed (half of them; behind a proxy, all)
           AUTH_JWKS_URL  the keys of access tokens: https://host/.well-known/jwks.json; without it anybody sees all accounts
           AUTH_JWKS_CA_FILE
                          a PEM file of the authorities to trust for it (the system's)

@@ -26,6 +26,8 @@ let program = Program(
                          certificates and private key in PEM: serve TLS, and nothing else
           HTTP_MAXIMUM_CONNECTIONS
                          connections at the same time; others wait (900)
+          HTTP_MAXIMUM_CONNECTIONS_PER_CLIENT
+                         of these from one address; others are closed (half of them; behind a proxy, all)
           AUTH_KEYS      one or two private keys that sign access tokens, from `openssl genpkey -algorithm ed25519`; without them
                          nobody can log in
           AUTH_KEYS_FILE the path of a file with them instead

@@ -33,12 +33,20 @@ struct SettingsTests {
         #expect(configuration == ServerConfiguration(host: "::1", port: 65535, logLevel: .debug))
     }
 
+    @Test("a client has at most half of all connections, unless it is said", arguments: [(1, 1), (2, 1), (901, 451)])
+    func connectionsPerClient(_ all: Int, _ half: Int) throws {
+        let (name, variable) = ("HTTP_MAXIMUM_CONNECTIONS", "HTTP_MAXIMUM_CONNECTIONS_PER_CLIENT")
+        #expect(try Self.configuration([name: "\(all)"]).maximumConnectionsPerClient == half)
+        #expect(try Self.configuration([name: "\(all)", variable: "7"]).maximumConnectionsPerClient == 7)
+    }
+
     @Test(
         "an empty or malformed value is refused by the name of its variable",
         arguments: [
             ("HTTP_HOST", ["", " ", "not a host", "http://localhost", String(repeating: "a", count: 300)]),
             ("HTTP_PORT", ["", "0", "65536", "-1", "+80", "80.0", "http", "８０", "99999999999999999999"]),
             ("HTTP_MAXIMUM_CONNECTIONS", ["", "0", "-1", "1000001", "many"]),
+            ("HTTP_MAXIMUM_CONNECTIONS_PER_CLIENT", ["", "0", "-1", "1000001", "half"]),
             ("LOG_LEVEL", ["", "loud", "1", "info "]),
         ]
     )

@@ -46,4 +46,65 @@ struct LeastRightsTests {
             }
         }
     }
+
+    @Test("the operator's tool looks after dead letters and reads outboxes, and may do nothing else")
+    func operatorsTool() async throws {
+        try await Deployment.with { deployment in
+            try await deployment.withService(.payments) { payments in
+                try await deployment.withService(.users) { users in
+                    try await payments.untilReady()
+                    try await users.untilReady()
+                    try await Self.settleDeadLetters(deployment)
+
+                    let early = try await deployment.operate(["outbox", "status"])
+                    #expect(early.status != 0 && early.text.contains("permission denied"), "\(early)")
+                    try await deployment.runSQL("operator.sql")
+                    let outboxes = try await deployment.operate(["outbox", "status", "--json"])
+                    #expect(outboxes.status == 0, "\(outboxes)")
+                    for schema in ["users", "payments"] { #expect(outboxes.text.contains(#""schema":"\#(schema)""#)) }
+
+                    for refused in [
+                        ["publish", "user.created", "--body", "{}"], ["tail", "user.#", "--count", "1"],
+                        ["subscriptions", "unbind", "payments.accounts", "user.created"],
+                    ] {
+                        let answer = try await deployment.operate(refused)
+                        #expect(answer.status != 0 && answer.text.contains("ACCESS_REFUSED"), "\(refused): \(answer)")
+                    }
+                }
+            }
+            for schema in ["users", "payments"] {
+                let outbox = "'\(schema).eventbus_outbox'"
+                #expect(try await deployment.may("operator", "has_table_privilege(\(outbox), 'SELECT')"))
+                let changes = "has_table_privilege(\(outbox), 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER')"
+                #expect(try await !deployment.may("operator", changes))
+                #expect(try await !deployment.may("operator", "has_schema_privilege('\(schema)', 'CREATE')"))
+            }
+            let others = """
+                EXISTS (SELECT FROM pg_class WHERE relnamespace IN ('users'::regnamespace, 'payments'::regnamespace)
+                    AND relkind IN ('r', 'p', 'v', 'm') AND relname <> 'eventbus_outbox'
+                    AND (has_table_privilege(oid, 'DELETE, TRUNCATE, TRIGGER')
+                        OR has_any_column_privilege(oid, 'SELECT, INSERT, UPDATE, REFERENCES')))
+                """
+            #expect(try await !deployment.may("operator", others))
+        }
+    }
+
+    /// Makes a dead letter; the operator lists it, redrives it and, since nobody can read it, discards it.
+    private static func settleDeadLetters(_ deployment: Deployment) async throws {
+        func untilListed(redrives: Int) async throws {
+            try await eventually(within: .seconds(30), "a dead letter that was redriven \(redrives) times") {
+                let list = try await deployment.operate(["dead-letters", "list", "payments.accounts", "--json"])
+                return list.status == 0 && list.text.contains(#""redrives":\#(redrives)"#)
+            }
+        }
+        try await deployment.publishUnreadable()
+        try await untilListed(redrives: 0)
+        let redriven = try await deployment.operate(["dead-letters", "redrive", "payments.accounts", "--json"])
+        #expect(redriven.status == 0 && redriven.text.contains(#""redriven":1"#), "\(redriven)")
+        try await untilListed(redrives: 1)
+        let discarded = try await deployment.operate([
+            "dead-letters", "discard", "payments.accounts", "--all", "--json",
+        ])
+        #expect(discarded.status == 0 && discarded.text.contains(#""discarded":1"#), "\(discarded)")
+    }
 }

@@ -32,7 +32,11 @@ struct RegisterSoakTests {
             try await ServiceProcess.with(
                 .users,
                 on: servers,
-                settings: ["SCRYPT_COST": "\(scryptCost)", "SCRYPT_MAXIMUM_WAIT": "3"]
+                settings: [
+                    "SCRYPT_COST": "\(scryptCost)", "SCRYPT_MAXIMUM_WAIT": "3",
+                    // All come from one address, as from a proxy.
+                    "HTTP_MAXIMUM_CONNECTIONS_PER_CLIENT": "900",
+                ]
             ) { users in
                 try await ServiceProcess.with(.payments, on: servers) { payments in
                     try await users.untilReady()

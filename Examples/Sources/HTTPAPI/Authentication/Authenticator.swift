@@ -38,7 +38,7 @@ public struct Authenticator: Sendable {
 
     /// The user.
     ///
-    /// - Throws: ``Problem`` with status 401; with 503 when there are no keys yet.
+    /// - Throws: ``Problem`` with status 401; with 503 when there are no keys, or only old ones.
     func user(of request: Request) async throws -> Identifier {
         guard let value = request.headers[.authorization] else { throw Problem.unauthenticated }
         do {

@@ -22,11 +22,13 @@ struct ClientChannel: ServerChildChannel {
     private static let readSize = 4096
 
     let limits: ConnectionLimits
+    let gate: ConnectionGate
     let certificate: ServerCertificate?
     let respond: HTTPChannelHandler.Responder
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Connection> {
-        channel.eventLoop.makeCompletedFuture {
+        let connection: EventLoopFuture<Connection> = channel.eventLoop.makeCompletedFuture {
+            try self.gate.admit(channel)
             try channel.syncOptions?
                 .setOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.readSize))
             let client = Client()
@@ -52,6 +54,9 @@ struct ClientChannel: ServerChildChannel {
             let requests = try NIOAsyncChannel<ClientRequest, HTTPResponsePart>(wrappingChannelSynchronously: channel)
             return Connection(requests: requests, client: client)
         }
+        // Nobody else closes a connection that could not be set up.
+        connection.whenFailure { _ in channel.close(promise: nil) }
+        return connection
     }
 
     func handle(value connection: Connection, logger: Logger) async {

@@ -44,9 +44,12 @@ public struct HTTPServer: Service {
         self.executor = executor
         let certificate = configuration.tls.map { ServerCertificate($0, logger: logger) }
         self.certificate = certificate
+        let gate = ConnectionGate(maximum: configuration.maximumConnectionsPerClient, logger: logger)
         self.application = Application(
             responder: ClientResponder(base: router.buildResponder()),
-            server: HTTPServerBuilder { ClientChannel(limits: limits, certificate: certificate, respond: $0) },
+            server: HTTPServerBuilder {
+                ClientChannel(limits: limits, gate: gate, certificate: certificate, respond: $0)
+            },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),
                 backlog: 1024,

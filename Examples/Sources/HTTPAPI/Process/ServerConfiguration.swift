@@ -12,6 +12,8 @@ public import Logging
 ///   and its private key, in PEM. With them the server speaks TLS 1.2 or 1.3 and nothing else; without, it does not speak TLS.
 /// - `HTTP_MAXIMUM_CONNECTIONS` (1 to 1000000, optional, default 900): the number of connections at the same time; others wait
 ///   until one of them ends. The limit of open files (`ulimit -n`) has to be higher by about 100; it is 1024 on many systems.
+/// - `HTTP_MAXIMUM_CONNECTIONS_PER_CLIENT` (1 to 1000000, optional, default half of that): the number of connections at the same
+///   time from one IPv4 address, or from one network of IPv6; others are closed at once. Behind a proxy all are from the proxy.
 /// - `LOG_LEVEL` (`trace` to `critical`, optional, default given by the program): the lowest level that is logged.
 public struct ServerConfiguration: Sendable, Hashable {
     /// The interface to listen on.
@@ -22,6 +24,8 @@ public struct ServerConfiguration: Sendable, Hashable {
     public var logLevel: Logger.Level
     /// The number of connections at the same time.
     public var maximumConnections = 900
+    /// The number of connections at the same time from one address, or from one network of IPv6.
+    public var maximumConnectionsPerClient = 450
     /// The server's certificate and key; without them it does not speak TLS.
     public var tls: TLSFiles?
 
@@ -50,6 +54,11 @@ public struct ServerConfiguration: Sendable, Hashable {
         self.maximumConnections = try settings.number(
             "HTTP_MAXIMUM_CONNECTIONS",
             default: self.maximumConnections,
+            in: 1...1_000_000
+        )
+        self.maximumConnectionsPerClient = try settings.number(
+            "HTTP_MAXIMUM_CONNECTIONS_PER_CLIENT",
+            default: (self.maximumConnections + 1) / 2,
             in: 1...1_000_000
         )
         self.tls = try TLSFiles(settings)

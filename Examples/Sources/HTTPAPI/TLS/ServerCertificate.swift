@@ -11,10 +11,9 @@ final class ServerCertificate: Sendable {
     struct NotLoaded: Error {}
 
     private struct Current {
-        /// What was read last, whether it could be used or not.
-        var read: TLSIdentity
+        let identity: TLSIdentity
         let context: NIOSSLContext
-        /// Why new files cannot be used.
+        /// Why the files cannot be used as they are now.
         var problem: ConfigurationError?
     }
 
@@ -43,7 +42,7 @@ final class ServerCertificate: Sendable {
     /// - Throws: ``ConfigurationError`` when they cannot be used.
     func load() throws(ConfigurationError) {
         let identity = try self.files.read()
-        let current = Current(read: identity, context: try identity.context())
+        let current = Current(identity: identity, context: try identity.context())
         self.current.withLock { $0 = current }
     }
 
@@ -57,28 +56,33 @@ final class ServerCertificate: Sendable {
 
     /// Takes over files that have changed.
     ///
-    /// What cannot be used is logged once, and the old certificate stays.
+    /// Of what cannot be used each reason is logged once, and the old certificate stays.
     func reload() {
         do throws(ConfigurationError) {
             let identity = try self.files.read()
-            let isNew = self.current.withLock { current in
-                defer { current?.read = identity }
-                return current?.read != identity
+            guard self.current.withLock({ $0?.identity }) != identity else {
+                if self.change(problem: nil) {
+                    self.logger.notice("The files of the server's certificate can be used again, and have not changed")
+                }
+                return
             }
-            guard isNew else { return }
-            let context = try identity.context()
-            self.current.withLock { $0 = Current(read: identity, context: context) }
+            let current = Current(identity: identity, context: try identity.context())
+            self.current.withLock { $0 = current }
             self.logger.notice("The server's certificate has changed: new connections get the new one")
         } catch {
-            let isNew = self.current.withLock { current in
-                defer { current?.problem = error }
-                return current?.problem != error
-            }
-            guard isNew else { return }
+            guard self.change(problem: error) else { return }
             self.logger.error(
                 "The server's new certificate cannot be used: the old one stays",
                 metadata: ["http.tls.problem": "\(error)"]
             )
+        }
+    }
+
+    /// - Returns: whether that is news.
+    private func change(problem: ConfigurationError?) -> Bool {
+        self.current.withLock { current in
+            defer { current?.problem = problem }
+            return current?.problem != problem
         }
     }
 }

@@ -74,6 +74,53 @@ struct RemoteKeysTests {
         #expect(try await !self.keys.keys(for: "a").contains("a"), "what is withdrawn is gone")
     }
 
+    @Test("keys that could not be fetched again for a day verify nothing, which is 503, noted, and logged once")
+    func outdated() async throws {
+        let issuer = self.issuer
+        let log = LogRecorder()
+        let keys = RemoteKeys(clock: self.clock, logger: log.logger) { try issuer.fetch() }
+        issuer.serve(["a"])
+        await keys.update()
+        issuer.serve(nil)
+        self.clock.advance(by: .seconds(86_400) - .milliseconds(1))
+        await keys.update()
+        #expect(try await keys.keys(for: "a").contains("a"))
+        #expect(log.lines.count == 1)
+        self.clock.advance(by: .milliseconds(1))
+        for _ in 0..<2 {
+            let problem = await #expect(throws: Problem.self) { try await keys.keys(for: "a") }
+            #expect(problem?.status == .serviceUnavailable)
+            #expect(problem?.headers[.retryAfter] == "10")
+            let health = await keys.health
+            #expect(health.isReady)
+            let note = "access tokens cannot be verified, the keys of AUTH_JWKS_URL are 86400 s old, which is too old: "
+            #expect(health.notes == [note + "nobody is there"])
+            await keys.update()
+        }
+        #expect(log.lines.count == 2)
+        #expect(log.lines.last?.hasPrefix("error The keys that verify access tokens are too old") == true)
+        issuer.serve(["a"])
+        await keys.update()
+        #expect(try await keys.keys(for: "a").contains("a"))
+        #expect(await keys.health == .ready)
+        #expect(log.lines.count == 3)
+    }
+
+    @Test("the age counts from the last success, also without a failure")
+    func age() {
+        var cache = KeyCache()
+        let keys = [("a", Curve25519.Signing.PrivateKey())].verificationKeys
+        for time in [Duration.seconds(100), .seconds(50_000)] {
+            cache.begin(at: time)
+            cache.succeed(with: keys, at: time)
+        }
+        #expect(cache.keys(at: .seconds(136_399.999)) != nil)
+        #expect(cache.note(at: .seconds(136_399.999)) == nil)
+        #expect(cache.keys(at: .seconds(136_400)) == nil, "as after the machine has slept")
+        #expect(cache.note(at: .seconds(136_400))?.hasSuffix("too old: they have not been fetched again yet") == true)
+        #expect(!cache.mayFetch(for: "b", at: .seconds(136_400)), "that is what the service does by itself")
+    }
+
     @Test("a document that is no JWK set is a failure")
     func noKeySet() async throws {
         let keys = RemoteKeys(clock: self.clock, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }) {
@@ -128,7 +175,8 @@ struct RemoteKeysTests {
         #expect(cache.nextFetch == .zero)
         #expect(!cache.mayFetch(for: "a", at: .seconds(100)), "there are no keys yet")
         cache.begin(at: .seconds(5))
-        cache.fail("away")
+        let isTooOld = cache.fail("away", at: .seconds(5))
+        #expect(!isTooOld)
         #expect(cache.nextFetch == .seconds(15))
         cache.begin(at: .seconds(15))
         cache.succeed(with: [("a", Curve25519.Signing.PrivateKey())].verificationKeys, at: .seconds(16))

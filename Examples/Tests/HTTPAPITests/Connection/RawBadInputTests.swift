@@ -18,20 +18,21 @@ struct RawBadInputTests {
     static let user = #"{"username":"ada","email":"ada@example.org","password":"correct horse"}"#
     static let chunk = String(user.utf8.count, radix: 16) + "\r\n" + user + "\r\n"
 
+    static let next = "GET /healthz HTTP/1.1\r\nHost: test\r\nX-Request-ID: next\r\nConnection: close\r\n\r\n"
+
     static func repeated(_ text: String, _ count: Int) -> String { String(repeating: text, count: count) }
 
     static let slow: [RawInput] = [
         RawInput("a slow head", "GET /\(canary) HTTP/1.1\r\nHost: te", [408]),
         RawInput("one byte", "G", [408]),
-        RawInput("a slow second request", "GET /healthz HTTP/1.1\r\nHost: test\r\n\r\nGET /", [200]),
+        RawInput("a slow second request", "GET /healthz HTTP/1.1\r\nHost: test\r\n\r\nGET /", [200, 408]),
         .registration("a slow body", "Content-Length: 100", Array("{".utf8), [408]),
         .registration("no body", "Content-Length: 100", [], [408]),
         .registration("the longest body", "Content-Length: 9223372036854775807", Array("{".utf8), [408]),
         .chunked("a slow chunk", "5\r\n{", [408]),
         .chunked("no last chunk", chunk, [408]),
         // Looks like the beginning of something newer.
-        RawInput("HTTP/0.9", "GET /healthz\r\n", [400, 408]),
-        .chunked("a chunk's extension of 64 KiB", "1;\(repeated("x", 64 * 1024))\r\n{\r\n0\r\n\r\n", [400, 408]),
+        RawInput("HTTP/0.9", "GET /healthz\r\n", [408]),
         RawInput("empty lines", "\r\n\r\n\r\n", []),
         RawInput("nothing", "", []),
     ]
@@ -41,14 +42,15 @@ struct RawBadInputTests {
         .fields("a name of 64 KiB", "\(repeated("x", 64 * 1024)): x", [431]),
         .fields("fields of 64 KiB", repeated("X-Field: \(repeated("x", 500))\r\n", 128) + "X: x", [431]),
         .fields("1,000 fields", repeated("X: x\r\n", 1000) + "X: x", [431]),
-        .fields("64 KiB of spaces", "X: \(repeated(" ", 64 * 1024))x", [200, 431]),
+        .fields("64 KiB of spaces", "X: \(repeated(" ", 64 * 1024))x", [431]),
         .fields("a token of 1 MB", "Authorization: Bearer \(repeated("x", 1_000_000))", [431]),
         .target("/" + repeated("a", 64 * 1024), [431]),
         .target("/healthz?" + repeated("a", 10_000), [200]),
         .target("/" + repeated("a/", 5_000), [404]),
         .target("/api/accounts/" + repeated("a", 10_000), [404]),
         .chunked("64 KiB in chunks of one byte", repeated("1\r\n \r\n", 64 * 1024) + "0\r\n\r\n", [413]),
-        .chunked("a trailer of 64 KiB", chunk + "0\r\nX: \(repeated("x", 64 * 1024))\r\n\r\n", [201, 400, 431]),
+        .chunked("a chunk's extension of 64 KiB", "1;\(repeated("x", 64 * 1024))\r\n{\r\n0\r\n\r\n", [400]),
+        .chunked("a trailer of 64 KiB", chunk + "0\r\nX: \(repeated("x", 64 * 1024))\r\n\r\n", [431]),
     ]
 
     static let bodies: [RawInput] = [
@@ -57,13 +59,13 @@ struct RawBadInputTests {
         .json(
             "a number of 10,000 digits elsewhere",
             Array((user.dropLast() + #","x":\#(repeated("9", 10_000))}"#).utf8),
-            [201, 400]
+            [201]
         ),
-        .json("a number beyond every range", Array((user.dropLast() + #","x":-1e999999999}"#).utf8), [201, 400]),
+        .json("a number beyond every range", Array((user.dropLast() + #","x":-1e999999999}"#).utf8), [201]),
         .json("NUL", [0], [400]),
         .json("NUL inside", Array(user.utf8.dropLast()) + [0, 0x7D], [400]),
         .json("invalid UTF-8", Array(#"{"username":""#.utf8) + [0xC3, 0x28, 0xFF] + Array(#""}"#.utf8), [400]),
-        .json("half of a pair", Array(user.replacing("ada@", with: #"\ud800@"#).utf8), [400, 422]),
+        .json("half of a pair", Array(user.replacing("ada@", with: #"\ud800@"#).utf8), [400]),
         .json("SQL", Array(user.replacing(#""ada""#, with: #""'; DROP TABLE users; --""#).utf8), [422]),
         .json("lines for a log", Array(user.replacing("ada@", with: #"\r\n\u001b[31m\#(canary)@"#).utf8), [422]),
     ]
@@ -96,9 +98,9 @@ struct RawBadInputTests {
         .chunked("a chunk with a wrong size", "zz\r\nhello\r\n0\r\n\r\n", [400]),
         .chunked("a chunk beyond 64 bits", "FFFFFFFFFFFFFFFFF\r\nhello", [400]),
         .chunked("a chunk that is longer than its size", "1\r\nhello\r\n0\r\n\r\n", [400]),
-        // What comes behind a body is not looked at.
+        // What comes behind a body is not looked at, but the parser does not let everything pass.
         .chunked("a trailer", chunk + "0\r\nX-Trailer: \(canary)\r\n\r\n", [201]),
-        .chunked("a length in a trailer", chunk + "0\r\nContent-Length: 5\r\n\r\n", [201, 400]),
+        .chunked("a length in a trailer", chunk + "0\r\nContent-Length: 5\r\n\r\n", [400]),
     ]
 
     static let heads: [RawInput] = [
@@ -124,8 +126,8 @@ struct RawBadInputTests {
         .fields("a space in a name", "X Y: \(canary)", [400]),
         .fields("no name", ": \(canary)", [400]),
         .fields("no colon", canary, [400]),
-        .fields("a folded field", "X: a\r\n \(canary)", [200, 400]),
-        .fields("a bare line feed", "X: a\nX-Log: \(canary)", [200, 400]),
+        .fields("a folded field", "X: a\r\n \(canary)", [400]),
+        .fields("a bare line feed", "X: a\nX-Log: \(canary)", [400]),
         RawInput(
             "invalid UTF-8 in a field",
             Array("GET /healthz HTTP/1.1\r\nHost: a\r\nX: ".utf8) + [0xC3, 0x28, 0xFF] + Array("\r\n\r\n".utf8),
@@ -137,10 +139,10 @@ struct RawBadInputTests {
     ]
 
     static let targets: [RawInput] = [
-        .target("//healthz", [200, 404]), .target("/../healthz", [404]), .target("/%2e%2e/healthz", [404]),
+        .target("//healthz", [200]), .target("/../healthz", [404]), .target("/%2e%2e/healthz", [404]),
         .target("/api/accounts/../../healthz", [404]), .target("/healthz%00", [404]), .target("/healthz;a=b", [404]),
         .target("/healthz%0d%0aX-Log:\(canary)", [404]), .target("/%\(canary)", [404]),
-        .target("/healthz#\(canary)", [200, 400, 404]),
+        .target("/healthz#\(canary)", [404]),
         .target("/api/accounts/';DROP%20TABLE%20users;--", [404]), .target("/api/accounts/%ff%fe", [404]),
         .target("http://evil.example/healthz", [200]), .target("ftp://evil.example/\(canary)", [400]),
         .target("healthz", [400]), .target("*", [400]), .target("/a b", [400]), .target("/a\u{0}b", [400]),
@@ -171,15 +173,30 @@ struct RawBadInputTests {
         let log = LogRecorder()
         try await withServer(limits: limits, logger: log.logger) { port in
             try await RawConnection.with(port: port) { connection in
-                if !input.bytes.isEmpty { try await connection.send(input.bytes) }
                 guard !input.statuses.isEmpty else {
-                    #expect(try await connection.readToEnd() == "")
+                    // On a busy machine the end can come even before the bytes are sent.
+                    if !input.bytes.isEmpty { try? await connection.send(input.bytes) }
+                    let text = (try? await connection.readToEnd()) ?? ""
+                    #expect(text == "")
                     return
                 }
-                let answer = try await connection.readAnswer()
-                #expect(input.statuses.contains(answer.status), "\(answer)")
-                #expect(answer.fields["x-request-id"]?.contains(Self.canary) == false)
-                if answer.status >= 400 { #expect(answer.fields["content-type"] == "application/problem+json") }
+                try await connection.send(input.bytes)
+                var isOpen = true
+                for status in input.statuses {
+                    let answer = try await connection.readAnswer()
+                    #expect(answer.status == status, "\(answer)")
+                    #expect(answer.fields["x-request-id"]?.contains(Self.canary) == false)
+                    if answer.status >= 400 { #expect(answer.fields["content-type"] == "application/problem+json") }
+                    isOpen = answer.fields["connection"] != "close"
+                }
+                // There is no other answer: the connection ends, or the next answer is that of the next request.
+                if isOpen {
+                    try await connection.send(Self.next)
+                    let answer = try await connection.readAnswer()
+                    #expect(answer.status == 200, "\(answer)")
+                    #expect(answer.fields["x-request-id"] == "next", "\(answer)")
+                }
+                #expect(try await connection.readToEnd() == "")
             }
             // The server goes on.
             try await RawConnection.with(port: port) { connection in

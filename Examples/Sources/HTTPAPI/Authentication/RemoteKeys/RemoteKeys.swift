@@ -6,7 +6,7 @@ public import Logging
 public import ServiceLifecycle
 
 /// The public keys of another service, fetched when this one starts, every five minutes, and when a token names a key that is
-/// missing; those of the last time stay when that fails.
+/// missing; those of the last time stay for a day when that fails.
 public actor RemoteKeys: Service {
     /// Fetches a JWK set.
     typealias Fetch = @Sendable () async throws -> [UInt8]
@@ -54,14 +54,14 @@ public actor RemoteKeys: Service {
 
     /// The keys, with the one that a token names if the other service has it.
     ///
-    /// - Throws: ``Problem`` with status 503 while there are none.
+    /// - Throws: ``Problem`` with status 503 while there are none, or only ones that are too old.
     func keys(for id: String) async throws -> VerificationKeys {
-        if let fetching = self.fetching, self.cache.keys?.contains(id) != true {
+        if let fetching = self.fetching, self.cache.keys(at: self.now())?.contains(id) != true {
             await fetching.value
         } else if self.cache.mayFetch(for: id, at: self.now()) {
             await self.update()
         }
-        guard let keys = self.cache.keys else {
+        guard let keys = self.cache.keys(at: self.now()) else {
             throw Problem.unavailable("Access tokens cannot be verified at the moment.", retryAfter: 10)
         }
         return keys
@@ -88,7 +88,12 @@ public actor RemoteKeys: Service {
                     metadata: ["auth.problem": "\(error)"]
                 )
             }
-            self.cache.fail("\(error)")
+            if self.cache.fail("\(error)", at: self.now()) {
+                self.logger.error(
+                    "The keys that verify access tokens are too old: no token is accepted until they can be fetched",
+                    metadata: ["auth.problem": "\(error)"]
+                )
+            }
         }
     }
 }
