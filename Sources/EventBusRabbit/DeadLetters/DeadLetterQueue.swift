@@ -96,22 +96,22 @@ final class DeadLetterQueue {
         }
     }
 
-    /// Returns everything that is held and was not removed, in its old order.
+    /// Returns everything that is held and was not removed, in its old order, and waits until it is back; also in a cancelled task.
     func close() async throws {
         let channel = self.channel
         guard let session = self.session else { return try await self.closeChannel() }
         if !Task.isCancelled {
             try await self.connection.eventLoop.flatSubmit { session.value.untilComplete() }.get()
         }
-        let received = try await self.connection.onLoop { _ in session.value.window.received }
-        let expected = try await self.count(on: channel) + received - self.acknowledgements.removed
+        let ready = try await self.count(on: channel)
+        let expected = try await self.connection.onLoop { _ in session.value.window.expected(ready: ready) }
         try await self.closeChannel()
         // RabbitMQ answers before the queue has the messages back, and fetching them too early would change their order for good.
         // The wait is bounded, since another consumer may take the messages as soon as they are back.
         let other = try await self.connection.openChannel()
         for _ in 0..<400 {
             if try await self.count(on: other) >= expected { break }
-            try await Task.sleep(for: .milliseconds(5))
+            try await self.connection.eventLoop.pause(for: .milliseconds(5))
         }
     }
 
