@@ -132,6 +132,9 @@ struct SQLState: Sendable, Hashable {
     /// A table, column or function is missing or has another type, or a column that must not be null has no value.
     var isAboutSchema: Bool { self.code.hasPrefix("42") || self.code == "3F000" || self.code == "23502" }
 
+    /// The login or a right was refused.
+    var saysRefused: Bool { self == .insufficientPrivilege || self.code.hasPrefix("28") }
+
     /// The server is unreachable, starting, shutting down, read-only, out of resources or cannot read or write its files, whatever
     /// the statement is.
     var saysUnavailable: Bool { ["08", "53", "57P", "58", "25006"].contains { self.code.hasPrefix($0) } }

@@ -3,9 +3,11 @@
 
 import ArgumentParser
 import EventBus
+import EventBusPersistence
 import Testing
 
 @testable import EventBusCommands
+@testable import EventBusPostgres
 
 @Suite("Arguments of commands")
 struct ArgumentTests {
@@ -28,6 +30,19 @@ struct ArgumentTests {
         // The first second's worth goes at once, the last one of 30 after 2 s.
         #expect((rate.time(of: 10), rate.time(of: 30)) == (.zero, .seconds(2)))
         #expect(Rate(argument: "30/m")?.batch == 1)
+    }
+
+    @Test func aRateAtWhichRabbitMQEndsTheRunIsRefused() throws {
+        for rate in ["12/h", "1/m", "1/s"] { _ = try DeadLettersRedriveCommand.parse(["a", "--rate", rate]) }
+        for (rate, seconds) in [("11/h", 327), ("1/h", 3600)] {
+            let error = try #require(throws: (any Error).self) {
+                try DeadLettersRedriveCommand.parse(["a", "--rate", rate])
+            }
+            #expect(DeadLettersRedriveCommand.exitCode(for: error) == CommandExit.usage)
+            let text = DeadLettersRedriveCommand.message(for: error)
+            #expect(text.contains("one dead letter in \(seconds) s"), "\(text)")
+            #expect(text.contains("12/h"), "\(text)")
+        }
     }
 
     @Test func discardNeedsAFilterOrAll() throws {
@@ -57,8 +72,38 @@ struct ArgumentTests {
         #expect(CommandExit.code(for: BusError(.invalidTopic, "")) == ExitCode(64))
         #expect(CommandExit.code(for: CancellationError()) == ExitCode(130))
         #expect(CommandExit.code(for: CommandError(CommandExit.problem, "")) == ExitCode(1))
+        #expect(CommandExit.code(for: RepositoryError(.unavailable, "")) == ExitCode(2))
+        #expect(CommandExit.code(for: RepositoryError(.schemaMismatch, "")) == ExitCode(1))
         struct Unknown: Error {}
         #expect(CommandExit.code(for: Unknown()) == ExitCode(70))
+    }
+
+    @Test("A login or a right that the database refuses", arguments: ["28000", "28P01", "42501"])
+    func aRefusalOfTheDatabaseIsOne(_ state: String) {
+        let failure = ServerFailure(state: SQLState(state))
+        #expect(CommandExit.code(for: RepositoryError(failure, of: nil)) == ExitCode(2))
+        #expect(
+            CommandExit.code(
+                for: RepositoryError(.database, "", cause: PostgresError(.unavailable, state: failure.state))
+            )
+                == ExitCode(2)
+        )
+    }
+
+    @Test("A file that a URL names and that cannot be read is a usage error", arguments: ["cacertfile", "sslrootcert"])
+    func aFileThatCannotBeReadIsAUsageError(_ parameter: String) throws {
+        let error = #expect(throws: (any Error).self) {
+            if parameter == "cacertfile" {
+                let options = try RabbitOptions.parse(["--rabbitmq-url", "amqps://u:p@h?cacertfile=%2Fnowhere%2Fa.pem"])
+                _ = try options.configuration()
+            } else {
+                let url = "postgres://u:p@h/d?sslmode=verify-full&sslrootcert=%2Fnowhere%2Fa.pem"
+                _ = try PostgresOptions.parse(["--database-url", url]).configuration()
+            }
+        }
+        let found = try #require(error)
+        #expect(CommandExit.code(for: found) == ExitCode(64))
+        #expect("\(found)".contains(parameter))
     }
 
     @Test func anEventIsMadeOfOptions() throws {

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import EventBus
+import EventBusRabbit
 import Testing
 
 @testable import EventBusCommands
@@ -24,6 +25,9 @@ struct DeadLetterCommandTests {
         try await self.bus.deadLetters(of: self.subscription.name, limit: .max).count
     }
 
+    /// A dead-letter queue that nobody else consumes.
+    private static func queue(_ messages: Int) -> QueueCount { QueueCount(messages: messages, consumers: 0) }
+
     private func change(_ verdict: DeadLetterVerdict, _ filter: DeadLetterFilter = DeadLetterFilter())
         -> DeadLetterChange
     {
@@ -33,8 +37,8 @@ struct DeadLetterCommandTests {
     @Test func aRedriveThatIsRepeatedChangesNothingMore() async throws {
         try await self.bury()
         let capture = Capture()
-        try await self.change(.redrive).run(on: self.bus, total: 500, capture.console())
-        try await self.change(.redrive).run(on: self.bus, capture.console())
+        try await self.change(.redrive).run(on: self.bus, Self.queue(500), capture.console())
+        try await self.change(.redrive).run(on: self.bus, Self.queue(0), capture.console())
         #expect(capture.out == ["500 redriven, 0 kept", "0 redriven, 0 kept"])
         #expect(try await self.left() == 0)
     }
@@ -44,11 +48,12 @@ struct DeadLetterCommandTests {
         let capture = Capture()
         try await self.change(.discard, DeadLetterFilter(reason: "bad 1")).run(
             on: self.bus,
+            Self.queue(30),
             capture.console(isJSON: true)
         )
         #expect(
             capture.out == [
-                #"{"complete":true,"copies":0,"discarded":10,"dryRun":false,"kept":20,"redriven":0,"subscription":"accounts"}"#
+                #"{"complete":true,"copies":0,"discarded":10,"dryRun":false,"kept":20,"reason":null,"redriven":0,"subscription":"accounts"}"#
             ]
         )
         #expect(try await self.left() == 20)
@@ -59,7 +64,7 @@ struct DeadLetterCommandTests {
         let capture = Capture()
         var change = self.change(.redrive, DeadLetterFilter(reason: "bad 2"))
         change.isDryRun = true
-        try await change.run(on: self.bus, capture.console())
+        try await change.run(on: self.bus, Self.queue(30), capture.console())
         #expect(capture.out == ["10 would be redriven, 20 kept"])
         #expect(try await self.left() == 30)
     }
@@ -68,12 +73,62 @@ struct DeadLetterCommandTests {
         try await self.bury(1200)
         let capture = Capture()
         let task = Task { [bus] in
-            try await self.change(.redrive).run(on: StoppingBus(inner: bus, after: 2), capture.console())
+            try await self.change(.redrive).run(
+                on: StoppingBus(inner: bus, after: 2),
+                Self.queue(1200),
+                capture.console()
+            )
         }
         await #expect(throws: CancellationError.self) { try await task.value }
         #expect(capture.out == ["1000 redriven, 0 kept, not complete: repeat it"])
-        try await self.change(.redrive).run(on: self.bus, capture.console())
+        try await self.change(.redrive).run(on: self.bus, Self.queue(200), capture.console())
         #expect(capture.out.last == "200 redriven, 0 kept")
+    }
+
+    @Test(arguments: [
+        (QueueCount(messages: 31, consumers: 0), "taken"), (QueueCount(messages: 30, consumers: 1), "held"),
+    ])
+    func whatWasNotLookedAtIsNotCalledComplete(_ queue: QueueCount, _ reason: String) async throws {
+        try await self.bury(30)
+        let capture = Capture()
+        var change = self.change(.redrive)
+        change.isDryRun = true
+        var errors: [CommandError?] = []
+        errors.append(
+            await #expect(throws: CommandError.self) {
+                try await change.run(on: self.bus, queue, capture.console(isJSON: true))
+            }
+        )
+        #expect(capture.out[0].hasPrefix(#"{"complete":false,"#))
+        #expect(capture.out[0].contains(#""reason":"\#(reason)""#))
+        errors.append(
+            await #expect(throws: CommandError.self) { try await change.run(on: self.bus, queue, capture.console()) }
+        )
+        #expect(capture.out[1] == "30 would be redriven, 0 kept, not complete: repeat it")
+        let list = try DeadLettersListCommand.parse(["accounts", "--group-by", "topic"])
+        errors.append(
+            await #expect(throws: CommandError.self) {
+                try await list.list(on: self.bus, queue, capture.console(isJSON: true))
+            }
+        )
+        #expect(capture.out[2].hasPrefix(#"{"complete":false,"#))
+        errors.append(
+            await #expect(throws: CommandError.self) {
+                try await DeadLettersShowCommand.parse(["accounts", "31"]).show(on: self.bus, queue, capture.console())
+            }
+        )
+        #expect(errors.map { $0?.exit } == Array(repeating: CommandExit.incomplete, count: 4))
+        // What is found is no less true.
+        try await DeadLettersShowCommand.parse(["accounts", "30"]).show(on: self.bus, queue, capture.console())
+    }
+
+    @Test func moreThanTheLimitNeedsNotBeLookedAt() async throws {
+        try await self.bury(30)
+        let capture = Capture()
+        var change = self.change(.redrive)
+        change.limit = 10
+        try await change.run(on: self.bus, Self.queue(30), capture.console())
+        #expect(capture.out == ["10 redriven, 0 kept"])
     }
 
     @Test func aListChangesNothingAndTellsHowManyMatch() async throws {
@@ -81,7 +136,7 @@ struct DeadLetterCommandTests {
         let capture = Capture()
         for _ in 0..<100 {
             let command = try DeadLettersListCommand.parse(["accounts", "--reason", "bad 1", "--limit", "4"])
-            try await command.list(on: self.bus, capture.console())
+            try await command.list(on: self.bus, Self.queue(30), capture.console())
         }
         #expect(try await self.left() == 30)
         let lines = try #require(capture.out.first).split(separator: "\n")
@@ -95,24 +150,36 @@ struct DeadLetterCommandTests {
         try await self.bury(31)
         let capture = Capture()
         let command = try DeadLettersListCommand.parse(["accounts", "--group-by", "reason"])
-        try await command.list(on: self.bus, capture.console())
+        try await command.list(on: self.bus, Self.queue(31), capture.console())
         #expect(capture.out[0].split(separator: "\n").map { $0.prefix(2) } == ["CO", "11", "10", "10"])
-        try await command.list(on: self.bus, capture.console(isJSON: true))
-        #expect(capture.out[1].hasPrefix(#"{"groupBy":"reason","groups":[{"count":11,"newest":""#))
+        try await command.list(on: self.bus, Self.queue(31), capture.console(isJSON: true))
+        #expect(capture.out[1].hasPrefix(#"{"complete":true,"groupBy":"reason","groups":[{"count":11,"newest":""#))
     }
 
     @Test func aBodyIsShownOnlyWhenAskedFor() async throws {
         try await self.bury(3)
         let capture = Capture()
-        try await DeadLettersShowCommand.parse(["accounts", "2"]).show(on: self.bus, capture.console())
+        try await DeadLettersShowCommand.parse(["accounts", "2"]).show(on: self.bus, Self.queue(3), capture.console())
         #expect(capture.out[0].contains("2 bytes, see --body"))
         #expect(!capture.out[0].contains("{}"))
-        try await DeadLettersShowCommand.parse(["accounts", "2", "--body"]).show(on: self.bus, capture.console())
+        try await DeadLettersShowCommand.parse(["accounts", "2", "--body"]).show(
+            on: self.bus,
+            Self.queue(3),
+            capture.console()
+        )
         #expect(capture.out[1].contains("{}"))
-        try await DeadLettersShowCommand.parse(["accounts", "2"]).show(on: self.bus, capture.console(isJSON: true))
+        try await DeadLettersShowCommand.parse(["accounts", "2"]).show(
+            on: self.bus,
+            Self.queue(3),
+            capture.console(isJSON: true)
+        )
         #expect(!capture.out[2].contains("\"body\""))
         let error = await #expect(throws: CommandError.self) {
-            try await DeadLettersShowCommand.parse(["accounts", "4"]).show(on: self.bus, capture.console())
+            try await DeadLettersShowCommand.parse(["accounts", "4"]).show(
+                on: self.bus,
+                Self.queue(3),
+                capture.console()
+            )
         }
         #expect(error?.exit == CommandExit.problem)
     }

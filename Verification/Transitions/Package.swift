@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The core, persistence, users and those parts of the Postgres adapter that decide something, with their unit tests and nothing else.
+// The core, persistence, users and those parts of the adapters that decide something, with their unit tests and nothing else.
 // scripts/mutants links the sources here, with all mutants planted, since the tests of the whole package would take minutes to build.
 let shared: [Target.Dependency] = [
     .product(name: "Logging", package: "swift-log"),
@@ -55,6 +55,23 @@ let package = Package(
             sources: [
                 "Unit/ErrorTests.swift", "Unit/OutboxLeaseTests.swift", "Unit/OutboxReaderTests.swift", "Unit/OutboxTable.swift",
                 "Unit/PipelineTests.swift", "Unit/PoolStateTests.swift", "Unit/RandomProgram.swift", "Unit/SharedQueueTests.swift",
+            ]
+        ),
+        // Without NIO.
+        .target(
+            name: "EventBusRabbit",
+            dependencies: ["EventBus"] + shared,
+            sources: [
+                "DeadLetters/DeadLetterGap.swift", "DeadLetters/DeadLetterRun.swift", "DeadLetters/DeadLetterWindow.swift",
+                "Subscriptions/QueueCount.swift",
+            ]
+        ),
+        .testTarget(
+            name: "EventBusRabbitTests",
+            dependencies: ["EventBus", "EventBusRabbit"],
+            sources: [
+                "DeadLetters/DeadLetterGapTests.swift", "DeadLetters/DeadLetterRunTests.swift",
+                "DeadLetters/DeadLetterWindowTests.swift",
             ]
         ),
     ]

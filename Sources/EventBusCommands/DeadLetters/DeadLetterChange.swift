@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import EventBus
+import EventBusRabbit
 
 /// Redrives or discards dead letters, with progress on standard error.
 struct DeadLetterChange: Sendable {
@@ -16,19 +17,21 @@ struct DeadLetterChange: Sendable {
     private static let largestBatch = 500
 
     /// - Parameters:
-    ///   - total: how many dead letters there are, if that is known.
+    ///   - queue: what the dead-letter queue has before anything is done.
     ///   - clock: for the rate and the progress.
+    /// - Throws: ``CommandError`` with code ``CommandExit/incomplete`` when not everything could be looked at; the errors of the bus.
     func run(
         on bus: any EventBus,
-        total: Int? = nil,
+        _ queue: QueueCount,
         _ console: Console,
         clock: any Clock<Duration> = ContinuousClock()
     ) async throws {
         let clock = RelativeClock(clock)
-        var progress = DeadLetterProgress(verdict: self.verdict, total: total.map { min($0, self.limit) })
+        var progress = DeadLetterProgress(verdict: self.verdict, total: min(queue.messages, self.limit))
+        let counts: DeadLetterCounts
         do {
             let batch = min(Self.largestBatch, self.rate?.batch ?? Self.largestBatch)
-            let counts = try await bus.settleDeadLetters(of: self.subscription, limit: self.limit, batch: batch) {
+            counts = try await bus.settleDeadLetters(of: self.subscription, limit: self.limit, batch: batch) {
                 letters in
                 if let line = progress.batchSettled(at: clock.now()) { console.tell(line) }
                 let verdicts = letters.map { self.filter.matches($0) ? self.verdict : .keep }
@@ -36,17 +39,20 @@ struct DeadLetterChange: Sendable {
                 if let rate, !self.isDryRun { try await clock.sleep(rate.time(of: progress.changed)) }
                 return self.isDryRun ? verdicts.map { _ in .keep } : verdicts
             }
-            _ = progress.batchSettled(at: clock.now())
-            self.show(self.isDryRun ? progress.settled : counts, isComplete: true, console)
-            if !self.isDryRun { console.tell(progress.summary(at: clock.now())) }
         } catch {
             // The last batch may be done as well, or half of it.
-            self.show(self.isDryRun ? DeadLetterCounts() : progress.settled, isComplete: false, console)
+            self.show(self.isDryRun ? DeadLetterCounts() : progress.settled, reason: "ended", console)
             throw error
         }
+        _ = progress.batchSettled(at: clock.now())
+        let gap = DeadLetterGap(queue, limit: self.limit, looked: counts)
+        self.show(self.isDryRun ? progress.settled : counts, reason: gap?.name, console)
+        if !self.isDryRun { console.tell(progress.summary(at: clock.now())) }
+        try gap?.check()
     }
 
-    private func show(_ counts: DeadLetterCounts, isComplete: Bool, _ console: Console) {
+    /// - Parameter reason: why it is not complete, if it is not.
+    private func show(_ counts: DeadLetterCounts, reason: String?, _ console: Console) {
         let would = self.isDryRun ? "would be " : ""
         var parts = [
             self.verdict == .discard
@@ -54,7 +60,7 @@ struct DeadLetterChange: Sendable {
             "\(counts.kept) kept",
         ]
         if counts.copies > 0 { parts.insert("\(counts.copies) copies of redriven events removed", at: 1) }
-        if !isComplete { parts.append("not complete: repeat it") }
+        if reason != nil { parts.append("not complete: repeat it") }
         console.show(
             .object([
                 "subscription": .string(self.subscription.description),
@@ -63,7 +69,8 @@ struct DeadLetterChange: Sendable {
                 "copies": .int(counts.copies),
                 "kept": .int(counts.kept),
                 "dryRun": .bool(self.isDryRun),
-                "complete": .bool(isComplete),
+                "complete": .bool(reason == nil),
+                "reason": .string(reason),
             ]),
             text: parts.joined(separator: ", ")
         )

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import EventBus
+import EventBusRabbit
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -55,8 +56,11 @@ struct DeadLetterGroups {
         return table
     }
 
-    func json(of subscription: SubscriptionName) -> JSONValue {
+    /// - Parameter gap: why some may be missing.
+    func json(of subscription: SubscriptionName, _ gap: DeadLetterGap?) -> JSONValue {
         .object([
+            "complete": .bool(gap == nil),
+            "reason": .string(gap?.name),
             "subscription": .string(subscription.description),
             "groupBy": .string(self.key.rawValue),
             "total": .int(self.groups.values.reduce(0) { $0 + $1.count }),

@@ -8,8 +8,8 @@ struct DeadLetterProgress {
     private static let interval = Duration.seconds(1)
 
     let verdict: DeadLetterVerdict
-    /// How many dead letters there are, if that is known.
-    let total: Int?
+    /// How many dead letters there are.
+    let total: Int
     /// What has become of the batches that are settled; copies count as redriven.
     private(set) var settled = DeadLetterCounts()
     private var open: [DeadLetterVerdict] = []
@@ -18,7 +18,7 @@ struct DeadLetterProgress {
     /// How many are to be changed, the last batch included.
     private(set) var changed = 0
 
-    init(verdict: DeadLetterVerdict, total: Int?) {
+    init(verdict: DeadLetterVerdict, total: Int) {
         self.verdict = verdict
         self.total = total
     }
@@ -52,8 +52,8 @@ struct DeadLetterProgress {
         let seconds = (now - (self.began ?? now)) / .seconds(1)
         let done =
             self.verdict == .discard ? "\(self.settled.discarded) discarded" : "\(self.settled.redriven) redriven"
-        let of = self.total.map { " of \($0)" } ?? ""
         let speed = seconds > 0 ? ", \(Int(Double(self.settled.total) / seconds))/s" : ""
-        return "looked at \(self.settled.total)\(of), \(done), \(self.settled.kept) kept, \(Int(seconds)) s\(speed)"
+        return
+            "looked at \(self.settled.total) of \(self.total), \(done), \(self.settled.kept) kept, \(Int(seconds)) s\(speed)"
     }
 }

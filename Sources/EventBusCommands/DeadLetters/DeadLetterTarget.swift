@@ -7,15 +7,15 @@ import EventBusRabbit
 
 /// Whose dead letters.
 struct DeadLetterTarget: ParsableArguments, Sendable {
-    /// The broker delivers at most so many unacknowledged messages.
-    static let mostLookedAt = 65_535
-
     @Argument(help: "The subscription.", transform: { try SubscriptionName($0) })
     var subscription: SubscriptionName
 
     @OptionGroup var rabbit: RabbitOptions
 
-    func withBus(_ console: Console, _ body: (RabbitEventBus) async throws -> Void) async throws {
-        try await self.rabbit.withBus(console, body)
+    /// - Parameter body: gets what the dead-letter queue has before anything is done, too.
+    func withBus(_ console: Console, _ body: (RabbitEventBus, QueueCount) async throws -> Void) async throws {
+        try await self.rabbit.withBus(console) { bus in
+            try await body(bus, try await bus.deadLetterCount(of: self.subscription))
+        }
     }
 }

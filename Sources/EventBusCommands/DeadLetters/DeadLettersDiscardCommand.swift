@@ -11,7 +11,10 @@ public struct DeadLettersDiscardCommand: OperatorCommand {
     public static let configuration = CommandConfiguration(
         commandName: "discard",
         abstract: "Removes dead letters for good, oldest first.",
-        discussion: "Nothing brings them back: try --dry-run first. Needs a filter, or --all."
+        discussion: """
+            Nothing brings them back: try --dry-run first. Needs a filter, or --all. Exits with 3 if there may be dead letters that \
+            could not be looked at, because another client holds them or 65,535 stay in front of them.
+            """
     )
 
     @OptionGroup var target: DeadLetterTarget
@@ -37,8 +40,6 @@ public struct DeadLettersDiscardCommand: OperatorCommand {
     /// Discards.
     public func execute(_ console: Console) async throws {
         let change = self.change.change(.discard, self.filter, of: self.target.subscription)
-        try await self.target.withBus(console) { bus in
-            try await change.run(on: bus, total: try await bus.deadLetterCount(of: self.target.subscription), console)
-        }
+        try await self.target.withBus(console) { bus, queue in try await change.run(on: bus, queue, console) }
     }
 }

@@ -12,7 +12,8 @@ public struct DeadLettersListCommand: OperatorCommand {
         commandName: "list",
         abstract: "Lists dead letters, oldest first, or counts them by reason or topic; changes nothing.",
         discussion:
-            "With --json, one line for each dead letter, or one document with --group-by. Looks at the 65,535 oldest."
+            "With --json, one line for each dead letter, or one document with --group-by. Looks at the 65,535 oldest, "
+            + "and exits with 3 if there may be others."
     )
 
     @OptionGroup var target: DeadLetterTarget
@@ -37,10 +38,11 @@ public struct DeadLettersListCommand: OperatorCommand {
 
     /// Lists the dead letters.
     public func execute(_ console: Console) async throws {
-        try await self.target.withBus(console) { try await self.list(on: $0, console) }
+        try await self.target.withBus(console) { try await self.list(on: $0, $1, console) }
     }
 
-    func list(on bus: any EventBus, _ console: Console, now: Stamp = .next()) async throws {
+    /// - Parameter queue: what the dead-letter queue has before anything is done.
+    func list(on bus: any EventBus, _ queue: QueueCount, _ console: Console, now: Stamp = .next()) async throws {
         let filter = self.filter.filter(now: now.time)
         var groups = DeadLetterGroups(by: self.groupBy ?? .reason)
         var shown: [DeadLetter] = []
@@ -54,8 +56,9 @@ public struct DeadLettersListCommand: OperatorCommand {
             }
             return letters.map { _ in .keep }
         }
+        let gap = DeadLetterGap(queue, limit: .max, looked: counts)
         if self.groupBy != nil {
-            console.show(groups.json(of: self.target.subscription), text: groups.table.text)
+            console.show(groups.json(of: self.target.subscription, gap), text: groups.table.text)
         } else if console.isJSON {
             for letter in shown { console.show(.deadLetter(letter, withBody: false), text: "") }
         } else {
@@ -64,9 +67,7 @@ public struct DeadLettersListCommand: OperatorCommand {
         if self.groupBy == nil, shown.count < matches {
             console.tell("\(shown.count) of \(matches) are shown, see --limit")
         }
-        if counts.total == DeadLetterTarget.mostLookedAt {
-            console.tell("there may be more than these \(counts.total)")
-        }
+        try gap?.check()
     }
 
     private static func table(_ letters: [DeadLetter]) -> Table {

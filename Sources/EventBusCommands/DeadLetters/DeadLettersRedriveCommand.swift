@@ -15,6 +15,9 @@ public struct DeadLettersRedriveCommand: OperatorCommand {
             What becomes a dead letter meanwhile is left alone, so that a redrive ends. It can be ended anywhere and repeated: at \
             most one batch of up to 500 can be delivered a second time then, with the same ids, which a consumer with a store does \
             not handle again.
+
+            Exits with 3 if there may be dead letters that could not be looked at, because another client holds them or 65,535 stay \
+            in front of them.
             """
     )
 
@@ -31,8 +34,6 @@ public struct DeadLettersRedriveCommand: OperatorCommand {
     /// Redrives.
     public func execute(_ console: Console) async throws {
         let change = self.change.change(.redrive, self.filter, of: self.target.subscription)
-        try await self.target.withBus(console) { bus in
-            try await change.run(on: bus, total: try await bus.deadLetterCount(of: self.target.subscription), console)
-        }
+        try await self.target.withBus(console) { bus, queue in try await change.run(on: bus, queue, console) }
     }
 }

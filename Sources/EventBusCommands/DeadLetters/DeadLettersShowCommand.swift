@@ -12,7 +12,8 @@ public struct DeadLettersShowCommand: OperatorCommand {
         commandName: "show",
         abstract: "Shows everything about one dead letter; changes nothing.",
         discussion:
-            "Exits with 1 if there is none with that id. Several dead letters can have the same id; with --json, one line each."
+            "Exits with 1 if there is none with that id, with 3 if it may be among those that could not be looked at. Several dead "
+            + "letters can have the same id; with --json, one line each."
     )
 
     @OptionGroup var target: DeadLetterTarget
@@ -31,15 +32,18 @@ public struct DeadLettersShowCommand: OperatorCommand {
 
     /// Shows the dead letter.
     public func execute(_ console: Console) async throws {
-        try await self.target.withBus(console) { try await self.show(on: $0, console) }
+        try await self.target.withBus(console) { try await self.show(on: $0, $1, console) }
     }
 
-    func show(on bus: any EventBus, _ console: Console) async throws {
+    /// - Parameter queue: what the dead-letter queue has before anything is done.
+    func show(on bus: any EventBus, _ queue: QueueCount, _ console: Console) async throws {
         var found: [DeadLetter] = []
-        _ = try await bus.settleDeadLetters(of: self.target.subscription, limit: .max, batch: 1000) { letters in
+        let counts = try await bus.settleDeadLetters(of: self.target.subscription, limit: .max, batch: 1000) {
+            letters in
             found += letters.filter { $0.message.id == self.id }
             return letters.map { _ in .keep }
         }
+        if found.isEmpty { try DeadLetterGap(queue, limit: .max, looked: counts)?.check() }
         guard !found.isEmpty else {
             throw CommandError(
                 CommandExit.problem,

@@ -7,6 +7,12 @@ import ArgumentParser
 struct Rate: Sendable, Hashable, ExpressibleByArgument {
     let perSecond: Double
 
+    /// Whether RabbitMQ can end a run at this rate.
+    ///
+    /// It takes back what is unacknowledged for longer than its `consumer_timeout`, by default 30 minutes. What a pass has fetched is given
+    /// back after 4 minutes, but not while a batch waits for its time, which is 5 minutes here.
+    var isTooSlow: Bool { self.perSecond < 12 / 3600 }
+
     init?(argument: String) {
         let parts = argument.split(separator: "/", omittingEmptySubsequences: false)
         guard let number = Int(parts[0]), number > 0, parts.count <= 2 else { return nil }

@@ -39,19 +39,40 @@ struct ManagementClient: Sendable {
     func read<Value: Decodable>(_ path: String, query: String = "", as type: Value.Type = Value.self) async throws
         -> Value
     {
-        let answer = try await self.get("\(path)\(query.isEmpty ? "" : "?\(query)")")
+        try await self.attempt(path, query: query, as: Value.self).get()
+    }
+
+    /// Reads something that not every user may see, and not every version has.
+    ///
+    /// - Returns: what it is, or what is wrong with the answer.
+    /// - Throws: ``CommandError`` when there is no answer.
+    func attempt<Value: Decodable>(
+        _ path: String,
+        query: String = "",
+        as type: Value.Type = Value.self
+    ) async throws -> Result<Value, CommandError> {
+        let answer = try await self.answer(to: "\(path)\(query.isEmpty ? "" : "?\(query)")")
+        guard answer.status == 200 else { return .failure(self.refusal(answer.status, path)) }
         do {
-            return try JSONDecoder().decode(Value.self, from: Data(answer.body))
+            return .success(try JSONDecoder().decode(Value.self, from: Data(answer.body)))
         } catch {
-            throw CommandError(
-                CommandExit.problem,
-                "\(self.address.description) does not answer like RabbitMQ's management: /api/\(path) is not what was expected"
+            return .failure(
+                CommandError(
+                    CommandExit.problem,
+                    "\(self.address.description) does not answer like RabbitMQ's management: /api/\(path) is not what was expected"
+                )
             )
         }
     }
 
     /// - Throws: ``CommandError`` unless the answer is 200.
     func get(_ path: String) async throws -> ManagementAnswer {
+        let answer = try await self.answer(to: path)
+        guard answer.status == 200 else { throw self.refusal(answer.status, path) }
+        return answer
+    }
+
+    private func answer(to path: String) async throws -> ManagementAnswer {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let promise = eventLoop.makePromise(of: ManagementAnswer.self)
         let timer = eventLoop.scheduleTask(in: self.timeout) {
@@ -70,9 +91,8 @@ struct ManagementClient: Sendable {
         connected.whenFailure { promise.fail($0) }
         // Also after a failure or when the time is over.
         promise.futureResult.whenComplete { _ in connected.whenSuccess { $0.close(promise: nil) } }
-        let answer: ManagementAnswer
         do {
-            answer = try await withTaskCancellationHandler {
+            return try await withTaskCancellationHandler {
                 try await promise.futureResult.get()
             } onCancel: {
                 promise.fail(CancellationError())
@@ -85,8 +105,6 @@ struct ManagementClient: Sendable {
                 "RabbitMQ's management at \(self.address.description): \(error)"
             )
         }
-        guard answer.status == 200 else { throw self.refusal(answer.status, path) }
-        return answer
     }
 
     private func request(_ path: String) -> HTTPRequestHead {
@@ -104,18 +122,21 @@ struct ManagementClient: Sendable {
         return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : self.address.host)
     }
 
-    private func refusal(_ status: Int, _ path: String) -> CommandError {
+    /// What an answer other than 200 means.
+    func refusal(_ status: Int, _ path: String) -> CommandError {
         let reason =
             switch status {
             case 401:
                 "user and password are wrong, or the user has no tag: `rabbitmqctl set_user_tags <user> monitoring`"
             case 403: "the user may not see that: `rabbitmqctl set_user_tags <user> monitoring`"
             case 404: "there is no such thing, or this is not RabbitMQ's management"
+            case 500...: "it cannot answer at the moment"
             default: "it refused the request"
             }
+        let isAway = [401, 403].contains(status) || status >= 500
         let what = path.prefix { $0 != "?" }
         return CommandError(
-            CommandExit.problem,
+            isAway ? CommandExit.unreachable : CommandExit.problem,
             "RabbitMQ's management at \(self.address.description) answers /api/\(what) with \(status): \(reason)"
         )
     }

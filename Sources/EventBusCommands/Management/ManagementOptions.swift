@@ -31,6 +31,19 @@ public struct ManagementOptions: ParsableArguments, Sendable {
 
     /// A client of the management; `nil` if there is no URL.
     ///
+    /// Warns if the password is not encrypted on its way.
+    ///
+    /// - Throws: ``CommandError`` or `BusError` with code `invalidConfiguration`; neither contains a URL.
+    func client(of rabbit: RabbitOptions, _ console: Console) throws -> ManagementClient? {
+        let client = try self.client(of: try rabbit.configuration())
+        if let address = client?.address, !address.isEncrypted, !address.isLocal {
+            console.tell("warning: the password goes to \(address.description) in plain text: use https")
+        }
+        return client
+    }
+
+    /// A client of the management; `nil` if there is no URL.
+    ///
     /// - Throws: ``CommandError``, which does not contain the URL.
     func client(
         of rabbit: RabbitConfiguration,

@@ -92,16 +92,14 @@ extension ManagementClient {
         let bindings: [ListedBinding] = try await self.list("bindings")
         var unknown: [String] = []
         var policies: [ListedPolicy] = []
-        do {
-            policies = try await self.list("policies")
-        } catch let error as CommandError where error.exit == CommandExit.problem {
-            unknown.append("policies of the last seconds, and those of exchanges: \(error)")
+        switch try await self.attempt("policies/\(Self.escaped(self.virtualHost))", as: [ListedPolicy].self) {
+        case .success(let listed): policies = listed
+        case .failure(let error): unknown.append("policies of the last seconds, and those of exchanges: \(error)")
         }
         var nodes: Int?
-        do {
-            nodes = try await self.read("nodes", query: "columns=name", as: [ListedNode].self).count
-        } catch let error as CommandError where error.exit == CommandExit.problem {
-            unknown.append("how many nodes there are: \(error)")
+        switch try await self.attempt("nodes", query: "columns=name", as: [ListedNode].self) {
+        case .success(let listed): nodes = listed.count
+        case .failure(let error): unknown.append("how many nodes there are: \(error)")
         }
         return BrokerTopology(
             queues: queues,

@@ -37,7 +37,8 @@ public struct PublishCommand: OperatorCommand {
 
     /// Publishes the event.
     public func execute(_ console: Console) async throws {
-        let bytes = if let body { Array(body.utf8) } else { try StandardInput.read(limit: Message.Limits.bodyBytes) }
+        let bytes =
+            if let body { Array(body.utf8) } else { try await StandardInput.all(limit: Message.Limits.bodyBytes) }
         let message = try self.event.message(topic: self.topic, body: bytes)
         let outcome = try await self.rabbit.withBus(console) { await $0.publish([message]).first ?? .unknown }
         if let error = outcome.error(for: self.topic) {

@@ -11,7 +11,10 @@ public struct SubscriptionsUnbindCommand: OperatorCommand {
     public static let configuration = CommandConfiguration(
         commandName: "unbind",
         abstract: "Takes patterns away from a subscription; what it holds stays.",
-        discussion: "An instance whose code handles such a topic binds it again within a minute. Can be repeated."
+        discussion: """
+            An instance whose code handles such a topic binds it again within a minute. Can be repeated. Whether a pattern was bound \
+            is told only with --management-url, whose answer can be some seconds old.
+            """
     )
 
     @Argument(help: "The subscription.", transform: { try SubscriptionName($0) })
@@ -21,6 +24,7 @@ public struct SubscriptionsUnbindCommand: OperatorCommand {
     var patterns: [TopicPattern]
 
     @OptionGroup var options: SubscriptionOptions
+    @OptionGroup var management: ManagementOptions
 
     /// How to write results.
     @OptionGroup public var output: OutputOptions
@@ -31,21 +35,15 @@ public struct SubscriptionsUnbindCommand: OperatorCommand {
     /// Takes the patterns away.
     public func execute(_ console: Console) async throws {
         let isDry = self.options.dryRun
-        try await self.options.rabbit.withBus(console) { bus in
-            if isDry {
-                _ = try await bus.requireCensus(of: self.name)
-            } else {
-                try await bus.unbind(self.patterns, from: self.name)
-            }
+        let client = try self.management.client(of: self.options.rabbit, console)
+        let before = try await self.options.rabbit.withBus(console) { bus in
+            // By AMQP, since the management can be some seconds behind.
+            _ = try await bus.requireCensus(of: self.name)
+            let before = SubscriptionCensus(self.name, counts: [:], broker: try await client?.topology()).patterns
+            if !isDry { try await bus.unbind(self.patterns, from: self.name) }
+            return before
         }
-        let texts = self.patterns.map(\.text)
-        console.show(
-            .object([
-                "subscription": .string(self.name.description),
-                "unbound": .array(texts.map { .string($0) }),
-                "dryRun": .bool(isDry),
-            ]),
-            text: "\(isDry ? "would unbind" : "unbound") \(texts.joined(separator: ", ")) from \(self.name)"
-        )
+        let report = UnbindReport(self.name, self.patterns.map(\.text), before: before, isDry: isDry)
+        console.show(report.json, text: report.text)
     }
 }

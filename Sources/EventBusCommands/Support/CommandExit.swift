@@ -10,8 +10,10 @@ import EventBusPostgres
 public enum CommandExit {
     /// Something is wrong or was not found, or a message was not accepted.
     public static let problem = ExitCode(1)
-    /// A server could not be reached or did not answer.
+    /// A server could not be reached, refused the login or a right, or did not answer.
     public static let unreachable = ExitCode(2)
+    /// Done, but there may be dead letters that could not be looked at.
+    public static let incomplete = ExitCode(3)
     /// An argument or a setting is wrong (`EX_USAGE`).
     public static let usage = ExitCode.validationFailure
     /// A bug (`EX_SOFTWARE`).
@@ -25,7 +27,7 @@ public enum CommandExit {
         case let code as ExitCode: code
         case let error as CommandError: error.exit
         case let error as BusError: self.code(for: error.code)
-        case let error as RepositoryError: self.code(for: error.code)
+        case let error as RepositoryError: error.isRefusal ? self.unreachable : self.code(for: error.code)
         case is PostgresConfigurationError, is ValidationError: self.usage
         case is CancellationError: self.interrupted
         default: self.bug

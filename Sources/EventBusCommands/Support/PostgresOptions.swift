@@ -24,6 +24,8 @@ public struct PostgresOptions: ParsableArguments, Sendable {
     ///
     /// - Throws: ``CommandError`` or `PostgresConfigurationError`; neither contains the URL.
     public func configuration() throws -> PostgresConfiguration {
-        try PostgresConfiguration(url: Setting.database.value(given: self.url))
+        let configuration = try PostgresConfiguration(url: Setting.database.value(given: self.url))
+        try configuration.checkFiles()
+        return configuration
     }
 }

@@ -22,10 +22,12 @@ public struct RabbitOptions: ParsableArguments, Sendable {
 
     /// The configuration that the option, `RABBITMQ_URL` or the file `RABBITMQ_URL_FILE` gives.
     ///
-    /// - Throws: ``CommandError`` or `BusError` with code `invalidConfiguration`; neither contains the URL.
+    /// - Throws: ``CommandError`` or `BusError` with code `invalidConfiguration`, also when a file that the URL names cannot be used; neither
+    ///   contains the URL.
     public func configuration() throws -> RabbitConfiguration {
         var configuration = try RabbitConfiguration(url: Setting.rabbitMQ.value(given: self.url))
         configuration.connectionName = "eventbus"
+        try configuration.checkFiles()
         return configuration
     }
 

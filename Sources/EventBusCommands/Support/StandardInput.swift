@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of swift-event-bus.
 
+import NIOCore
+import NIOPosix
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -13,8 +16,23 @@ import Darwin
 enum StandardInput {
     /// Reads everything.
     ///
-    /// - Throws: ``CommandError`` when there are more than `limit` bytes or reading fails.
-    static func read(limit: Int, from descriptor: Int32 = STDIN_FILENO) throws(CommandError) -> [UInt8] {
+    /// It waits for as long as whoever writes does, which no thread of the tasks may, and which nothing can end: when the task is
+    /// cancelled, the thread that reads is left behind.
+    ///
+    /// - Throws: ``CommandError`` when there are more than `limit` bytes or reading fails; `CancellationError`.
+    static func all(limit: Int, from descriptor: Int32 = STDIN_FILENO) async throws -> [UInt8] {
+        let promise = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: [UInt8].self)
+        NIOThreadPool.singleton.submit { _ in
+            promise.completeWith(Result { try self.read(limit: limit, from: descriptor) })
+        }
+        return try await withTaskCancellationHandler {
+            try await promise.futureResult.get()
+        } onCancel: {
+            promise.fail(CancellationError())
+        }
+    }
+
+    private static func read(limit: Int, from descriptor: Int32) throws(CommandError) -> [UInt8] {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 64 * 1024)
         while true {

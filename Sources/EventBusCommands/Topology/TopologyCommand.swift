@@ -56,7 +56,9 @@ public struct TopologyVerifyCommand: OperatorCommand {
     /// What `--help` shows.
     public static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Shows what differs, and exits with 1 if something does; notes do not count."
+        abstract: "Shows what differs, and exits with 1 if something does; notes do not count.",
+        discussion:
+            "What could not be compared is no difference: it is told at the end, and `complete` of --json is false."
     )
 
     @OptionGroup var options: TopologyOptions
@@ -101,21 +103,22 @@ public struct TopologyApplyCommand: OperatorCommand {
     public func execute(_ console: Console) async throws {
         let subscriptions = try self.options.subscriptions()
         let client = try self.options.client(console)
-        let (before, after) = try await self.options.rabbit.withBus(console) { bus in
+        let (added, after) = try await self.options.rabbit.withBus(console) { bus in
             let before = TopologyPlan(subscriptions, on: try await self.options.broker(subscriptions, on: bus, client))
             try await bus.declare(before.additions)
             var after = TopologyPlan(subscriptions, on: try await self.options.broker(subscriptions, on: bus, client))
-            // The management answers for some seconds as it has answered before.
+            // The management answers for some seconds as it has answered before; what is asked next should find it up to date.
             let mayBeOld = client != nil && !before.additions.isEmpty
             for _ in 0..<Self.maximumReadings where mayBeOld && !after.drifts(.safe).isEmpty {
                 try await Task.sleep(for: .seconds(1))
                 after = TopologyPlan(subscriptions, on: try await self.options.broker(subscriptions, on: bus, client))
             }
-            return (before, after)
+            // What was declared is there, whatever the management says.
+            return (before.added, after.without(before.added))
         }
         console.show(
-            TopologyReport.json(after, added: before.drifts(.safe)),
-            text: TopologyReport.text(after, added: before.drifts(.safe))
+            TopologyReport.json(after, added: added),
+            text: TopologyReport.text(after, added: added)
         )
         if !after.isInStep { throw CommandExit.problem }
     }

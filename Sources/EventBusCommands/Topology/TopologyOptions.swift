@@ -46,11 +46,7 @@ public struct TopologyOptions: ParsableArguments, Sendable {
 
     /// - Throws: ``CommandError``, which does not contain the URL.
     func client(_ console: Console) throws -> ManagementClient? {
-        let client = try self.management.client(of: try self.rabbit.configuration())
-        if let address = client?.address, !address.isEncrypted, !address.isLocal {
-            console.tell("warning: the password goes to \(address.description) in plain text: use https")
-        }
-        return client
+        try self.management.client(of: self.rabbit, console)
     }
 
     /// Reads what the broker has, from its management if there is one.

@@ -16,15 +16,14 @@ enum TopologyReport {
     /// - Parameter added: what has just been added.
     static func text(_ plan: TopologyPlan, added: [Drift]? = nil) -> String {
         var lines: [String] = []
-        if let added {
-            let left = Set(plan.drifts(.safe))
-            for drift in added where !left.contains(drift) { lines.append("added \(drift.object)") }
-        }
+        for drift in added ?? [] { lines.append("added \(drift.object)") }
         let count = plan.drifts.count - plan.drifts(.note).count
-        lines.append(
-            count == 0
-                ? "no differences: the broker has what the code wants" : "\(count) difference\(count == 1 ? "" : "s")"
-        )
+        let number = count == 0 ? "no differences" : "\(count) difference\(count == 1 ? "" : "s")"
+        if !plan.isComplete {
+            lines.append("\(number) in what could be compared; the rest is at the end")
+        } else {
+            lines.append(count == 0 ? "\(number): the broker has what the code wants" : number)
+        }
         for (remedy, heading) in self.headings {
             let drifts = plan.drifts(remedy)
             guard !drifts.isEmpty else { continue }
@@ -35,20 +34,18 @@ enum TopologyReport {
                 lines.append("    \(drift.advice.printable)")
             }
         }
-        if !plan.unknown.isEmpty { lines += ["", "unknown"] + plan.unknown.map { "  \($0.printable)" } }
+        if !plan.isComplete { lines += ["", "not compared"] + plan.unknown.map { "  \($0.printable)" } }
         return lines.joined(separator: "\n")
     }
 
     static func json(_ plan: TopologyPlan, added: [Drift]? = nil) -> JSONValue {
         var values: [String: JSONValue] = [
             "inStep": .bool(plan.isInStep),
+            "complete": .bool(plan.isComplete),
             "drifts": .array(plan.drifts.map(self.json)),
             "unknown": .array(plan.unknown.map { .string($0) }),
         ]
-        if let added {
-            let left = Set(plan.drifts(.safe))
-            values["added"] = .array(added.filter { !left.contains($0) }.map { .string($0.object) })
-        }
+        if let added { values["added"] = .array(added.map { .string($0.object) }) }
         return .object(values)
     }
 

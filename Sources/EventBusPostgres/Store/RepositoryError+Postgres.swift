@@ -46,6 +46,12 @@ extension RepositoryError {
         }
     }
 
+    /// Whether the database has refused the login or a right.
+    package var isRefusal: Bool {
+        let state = (self.cause as? ServerFailure)?.state ?? (self.cause as? PostgresError)?.state
+        return state?.saysRefused == true
+    }
+
     /// Converts the loss of a session before an answer.
     ///
     /// - Parameter isCommit: a commit has been sent, which may have taken effect.

@@ -10,14 +10,11 @@ import NIOCore
 /// `basic.get` fetched returns in another order. And it puts returned messages behind those that were returned before, so that
 /// everything has to be fetched each time.
 final class DeadLetterQueue {
-    private static let acknowledgementsAtOnce = 16
-
     private let name: String
     private let connection: RabbitConnection
     private let channel: NIOLoopBound<AMQPChannel>
     private var session: NIOLoopBound<DeadLetterSession>?
     private var acknowledgements = DeadLetterAcknowledgements()
-    private var unanswered = 0
     private var synchronizations = 0
 
     init(of subscription: SubscriptionName, on connection: RabbitConnection) async throws {
@@ -75,49 +72,44 @@ final class DeadLetterQueue {
         return try await self.connection.onLoop { _ in session.value.window.isCut }
     }
 
-    /// Removes some of the messages that the last call of `next` has returned, in order.
-    ///
-    /// When acknowledgements arrive faster than a quorum queue accepts them, RabbitMQ 3.10 keeps all but 32 in the channel's process,
-    /// and closing the channel loses them.
+    /// Removes some of the messages that the last call of `next` has returned, in order; returns when the queue has removed them.
     func remove(_ removed: [UInt64], of looked: [UInt64]) async throws {
         guard let session = self.session, !removed.isEmpty || !looked.isEmpty else { return }
-        let acks = self.acknowledgements.settle(removed, of: looked)
+        let groups = self.acknowledgements.settle(removed, of: looked)
         let number = try await self.connection.onLoop { [channel] _ in
             session.value.removed(removed.count)
             return channel.value.number
         }
-        for ack in acks {
-            if self.unanswered == Self.acknowledgementsAtOnce { try await self.untilAcknowledged() }
-            self.unanswered += 1
+        for acks in groups {
             try await self.connection.onLoop { handler in
-                handler.send(ack, on: number)
+                for ack in acks { handler.send(ack, on: number) }
                 handler.flush()
             }
+            try await self.untilAcknowledged()
         }
     }
 
-    /// Returns everything that is held and was not removed, in its old order.
+    /// Returns everything that is held and was not removed, in its old order, and waits until it is back; also in a cancelled task.
     func close() async throws {
         let channel = self.channel
         guard let session = self.session else { return try await self.closeChannel() }
         if !Task.isCancelled {
             try await self.connection.eventLoop.flatSubmit { session.value.untilComplete() }.get()
         }
-        let received = try await self.connection.onLoop { _ in session.value.window.received }
-        let expected = try await self.count(on: channel) + received - self.acknowledgements.removed
+        let ready = try await self.count(on: channel)
+        let expected = try await self.connection.onLoop { _ in session.value.window.expected(ready: ready) }
         try await self.closeChannel()
         // RabbitMQ answers before the queue has the messages back, and fetching them too early would change their order for good.
         // The wait is bounded, since another consumer may take the messages as soon as they are back.
         let other = try await self.connection.openChannel()
         for _ in 0..<400 {
             if try await self.count(on: other) >= expected { break }
-            try await Task.sleep(for: .milliseconds(5))
+            try await self.connection.eventLoop.pause(for: .milliseconds(5))
         }
     }
 
     /// Waits until the queue has processed everything sent so far, by adding one more consumer, which the queue does after that.
     private func untilAcknowledged() async throws {
-        self.unanswered = 0
         self.synchronizations += 1
         try await self.connection.call(.basicQos(prefetch: 1), on: self.channel)
         try await self.connection.call(

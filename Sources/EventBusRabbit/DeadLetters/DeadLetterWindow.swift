@@ -55,6 +55,13 @@ struct DeadLetterWindow<Element> {
     /// Whether nothing that is wanted comes any more.
     private var isOver: Bool { self.isCut || self.received >= self.wanted.upperBound || self.isComplete }
 
+    /// How many messages the queue has once those that were not removed are back, if nobody else takes any.
+    ///
+    /// What the broker has sent and has not arrived counts nowhere, but was in the queue when it was opened.
+    ///
+    /// - Parameter ready: how many the queue has now.
+    func expected(ready: Int) -> Int { max(self.count, ready + self.received) - self.removed }
+
     /// The next messages, once there are as many or no others come; `nil` if more have to be waited for.
     mutating func take(_ limit: Int, isSilent: Bool) -> [Element]? {
         guard self.waiting.count >= limit || self.isOver || isSilent else { return nil }

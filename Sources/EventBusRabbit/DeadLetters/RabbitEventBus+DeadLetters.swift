@@ -43,11 +43,25 @@ extension RabbitEventBus {
         try await self.settleDeadLetters(of: subscription, limit, batch, within: DeadLetterPass(), decide)
     }
 
-    /// How many dead letters a subscription has.
+    /// How many dead letters of a subscription nobody holds, and how many consumers their queue has; see ``DeadLetterGap``.
+    ///
+    /// Waits until the bus runs, and then for up to 1.5 s until there are no consumers: RabbitMQ still counts for a moment one whose
+    /// process has just ended.
     ///
     /// - Throws: `BusError` as ``settleDeadLetters(of:limit:batch:_:)``.
-    package func deadLetterCount(of subscription: SubscriptionName) async throws -> Int {
-        try await self.withDeadLetters(of: subscription) { queue, _ in try await queue.count() }
+    package func deadLetterCount(of subscription: SubscriptionName) async throws -> QueueCount {
+        try await self.withConnection("\(subscription).dead") { connection in
+            var found = QueueCount(messages: 0, consumers: 0)
+            for look in 0..<4 {
+                if look > 0 { try await Task.sleep(for: .milliseconds(500)) }
+                guard let count = try await connection.count(of: Topology.dead(subscription)) else {
+                    throw BusError(.unknownSubscription, "RabbitMQ: there is no subscription \(subscription)")
+                }
+                found = count
+                if count.consumers == 0 { break }
+            }
+            return found
+        }
     }
 
     private static let usualBatch = 500

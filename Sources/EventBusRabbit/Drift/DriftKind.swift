@@ -36,6 +36,9 @@ package enum DriftKind: String, Hashable, Sendable, CaseIterable {
     case argument
     case retryQueue = "retry-queue"
 
+    /// It differs in something that AMQP does not tell.
+    case unreadable
+
     // Bindings.
     case bindingMissing = "binding-missing"
     case bindingUnwanted = "binding-unwanted"

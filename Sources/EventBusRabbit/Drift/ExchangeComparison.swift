@@ -36,6 +36,9 @@ struct ExchangeComparison {
                 )
             )
         }
+        if let refusal = found.refusal {
+            drifts.append(self.different(.unreadable, "what the code declares", refusal))
+        }
         return drifts + self.policies(of: found)
     }
 

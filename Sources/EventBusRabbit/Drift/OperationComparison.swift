@@ -46,7 +46,7 @@ struct OperationComparison {
             case _ where isDead: "dead letters that RabbitMQ removes are gone"
             default: "what RabbitMQ removes because of it becomes a dead letter"
             }
-        return self.drift(
+        return self.wanted.drift(
             isDead ? .policyOnDeadLetters : .policyLimit,
             .refused,
             queue,
@@ -62,7 +62,7 @@ struct OperationComparison {
         _ argument: HeaderValue?,
         _ queue: TopologyQueue
     ) -> Drift {
-        self.drift(
+        self.wanted.drift(
             .policyWithoutEffect,
             .note,
             queue,
@@ -77,7 +77,7 @@ struct OperationComparison {
     private func replicas(of queue: TopologyQueue, nodes: Int?) -> Drift? {
         guard !queue.members.isEmpty else { return nil }
         if let online = queue.online, online.count * 2 <= queue.members.count {
-            return self.drift(
+            return self.wanted.drift(
                 .noMajority,
                 .refused,
                 queue,
@@ -88,7 +88,7 @@ struct OperationComparison {
             )
         }
         guard let nodes, queue.members.count < min(nodes, 3) else { return nil }
-        return self.drift(
+        return self.wanted.drift(
             .fewReplicas,
             .note,
             queue,
@@ -105,17 +105,8 @@ struct OperationComparison {
         guard messages > 0 else { return [] }
         let advice =
             "start its consumers; if nobody needs it any longer: `subscriptions unbind` and `subscriptions remove`"
-        return [self.drift(.noConsumers, .note, own, "a consumer", "none, and \(messages) messages wait", advice)]
-    }
-
-    private func drift(
-        _ kind: DriftKind,
-        _ remedy: Drift.Remedy,
-        _ queue: TopologyQueue,
-        _ wanted: String,
-        _ found: String,
-        _ advice: String
-    ) -> Drift {
-        Drift(kind, remedy, of: self.name, "queue \(queue.name)", wanted: wanted, found: found, advice)
+        return [
+            self.wanted.drift(.noConsumers, .note, own, "a consumer", "none, and \(messages) messages wait", advice)
+        ]
     }
 }

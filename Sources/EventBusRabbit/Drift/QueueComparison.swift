@@ -33,13 +33,13 @@ struct QueueComparison {
             case self.name.description: (.queueMissing, "what is published is not kept for it")
             default: (.shardMissing, "what is published for its keys goes to the first shard")
             }
-        return self.drift(kind, .safe, queue, queue.type, "none", "\(effect); `topology apply` declares it")
+        return self.wanted.drift(kind, .safe, queue, queue.type, "none", "\(effect); `topology apply` declares it")
     }
 
     private func differences(_ wanted: TopologyQueue, _ found: TopologyQueue) -> [Drift] {
         if found.isExclusive {
             let advice = "it belongs to another program's connection: end that program, then run `topology apply`"
-            return [self.drift(.queueExclusive, .refused, wanted, "shared", "exclusive", advice)]
+            return [self.wanted.drift(.queueExclusive, .refused, wanted, "shared", "exclusive", advice)]
         }
         var drifts: [Drift] = []
         if !found.isDurable {
@@ -62,6 +62,9 @@ struct QueueComparison {
                     DriftText.value(found.arguments[name])
                 )
             )
+        }
+        if let refusal = found.refusal {
+            drifts.append(self.renewed(.unreadable, wanted, "what the code declares", refusal))
         }
         return drifts
     }
@@ -88,22 +91,11 @@ struct QueueComparison {
             let advice =
                 "no consumer uses it any longer; what it holds is delivered, and `subscriptions renew` removes it"
             let found = queue.messages.map { "\($0) messages" } ?? queue.type
-            return self.drift(.leftoverQueue, .note, queue, "none", found, advice)
+            return self.wanted.drift(.leftoverQueue, .note, queue, "none", found, advice)
         }
     }
 
     private func renewed(_ kind: DriftKind, _ queue: TopologyQueue, _ wanted: String, _ found: String) -> Drift {
-        self.drift(kind, .move, queue, wanted, found, Drift.renewing(self.name))
-    }
-
-    private func drift(
-        _ kind: DriftKind,
-        _ remedy: Drift.Remedy,
-        _ queue: TopologyQueue,
-        _ wanted: String,
-        _ found: String,
-        _ advice: String
-    ) -> Drift {
-        Drift(kind, remedy, of: self.name, "queue \(queue.name)", wanted: wanted, found: found, advice)
+        self.wanted.drift(kind, .move, queue, wanted, found, Drift.renewing(self.name))
     }
 }

@@ -13,6 +13,8 @@ package struct TopologyExchange: Hashable, Sendable {
     /// Nobody can publish to it.
     package var isInternal = false
     package var arguments: [String: HeaderValue] = [:]
+    /// How the broker refuses what the code wants, if it differs in something that this text does not tell.
+    package var refusal: String?
     /// What policies of the broker set.
     package var policy: [String: HeaderValue] = [:]
 

@@ -6,7 +6,7 @@ package import EventBus
 /// The differences, and what can be done about them while everything runs.
 package struct TopologyPlan: Sendable {
     package let subscriptions: [Subscription]
-    package let drifts: [Drift]
+    package private(set) var drifts: [Drift]
     /// What could not be read, and why.
     package let unknown: [String]
     private let knowsBindings: Bool
@@ -23,6 +23,22 @@ package struct TopologyPlan: Sendable {
 
     package func drifts(_ remedy: Drift.Remedy) -> [Drift] { self.drifts.filter { $0.remedy == remedy } }
 
+    /// What declaring ``additions`` adds.
+    package var added: [Drift] {
+        let names = Set(self.additions.map(\.name))
+        return self.drifts(.safe).filter { drift in drift.subscription.map(names.contains) ?? !names.isEmpty }
+    }
+
+    /// The same without differences that are known to be dealt with, whatever the broker's management still says.
+    package func without(_ added: [Drift]) -> TopologyPlan {
+        var plan = self
+        plan.drifts.removeAll { added.contains($0) }
+        return plan
+    }
+
+    /// Whether everything could be compared.
+    package var isComplete: Bool { self.unknown.isEmpty }
+
     /// The subscriptions of which something is added: what their consumers declare when they open them.
     ///
     /// Without knowledge of the bindings those of all subscriptions are repeated, which changes nothing where they exist. A subscription whose
@@ -30,6 +46,7 @@ package struct TopologyPlan: Sendable {
     package var additions: [Subscription] {
         let other: Set<DriftKind> = [
             .exchangeType, .exchangeNotDurable, .exchangeAutoDelete, .exchangeInternal, .exchangeArgument,
+            .unreadable,
         ]
         guard !self.drifts.contains(where: { $0.subscription == nil && other.contains($0.kind) }) else { return [] }
         let blocked = Set(

@@ -14,6 +14,8 @@ package struct TopologyQueue: Hashable, Sendable {
     package var isExclusive = false
     /// Without `x-queue-type`.
     package var arguments: [String: HeaderValue]
+    /// How the broker refuses what the code wants, if it differs in something that this text does not tell.
+    package var refusal: String?
     /// What policies of the broker set, as far as it is known.
     package var policy: [String: HeaderValue] = [:]
     /// How many messages wait in it; `nil` if that is not known.

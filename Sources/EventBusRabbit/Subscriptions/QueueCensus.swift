@@ -3,12 +3,6 @@
 
 import EventBus
 
-/// How many messages wait in a queue, and how many consumers it has.
-struct QueueCount: Hashable, Sendable {
-    let messages: Int
-    let consumers: Int
-}
-
 extension RabbitConnection {
     /// Counts what is in a queue; returns `nil` if there is no such queue.
     func count(of queue: String) async throws -> QueueCount? {

@@ -11,7 +11,7 @@ import Testing
 /// A broker for the tool; none of these tests uses the management plug-in.
 enum ToolBroker {
     static let url = ProcessInfo.processInfo.environment["RABBITMQ_URL"]
-    static let isThere = ToolBroker.url != nil && ToolProcess.isBuilt
+    static let isThere = ToolBroker.url != nil
 
     /// A bus and a subscription that nobody else has, which is emptied and removed afterwards.
     static func withSubscription(_ body: (RabbitEventBus, Subscription, Topic) async throws -> Void) async throws {
@@ -63,7 +63,13 @@ enum ToolBroker {
     }
 }
 
-@Suite("The tool and RabbitMQ", .enabled(if: ToolBroker.isThere), .serialized, .timeLimit(.minutes(3)))
+@Suite(
+    "The tool and RabbitMQ",
+    .enabled(if: ToolBroker.isThere),
+    .disabled(if: ToolProcess.isSkipped, ToolProcess.reason),
+    .serialized,
+    .timeLimit(.minutes(3))
+)
 struct RabbitCommandTests {
     @Test func whatIsPublishedArrives() async throws {
         try await ToolBroker.withSubscription { bus, subscription, topic in
@@ -170,6 +176,30 @@ struct RabbitCommandTests {
             let ids = try await ToolBroker.drain(subscription, on: bus).compactMap(Int.init)
             #expect(Set(ids) == Set(1...300))
             #expect(ids.count <= 320)
+        }
+    }
+
+    @Test func whatAnotherClientHoldsIsNotCalledComplete() async throws {
+        try await ToolBroker.withSubscription { bus, subscription, topic in
+            try await DeadLetters.bury(20, of: subscription, topic: topic, on: bus)
+            let name = "\(subscription.name)"
+            let holder = try ToolProcess(["dead-letters", "redrive", name, "--rate", "1/s"])
+            // Its first batch is settled, so it holds the rest.
+            try await eventually(within: .seconds(30), "the first redrive to wait") {
+                try await bus.counts(of: [name])[name]?.messages ?? 0 > 0
+            }
+            let other = try await ToolProcess.run("dead-letters", "redrive", name, "--json")
+            #expect(other.status == 3)
+            #expect(other.out.contains(#""complete":false"#))
+            #expect(other.out.contains(#""reason":"held""#))
+            #expect(other.err.contains("end them, and repeat it"))
+            #expect(try await ToolProcess.run("dead-letters", "list", name).status == 3)
+            #expect(try await ToolProcess.run("dead-letters", "show", name, "20").status == 3)
+            #expect(try await holder.exitStatus() == 0)
+            let last = try await ToolProcess.run("dead-letters", "redrive", name, "--json")
+            #expect(last.status == 0)
+            #expect(last.out.contains(#""complete":true"#))
+            #expect(Set(try await ToolBroker.drain(subscription, on: bus)) == Set((1...20).map(String.init)))
         }
     }
 }

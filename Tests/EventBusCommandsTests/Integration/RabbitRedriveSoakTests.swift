@@ -9,6 +9,7 @@ import Testing
 @Suite(
     "Redriving 100,000 dead letters",
     .enabled(if: ToolBroker.isThere && ProcessInfo.processInfo.environment["RABBITMQ_SOAK"] != nil),
+    .disabled(if: ToolProcess.isSkipped, ToolProcess.reason),
     .timeLimit(.minutes(10))
 )
 struct RabbitRedriveSoakTests {

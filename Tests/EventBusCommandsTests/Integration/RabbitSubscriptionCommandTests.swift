@@ -91,6 +91,18 @@ struct RabbitSubscriptionCommandTests {
         }
         let unbound = try await TopologyBroker.run("subscriptions", "unbind", name, old.patterns[0].text)
         #expect(unbound.code == 0)
+        #expect(try unbound.value("unbound") == [old.patterns[0].text])
+        if let management = TopologyBroker.management {
+            let never = try await TopologyBroker.run(
+                "subscriptions",
+                "unbind",
+                name,
+                "never.bound",
+                management: management
+            )
+            #expect(try never.value("unbound", as: [String].self) == [])
+            #expect(try never.value("notBound") == ["never.bound"])
+        }
         let topic = try Topic(old.patterns[0].text)
         let message = Message(
             id: "x",

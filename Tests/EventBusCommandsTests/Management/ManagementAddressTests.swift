@@ -58,6 +58,20 @@ struct ManagementAddressTests {
         #expect(throws: CommandError.self) { try options.client(of: certificate, environment: [:]) }
     }
 
+    @Test(
+        "A login or a right that is refused, and a server that cannot answer, are told by their exit code",
+        arguments: [(401, 2), (403, 2), (404, 1), (400, 1), (500, 2), (503, 2)] as [(Int, Int32)]
+    )
+    func refusals(_ status: Int, _ code: Int32) throws {
+        let options = try ManagementOptions.parse(["--management-url", "http://a:geheim@localhost:1"])
+        let rabbit = try RabbitConfiguration(url: "amqp://user:pass@localhost/")
+        let client = try #require(try options.client(of: rabbit, environment: [:]))
+        let error = client.refusal(status, "queues/%2F?columns=name")
+        #expect(error.exit.rawValue == code)
+        #expect(error.description.contains("/api/queues/%2F with \(status)"))
+        #expect(!error.description.contains("geheim"))
+    }
+
     @Test("Everything but unreserved characters is escaped")
     func escaping() {
         #expect(ManagementClient.escaped("/") == "%2F")

@@ -4,6 +4,7 @@
 import EventBusTesting
 import Foundation
 import Synchronization
+import Testing
 
 /// `eventbus` as a process of its own, with its output in files.
 final class ToolProcess: Sendable {
@@ -14,10 +15,24 @@ final class ToolProcess: Sendable {
         atPath: ToolProcess.folder.appending(path: "eventbus").path
     )
 
+    /// The tests of the tool are skipped, with this reason, where it was not built; CI has to build it.
+    static let isSkipped = ToolProcess.isSkipped(isBuilt: ToolProcess.isBuilt, ProcessInfo.processInfo.environment)
+    static let reason: Comment = "the tool is not built: `swift build --product eventbus`"
+
+    static func isSkipped(isBuilt: Bool, _ environment: [String: String]) -> Bool {
+        #if os(Linux)
+        return !isBuilt && environment["CI"] != "true"
+        #else
+        // Nothing tells where it is.
+        return !isBuilt
+        #endif
+    }
+
     private let files: URL
     private let process: Int32
 
     init(_ arguments: [String], environment: [String: String] = [:], input: String = "") throws {
+        try #require(Self.isBuilt, Self.reason)
         let files = FileManager.default.temporaryDirectory.appending(path: "eventbus-\(UUID().uuidString)")
         self.files = files
         try FileManager.default.createDirectory(at: files, withIntermediateDirectories: true)

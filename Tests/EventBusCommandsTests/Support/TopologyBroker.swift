@@ -47,9 +47,9 @@ enum TopologyBroker {
         management: String? = nil,
         url: String? = nil
     ) async throws -> Result {
-        let isOfTopology = !["unbind", "move", "remove"].contains { arguments.contains($0) }
+        let isManaged = !["move", "remove"].contains { arguments.contains($0) }
         var arguments = arguments + ["--json", "--rabbitmq-url", try #require(url ?? self.url)]
-        if isOfTopology { arguments += ["--management-url", management ?? ""] }
+        if isManaged { arguments += ["--management-url", management ?? ""] }
         let file = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString).json")
         defer { try? FileManager.default.removeItem(at: file) }
         if !subscriptions.isEmpty {

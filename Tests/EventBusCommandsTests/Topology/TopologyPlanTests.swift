@@ -13,6 +13,10 @@ struct TopologyPlanTests {
 
     /// Two subscriptions, `a` and `b`, of which a broker has everything, except for what is changed.
     private func additions(_ change: (inout BrokerTopology) -> Void) throws -> [String] {
+        try self.plan(change).additions.map(\.name.description)
+    }
+
+    private func plan(_ change: (inout BrokerTopology) -> Void) throws -> TopologyPlan {
         let subscriptions = [try Self.subscription("a"), try Self.subscription("b")]
         let wanted = subscriptions.map(WantedTopology.init)
         var broker = BrokerTopology(
@@ -21,7 +25,7 @@ struct TopologyPlanTests {
             bindings: Set(wanted.flatMap(\.bindings))
         )
         change(&broker)
-        return TopologyPlan(subscriptions, on: broker).additions.map(\.name.description)
+        return TopologyPlan(subscriptions, on: broker)
     }
 
     @Test("Nothing, when nothing is missing")
@@ -62,6 +66,25 @@ struct TopologyPlanTests {
                 $0.bindings = nil; $0.queues["b"]?.isExclusive = true
             } == ["a"]
         )
+    }
+
+    @Test("What is declared counts as added, whatever the management says afterwards, and nothing else")
+    func added() throws {
+        let before = try self.plan {
+            $0.queues["a.dead"] = nil
+            $0.queues["b"]?.isExclusive = true
+            $0.queues["b.dead"] = nil
+        }
+        #expect(before.added.map(\.object) == ["queue a.dead"])
+        // The management answers as before.
+        let after = before.without(before.added)
+        #expect(after.drifts.map(\.object) == ["queue b", "queue b.dead"])
+        #expect(try self.plan { $0.exchanges["events"] = nil }.added.map(\.object) == ["exchange events"])
+        let other = try self.plan {
+            $0.exchanges["events"]?.refusal = "something new"
+            $0.queues["a.dead"] = nil
+        }
+        #expect(other.added == [])
     }
 
     @Test("A policy that limits a queue does not keep anything from being added")

@@ -30,7 +30,7 @@ struct TopologyReportTests {
     func text() {
         #expect(
             TopologyReport.text(self.plan) == """
-                2 differences
+                2 differences in what could be compared; the rest is at the end
 
                 refused: a person has to decide
                   exchange events  (exchange-type)
@@ -43,7 +43,7 @@ struct TopologyReportTests {
                     wanted quorum, found none
                     dead letters cannot be stored; `topology apply` declares it
 
-                unknown
+                not compared
                   replicas
                 """
         )
@@ -57,6 +57,7 @@ struct TopologyReportTests {
             return
         }
         #expect(values["inStep"] == .bool(false))
+        #expect(values["complete"] == .bool(false))
         #expect(values["unknown"] == .array([.string("replicas")]))
         let second = JSONValue.object([
             "kind": .string("dead-letter-queue-missing"), "remedy": .string("safe"),
@@ -66,6 +67,20 @@ struct TopologyReportTests {
         ])
         #expect(drifts.count == 2)
         #expect(drifts.last == second)
+    }
+
+    @Test("Without the management it is not said that the broker has what the code wants")
+    func incomplete() {
+        let wanted = WantedTopology(self.accounts)
+        let broker = BrokerTopology(exchanges: wanted.exchanges, queues: wanted.queues, unknown: ["bindings"])
+        #expect(
+            TopologyReport.text(TopologyPlan([self.accounts], on: broker)) == """
+                no differences in what could be compared; the rest is at the end
+
+                not compared
+                  bindings
+                """
+        )
     }
 
     @Test("What was added is told, and no difference is left")

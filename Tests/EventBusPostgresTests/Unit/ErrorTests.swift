@@ -37,6 +37,17 @@ import Testing
         )
     }
 
+    @Test func aLoginOrARightThatWasRefusedIsKnownAsSuch() {
+        for (state, isRefusal) in [
+            ("28000", true), ("28P01", true), ("42501", true), ("42P01", false), ("08006", false),
+        ] {
+            let failure = ServerFailure(state: SQLState(state))
+            #expect(RepositoryError(failure, of: nil).isRefusal == isRefusal)
+            #expect(RepositoryError(PostgresError(.unavailable, state: failure.state)).isRefusal == isRefusal)
+        }
+        #expect(!RepositoryError(.database, "").isRefusal)
+    }
+
     private static let outdated: [(String, String?, RepositoryError.Code)] = [
         ("0A000", "RevalidateCachedQuery", .serialization), ("0A000", nil, .serialization),
         ("0A000", "exec_stmt_raise", .database), ("0A000", "transformStmt", .database),

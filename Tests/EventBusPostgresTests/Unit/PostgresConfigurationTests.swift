@@ -110,6 +110,17 @@ import Testing
         #expect(try PostgresConfiguration(url: "\(url)?sslmode=\(mode)").parameters == ["sslmode": mode])
     }
 
+    @Test(arguments: ["sslcert", "sslcrl", "sslkey", "sslrootcert"])
+    func aFileThatCannotBeReadIsReportedWithoutItsName(key: String) throws {
+        let url = "postgres://u@h/d?sslmode=verify-full&\(key)="
+        let error = #expect(throws: PostgresConfigurationError.self) {
+            try PostgresConfiguration(url: url + "%2Fnowhere%2Fgeheim.pem").checkFiles()
+        }
+        #expect(error?.description == "Postgres URL: \(key): names a file that this process cannot read")
+        try PostgresConfiguration(url: url + "%2Fdev%2Fnull").checkFiles()
+        try PostgresConfiguration(url: "postgres://u@h/d?sslmode=verify-full&sslrootcert=system").checkFiles()
+    }
+
     @Test func anInvalidPartIsReportedWithItsRule() {
         let error = #expect(throws: PostgresConfigurationError.self) {
             try PostgresConfiguration(url: "postgres://user@db:0/app")

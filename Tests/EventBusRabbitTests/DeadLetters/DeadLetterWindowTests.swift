@@ -47,6 +47,17 @@ struct DeadLetterWindowTests {
         #expect(window.take(5, isSilent: false) == [])
     }
 
+    @Test func whatHasNotArrivedIsExpectedBackAsWell() {
+        // The broker has sent all ten, of which three have arrived.
+        var window = self.window(10, received: 3)
+        #expect(window.expected(ready: 0) == 10)
+        window.removed(2)
+        #expect(window.expected(ready: 0) == 8)
+        // Four have become dead letters meanwhile, one of them has been sent as well.
+        for number in 3..<11 { window.received(number, bytes: 10) }
+        #expect(window.expected(ready: 3) == 12)
+    }
+
     @Test func aMessageThatIsLargerThanEverythingAllowedIsLookedAt() {
         var window = DeadLetterWindow<Int>(count: 1, skipping: 0, limit: 1, maximumBytes: 1)
         window.received(7, bytes: 100)

@@ -125,6 +125,12 @@ extension DriftCase {
         DriftCase(.deadLettering, .move, "at most once", at: "queue accounts", found: "'at-most-once'") {
             $0.queues["accounts"]?.arguments["x-dead-letter-strategy"] = "at-most-once"
         },
+        DriftCase(.unreadable, .move, "something new", at: "queue accounts", found: "PRECONDITION_FAILED") {
+            $0.queues["accounts"]?.refusal = "PRECONDITION_FAILED - something new"
+        },
+        DriftCase(.unreadable, .refused, "something new", at: "exchange events", found: "PRECONDITION_FAILED") {
+            $0.exchanges["events"]?.refusal = "PRECONDITION_FAILED - something new"
+        },
         DriftCase(.deliveryLimit, .move, "20 returns", at: "queue accounts.dead", found: "20") {
             $0.queues["accounts.dead"]?.arguments["x-delivery-limit"] = 20
         },

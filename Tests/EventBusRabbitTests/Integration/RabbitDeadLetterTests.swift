@@ -155,6 +155,23 @@ extension RabbitIntegration {
             }
         }
 
+        @Test("After a run that was cancelled the next one finds everything at once, in order", arguments: 1...10)
+        func cancelledAndRepeated(_ round: Int) async throws {
+            try await self.withDeadLetters(50) { bus, subscription in
+                let task = Task {
+                    try await bus.settleDeadLetters(of: subscription.name, limit: 1000, batch: 1 + round % 7) {
+                        letters in
+                        withUnsafeCurrentTask { $0?.cancel() }
+                        try Task.checkCancellation()
+                        return letters.map { _ in .keep }
+                    }
+                }
+                await #expect(throws: CancellationError.self) { try await task.value }
+                let letters = try await bus.deadLetters(of: subscription.name)
+                #expect(letters.map { self.text($0.message) } == (1...50).map { "\($0)" })
+            }
+        }
+
         @Test("When the subscription's own queue is gone nothing is redriven and nothing is lost")
         func goneQueue() async throws {
             try await self.withDeadLetters(3) { bus, subscription in
