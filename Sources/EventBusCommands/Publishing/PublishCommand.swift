@@ -40,7 +40,9 @@ public struct PublishCommand: OperatorCommand {
         let bytes =
             if let body { Array(body.utf8) } else { try await StandardInput.all(limit: Message.Limits.bodyBytes) }
         let message = try self.event.message(topic: self.topic, body: bytes)
-        let outcome = try await self.rabbit.withBus(console) { await $0.publish([message]).first ?? .unknown }
+        let outcome = try await self.rabbit.withBus(console, declaresExchange: true) {
+            await $0.publish([message]).first ?? .unknown
+        }
         if let error = outcome.error(for: self.topic) {
             throw CommandError(CommandExit.code(for: error), "\(error) (id \(message.id.printable))")
         }

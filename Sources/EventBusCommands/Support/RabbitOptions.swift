@@ -33,12 +33,16 @@ public struct RabbitOptions: ParsableArguments, Sendable {
 
     /// Runs a bus for the length of `body`.
     ///
+    /// - Parameter declaresExchange: whether the bus declares the exchange of events when it is missing. Who only looks must not.
     /// - Throws: what `body` throws; `BusError` with code `unavailable` when the broker cannot be reached.
     public func withBus<Result: Sendable>(
         _ console: Console,
+        declaresExchange: Bool = false,
         _ body: (RabbitEventBus) async throws -> Result
     ) async throws -> Result {
-        let bus = RabbitEventBus(try self.configuration(), logger: console.logger)
+        var configuration = try self.configuration()
+        configuration.declaresExchange = declaresExchange
+        let bus = RabbitEventBus(configuration, logger: console.logger)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await bus.run() }
             defer { group.cancelAll() }

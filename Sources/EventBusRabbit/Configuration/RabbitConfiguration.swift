@@ -57,6 +57,10 @@ public struct RabbitConfiguration: Sendable {
             require(count <= 255, "connectionName has \(count) bytes, must have at most 255")
         }
     }
+    /// Whether the publishing connection declares the exchange of events when it is missing.
+    ///
+    /// An operator's tool that says it changes nothing must not.
+    package var declaresExchange = true
     /// After how many seconds an open consumer repeats its bindings.
     var repairInterval = 30.0...60.0
     /// How long a retry queue that was just created has to exist before it holds the only copy of a message.

@@ -115,6 +115,7 @@ extension RabbitEventBus {
 
     /// Makes sure that the exchange exists, as far as this user may do that; if it is missing, publishing will tell.
     private func declareExchange(on connection: RabbitConnection) async throws {
+        guard self.configuration.declaresExchange else { return }
         do {
             try await connection.declare([.exchange])
         } catch let error as BusError where error.code == .unavailable {
