@@ -10,11 +10,14 @@ import NIOCore
 /// `basic.get` fetched returns in another order. And it puts returned messages behind those that were returned before, so that
 /// everything has to be fetched each time.
 final class DeadLetterQueue {
+    private static let acknowledgementsAtOnce = 16
+
     private let name: String
     private let connection: RabbitConnection
     private let channel: NIOLoopBound<AMQPChannel>
     private var session: NIOLoopBound<DeadLetterSession>?
     private var acknowledgements = DeadLetterAcknowledgements()
+    private var unanswered = 0
     private var synchronizations = 0
 
     init(of subscription: SubscriptionName, on connection: RabbitConnection) async throws {
@@ -72,20 +75,24 @@ final class DeadLetterQueue {
         return try await self.connection.onLoop { _ in session.value.window.isCut }
     }
 
-    /// Removes some of the messages that the last call of `next` has returned, in order; returns when the queue has removed them.
+    /// Removes some of the messages that the last call of `next` has returned, in order.
+    ///
+    /// When acknowledgements arrive faster than a quorum queue accepts them, RabbitMQ 3.10 keeps all but 32 in the channel's process,
+    /// and closing the channel loses them.
     func remove(_ removed: [UInt64], of looked: [UInt64]) async throws {
         guard let session = self.session, !removed.isEmpty || !looked.isEmpty else { return }
-        let groups = self.acknowledgements.settle(removed, of: looked)
+        let acks = self.acknowledgements.settle(removed, of: looked)
         let number = try await self.connection.onLoop { [channel] _ in
             session.value.removed(removed.count)
             return channel.value.number
         }
-        for acks in groups {
+        for ack in acks {
+            if self.unanswered == Self.acknowledgementsAtOnce { try await self.untilAcknowledged() }
+            self.unanswered += 1
             try await self.connection.onLoop { handler in
-                for ack in acks { handler.send(ack, on: number) }
+                handler.send(ack, on: number)
                 handler.flush()
             }
-            try await self.untilAcknowledged()
         }
     }
 
@@ -110,6 +117,7 @@ final class DeadLetterQueue {
 
     /// Waits until the queue has processed everything sent so far, by adding one more consumer, which the queue does after that.
     private func untilAcknowledged() async throws {
+        self.unanswered = 0
         self.synchronizations += 1
         try await self.connection.call(.basicQos(prefetch: 1), on: self.channel)
         try await self.connection.call(

@@ -8,8 +8,8 @@ import Testing
 @Suite("Which acknowledgements remove dead letters")
 struct DeadLetterAcknowledgementsTests {
     /// A tag and whether everything before it is meant too.
-    private func texts(_ groups: [[ClientMethod]]) -> [String] {
-        groups.joined().map { method in
+    private func texts(_ methods: [ClientMethod]) -> [String] {
+        methods.map { method in
             guard case .basicAck(let tag, let multiple) = method else { return "\(method)" }
             return multiple ? "...\(tag)" : "\(tag)"
         }
@@ -20,13 +20,7 @@ struct DeadLetterAcknowledgementsTests {
         #expect(self.texts(acknowledgements.settle([1, 2, 3], of: [1, 2, 3])) == ["...3"])
         #expect(self.texts(acknowledgements.settle([4, 5, 7], of: [4, 5, 6, 7])) == ["...5", "7"])
         #expect(self.texts(acknowledgements.settle([8, 9], of: [8, 9])) == ["8", "9"])
-    }
-
-    @Test func noMoreAreSentAtOnceThanTheQueueProcesses() {
-        var acknowledgements = DeadLetterAcknowledgements(hasKept: true)
-        #expect(acknowledgements.settle([1], of: [1, 2]).map(\.count) == [1])
-        #expect(acknowledgements.settle(Array(3...35), of: Array(3...35)).map(\.count) == [16, 16, 1])
-        #expect(acknowledgements.settle([], of: [36]).isEmpty)
+        #expect(acknowledgements.removed == 8)
     }
 
     @Test func aFirstOneThatIsKeptIsNeverIncluded() {
