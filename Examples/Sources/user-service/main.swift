@@ -27,7 +27,7 @@ let program = Program(
           HTTP_MAXIMUM_CONNECTIONS
                          connections at the same time; others wait (900)
           HTTP_MAXIMUM_CONNECTIONS_PER_CLIENT
-                         of these from one address; others are closed (half of them; behind a proxy, all)
+                         of these from one address; others are closed (half; all with TRUSTED_PROXY_HEADER)
           AUTH_KEYS      one or two private keys that sign access tokens, from `openssl genpkey -algorithm ed25519`; without them
                          nobody can log in
           AUTH_KEYS_FILE the path of a file with them instead

@@ -38,6 +38,8 @@ struct SettingsTests {
         let (name, variable) = ("HTTP_MAXIMUM_CONNECTIONS", "HTTP_MAXIMUM_CONNECTIONS_PER_CLIENT")
         #expect(try Self.configuration([name: "\(all)"]).maximumConnectionsPerClient == half)
         #expect(try Self.configuration([name: "\(all)", variable: "7"]).maximumConnectionsPerClient == 7)
+        let behindProxy = try Self.configuration([name: "\(all)", "TRUSTED_PROXY_HEADER": "X-Forwarded-For"])
+        #expect(behindProxy.maximumConnectionsPerClient == all)
     }
 
     @Test(

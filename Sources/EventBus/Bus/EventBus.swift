@@ -67,8 +67,9 @@ public protocol EventBus: Sendable {
     /// ``redrive(_:limit:where:)``, also with respect to copies of one event. Each batch is settled before `decide` is called with the
     /// next one: `decide` can show progress, and wait to limit the rate.
     ///
-    /// It can be stopped anywhere and repeated: if the process stops in the middle, at most one batch is in the queue and still dead,
-    /// so that the next redrive delivers it a second time, with the same ids. A consumer with a store does not handle it again.
+    /// It can be stopped anywhere and repeated: if the process stops in the middle, or loses its broker, the last batches can be in the
+    /// queue and still dead, so that the next redrive delivers them a second time, with the same ids. A consumer with a store does not
+    /// handle them again.
     ///
     /// - Parameters:
     ///   - subscription: whose dead letters.

@@ -12,9 +12,9 @@ public struct DeadLettersRedriveCommand: OperatorCommand {
         commandName: "redrive",
         abstract: "Delivers dead letters to their subscription again, oldest first.",
         discussion: """
-            What becomes a dead letter meanwhile is left alone, so that a redrive ends. It can be ended anywhere and repeated: at \
-            most one batch of up to 500 can be delivered a second time then, with the same ids, which a consumer with a store does \
-            not handle again.
+            What becomes a dead letter meanwhile is left alone, so that a redrive ends. It can be ended anywhere and repeated: some \
+            can be delivered a second time then, with the same ids, which a consumer with a store does not handle again. They are a \
+            batch of up to 500 if it was killed, and up to 16 batches if it lost the connection.
 
             Exits with 3 if there may be dead letters that could not be looked at, because another client holds them or 65,535 stay \
             in front of them.

@@ -39,11 +39,22 @@ public struct SubscriptionsUnbindCommand: OperatorCommand {
         let before = try await self.options.rabbit.withBus(console) { bus in
             // By AMQP, since the management can be some seconds behind.
             _ = try await bus.requireCensus(of: self.name)
-            let before = SubscriptionCensus(self.name, counts: [:], broker: try await client?.topology()).patterns
+            let before = SubscriptionCensus(self.name, counts: [:], broker: await Self.topology(client, console))
+                .patterns
             if !isDry { try await bus.unbind(self.patterns, from: self.name) }
             return before
         }
         let report = UnbindReport(self.name, self.patterns.map(\.text), before: before, isDry: isDry)
         console.show(report.json, text: report.text)
+    }
+
+    /// What is bound is good to know, and no reason to leave it bound.
+    private static func topology(_ client: ManagementClient?, _ console: Console) async -> BrokerTopology? {
+        do {
+            return try await client?.topology()
+        } catch {
+            console.tell("what was bound before is unknown: \(error)")
+            return nil
+        }
     }
 }

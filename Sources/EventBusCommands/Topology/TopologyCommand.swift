@@ -113,8 +113,8 @@ public struct TopologyApplyCommand: OperatorCommand {
                 try await Task.sleep(for: .seconds(1))
                 after = TopologyPlan(subscriptions, on: try await self.options.broker(subscriptions, on: bus, client))
             }
-            // What was declared is there, whatever the management says.
-            return (before.added, after.without(before.added))
+            // What was declared is there, whatever the management says; the broker itself is never behind.
+            return (before.added, client == nil ? after : after.without(before.added))
         }
         console.show(
             TopologyReport.json(after, added: added),

@@ -40,7 +40,8 @@ struct RabbitRedriveSoakTests {
             #expect(try await bus.deadLetters(of: subscription.name).isEmpty)
             let ids = try await ToolBroker.drain(subscription, on: bus).compactMap(Int.init)
             #expect(Set(ids) == Set(1...Self.count))
-            #expect(ids.count <= Self.count + 500)
+            // With the process its acknowledgements may be lost that RabbitMQ has not read: of up to 16 batches.
+            #expect(ids.count <= Self.count + 16 * 500)
             print("\(ids.count - Self.count) were delivered twice")
         }
     }

@@ -32,7 +32,9 @@ struct ConnectionCounts: Sendable {
     /// The number of clients that are remembered.
     var clients: Int { self.counts.count }
 
-    /// A client has connected. If the connection is accepted, ``close(_:)`` has to follow.
+    /// A client has connected.
+    ///
+    /// If the connection is accepted, ``close(_:)`` has to follow.
     mutating func open(_ client: ClientAddress, at now: NIODeadline) -> Decision {
         let count = self.counts[client, default: 0]
         guard count >= self.maximum else {

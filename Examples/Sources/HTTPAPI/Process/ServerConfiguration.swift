@@ -12,8 +12,9 @@ public import Logging
 ///   and its private key, in PEM. With them the server speaks TLS 1.2 or 1.3 and nothing else; without, it does not speak TLS.
 /// - `HTTP_MAXIMUM_CONNECTIONS` (1 to 1000000, optional, default 900): the number of connections at the same time; others wait
 ///   until one of them ends. The limit of open files (`ulimit -n`) has to be higher by about 100; it is 1024 on many systems.
-/// - `HTTP_MAXIMUM_CONNECTIONS_PER_CLIENT` (1 to 1000000, optional, default half of that): the number of connections at the same
-///   time from one IPv4 address, or from one network of IPv6; others are closed at once. Behind a proxy all are from the proxy.
+/// - `HTTP_MAXIMUM_CONNECTIONS_PER_CLIENT` (1 to 1000000, optional, default half of that, or all with `TRUSTED_PROXY_HEADER`): the
+///   number of connections at the same time from one IPv4 address, or from one network of IPv6; others are closed at once. Behind a
+///   proxy all are from the proxy.
 /// - `LOG_LEVEL` (`trace` to `critical`, optional, default given by the program): the lowest level that is logged.
 public struct ServerConfiguration: Sendable, Hashable {
     /// The interface to listen on.
@@ -56,9 +57,10 @@ public struct ServerConfiguration: Sendable, Hashable {
             default: self.maximumConnections,
             in: 1...1_000_000
         )
+        let isBehindProxy = settings.isSet("TRUSTED_PROXY_HEADER")
         self.maximumConnectionsPerClient = try settings.number(
             "HTTP_MAXIMUM_CONNECTIONS_PER_CLIENT",
-            default: (self.maximumConnections + 1) / 2,
+            default: isBehindProxy ? self.maximumConnections : (self.maximumConnections + 1) / 2,
             in: 1...1_000_000
         )
         self.tls = try TLSFiles(settings)
