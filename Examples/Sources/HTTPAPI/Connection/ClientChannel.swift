@@ -52,6 +52,9 @@ struct ClientChannel: ServerChildChannel {
             let isSecure = self.certificate != nil
             try pipeline.addHandler(ConnectionHandler(client, self.limits, isSecure: isSecure, logger: logger))
             let requests = try NIOAsyncChannel<ClientRequest, HTTPResponsePart>(wrappingChannelSynchronously: channel)
+            // When the server ends at this moment, nobody takes the connection, and a writer that nobody has finished ends the process.
+            let answers = requests.outbound
+            channel.closeFuture.whenComplete { _ in answers.finish() }
             return Connection(requests: requests, client: client)
         }
         // Nobody else closes a connection that could not be set up.
