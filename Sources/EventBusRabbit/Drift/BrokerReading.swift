@@ -12,14 +12,7 @@ import NIOCore
 struct BrokerReading {
     let connection: RabbitConnection
 
-    enum Answer<Value: Hashable>: Hashable {
-        case found(Value)
-        case missing
-        /// Why nothing is known.
-        case unknown(String)
-    }
-
-    func queue(_ wanted: TopologyQueue) async throws -> Answer<TopologyQueue> {
+    func queue(_ wanted: TopologyQueue) async throws -> ReadingAnswer<TopologyQueue> {
         do {
             guard let count = try await self.connection.count(of: wanted.name) else { return .missing }
             var found = wanted
@@ -41,7 +34,7 @@ struct BrokerReading {
         }
     }
 
-    func exchange(_ wanted: TopologyExchange) async throws -> Answer<TopologyExchange> {
+    func exchange(_ wanted: TopologyExchange) async throws -> ReadingAnswer<TopologyExchange> {
         do {
             guard try await self.connection.hasExchange(wanted.name) else { return .missing }
         } catch let failure as ConnectionFailure {

@@ -24,7 +24,7 @@ struct ExchangeReading {
     ///
     /// - Parameter refusal: `nil` if the broker agrees.
     /// - Returns: `nil` if something else has to be declared.
-    mutating func answered(_ refusal: ConnectionFailure?) -> BrokerReading.Answer<TopologyExchange>? {
+    mutating func answered(_ refusal: ConnectionFailure?) -> ReadingAnswer<TopologyExchange>? {
         guard let refusal else { return .found(self.found) }
         guard refusal.code == .channelClosed(406) else {
             return .unknown("arguments of exchange \(self.found.name): \(refusal.text)")

@@ -32,7 +32,7 @@ struct QueueReading {
     ///
     /// - Parameter refusal: `nil` if the broker agrees.
     /// - Returns: `nil` if something else has to be declared.
-    mutating func answered(_ refusal: ConnectionFailure?) -> BrokerReading.Answer<TopologyQueue>? {
+    mutating func answered(_ refusal: ConnectionFailure?) -> ReadingAnswer<TopologyQueue>? {
         guard let refusal else { return .found(self.found) }
         guard refusal.code == .channelClosed(406) else {
             return .unknown("arguments of queue \(self.found.name): \(refusal.text)")

@@ -47,7 +47,7 @@ struct ArgumentReadingTests {
 
     @Test func aQueueOnWhichTheBrokerNeverAgreesIsNotAsWanted() {
         var reading = QueueReading(Self.queue)
-        var answer: BrokerReading.Answer<TopologyQueue>?
+        var answer: ReadingAnswer<TopologyQueue>?
         for _ in 0...QueueReading.maximumRefusals {
             #expect(answer == nil)
             answer = reading.answered(self.other("x-max-length", "5"))
