@@ -39,8 +39,8 @@ public struct SubscriptionsUnbindCommand: OperatorCommand {
         let before = try await self.options.rabbit.withBus(console) { bus in
             // By AMQP, since the management can be some seconds behind.
             _ = try await bus.requireCensus(of: self.name)
-            let before = SubscriptionCensus(self.name, counts: [:], broker: await Self.topology(client, console))
-                .patterns
+            let topology = try await Self.topology(client, console)
+            let before = SubscriptionCensus(self.name, counts: [:], broker: topology).patterns
             if !isDry { try await bus.unbind(self.patterns, from: self.name) }
             return before
         }
@@ -49,10 +49,10 @@ public struct SubscriptionsUnbindCommand: OperatorCommand {
     }
 
     /// What is bound is good to know, and no reason to leave it bound.
-    private static func topology(_ client: ManagementClient?, _ console: Console) async -> BrokerTopology? {
+    private static func topology(_ client: ManagementClient?, _ console: Console) async throws -> BrokerTopology? {
         do {
             return try await client?.topology()
-        } catch {
+        } catch let error as CommandError {
             console.tell("what was bound before is unknown: \(error)")
             return nil
         }
