@@ -195,6 +195,23 @@ extension EventBusConformance {
                 try await waiting.flush()
             }
         },
+        Case("a retry that is due comes after what waits by then") { scene in
+            let subscription = try scene.subscription(prefetch: 1)
+            try await scene.open(subscription) { inbox in
+                try await scene.publish("m1")
+                let first = try await inbox.take("m1")[0]
+                try await scene.publish("m2", "m3")
+                inbox.settle(first, .retry(after: .seconds(1), Failures(count: 1)))
+                try await inbox.flush()
+                let second = try await inbox.take("m2")
+                try await scene.harness.pass(.seconds(1))
+                inbox.settle(second, .done)
+                inbox.settle(try await inbox.take("m3"), .done)
+                inbox.settle(try await inbox.take("m1"), .done)
+                try await inbox.flush()
+            }
+            try await scene.expectNothing(subscription)
+        },
         Case("retries with one delay come back in the order of their verdicts") { scene in
             let subscription = try scene.subscription()
             try await scene.open(subscription) { inbox in
