@@ -42,7 +42,7 @@ let package = Package(
             name: "EventBusPostgres",
             dependencies: ["EventBus", "EventBusPersistence"] + shared,
             sources: [
-                "Codec", "Connection/SharedQueue.swift", "Libpq/LibpqResult.swift", "Libpq/Pipeline.swift", "Libpq/Statement.swift",
+                "Codec", "Connection/SharedBatch.swift", "Connection/SharedQueue.swift", "Libpq/LibpqResult.swift", "Libpq/Pipeline.swift", "Libpq/Statement.swift",
                 "Libpq/StatementCache.swift", "LogKey+Postgres.swift", "Outbox/Lane.swift", "Outbox/MissingIDs.swift",
                 "Outbox/OutboxLease.swift", "Outbox/OutboxRead.swift", "Outbox/OutboxReader.swift", "Outbox/RowBuffer.swift",
                 "Outbox/TransactionSnapshot.swift", "Pool/PoolState.swift", "Pool/PoolState+Serving.swift",

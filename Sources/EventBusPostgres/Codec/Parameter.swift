@@ -74,6 +74,15 @@ struct Parameter: Sendable {
         }
     }
 
+    /// Whether a key, which is an integer or an identifier, is what these bytes mean; also if they have another size than such a key.
+    func isWritten(as bytes: UnsafeRawBufferPointer) -> Bool {
+        switch self.value {
+        case .int8(let value): Int64(networkBytes: bytes).map { $0 == value } ?? true
+        case .uuid(let value): Identifier(networkBytes: bytes).map { $0 == value } ?? true
+        default: true
+        }
+    }
+
     func write(to bytes: inout [UInt8]) {
         switch self.value {
         case .null: break
@@ -117,6 +126,15 @@ extension [UInt8] {
         Swift.withUnsafeBytes(of: number.bigEndian) { bytes in
             for (offset, byte) in bytes.enumerated() { self[index + offset] = byte }
         }
+    }
+}
+
+extension Identifier {
+    /// Creates an identifier from its bytes; `nil` if there are too few or too many.
+    init?(networkBytes bytes: UnsafeRawBufferPointer) {
+        guard bytes.count == 16 else { return nil }
+        let (high, low) = (bytes.loadUnaligned(as: UInt64.self), bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        self.init(high: UInt64(bigEndian: high), low: UInt64(bigEndian: low))
     }
 }
 

@@ -13,6 +13,8 @@ import Foundation
 struct Rows: Sendable {
     private(set) var count = 0
     let columnCount: Int
+    /// Where they begin in the buffer.
+    private var first = 0
     private var bytes: [UInt8] = []
     private var cells: [Range<Int>?] = []
 
@@ -37,11 +39,23 @@ struct Rows: Sendable {
 
     subscript(row: Int) -> Row { Row(rows: self, index: row) }
 
-    fileprivate func isNull(_ row: Int, _ column: Int) -> Bool { self.cells[row * self.columnCount + column] == nil }
+    /// One of the rows, with the buffer of all; none for `nil`.
+    func only(_ row: Int?) -> Rows {
+        var rows = self
+        rows.first += row ?? 0
+        rows.count = row == nil ? 0 : 1
+        return rows
+    }
+
+    private func cell(_ row: Int, _ column: Int) -> Range<Int>? {
+        self.cells[(self.first + row) * self.columnCount + column]
+    }
+
+    fileprivate func isNull(_ row: Int, _ column: Int) -> Bool { self.cell(row, column) == nil }
 
     /// Calls `body` with the bytes of a cell, unless it is NULL.
     fileprivate func cell<Value>(_ row: Int, _ column: Int, _ body: (UnsafeRawBufferPointer) -> Value?) -> Value? {
-        guard let range = self.cells[row * self.columnCount + column] else { return nil }
+        guard let range = self.cell(row, column) else { return nil }
         return self.bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
 }
@@ -83,13 +97,7 @@ struct Row: Sendable {
     }
 
     func uuid(_ column: Int) throws(PostgresError) -> Identifier {
-        try self.required(column) { bytes in
-            guard bytes.count == 16 else { return nil }
-            let (high, low) = (
-                bytes.loadUnaligned(as: UInt64.self), bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
-            )
-            return Identifier(high: UInt64(bigEndian: high), low: UInt64(bigEndian: low))
-        }
+        try self.required(column) { Identifier(networkBytes: $0) }
     }
 
     func timestamp(_ column: Int) throws(PostgresError) -> Date {
@@ -99,6 +107,11 @@ struct Row: Sendable {
             else { return nil }
             return Date(timeIntervalSince1970: Double(whole) / 1_000_000)
         }
+    }
+
+    /// Whether the first column has the value of a parameter; also if it has another type, which is found out when the row is read.
+    func hasKey(_ key: Parameter) -> Bool {
+        self.rows.cell(self.index, 0) { key.isWritten(as: $0) } ?? false
     }
 
     private func required<Value>(

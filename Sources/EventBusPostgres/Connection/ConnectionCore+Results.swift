@@ -26,7 +26,7 @@ extension ConnectionCore {
         var resumptions: [(Waiter, Answer)] = []
         var isNotified = false
         /// At most one batch of each kind is in flight.
-        var batches: [(SharedQueue<Waiter>.Kind, [SharedQueue<Waiter>.Item], SegmentOutcome)] = []
+        var batches: [(SharedQueue<Waiter>.Kind, SharedBatch<Waiter>, SegmentOutcome)] = []
         /// Why the session has ended.
         var loss: SessionLoss?
         var event: ConnectionEvent?

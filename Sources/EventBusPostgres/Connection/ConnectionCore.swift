@@ -62,13 +62,13 @@ struct ConnectionCore: ~Copyable {
 
     /// Sends what a queue has returned.
     mutating func send(
-        _ batch: [SharedQueue<Waiter>.Item],
+        _ items: [SharedQueue<Waiter>.Item],
         of kind: SharedQueue<Waiter>.Kind,
         now: ContinuousClock.Instant
     ) -> Sent {
         guard self.canSend(.pipeline) else { return .refused(self.loss) }
-        let statements = SharedQueue.statements(of: batch, kind)
-        return self.send(PendingSegment(statements: statements, receiver: .batch(kind, batch)), now: now)
+        let batch = SharedBatch(items, of: kind)
+        return self.send(PendingSegment(statements: batch.statements, receiver: .batch(kind, batch)), now: now)
     }
 
     private mutating func send(_ segment: PendingSegment<Waiter>, now: ContinuousClock.Instant) -> Sent {

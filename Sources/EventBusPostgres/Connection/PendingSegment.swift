@@ -5,7 +5,7 @@
 struct PendingSegment<Waiter: Sendable> {
     enum Receiver {
         case one(Waiter)
-        case batch(SharedQueue<Waiter>.Kind, [SharedQueue<Waiter>.Item])
+        case batch(SharedQueue<Waiter>.Kind, SharedBatch<Waiter>)
     }
 
     let statements: [Statement]

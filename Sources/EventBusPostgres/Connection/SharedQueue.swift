@@ -3,11 +3,6 @@
 
 import DequeModule
 
-private let limitLocks = SQL("SELECT set_config('lock_timeout', '50ms', true)")
-private let limitAll = SQL(
-    "SELECT set_config('lock_timeout', '50ms', true), set_config('statement_timeout', '250ms', true)"
-)
-
 /// The callers of a connection whose statements share a Sync, and therefore an implicit transaction: a pure state machine.
 ///
 /// Callers that arrive while a batch is in flight wait, and are sent together when it has been answered: not by the first one
@@ -27,19 +22,20 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
             case .inserts: PoolState.Limits.insertsPerCommit
             }
         }
-
-        /// What precedes the statements of a batch.
-        ///
-        /// A transaction that waits for a row, or is slow, must not delay the others. And batches insert in the order of arrival, so that
-        /// two of them can wait for each other although no two of their transactions would.
-        func prefix(of count: Int) -> [Statement] {
-            self == .inserts ? [Statement(count > 1 ? limitAll : limitLocks)] : []
-        }
     }
 
     struct Item: Sendable {
         let statements: [Statement]
         let waiter: Waiter
+        /// Whether its statement may be replaced by one that finds the rows of several callers.
+        var mayShareStatement = true
+
+        /// What finds the rows of several keys, and the key; `nil` if the statement has to be sent as it is.
+        var lookup: (sql: SQL, key: Parameter)? {
+            guard self.mayShareStatement, self.statements.count == 1, let sql = self.statements[0].forSeveralKeys
+            else { return nil }
+            return (sql, self.statements[0].parameters[0])
+        }
     }
 
     enum Entry: Sendable, Equatable {
@@ -95,42 +91,39 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
         return batch
     }
 
-    /// What is sent for a batch.
-    static func statements(of batch: [Item], _ kind: Kind) -> [Statement] {
-        var statements = kind.prefix(of: batch.count)
-        statements.reserveCapacity(statements.count + batch.count)
-        for index in batch.indices { statements += batch[index].statements }
-        return statements
-    }
-
     /// A batch could not be sent; its items are none of the queue's any longer.
     mutating func didNotSend() { self.isBatchInFlight = false }
 
     /// Returns the answers of a batch; items without an answer return to the queue.
     mutating func complete(
-        _ batch: [Item],
+        _ batch: SharedBatch<Waiter>,
         _ outcome: SegmentOutcome,
         now: ContinuousClock.Instant
     ) -> [(Waiter, SegmentOutcome)] {
         self.isBatchInFlight = false
-        self.deadline = now + .milliseconds(1)
-        return self.answers(batch, outcome)
+        let answers = self.answers(batch, outcome)
+        self.deadline = answers.isEmpty ? nil : now + .milliseconds(1)
+        return answers
     }
 
-    private mutating func answers(_ batch: [Item], _ outcome: SegmentOutcome) -> [(Waiter, SegmentOutcome)] {
+    private mutating func answers(
+        _ batch: SharedBatch<Waiter>,
+        _ outcome: SegmentOutcome
+    ) -> [(Waiter, SegmentOutcome)] {
         switch outcome {
-        case .completed(let results): return self.answers(of: batch, results)
+        case .completed(let results):
+            return batch.items.indices.map { (batch.items[$0].waiter, .completed(batch.results(of: $0, results))) }
         case .failed(let failure, let index): return self.split(batch, failure, at: index)
         case .lost(.reported(let failure)) where self.mayBeOfOthers(failure, batch):
-            return batch.map { ($0.waiter, .lost(.silent)) }
-        case .lost, .notSent: return batch.map { ($0.waiter, outcome) }
+            return batch.items.map { ($0.waiter, .lost(.silent)) }
+        case .lost, .notSent: return batch.items.map { ($0.waiter, outcome) }
         }
     }
 
     /// Whether an error that was reported before the session was lost may not be that of each item.
-    private func mayBeOfOthers(_ failure: ServerFailure, _ batch: [Item]) -> Bool {
+    private func mayBeOfOthers(_ failure: ServerFailure, _ batch: SharedBatch<Waiter>) -> Bool {
         if self.kind == .inserts, Self.isOfLimits(failure) { return true }
-        return batch.count > 1 && !failure.state.saysUnavailable
+        return batch.items.count > 1 && !failure.state.saysUnavailable
     }
 
     /// Whether it may be due to the limit for locks, or to transactions that others share.
@@ -138,57 +131,50 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
         failure.state == .lockNotAvailable || failure.state.isContention
     }
 
-    private func answers(of batch: [Item], _ results: [StatementResult]) -> [(Waiter, SegmentOutcome)] {
-        var answers: [(Waiter, SegmentOutcome)] = []
-        answers.reserveCapacity(batch.count)
-        self.forEach(of: batch) { index, places in
-            answers.append((batch[index].waiter, .completed(Array(results[places]))))
-        }
-        return answers
-    }
-
-    /// Calls `body` with the index of each item of a batch and the places of its statements in what is sent.
-    private func forEach(of batch: [Item], _ body: (Int, Range<Int>) -> Void) {
-        var next = self.kind.prefix(of: batch.count).count
-        for index in batch.indices {
-            let places = next..<(next + batch[index].statements.count)
-            body(index, places)
-            next = places.upperBound
-        }
-    }
-
     /// The server has rolled the batch back, and has skipped everything after the failed statement.
     private mutating func split(
-        _ batch: [Item],
+        _ batch: SharedBatch<Waiter>,
         _ failure: ServerFailure,
         at index: Int
     ) -> [(Waiter, SegmentOutcome)] {
-        let start = self.kind.prefix(of: batch.count).count
-        if self.kind == .inserts, batch.count > 1 || index < start || Self.isOfLimits(failure) {
-            return self.runAgain(batch, failure, at: index)
+        switch self.kind {
+        case .inserts:
+            if batch.items.count > 1 || batch.isBeforeAll(index) || Self.isOfLimits(failure) {
+                return self.runAgain(batch, failure, at: index)
+            }
+            return [(batch.items[0].waiter, .failed(failure, at: batch.offset(index, of: 0)))]
+        case .reads:
+            if batch.isShared(index) { return self.separate(batch, at: index) }
+            let failed = batch.callers(of: index).first ?? batch.items.count - 1
+            self.waiting.insert(contentsOf: batch.items[..<failed] + batch.items[(failed + 1)...], at: 0)
+            return [(batch.items[failed].waiter, .failed(failure, at: batch.offset(index, of: failed)))]
         }
-        let failed = self.kind == .reads ? min(index, batch.count - 1) : 0
-        self.waiting.insert(contentsOf: batch[..<failed] + batch[(failed + 1)...], at: 0)
-        return [(batch[failed].waiter, .failed(failure, at: index - start - failed))]
+    }
+
+    /// Takes back a batch of reads: those of the statement that has failed are sent again with one each, since the key of one of them may
+    /// be the reason.
+    private mutating func separate(_ batch: SharedBatch<Waiter>, at index: Int) -> [(Waiter, SegmentOutcome)] {
+        var items = batch.items
+        for caller in batch.callers(of: index) { items[caller].mayShareStatement = false }
+        self.waiting.insert(contentsOf: items, at: 0)
+        return []
     }
 
     /// Takes back a batch of transactions, except for the one whose statement has failed: that may be the fault of others of the batch.
     ///
     /// If it was the commit, it may be any of them.
     private mutating func runAgain(
-        _ batch: [Item],
+        _ batch: SharedBatch<Waiter>,
         _ failure: ServerFailure,
         at index: Int
     ) -> [(Waiter, SegmentOutcome)] {
-        var (others, failed): ([Item], [Item]) = ([], [])
-        self.forEach(of: batch) { item, places in
-            if places ~= index { failed.append(batch[item]) } else { others.append(batch[item]) }
-        }
-        if failed.isEmpty { swap(&others, &failed) }
+        let callers = batch.callers(of: index)
+        let failed = callers.isEmpty ? Array(batch.items.indices) : callers
+        let others = batch.items.indices.filter { !failed.contains($0) }.map { batch.items[$0] }
         self.waiting.insert(contentsOf: others, at: 0)
         var failure = failure
         failure.isShared = true
-        return failed.map { ($0.waiter, .failed(failure, at: 0)) }
+        return failed.map { (batch.items[$0].waiter, .failed(failure, at: 0)) }
     }
 
     /// Takes no further items, and returns those that have not been sent.

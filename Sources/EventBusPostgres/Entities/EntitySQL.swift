@@ -34,6 +34,8 @@ struct EntitySQL<Model: Entity>: Sendable {
     let update: SQL
     private let id: Column
     private let findByID: Find
+    /// Finds those of several ids; `nil` if equal ids may differ in their bytes, as texts can.
+    private let findByIDs: SQL?
     private let lookups: [Lookup]
     private let qualifiedTable: String
     /// Checks for all unique keys whether a value is taken.
@@ -66,6 +68,8 @@ struct EntitySQL<Model: Entity>: Sendable {
             """
         )
         self.findByID = Find("SELECT \(list) FROM \(table) WHERE \"id\" = $1")
+        let isExact = schema.columns[0].kind == .uuid || schema.columns[0].kind == .int
+        self.findByIDs = isExact ? SQL("SELECT \(list) FROM \(table) WHERE \"id\" = ANY($1)") : nil
         self.lookups = schema.uniqueKeys.compactMap { key in
             guard let column = schema.columns.first(where: { $0.name == key.column }) else { return nil }
             let isFolded = key.ignoringCase && column.kind == .text
@@ -79,7 +83,7 @@ struct EntitySQL<Model: Entity>: Sendable {
     /// Returns `nil` if no row can have the value.
     func find(_ value: ColumnValue, lock: RowLock = .none) -> Statement? {
         guard let parameter = self.id.parameter(lookingUp: value) else { return nil }
-        return Statement(self.findByID(lock), [parameter])
+        return Statement(self.findByID(lock), [parameter], forSeveralKeys: lock == .none ? self.findByIDs : nil)
     }
 
     /// Returns `nil` if no row can have the value, or the schema does not have the key.

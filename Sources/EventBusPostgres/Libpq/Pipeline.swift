@@ -147,7 +147,7 @@ struct Pipeline: Sendable {
         self.isHeadAnswered = false
         let (id, answers) = (self.segments.removeFirst(), self.answers)
         self.answers = Answers()
-        guard let (failure, index) = answers.failure else { return .complete(id, .completed(answers.results)) }
+        guard let (failure, index) = answers.failure else { return .complete(id, .completed(answers.results[...])) }
         return .complete(id, .failed(failure, at: index))
     }
 }

@@ -34,10 +34,13 @@ struct SQL: Sendable, Hashable {
 struct Statement: Sendable {
     let sql: SQL
     let parameters: [Parameter]
+    /// For a statement that finds a row by its only parameter, which is the row's first column: what finds those of an array of keys.
+    let forSeveralKeys: SQL?
 
-    init(_ sql: SQL, _ parameters: [Parameter] = []) {
+    init(_ sql: SQL, _ parameters: [Parameter] = [], forSeveralKeys: SQL? = nil) {
         self.sql = sql
         self.parameters = parameters
+        self.forSeveralKeys = forSeveralKeys
     }
 
     init(_ text: String) { self.init(SQL(text)) }
@@ -61,7 +64,7 @@ enum SegmentOutcome: Sendable {
     /// Nothing can have taken effect: the connection was lost before the Sync was sent.
     case notSent(SessionLoss)
     /// The server has answered all statements.
-    case completed([StatementResult])
+    case completed(ArraySlice<StatementResult>)
     /// A statement has failed, and those after it have not been run. `at` is its index, or the number of statements if
     /// the implicit commit has failed.
     case failed(ServerFailure, at: Int)

@@ -112,7 +112,7 @@ struct Migrator: Sendable {
         return try rows.map { row in try (0..<rows.columnCount).map { try row.text($0) } }
     }
 
-    private static func results(_ outcome: SegmentOutcome) throws -> [StatementResult] {
+    private static func results(_ outcome: SegmentOutcome) throws -> ArraySlice<StatementResult> {
         switch outcome {
         case .completed(let results): return results
         case .failed(let failure, _): throw RepositoryError(failure, of: nil)

@@ -81,6 +81,6 @@ final class LockedOutbox: OwnedOutbox {
     private var now: Duration { self.began.duration(to: .now) }
 
     private func results(_ statements: [Statement]) async throws -> [StatementResult] {
-        try self.storage.results(await self.connection.run(statements))
+        Array(try self.storage.results(await self.connection.run(statements)))
     }
 }

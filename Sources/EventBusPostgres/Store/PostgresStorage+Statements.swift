@@ -32,7 +32,7 @@ extension PostgresStorage {
     }
 
     /// The results of all statements.
-    func results(_ outcome: SegmentOutcome) throws(RepositoryError) -> [StatementResult] {
+    func results(_ outcome: SegmentOutcome) throws(RepositoryError) -> ArraySlice<StatementResult> {
         switch outcome {
         case .completed(let results): return results
         case .failed(let failure, _): throw RepositoryError(failure, of: nil)

@@ -170,7 +170,7 @@ final class PostgresTransaction: TransactionContext, ConnectionHolder {
         writes: [PostgresWrite],
         offset: Int,
         isCommit: Bool
-    ) throws(RepositoryError) -> [StatementResult] {
+    ) throws(RepositoryError) -> ArraySlice<StatementResult> {
         switch outcome {
         case .completed(let results): return results
         case .failed(let failure, let index):

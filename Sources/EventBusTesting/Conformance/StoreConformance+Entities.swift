@@ -21,6 +21,16 @@ extension StoreConformance {
             try expect("by a name with NUL", try await scene.specimens.find(by: Specimen.byName, "snail\0"), nil)
             try expect("by number", try await scene.specimens.find(by: Specimen.byNumber, Int64(0)), nil)
         },
+        Case("of many who look for an entity at the same time each gets its own, or nothing") { scene in
+            let stored = (0..<20).map { Specimen.complete("snail \($0)").with { $0.number = nil } }
+            for specimen in stored { try await scene.insert(specimen) }
+            let missing = (0..<5).map { _ in Stamp.next().id }
+            // Each of them twice.
+            let ids = stored.map(\.id) + missing + missing + stored.map(\.id)
+            for (index, found) in try await concurrently(ids.count, { ($0, try await scene.specimens.find(ids[$0])) }) {
+                try expect("number \(index)", found, stored.first { $0.id == ids[index] })
+            }
+        },
         Case("an entity without values comes back without them, and having none is no conflict") { scene in
             let (one, two) = (Specimen("one"), Specimen("two"))
             try await scene.insert(one, two)

@@ -17,7 +17,15 @@ struct ReadTests {
     ///
     /// Returns the results in order.
     private static func read(
-        _ statements: [String],
+        _ texts: [String],
+        behindOneOf store: PostgresStore,
+        _ schema: TestSchema
+    ) async throws -> [Result<Int64, any Error>] {
+        try await Self.read(texts.map { Statement($0) }, behindOneOf: store, schema)
+    }
+
+    private static func read(
+        _ statements: [Statement],
         behindOneOf store: PostgresStore,
         _ schema: TestSchema
     ) async throws -> [Result<Int64, any Error>] {
@@ -25,7 +33,7 @@ struct ReadTests {
         return try await withThrowingTaskGroup(of: (Int, Result<Int64, any Error>).self) { group in
             try await Database.execute("SELECT pg_advisory_lock(\(lock))") {
                 group.addTask {
-                    let statement = "SELECT 1::bigint FROM pg_advisory_xact_lock_shared(\(lock))"
+                    let statement = Statement("SELECT 1::bigint FROM pg_advisory_xact_lock_shared(\(lock))")
                     return (-1, await Self.result(statement, store))
                 }
                 try await eventually(within: .seconds(10), "the read to wait") {
@@ -45,8 +53,12 @@ struct ReadTests {
     }
 
     private static func result(_ sql: String, _ store: PostgresStore) async -> Result<Int64, any Error> {
+        await Self.result(Statement(sql), store)
+    }
+
+    private static func result(_ statement: Statement, _ store: PostgresStore) async -> Result<Int64, any Error> {
         do {
-            return .success(try await store.storage.read(Statement(sql))[0].int8(0))
+            return .success(try await store.storage.read(statement)[0].int8(0))
         } catch {
             return .failure(error)
         }
@@ -87,6 +99,27 @@ struct ReadTests {
                     let error = #expect(throws: RepositoryError.self) { try result.get() }
                     #expect(error?.code == .database)
                 }
+            }
+        }
+    }
+
+    @Test func ofThoseWhoFindRowsWithOneStatementOnlyTheOneWhoseKeyFailsGetsTheError() async throws {
+        try await TestSchema.with { schema in
+            try await schema.withStore(connections: 1) { store in
+                let one = SQL("SELECT $1::bigint, 1 / ($1::bigint - 3)")
+                let several = SQL("SELECT k, 1 / (k - 3) FROM unnest($1::bigint[]) AS k ORDER BY k DESC")
+                let statements = (0..<8).map { Statement(one, [.int8(Int64($0))], forSeveralKeys: several) }
+                let results = try await Self.read(statements, behindOneOf: store, schema)
+                for (key, result) in results.enumerated() {
+                    guard key == 3 else {
+                        #expect(try result.get() == Int64(key))
+                        continue
+                    }
+                    let error = #expect(throws: RepositoryError.self) { try result.get() }
+                    #expect(error?.code == .database)
+                }
+                let again = try await Self.read(Array(statements[..<3] + statements[4...]), behindOneOf: store, schema)
+                #expect(try again.map { try $0.get() } == [0, 1, 2, 4, 5, 6, 7])
             }
         }
     }

@@ -14,7 +14,7 @@ import Testing
     }
 
     private static func results(_ count: Int) -> SegmentOutcome {
-        .completed((0..<count).map { StatementResult(hasCommitted: false, affected: $0, rows: Rows(columnCount: 1)) })
+        .completed((0..<count).map { StatementResult(hasCommitted: false, affected: $0, rows: Rows(columnCount: 1)) }[...])
     }
 
     private static func failedStatement(_ outcome: SegmentOutcome) -> Int? {
@@ -29,9 +29,18 @@ import Testing
         _ batch: [SharedQueue<Int>.Item],
         _ outcome: SegmentOutcome
     ) -> [(Int, SegmentOutcome)] {
-        let answers = self.queue.complete(batch, outcome, now: self.start)
+        let answers = self.answer(batch, outcome)
         #expect(self.queue.lastHasReturned(isOnIOThread: true).isEmpty)
         return answers
+    }
+
+    private mutating func answer(
+        _ batch: [SharedQueue<Int>.Item],
+        _ outcome: SegmentOutcome,
+        after milliseconds: Int = 0
+    ) -> [(Int, SegmentOutcome)] {
+        let sent = SharedBatch(batch, of: self.queue.kind)
+        return self.queue.complete(sent, outcome, now: self.start + .milliseconds(milliseconds))
     }
 
     private mutating func endTurn(after milliseconds: Int = 0) -> [SharedQueue<Int>.Item] {
@@ -59,12 +68,12 @@ import Testing
 
     @Test mutating func itemsWaitForTheLastCallerOfTheBatchBefore() {
         #expect(self.enter(0..<1) == [.send])
-        _ = self.queue.complete([Self.item(0)], Self.results(1), now: self.start)
+        _ = self.answer([Self.item(0)], Self.results(1))
         #expect(self.enter(1..<3) == [.wait, .wait])
         #expect(self.endTurn().isEmpty)
         let batch = self.queue.lastHasReturned(isOnIOThread: false)
         #expect(batch.map(\.waiter) == [1, 2])
-        _ = self.queue.complete(batch, Self.results(2), now: self.start)
+        _ = self.answer(batch, Self.results(2))
         #expect(self.queue.lastHasReturned(isOnIOThread: false).isEmpty)
         #expect(self.endTurn().isEmpty)
         #expect(self.enter(3..<4) == [.send])
@@ -72,7 +81,7 @@ import Testing
 
     @Test mutating func itemsWaitForALateCallerForAMillisecond() {
         #expect(self.enter(0..<2) == [.send, .wait])
-        _ = self.queue.complete([Self.item(0)], Self.results(1), now: self.start)
+        _ = self.answer([Self.item(0)], Self.results(1))
         #expect(self.queue.deadline == self.start + .milliseconds(1))
         #expect(self.endTurn().isEmpty)
         let batch = self.endTurn(after: 1)
@@ -85,9 +94,9 @@ import Testing
 
     @Test mutating func aLateCallerOfABatchDoesNotHoldUpTheSecondOneAfterIt() {
         #expect(self.enter(0..<2) == [.send, .wait])
-        _ = self.queue.complete([Self.item(0)], Self.results(1), now: self.start)
+        _ = self.answer([Self.item(0)], Self.results(1))
         let batch = self.endTurn(after: 1)
-        _ = self.queue.complete(batch, Self.results(1), now: self.start + .milliseconds(1))
+        _ = self.answer(batch, Self.results(1), after: 1)
         #expect(self.enter(2..<3) == [.wait])
         #expect(self.queue.lastHasReturned(isOnIOThread: false).map(\.waiter) == [2])
     }
@@ -103,7 +112,7 @@ import Testing
         let batch = self.batch(of: 0..<100)
         #expect(batch.map(\.waiter) == Array(0..<limit))
         #expect(self.endTurn().isEmpty)
-        _ = self.complete(batch, Self.results(SharedQueue.statements(of: batch, kind).count))
+        _ = self.complete(batch, Self.results(SharedBatch(batch, of: kind).statements.count))
         #expect(self.endTurn().first?.waiter == limit)
     }
 
@@ -120,7 +129,7 @@ import Testing
 
     @Test func transactionsThatShareACommitLimitTheirLocks() {
         let counts = [SharedQueue<Int>.Kind.reads, .inserts].map { kind in
-            SharedQueue.statements(of: (0..<2).map { Self.item($0) }, kind).count
+            SharedBatch((0..<2).map { Self.item($0) }, of: kind).statements.count
         }
         #expect(counts == [2, 3])
     }
@@ -131,6 +140,75 @@ import Testing
         let answers = self.complete(batch, .failed(Self.taken, at: 1))
         #expect(answers.map(\.0) == [1])
         #expect(self.endTurn().map(\.waiter) == [0, 2, 3])
+    }
+
+    // MARK: Several keys, one statement
+
+    private static let find = SQL("SELECT 1 key"), findAll = SQL("SELECT several keys")
+
+    private static func lookup(_ waiter: Int, key: Int64) -> SharedQueue<Int>.Item {
+        .init(statements: [Statement(Self.find, [.int8(key)], forSeveralKeys: Self.findAll)], waiter: waiter)
+    }
+
+    /// Rows with one column.
+    private static func rows(_ keys: [Int64]) -> Rows {
+        var rows = Rows(columnCount: 1)
+        for key in keys {
+            withUnsafeBytes(of: key.bigEndian) { rows.append($0) }
+            rows.endRow()
+        }
+        return rows
+    }
+
+    private static func keys(_ answers: [(Int, SegmentOutcome)]) throws -> [[Int64]] {
+        try answers.map { _, outcome in
+            guard case .completed(let results) = outcome else { return [-1] }
+            #expect(results.count == 1 && results.first?.affected == results.first?.rows.count)
+            return try results.flatMap { try $0.rows.map { try $0.int8(0) } }
+        }
+    }
+
+    @Test mutating func thoseWhoFindARowByItsKeyShareAStatementAndEachGetsItsOwn() throws {
+        let batch = [5, 7, 6, 5].enumerated().map { Self.lookup($0, key: $1) } + [Self.item(4)]
+        let sent = SharedBatch(batch, of: .reads)
+        #expect(sent.statements.map(\.sql.text) == ["SELECT several keys", "SELECT"])
+        #expect(sent.statements[0].parameters.map(\.size) == [4 * 16])
+        let found = StatementResult(hasCommitted: false, affected: 2, rows: Self.rows([7, 5]))
+        let other = StatementResult(hasCommitted: false, affected: 1, rows: Self.rows([9]))
+        let answers = self.complete(batch, .completed([found, other]))
+        #expect(answers.map(\.0) == Array(0...4))
+        #expect(try Self.keys(answers) == [[5], [7], [], [5], [9]])
+    }
+
+    @Test func whoIsAloneWithAKeyOrFindsSomethingElseHasAStatementOfItsOwn() {
+        let other = SQL("SELECT several others")
+        let items = [
+            Self.lookup(0, key: 1), Self.item(1),
+            .init(statements: [Statement(Self.find, [.int8(1)], forSeveralKeys: other)], waiter: 2),
+        ]
+        #expect(SharedBatch(items, of: .reads).statements.map(\.sql.text) == ["SELECT 1 key", "SELECT", "SELECT 1 key"])
+    }
+
+    @Test mutating func whenTheirStatementFailsEachIsSentAgainByItself() {
+        for key in 0..<3 { #expect(self.queue.enter(Self.lookup(key, key: Int64(key)), isOnIOThread: true) == .wait) }
+        let answers = self.answer(self.endTurn(), .failed(Self.taken, at: 0))
+        #expect(answers.isEmpty)
+        // Nobody returns whom it would have to wait for.
+        let again = self.endTurn()
+        #expect(again.map(\.waiter) == [0, 1, 2])
+        #expect(SharedBatch(again, of: .reads).statements.map(\.sql.text) == Array(repeating: "SELECT 1 key", count: 3))
+        let failed = self.complete(again, .failed(Self.taken, at: 1))
+        #expect(failed.map(\.0) == [1])
+        #expect(failed.map { Self.failedStatement($0.1) } == [0])
+    }
+
+    @Test mutating func aKeyOfAnotherTypeThanItsColumnIsFoundOutWhenTheRowIsRead() throws {
+        var rows = Rows(columnCount: 1)
+        withUnsafeBytes(of: Int32(1).bigEndian) { rows.append($0) }
+        rows.endRow()
+        let found = StatementResult(hasCommitted: false, affected: 1, rows: rows)
+        let answers = self.complete([Self.lookup(0, key: 1), Self.lookup(1, key: 2)], .completed([found]))
+        #expect(throws: PostgresError.self) { try Self.keys(answers) }
     }
 
     /// Whether each is told that it failed in a commit that others shared.
