@@ -133,7 +133,9 @@ extension Identifier {
     /// Creates an identifier from its bytes; `nil` if there are too few or too many.
     init?(networkBytes bytes: UnsafeRawBufferPointer) {
         guard bytes.count == 16 else { return nil }
-        let (high, low) = (bytes.loadUnaligned(as: UInt64.self), bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        let (high, low) = (
+            bytes.loadUnaligned(as: UInt64.self), bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+        )
         self.init(high: UInt64(bigEndian: high), low: UInt64(bigEndian: low))
     }
 }

@@ -50,7 +50,9 @@ struct SharedBatch<Waiter: Sendable>: Sendable {
             statements += item.statements
         }
         groups.removeAll { $0.keys.count == 1 }
-        for group in groups { statements[group.place] = Statement(group.sql, [.array(of: group.keys[0].type, group.keys)]) }
+        for group in groups {
+            statements[group.place] = Statement(group.sql, [.array(of: group.keys[0].type, group.keys)])
+        }
         self.statements = statements
         self.places = places
         self.shared = groups.map(\.place)

@@ -14,7 +14,9 @@ import Testing
     }
 
     private static func results(_ count: Int) -> SegmentOutcome {
-        .completed((0..<count).map { StatementResult(hasCommitted: false, affected: $0, rows: Rows(columnCount: 1)) }[...])
+        .completed(
+            (0..<count).map { StatementResult(hasCommitted: false, affected: $0, rows: Rows(columnCount: 1)) }[...]
+        )
     }
 
     private static func failedStatement(_ outcome: SegmentOutcome) -> Int? {
@@ -186,7 +188,9 @@ import Testing
             Self.lookup(0, key: 1), Self.item(1),
             .init(statements: [Statement(Self.find, [.int8(1)], forSeveralKeys: other)], waiter: 2),
         ]
-        #expect(SharedBatch(items, of: .reads).statements.map(\.sql.text) == ["SELECT 1 key", "SELECT", "SELECT 1 key"])
+        #expect(
+            SharedBatch(items, of: .reads).statements.map(\.sql.text) == ["SELECT 1 key", "SELECT", "SELECT 1 key"]
+        )
     }
 
     @Test mutating func whenTheirStatementFailsEachIsSentAgainByItself() {
