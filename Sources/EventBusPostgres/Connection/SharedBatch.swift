@@ -20,6 +20,9 @@ struct SharedBatch<Waiter: Sendable>: Sendable {
         var keys: [Parameter]
     }
 
+    /// With more keys a statement would hardly be cheaper, and all of its rows are in memory until the last caller has read its own.
+    private static var keysPerStatement: Int { 16 }
+
     let items: [Item]
     let statements: [Statement]
     /// How many statements precede those of the first caller.
@@ -39,7 +42,8 @@ struct SharedBatch<Waiter: Sendable>: Sendable {
         self.prefix = statements.count
         for item in items {
             if let lookup = item.lookup {
-                if let group = groups.firstIndex(where: { $0.sql == lookup.sql }) {
+                let group = groups.firstIndex { $0.sql == lookup.sql && $0.keys.count < Self.keysPerStatement }
+                if let group {
                     groups[group].keys.append(lookup.key)
                     places.append(groups[group].place..<groups[group].place + 1)
                     continue

@@ -193,6 +193,11 @@ import Testing
         )
     }
 
+    @Test func aStatementHasTheKeysOfSixteen() {
+        let batch = SharedBatch((0..<33).map { Self.lookup($0, key: Int64($0)) }, of: .reads)
+        #expect(batch.statements.map { $0.parameters[0].size } == [16 * 16, 16 * 16, 16])
+    }
+
     @Test mutating func whenTheirStatementFailsEachIsSentAgainByItself() {
         for key in 0..<3 { #expect(self.queue.enter(Self.lookup(key, key: Int64(key)), isOnIOThread: true) == .wait) }
         let answers = self.answer(self.endTurn(), .failed(Self.taken, at: 0))
