@@ -121,6 +121,9 @@ struct SQLState: Sendable, Hashable {
     static let readOnlyTransaction = Self("25006")
     static let insufficientPrivilege = Self("42501")
 
+    /// Whether the statement, or its wait for a lock, has reached its limit of time.
+    var saysTooLong: Bool { self == .queryCanceled || self == .lockNotAvailable }
+
     /// A collision with another transaction: running the whole transaction again may help.
     var isContention: Bool {
         self == .serializationFailure || self == .deadlockDetected

@@ -144,10 +144,12 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
             }
             return [(batch.items[0].waiter, .failed(failure, at: batch.offset(index, of: 0)))]
         case .reads:
-            if batch.isShared(index) { return self.separate(batch, at: index) }
-            let failed = batch.callers(of: index).first ?? batch.items.count - 1
-            self.waiting.insert(contentsOf: batch.items[..<failed] + batch.items[(failed + 1)...], at: 0)
-            return [(batch.items[failed].waiter, .failed(failure, at: batch.offset(index, of: failed)))]
+            // Who has waited with others for too long would have waited for as long alone.
+            if batch.isShared(index), !failure.state.saysTooLong { return self.separate(batch, at: index) }
+            let callers = batch.callers(of: index)
+            let failed = callers.isEmpty ? [batch.items.count - 1] : callers
+            self.takeBack(batch, except: failed)
+            return failed.map { (batch.items[$0].waiter, .failed(failure, at: batch.offset(index, of: $0))) }
         }
     }
 
@@ -170,11 +172,16 @@ struct SharedQueue<Waiter: Sendable>: Sendable {
     ) -> [(Waiter, SegmentOutcome)] {
         let callers = batch.callers(of: index)
         let failed = callers.isEmpty ? Array(batch.items.indices) : callers
-        let others = batch.items.indices.filter { !failed.contains($0) }.map { batch.items[$0] }
-        self.waiting.insert(contentsOf: others, at: 0)
+        self.takeBack(batch, except: failed)
         var failure = failure
         failure.isShared = true
         return failed.map { (batch.items[$0].waiter, .failed(failure, at: 0)) }
+    }
+
+    /// Callers that do not fail come before all that wait.
+    private mutating func takeBack(_ batch: SharedBatch<Waiter>, except failed: [Int]) {
+        let others = batch.items.indices.filter { !failed.contains($0) }.map { batch.items[$0] }
+        self.waiting.insert(contentsOf: others, at: 0)
     }
 
     /// Takes no further items, and returns those that have not been sent.

@@ -211,6 +211,16 @@ import Testing
         #expect(failed.map { Self.failedStatement($0.1) } == [0])
     }
 
+    @Test(arguments: [SQLState.queryCanceled, .lockNotAvailable])
+    mutating func whenTheirStatementTakesTooLongAllOfThemFail(state: SQLState) {
+        for key in 0..<3 { #expect(self.queue.enter(Self.lookup(key, key: Int64(key)), isOnIOThread: true) == .wait) }
+        #expect(self.queue.enter(Self.item(3), isOnIOThread: true) == .wait)
+        let failed = self.complete(self.endTurn(), .failed(ServerFailure(state: state), at: 0))
+        #expect(failed.map(\.0) == [0, 1, 2])
+        #expect(failed.map { Self.failedStatement($0.1) } == [0, 0, 0])
+        #expect(self.endTurn().map(\.waiter) == [3])
+    }
+
     @Test mutating func aKeyOfAnotherTypeThanItsColumnIsFoundOutWhenTheRowIsRead() throws {
         var rows = Rows(columnCount: 1)
         withUnsafeBytes(of: Int32(1).bigEndian) { rows.append($0) }
