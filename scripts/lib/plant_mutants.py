@@ -2,7 +2,8 @@
 # Part of swift-event-bus.
 """Plants all mutants in a copy of the sources, each behind a switch: one build serves all of them.
 
-usage: plant_mutants.py LIST FOLDER   FOLDER holds the copy; prints the mutants, one per line: name, kind, what it does
+usage: plant_mutants.py LIST FOLDER   FOLDER holds the copy; prints the mutants, one per line: name, kind, the tests of
+its module, what it does
 """
 import os
 import pathlib
@@ -74,7 +75,8 @@ def main():
         plant(mutant, root)
     (root / "Sources/EventBus/Support/Mutant.swift").write_text(SWITCH)
     for mutant in mutants:
-        print(f"{mutant['name']}\t{mutant['kind']}\t{mutant['what']}")
+        module = mutant["edits"][0][0].split("/")[1]
+        print(f"{mutant['name']}\t{mutant['kind']}\t{module}Tests\t{mutant['what']}")
 
 
 if __name__ == "__main__":
