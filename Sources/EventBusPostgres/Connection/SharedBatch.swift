@@ -11,7 +11,35 @@ private let limitAll = SQL(
 /// Those who find a row of the same table by its key share a statement, which finds the rows of all their keys: to the server and to
 /// libpq, a statement costs several times as much as a row.
 struct SharedBatch<Waiter: Sendable>: Sendable {
-    typealias Item = SharedQueue<Waiter>.Item
+    enum Kind: Sendable {
+        /// Statements that change nothing, one for each caller.
+        case reads
+        /// Transactions that only insert, so that they hardly ever wait for another one. A commit costs the server as much as the
+        /// inserts before it. When a batch fails, or would wait for a row, the transaction that caused it runs alone.
+        case inserts
+
+        /// The maximum number of callers in a batch, so that the first one is not answered late.
+        var batchLimit: Int {
+            switch self {
+            case .reads: 64
+            case .inserts: PoolState.Limits.insertsPerCommit
+            }
+        }
+    }
+
+    struct Item: Sendable {
+        let statements: [Statement]
+        let waiter: Waiter
+        /// Whether its statement may be replaced by one that finds the rows of several callers.
+        var mayShareStatement = true
+
+        /// What finds the rows of several keys, and the key; `nil` if the statement has to be sent as it is.
+        var lookup: (sql: SQL, key: Parameter)? {
+            guard self.mayShareStatement, self.statements.count == 1, let sql = self.statements[0].forSeveralKeys
+            else { return nil }
+            return (sql, self.statements[0].parameters[0])
+        }
+    }
 
     /// The callers who find rows with the same statement.
     private struct Group: Sendable {
@@ -32,7 +60,7 @@ struct SharedBatch<Waiter: Sendable>: Sendable {
     /// Where the statements are that several callers share.
     private let shared: [Int]
 
-    init(_ items: [Item], of kind: SharedQueue<Waiter>.Kind) {
+    init(_ items: [Item], of kind: Kind) {
         var statements = kind.prefix(of: items.count)
         statements.reserveCapacity(statements.count + items.count)
         var groups: [Group] = []
@@ -85,7 +113,7 @@ struct SharedBatch<Waiter: Sendable>: Sendable {
     }
 }
 
-extension SharedQueue.Kind {
+extension SharedBatch.Kind {
     /// What precedes the statements of a batch.
     ///
     /// A transaction that waits for a row, or is slow, must not delay the others. And batches insert in the order of arrival, so that

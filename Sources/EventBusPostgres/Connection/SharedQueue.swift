@@ -8,35 +8,8 @@ import DequeModule
 /// Callers that arrive while a batch is in flight wait, and are sent together when it has been answered: not by the first one
 /// that returns, who would be alone, but by the last one. Should that one be late, the I/O thread sends them.
 struct SharedQueue<Waiter: Sendable>: Sendable {
-    enum Kind: Sendable {
-        /// Statements that change nothing, one for each caller.
-        case reads
-        /// Transactions that only insert, so that they hardly ever wait for another one. A commit costs the server as much as the
-        /// inserts before it. When a batch fails, or would wait for a row, the transaction that caused it runs alone.
-        case inserts
-
-        /// The maximum number of callers in a batch, so that the first one is not answered late.
-        var batchLimit: Int {
-            switch self {
-            case .reads: 64
-            case .inserts: PoolState.Limits.insertsPerCommit
-            }
-        }
-    }
-
-    struct Item: Sendable {
-        let statements: [Statement]
-        let waiter: Waiter
-        /// Whether its statement may be replaced by one that finds the rows of several callers.
-        var mayShareStatement = true
-
-        /// What finds the rows of several keys, and the key; `nil` if the statement has to be sent as it is.
-        var lookup: (sql: SQL, key: Parameter)? {
-            guard self.mayShareStatement, self.statements.count == 1, let sql = self.statements[0].forSeveralKeys
-            else { return nil }
-            return (sql, self.statements[0].parameters[0])
-        }
-    }
+    typealias Kind = SharedBatch<Waiter>.Kind
+    typealias Item = SharedBatch<Waiter>.Item
 
     enum Entry: Sendable, Equatable {
         /// The caller has to send its item.
